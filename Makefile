@@ -1,0 +1,42 @@
+# Every target makes what it needs on first use, with nothing but python3 -m venv and pip.
+#
+# PYTHON       the interpreter that makes .venv
+# TORCH_INDEX  where to take torch from. Empty: pip's own index, which on Linux means the CUDA build (gigabytes).
+#              A CPU box wants: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: demo test lint models clean
+
+demo: $(INSTALLED)
+	$(BIN)/edgelstm demo --output demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Train and export the model files that are committed under models/.
+models: $(INSTALLED)
+	rm -rf runs/co2
+	$(BIN)/edgelstm train --recipe models/co2/recipe.toml --output runs/co2
+	$(BIN)/edgelstm export runs/co2 --quantize --output models/co2
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "torch==2.13.0"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[all]" --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo runs dist

@@ -1,0 +1,101 @@
+"""Every error that a caller of edgelstm may catch.
+
+Each one is an `EdgeLstmError` and also the builtin that a caller would expect, so that
+`except ValueError` keeps working. A message says what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class EdgeLstmError(Exception):
+    """The base of all errors that edgelstm raises on purpose."""
+
+
+class InputError(EdgeLstmError, ValueError):
+    """An array or an argument does not fit what the call takes."""
+
+
+class DataError(EdgeLstmError, ValueError):
+    """A table cannot be read as a series: a column, a number, a timestamp, a gap."""
+
+
+class RecipeError(EdgeLstmError, ValueError):
+    """A recipe or a training option is misspelt, contradictory or out of range."""
+
+
+class TrainingError(EdgeLstmError, RuntimeError):
+    """A training cannot go on: the loss is no longer a number, or there is nothing to resume."""
+
+
+class RunError(EdgeLstmError, ValueError):
+    """A run directory is missing, incomplete or damaged."""
+
+
+class ModelFileError(EdgeLstmError, ValueError):
+    """A model file is damaged, foreign, or of a format that this version does not know."""
+
+
+class ModelFileNotFoundError(ModelFileError, FileNotFoundError):
+    """There is no model file at that path."""
+
+
+class ContractError(ModelFileError):
+    """A contract has an unknown key, a missing key, a wrong type or a newer format."""
+
+
+class ProviderError(EdgeLstmError, RuntimeError):
+    """The asked-for device or execution provider is not to be had."""
+
+
+class MissingDependencyError(EdgeLstmError, ImportError):
+    """A package of an extra is not installed; the message names the `pip install` that mends it."""
+
+
+class ExportError(EdgeLstmError, RuntimeError):
+    """A network cannot be turned into a model file."""
+
+
+class ParityError(ExportError):
+    """The exported graph does not compute what the trained network computed.
+
+    Attributes:
+        report: the worst difference per output channel and the tolerance it broke, in physical units.
+    """
+
+    def __init__(self, message: str, report: dict[str, dict[str, float]]) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class OutputError(EdgeLstmError, OSError):
+    """A result could not be written; what stood there before is untouched."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import a package that belongs to an extra, or say how to install it.
+
+    Args:
+        module: the name to import, `"polars"`.
+        extra: the extra of edgelstm that brings it, `"train"`.
+
+    Returns:
+        The imported module.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+
+    Example:
+        >>> require("json", "train").__name__
+        'json'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise MissingDependencyError(
+            f"this needs {error.name}, which is not installed: pip install 'edgelstm[{extra}]'"
+        ) from error

@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgelstm.errors import OutputError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write one file beside its place and move it in whole; see `write_all_whole`."""
+    write_all_whole({path: content})
+
+
+def write_all_whole(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, none of which appears before all of them lie complete on the disk.
+
+    Each is written beside its place, flushed to the disk, and renamed only when all are there: a full disk
+    or a kill leaves what stood there before. Folders are made as needed.
+
+    Args:
+        contents: what to write, by path.
+
+    Raises:
+        OutputError: a folder or file cannot be written; nothing has been changed.
+
+    Example:
+        >>> import tempfile; folder = Path(tempfile.mkdtemp())
+        >>> write_all_whole({folder / "a" / "b.txt": b"whole"})
+        >>> (folder / "a" / "b.txt").read_bytes()
+        b'whole'
+    """
+    waiting: dict[Path, Path] = {}
+    path = Path()
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            waiting[path] = _write_beside(path, content)
+        for path, temporary in waiting.items():
+            os.replace(temporary, path)
+        for folder in {path.parent for path in contents}:
+            _flush_folder(folder)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
+    finally:
+        for temporary in waiting.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
+    """Write to a new temporary file in the same folder, flushed to the disk."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    return Path(name)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename in this folder outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
