@@ -1,0 +1,240 @@
+"""The contract: what a model file says about itself. FORMAT.md beside this file is its specification.
+
+The trainer drafts it, the exporter completes it for each file, and the runtime obeys it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgelstm.errors import ContractError
+from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
+
+FORMAT_VERSION = 1
+TASKS = ("forecast",)
+PRECISIONS = ("fp32", "int8")
+STATES = ("window", "carried")
+SCALINGS = ("standard", "minmax", "none", "relative")
+QUANTILE_LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one channel looked like in the training part, in the channel's unit.
+
+    Attributes:
+        mean, std, min, max: over all training samples that were not missing; std is of the population.
+        quantiles: at `QUANTILE_LEVELS`.
+    """
+
+    mean: float
+    std: float
+    min: float
+    max: float
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One input or output channel, in its physical unit.
+
+    Attributes:
+        name: as in the table it was trained on, `"co2"`.
+        unit: `"ppm"`; None where nobody said.
+        dtype: the numpy name of the tensor's element type, `"float32"`.
+        statistics: of the training part; None where there was nothing to measure.
+    """
+
+    name: str
+    unit: str | None
+    dtype: str
+    statistics: Statistics | None
+
+
+@dataclass(frozen=True)
+class StateTensor:
+    """One tensor that a carried file takes in and gives back at every call.
+
+    Attributes:
+        input, output: its names in the graph.
+        shape: sizes; `"B"` stands for the batch.
+        dtype: the numpy name of its element type.
+    """
+
+    input: str
+    output: str
+    shape: tuple[int | str, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """How far forecasts are from the truth, over all windows, horizon steps and output channels.
+
+    Attributes:
+        mse, mae, rmse: in physical units (squared for mse). Across channels of different units only the
+            scaled figures have a meaning.
+        scaled_mse, scaled_mae: after dividing by each channel's training standard deviation.
+    """
+
+    mse: float
+    mae: float
+    rmse: float
+    scaled_mse: float
+    scaled_mae: float
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What was measured on one held-out part. Only what is deterministic: no timings.
+
+    Attributes:
+        part: `"test"` or `"validation"`.
+        windows: how many windows were scored.
+        network: the trained network, in torch.
+        file: this very file, run by onnxruntime; None in a run directory.
+        baselines: what a forecaster without training gives on the same windows, by name.
+    """
+
+    part: str
+    windows: int
+    network: Score
+    file: Score | None
+    baselines: dict[str, Score]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the weights come from. No timestamps: the same run exported twice gives the same bytes.
+
+    Attributes:
+        versions: of edgelstm and of each package that had a hand in it, by name.
+        data_sha256: of the training data; None for arrays that came without a file.
+        weights_sha256: of `network.safetensors`.
+        seed: of the training.
+    """
+
+    versions: dict[str, str]
+    data_sha256: str | None
+    weights_sha256: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Everything a device must know to run the file beside its graph.
+
+    Attributes:
+        format_version: `FORMAT_VERSION` of the writer, an int of its own.
+        name: of the run, `"co2"`.
+        task: one of `TASKS`.
+        precision: one of `PRECISIONS`.
+        inputs, outputs: the channels F and O, in the order of the last axis.
+        window: T, the steps one training window had.
+        horizon: K, the steps forecast at once.
+        state: `"window"`: trained from a zero state over `window` steps, must not be stepped for ever.
+            `"carried"`: trained with a loss at every step, may be stepped on.
+        states: the tensors of a carried file; empty for a window file.
+        scaling: one of `SCALINGS`, for people; the graph does it.
+        sample_period_s: seconds between two samples; None where the data had no time.
+        metrics: on the held-out parts.
+        provenance: where the weights come from.
+
+    Raises:
+        ContractError: on construction, if the fields contradict each other.
+
+    Example:
+        >>> Contract.from_json('{"format_version": 2}')
+        Traceback (most recent call last):
+        edgelstm.errors.ContractError: contract: this file has format 2, this edgelstm reads up to 1; \
+upgrade edgelstm on this device or export again with the older version
+    """
+
+    format_version: int
+    name: str
+    task: str
+    precision: str
+    inputs: tuple[Channel, ...]
+    outputs: tuple[Channel, ...]
+    window: int
+    horizon: int
+    state: str
+    states: tuple[StateTensor, ...]
+    scaling: str
+    sample_period_s: float | None
+    metrics: tuple[Metrics, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        _one_of("task", self.task, TASKS)
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("state", self.state, STATES)
+        _one_of("scaling", self.scaling, SCALINGS)
+        _require(1 <= self.format_version <= FORMAT_VERSION, f"format_version {self.format_version} is unknown")
+        _require(self.window >= 1 and self.horizon >= 1, "window and horizon must be at least 1")
+        _require(bool(self.inputs) and bool(self.outputs), "there must be at least one input and one output")
+        _require(
+            self.sample_period_s is None or self.sample_period_s > 0, "sample_period_s must be positive or null"
+        )
+        _require(
+            bool(self.states) == (self.state == "carried"),
+            f"state is {self.state!r} but {len(self.states)} state tensors are listed",
+        )
+        _check_channels(self.inputs + self.outputs)
+        _check_states(self.states)
+
+    def to_json(self) -> str:
+        """Write canonical JSON: the same contract always gives the same text."""
+        return dumps(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Contract:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ContractError: no JSON, an unknown or missing key, a wrong type, a newer format.
+        """
+        try:
+            value = parse(text)
+            _check_version(value)
+            return decode(cls, value, "contract")
+        except StrictJsonError as error:
+            raise ContractError(f"{error}; the file is damaged or was not written by edgelstm") from error
+
+
+def _check_version(value: Any) -> None:
+    """Look at the version before anything else: a newer format may have other keys."""
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if type(version) is int and version > FORMAT_VERSION:
+        raise ContractError(
+            f"contract: this file has format {version}, this edgelstm reads up to {FORMAT_VERSION}; "
+            "upgrade edgelstm on this device or export again with the older version"
+        )
+
+
+def _check_channels(channels: tuple[Channel, ...]) -> None:
+    for channel in channels:
+        _require(channel.dtype == "float32", f"channel {channel.name!r} has dtype {channel.dtype!r}, not 'float32'")
+        if channel.statistics is not None:
+            count = len(channel.statistics.quantiles)
+            _require(
+                count == len(QUANTILE_LEVELS), f"channel {channel.name!r} has {count} quantiles, expected eleven"
+            )
+
+
+def _check_states(states: tuple[StateTensor, ...]) -> None:
+    for state in states:
+        sizes = [size for size in state.shape if size != "B"]
+        whole = all(isinstance(size, int) and 1 <= size <= 2**20 for size in sizes)
+        _require(whole and state.shape.count("B") == 1, f"state {state.input!r} has the shape {state.shape}")
+        _require(state.dtype == "float32", f"state {state.input!r} has dtype {state.dtype!r}, not 'float32'")
+
+
+def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
+    _require(value in known, f"{key} is {value!r}, expected one of {', '.join(known)}")
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise ContractError(f"contract: {message}")

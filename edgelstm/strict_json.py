@@ -1,0 +1,136 @@
+"""Frozen dataclasses to JSON and back, with nothing guessed.
+
+An unknown key, a missing key or a wrong type is an error that names the place, what was expected and what
+came. The types understood are those the contract and the run record are made of: `str`, `int`, `float`,
+`bool`, `X | None`, unions of plain types, `tuple[X, ...]`, `dict[str, X]`, nested dataclasses, and `Any` for
+what somebody else checks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from functools import lru_cache
+from typing import Any, TypeVar
+
+Record = TypeVar("Record")
+
+
+class StrictJsonError(ValueError):
+    """The text is not the JSON of that dataclass. The caller rewords it for its own reader."""
+
+
+def dumps(record: Any) -> str:
+    """Write a dataclass as canonical JSON: sorted keys, no spaces, finite numbers, shortest floats.
+
+    Raises:
+        StrictJsonError: a number is NaN or infinite.
+    """
+    try:
+        return json.dumps(
+            dataclasses.asdict(record), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+    except ValueError as error:
+        raise StrictJsonError("expected finite numbers, got NaN or infinity") from error
+
+
+def parse(text: str | bytes) -> Any:
+    """Parse JSON text; a key given twice, NaN and infinity are errors.
+
+    Raises:
+        StrictJsonError: it is not such JSON.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    except (ValueError, RecursionError) as error:
+        raise StrictJsonError(f"expected JSON, got text that does not parse: {error}") from error
+
+
+def decode(kind: type[Record], value: Any, place: str) -> Record:
+    """Make a dataclass from parsed JSON.
+
+    Args:
+        kind: the dataclass.
+        value: what `parse` gave.
+        place: how to call this value in an error, `"contract"`.
+
+    Raises:
+        StrictJsonError: an unknown key, a missing key or a wrong type.
+    """
+    if not isinstance(value, dict):
+        raise StrictJsonError(f"{place}: expected an object, got {_name(value)}")
+    hints = _hints(kind)
+    unknown = sorted(value.keys() - hints.keys())
+    missing = sorted(hints.keys() - value.keys())
+    if unknown:
+        raise StrictJsonError(f"{place}: unknown key {unknown[0]!r}; expected only {', '.join(sorted(hints))}")
+    if missing:
+        raise StrictJsonError(f"{place}: the key {missing[0]!r} is missing")
+    return kind(**{key: _decode(hint, value[key], f"{place}.{key}") for key, hint in hints.items()})
+
+
+def _decode(hint: Any, value: Any, place: str) -> Any:
+    if hint is Any:
+        return value
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _decode_union(arguments, value, place)
+    if origin is tuple:
+        _expect(isinstance(value, list), "a list", value, place)
+        return tuple(_decode(arguments[0], item, f"{place}[{i}]") for i, item in enumerate(value))
+    if origin is dict:
+        _expect(isinstance(value, dict), "an object", value, place)
+        return {key: _decode(arguments[1], item, f"{place}.{key}") for key, item in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return decode(typing.cast(type, hint), value, place)
+    return _decode_plain(hint, value, place)
+
+
+def _decode_union(choices: tuple[Any, ...], value: Any, place: str) -> Any:
+    if value is None and type(None) in choices:
+        return None
+    real = [choice for choice in choices if choice is not type(None)]
+    if len(real) == 1:
+        return _decode(real[0], value, place)
+    for choice in real:
+        if type(value) is choice:
+            return value
+    raise StrictJsonError(f"{place}: expected {' or '.join(c.__name__ for c in real)}, got {_name(value)}")
+
+
+def _decode_plain(hint: Any, value: Any, place: str) -> Any:
+    if hint is float:
+        _expect(type(value) in (int, float) and math.isfinite(value), "a finite number", value, place)
+        return float(value)
+    expected = {str: "a string", int: "a whole number", bool: "true or false"}[hint]
+    _expect(type(value) is hint, expected, value, place)
+    return value
+
+
+def _expect(holds: bool, expected: str, value: Any, place: str) -> None:
+    if not holds:
+        raise StrictJsonError(f"{place}: expected {expected}, got {_name(value)}")
+
+
+def _name(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+@lru_cache(maxsize=None)
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise ValueError("a key is given twice")
+    return record
+
+
+def _no_constants(name: str) -> Any:
+    raise ValueError(f"{name} is not a number JSON knows")
