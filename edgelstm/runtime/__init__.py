@@ -1,0 +1,25 @@
+"""Run a model file with numpy and onnxruntime, and nothing else."""
+
+from __future__ import annotations
+
+import os
+
+# onnxruntime's Linux wheels report home by default since 1.29 and read this at their first import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+from edgelstm.runtime.golden import Golden, Replay, replay
+from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_file
+from edgelstm.runtime.predictor import Predictor, load
+from edgelstm.runtime.stream import Stream
+
+__all__ = [
+    "Golden",
+    "ModelFile",
+    "Predictor",
+    "Replay",
+    "Stream",
+    "load",
+    "parse_model_file",
+    "read_model_file",
+    "replay",
+]

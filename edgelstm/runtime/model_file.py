@@ -1,0 +1,240 @@
+"""Read and check a model file before onnxruntime sees a byte of it.
+
+The session options depend on the contract, and damaged files stop here. The same code finds the place of the
+digest for the exporter, so that there is one idea of where it lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgelstm.contract import Contract
+from edgelstm.errors import ModelFileError, ModelFileNotFoundError
+from edgelstm.runtime.golden import Golden
+from edgelstm.runtime.protobuf import BYTES, VARINT, DamagedProtobufError, fields, varint
+
+CONTRACT_KEY = "edgelstm.contract"
+GOLDEN_KEY = "edgelstm.golden"
+DIGEST_KEY = "edgelstm.digest"
+
+MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit
+MAX_METADATA_ENTRIES = 256
+MAX_METADATA_BYTES = 32 * 2**20
+
+# Field numbers of onnx.proto3.
+_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA = 1, 7, 8, 14
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_NODE_OP_TYPE = 4
+_TENSOR_DIMS = 1
+_OPSET_DOMAIN, _OPSET_VERSION = 1, 2
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file that has been read and checked.
+
+    Attributes:
+        content: every byte, as onnxruntime will get it.
+        contract: what the file says about itself.
+        golden: recorded inputs and outputs.
+        digest: SHA-256 over every byte but its own hex digits, as 64 hex digits.
+    """
+
+    content: bytes
+    contract: Contract
+    golden: Golden
+    digest: str
+
+
+@dataclass(frozen=True)
+class GraphSummary:
+    """What a graph is made of, for people.
+
+    Attributes:
+        ir_version: of the ONNX file.
+        opsets: version by domain; `""` is the standard one.
+        nodes: how many nodes of each operator, most frequent first.
+        parameters: how many numbers the initializers hold.
+    """
+
+    ir_version: int
+    opsets: dict[str, int]
+    nodes: dict[str, int]
+    parameters: int
+
+
+def read_model_file(path: str | Path) -> ModelFile:
+    """Read a model file from the disk and check it; see `parse_model_file`.
+
+    Raises:
+        ModelFileNotFoundError: there is no file at `path`.
+        ModelFileError: it cannot be read, or does not pass the checks.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ModelFileError(f"{path}: expected at most {MAX_FILE_BYTES} bytes, got {size}")
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelFileNotFoundError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return parse_model_file(content, str(path))
+
+
+def parse_model_file(content: bytes, name: str = "model file") -> ModelFile:
+    """Check the bytes of a model file: wire format, metadata, digest, contract and golden vectors.
+
+    Args:
+        content: the whole file.
+        name: how to call it in an error.
+
+    Raises:
+        ModelFileError: it is empty, truncated, altered, no ONNX file, or has no contract.
+        ContractError: the contract is damaged or of a newer format.
+    """
+    spans = _metadata_spans(content, name)
+    if CONTRACT_KEY not in spans:
+        raise ModelFileError(
+            f"{name}: an ONNX file without an edgelstm contract; only files written by `edgelstm export` can be run"
+        )
+    for key in (DIGEST_KEY, GOLDEN_KEY):
+        if key not in spans:
+            raise ModelFileError(f"{name}: the metadata {key!r} is missing; the file is damaged, export it again")
+    try:
+        contract = Contract.from_json(_text(content, spans[CONTRACT_KEY], name))
+        digest = _checked_digest(content, spans[DIGEST_KEY], name)
+        golden = Golden.from_json(_text(content, spans[GOLDEN_KEY], name))
+    except ModelFileError as error:
+        raise type(error)(str(error) if str(error).startswith(name) else f"{name}: {error}") from error
+    return ModelFile(content, contract, golden, digest)
+
+
+def digest_span(content: bytes) -> tuple[int, int]:
+    """Find where the hex digits of the digest lie in the file."""
+    return _metadata_spans(content, "model file")[DIGEST_KEY]
+
+
+def compute_digest(content: bytes, span: tuple[int, int]) -> str:
+    """Hash every byte of the file but those of the span, as 64 lower-case hex digits (SHA-256)."""
+    hasher = hashlib.sha256(memoryview(content)[: span[0]])
+    hasher.update(memoryview(content)[span[1] :])
+    return hasher.hexdigest()
+
+
+def summarize_graph(content: bytes) -> GraphSummary:
+    """Count the nodes and parameters of a checked model file's graph without the onnx package.
+
+    Raises:
+        ModelFileError: the graph does not follow the wire format.
+    """
+    try:
+        return _summarize(content)
+    except (DamagedProtobufError, UnicodeDecodeError) as error:
+        raise ModelFileError(f"the graph is damaged: {error}") from error
+
+
+def _summarize(content: bytes) -> GraphSummary:
+    ir_version, parameters = 0, 0
+    opsets: dict[str, int] = {}
+    nodes: Counter[str] = Counter()
+    for field in fields(content, 0, len(content)):
+        if field.number == _MODEL_IR_VERSION:
+            ir_version = field.value
+        elif field.number == _MODEL_OPSET:
+            domain, version = "", 0
+            for part in fields(content, field.start, field.end):
+                if part.number == _OPSET_DOMAIN:
+                    domain = content[part.start : part.end].decode()
+                elif part.number == _OPSET_VERSION:
+                    version = part.value
+            opsets[domain] = version
+        elif field.number == _MODEL_GRAPH:
+            for part in fields(content, field.start, field.end):
+                if part.number == _GRAPH_NODE:
+                    nodes[_operator(content, part.start, part.end)] += 1
+                elif part.number == _GRAPH_INITIALIZER:
+                    parameters += _elements(content, part.start, part.end)
+    return GraphSummary(ir_version, opsets, dict(nodes.most_common()), parameters)
+
+
+def _operator(content: bytes, start: int, end: int) -> str:
+    for field in fields(content, start, end):
+        if field.number == _NODE_OP_TYPE and field.wire_type == BYTES:
+            return content[field.start : field.end].decode()
+    return "?"
+
+
+def _elements(content: bytes, start: int, end: int) -> int:
+    """Multiply the dims of an initializer; protobuf writers may pack them into one field."""
+    elements = 1
+    for field in fields(content, start, end):
+        if field.number == _TENSOR_DIMS and field.wire_type == VARINT:
+            elements *= field.value
+        elif field.number == _TENSOR_DIMS:
+            position = field.start
+            while position < field.end:
+                size, position = varint(content, position, field.end)
+                elements *= size
+    return elements
+
+
+def _metadata_spans(content: bytes, name: str) -> dict[str, tuple[int, int]]:
+    """Walk the top-level fields and find the span of each metadata value, by key."""
+    if not content:
+        raise ModelFileError(f"{name}: the file is empty")
+    spans: dict[str, tuple[int, int]] = {}
+    seen: Counter[int] = Counter()
+    try:
+        for field in fields(content, 0, len(content)):
+            seen[field.number] += 1
+            if field.number == _MODEL_METADATA and field.wire_type == BYTES:
+                key, span = _metadata_entry(content, field.start, field.end)
+                if key in spans:
+                    raise DamagedProtobufError(f"the metadata {key!r} is given twice")
+                spans[key] = span
+            if len(spans) > MAX_METADATA_ENTRIES:
+                raise DamagedProtobufError(f"more than {MAX_METADATA_ENTRIES} metadata entries")
+    except (DamagedProtobufError, UnicodeDecodeError) as error:
+        raise ModelFileError(f"{name}: truncated, damaged or no ONNX file: {error}") from error
+    if seen[_MODEL_IR_VERSION] != 1 or seen[_MODEL_GRAPH] != 1:
+        raise ModelFileError(f"{name}: truncated, damaged or no ONNX file: expected one graph and one IR version")
+    return spans
+
+
+def _metadata_entry(content: bytes, start: int, end: int) -> tuple[str, tuple[int, int]]:
+    key, span = "", (end, end)
+    for field in fields(content, start, end):
+        if field.wire_type == BYTES and field.number == _ENTRY_KEY:
+            key = content[field.start : field.end].decode()
+        elif field.wire_type == BYTES and field.number == _ENTRY_VALUE:
+            span = (field.start, field.end)
+    if span[1] - span[0] > MAX_METADATA_BYTES:
+        raise DamagedProtobufError(f"the metadata {key!r} is longer than {MAX_METADATA_BYTES} bytes")
+    return key, span
+
+
+def _text(content: bytes, span: tuple[int, int], name: str) -> str:
+    try:
+        return content[span[0] : span[1]].decode()
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"{name}: the metadata is damaged: {error}") from error
+
+
+def _checked_digest(content: bytes, span: tuple[int, int], name: str) -> str:
+    recorded = _text(content, span, name)
+    if not re.fullmatch(r"[0-9a-f]{64}", recorded):
+        raise ModelFileError(f"{name}: the digest is damaged: expected 64 hex digits, got {recorded[:70]!r}")
+    computed = compute_digest(content, span)
+    if computed != recorded:
+        raise ModelFileError(
+            f"{name}: the bytes were altered since export: the digest says {recorded[:12]}, they give "
+            f"{computed[:12]}; copy the file again"
+        )
+    return recorded

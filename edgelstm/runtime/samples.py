@@ -1,0 +1,49 @@
+"""Check what a caller hands in, once, before it can reach a state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Channel
+from edgelstm.errors import InputError
+
+Array = NDArray[np.float32]
+
+
+def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
+    """Turn numbers into a contiguous float32 array whose last axis is the channels.
+
+    float64 and integers are converted; strings, objects, booleans and complex numbers are refused.
+
+    Args:
+        x: any array or nested list of numbers [..., F], in the physical units of `channels`.
+        channels: what the last axis holds.
+
+    Raises:
+        InputError: not numbers, another number of channels, NaN or infinity.
+    """
+    array = _as_float32(x)
+    if array.ndim == 0 or array.shape[-1] != len(channels):
+        names = ", ".join(channel.name for channel in channels)
+        raise InputError(f"expected {len(channels)} channel(s) ({names}) on the last axis, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(
+            f"expected finite numbers, got {array[place]} at {list(place)} (channel {channels[place[-1]].name!r}); "
+            "fill or leave out missing samples first"
+        )
+    return array
+
+
+def _as_float32(x: Any) -> Array:
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise InputError(f"expected a rectangular array of numbers, got a ragged one: {error}") from error
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
+    with np.errstate(over="ignore"):  # what overflows is refused as infinite right after
+        return np.ascontiguousarray(array, dtype=np.float32)
