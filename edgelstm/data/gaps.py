@@ -1,0 +1,56 @@
+"""Missing samples: count them, fill them, or leave them out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.errors import DataError
+
+POLICIES = ("interpolate", "forward", "drop", "error")
+
+
+def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> NDArray[np.float64]:
+    """Treat the missing samples (NaN) of a series.
+
+    Args:
+        values: float64 [N, C]; not changed.
+        names: of the channels, for messages.
+        policy: `"interpolate"`: on a line between the neighbours in time, and at the end the last value goes
+            on. `"forward"`: the last value goes on. `"drop"`: nothing is filled; windows that touch a missing
+            sample are left out later. `"error"`: a missing sample is an error.
+
+    Returns:
+        float64 [N, C]; samples before a channel's first value stay NaN under every policy.
+
+    Raises:
+        DataError: the policy is `"error"` and a sample is missing.
+
+    Example:
+        >>> fill(np.array([[1.0], [np.nan], [3.0]]), ("co2",), "interpolate").ravel()
+        array([1., 2., 3.])
+    """
+    missing = np.isnan(values)
+    if policy == "drop" or not missing.any():
+        return values
+    if policy == "error":
+        row, column = np.argwhere(missing)[0]
+        raise DataError(
+            f"{int(missing.sum())} sample(s) are missing, the first in column {names[column]!r} at row {row + 1}; "
+            "choose --missing interpolate, forward or drop"
+        )
+    filled = values.copy()
+    for column in range(values.shape[1]):
+        _fill_column(filled[:, column], policy)
+    return filled
+
+
+def _fill_column(column: NDArray[np.float64], policy: str) -> None:
+    known = np.flatnonzero(np.isfinite(column))
+    if known.size == 0:
+        return
+    rows = np.arange(known[0], len(column))
+    if policy == "interpolate":
+        column[rows] = np.interp(rows, known, column[known])
+    else:
+        column[rows] = column[known[np.searchsorted(known, rows, side="right") - 1]]

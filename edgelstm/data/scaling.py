@@ -1,0 +1,110 @@
+"""Scaling constants, from the training part alone. The network applies them, and the exported graph does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.windows import Windows
+from edgelstm.errors import DataError
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Affine scaling in float32, the same in the trainer and in the graph.
+
+    A network sees `(x - input_offset) * input_factor` and its answer `z` means
+    `z * output_scale + output_offset`. In relative scaling, the last value of each window takes the place of
+    `input_offset`, and the last value of input `relative_inputs[o]` is added to output `o`.
+
+    Attributes:
+        kind: one of `edgelstm.contract.SCALINGS`.
+        input_offset, input_factor: float32 [F].
+        output_scale, output_offset: float32 [O].
+        relative_inputs: the input channel that each output is relative to; empty unless relative.
+    """
+
+    kind: str
+    input_offset: Vector
+    input_factor: Vector
+    output_scale: Vector
+    output_offset: Vector
+    relative_inputs: tuple[int, ...]
+
+
+def measure(kind: str, windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
+    """Measure the constants on training windows.
+
+    Args:
+        kind: `"standard"`: zero mean, unit standard deviation. `"minmax"`: to 0..1. `"none"`: untouched.
+            `"relative"`: minus the window's last value, by the standard deviation of what is left.
+        windows: of the training part.
+        inputs, outputs: the names of the channels, for messages and to find an output among the inputs.
+
+    Raises:
+        DataError: a channel is constant, or a relative output is not among the inputs.
+    """
+    if kind == "none":
+        ones, zeros = (lambda n: np.ones(n, np.float32)), (lambda n: np.zeros(n, np.float32))
+        f, o = len(inputs), len(outputs)
+        return Scaling(kind, zeros(f), ones(f), ones(o), zeros(o), ())
+    if kind == "relative":
+        return _relative(windows, inputs, outputs)
+    rows = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
+    in_offset, in_scale = _offset_and_scale(kind, rows, inputs)
+    rows = _rows_in_use(windows.y_rows, windows.y_starts, windows.y_offsets)
+    out_offset, out_scale = _offset_and_scale(kind, rows, outputs)
+    return Scaling(kind, in_offset, 1 / in_scale, out_scale, out_offset, ())
+
+
+def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
+    missing = [name for name in outputs if name not in inputs]
+    if missing:
+        raise DataError(
+            f"relative scaling starts from the last value of {missing[0]!r}, which is not among the inputs "
+            f"({', '.join(inputs)}): add it as a feature or choose standard scaling"
+        )
+    relative_inputs = tuple(inputs.index(name) for name in outputs)
+    last = windows.x_rows[windows.x_starts + windows.steps - 1].astype(np.float64)
+    x_square, y_square = np.zeros(len(inputs)), np.zeros(len(outputs))
+    for step in range(windows.steps):
+        x_square += ((windows.x_rows[windows.x_starts + step] - last) ** 2).mean(axis=0)
+    for step in range(windows.horizon):
+        y_square += ((windows.y_rows[windows.y_starts + step] - last[:, relative_inputs]) ** 2).mean(axis=0)
+    x_scale = np.sqrt(x_square / windows.steps).astype(np.float32)
+    y_scale = np.sqrt(y_square / windows.horizon).astype(np.float32)
+    _refuse_constant(x_scale, windows.x_rows, inputs)
+    _refuse_constant(y_scale, windows.y_rows, outputs)
+    zeros = np.zeros(len(inputs), np.float32), np.zeros(len(outputs), np.float32)
+    return Scaling("relative", zeros[0], 1 / x_scale, y_scale, zeros[1], relative_inputs)
+
+
+def _rows_in_use(rows: Vector, starts: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Take each row that some window touches, once."""
+    used = np.zeros(len(rows), bool)
+    for offset in offsets:
+        used[starts + offset] = True
+    return rows[used].astype(np.float64)
+
+
+def _offset_and_scale(kind: str, rows: NDArray[np.float64], names: tuple[str, ...]) -> tuple[Vector, Vector]:
+    if kind == "standard":
+        offset, scale = rows.mean(axis=0), rows.std(axis=0)
+    else:
+        offset, scale = rows.min(axis=0), np.ptp(rows, axis=0)
+    scale32 = scale.astype(np.float32)
+    _refuse_constant(np.where(np.ptp(rows, axis=0) == 0, 0, scale32), rows, names)
+    return offset.astype(np.float32), scale32
+
+
+def _refuse_constant(scale: NDArray[np.floating], rows: NDArray[np.floating], names: tuple[str, ...]) -> None:
+    for channel, name in enumerate(names):
+        if not scale[channel] > 0:
+            raise DataError(
+                f"column {name!r} is constant ({rows[0, channel]:g}) in the training part: there is nothing to learn "
+                "from it, leave it out"
+            )

@@ -1,0 +1,42 @@
+"""A series: equally spaced samples of one or more channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import QUANTILE_LEVELS, Statistics
+
+
+@dataclass(frozen=True)
+class Series:
+    """Equally spaced samples.
+
+    Attributes:
+        names: of the channels.
+        values: float64 [N, C] in physical units, NaN where a sample is missing.
+        time: datetime64[us] [N], UTC; None for a table without a time column.
+        period_s: seconds between two samples; None without time.
+        sha256: of the file or files it was read from; None for arrays.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    time: NDArray[np.datetime64] | None
+    period_s: float | None
+    sha256: str | None
+
+    def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
+        """Take some channels, in that order: float64 [N, len(names)]."""
+        return self.values[:, [self.names.index(name) for name in names]]
+
+
+def statistics(values: NDArray[np.floating]) -> Statistics | None:
+    """Describe one channel's samples [N], leaving out missing ones; None if none is left."""
+    known = np.asarray(values[np.isfinite(values)], np.float64)
+    if known.size == 0:
+        return None
+    quantiles = tuple(float(q) for q in np.quantile(known, QUANTILE_LEVELS))
+    return Statistics(float(known.mean()), float(known.std()), float(known.min()), float(known.max()), quantiles)

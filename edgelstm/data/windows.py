@@ -1,0 +1,133 @@
+"""Windows over rows: the rows are kept once, a window is a place to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.float32]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """N windows with their targets, as starts into rows that are stored once.
+
+    A series and arrays of separate windows look alike here. From a series, `x_rows` and `y_rows` are the same
+    stretch of time and windows overlap; from arrays they are the arrays laid end to end.
+
+    Attributes:
+        x_rows: float32 [M, F], in physical units.
+        x_starts: int64 [N], the first row of each window.
+        y_rows: float32 [M', O], in physical units.
+        y_starts: int64 [N], the first target row behind the *last* step of each window.
+        y_stride: target rows between one step of a window and the next: 1 in a series, K in arrays.
+        steps: T.
+        horizon: K.
+        target_inputs: for arrays, the input channel that holds the past of each output; empty where none does.
+    """
+
+    x_rows: Rows
+    x_starts: Index
+    y_rows: Rows
+    y_starts: Index
+    y_stride: int
+    steps: int
+    horizon: int
+    target_inputs: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.x_starts)
+
+    @property
+    def x_offsets(self) -> Index:
+        """int64 [T]: add to `x_starts` for the rows of a window."""
+        return np.arange(self.steps)
+
+    @property
+    def y_offsets(self) -> Index:
+        """int64 [K]: add to `y_starts` for the target rows behind the last step."""
+        return np.arange(self.horizon)
+
+    @property
+    def y_offsets_every_step(self) -> Index:
+        """int64 [T, K]: add to `y_starts` for the target rows behind every step."""
+        back = (np.arange(self.steps) - (self.steps - 1)) * self.y_stride
+        return back[:, np.newaxis] + np.arange(self.horizon)
+
+    def x(self, index: Index | slice = slice(None)) -> Rows:
+        """Copy out windows: float32 [n, T, F]."""
+        return self.x_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
+
+    def y(self, index: Index | slice = slice(None)) -> Rows:
+        """Copy out the targets behind the last step: float32 [n, K, O]."""
+        return self.y_rows[self.y_starts[index][:, np.newaxis] + self.y_offsets]
+
+    def history(self, index: Index | slice = slice(None)) -> Rows | None:
+        """Copy out the target channels over the window's own steps: float32 [n, T, O].
+
+        None for arrays whose inputs do not hold the past of the targets.
+        """
+        if self.target_inputs:
+            return self.x(index)[..., list(self.target_inputs)]
+        if self.y_stride != 1 or len(self.x_rows) != len(self.y_rows):
+            return None
+        return self.y_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
+
+
+def from_rows(
+    x_rows: Rows, y_rows: Rows, first: int, steps: int, horizon: int, stride: int, every_step: bool
+) -> Windows:
+    """Cut a stretch of a series into windows, leaving out those that touch a missing sample.
+
+    Args:
+        x_rows: float32 [M, F], NaN where missing.
+        y_rows: float32 [M, O], the same rows.
+        first: the first row that may be a target behind the last step; rows before it are inputs only.
+        steps: T.
+        horizon: K.
+        stride: rows from one window to the next.
+        every_step: the targets behind every step are used, not only those behind the last.
+
+    Returns:
+        The windows; none if the stretch is too short.
+    """
+    starts = np.arange(max(first - steps, 0), len(x_rows) - steps - horizon + 1, stride, dtype=np.int64)
+    x_bad = _runs_with_a_gap(x_rows, steps)
+    span = steps + horizon - 1 if every_step else horizon
+    y_bad = _runs_with_a_gap(y_rows, span)
+    good = ~(x_bad[starts] | y_bad[starts + steps + horizon - span])
+    starts = starts[good]
+    return Windows(x_rows, starts, y_rows, starts + steps, 1, steps, horizon)
+
+
+def from_arrays(x: Rows, y: Rows, target_inputs: tuple[int, ...]) -> Windows:
+    """Lay arrays of separate windows end to end.
+
+    Args:
+        x: float32 [N, T, F].
+        y: float32 [N, K, O], or [N, T, K, O] with targets behind every step.
+        target_inputs: the input channel that holds the past of each output, if there are such.
+    """
+    count, steps, features = x.shape
+    per_window = int(np.prod(y.shape[1:-1]))
+    horizon, outputs = y.shape[-2:]
+    starts = np.arange(count, dtype=np.int64)
+    return Windows(
+        x.reshape(-1, features),
+        starts * steps,
+        y.reshape(-1, outputs),
+        starts * per_window + per_window - horizon,
+        horizon,
+        steps,
+        horizon,
+        target_inputs,
+    )
+
+
+def _runs_with_a_gap(rows: Rows, length: int) -> NDArray[np.bool_]:
+    """For each start, whether the `length` rows from there hold a missing sample: bool [M - length + 1]."""
+    gaps = np.concatenate([[0], np.cumsum(np.isnan(rows).any(axis=1))])
+    return gaps[length:] != gaps[:-length]
