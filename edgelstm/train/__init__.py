@@ -1,0 +1,13 @@
+"""Train an LSTM and leave a run directory for `edgelstm.export`."""
+
+from __future__ import annotations
+
+from edgelstm.errors import require
+
+require("torch", "train")
+require("pytorch_lightning", "train")
+
+from edgelstm.train.fit import Fitted, fit, fit_recipe, resume_recipe
+from edgelstm.train.recipe import Recipe, load_recipe
+
+__all__ = ["Fitted", "Recipe", "fit", "fit_recipe", "load_recipe", "resume_recipe"]

@@ -1,0 +1,170 @@
+"""What happens beside the loop: keeping the best weights, saving, stopping, telling."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edgelstm.errors import TrainingError
+
+PLAIN_LINES = 10  # how often a training without a terminal says where it is
+
+
+class BestWeights(lightning.Callback):
+    """Keeps the weights of the epoch with the best validation loss; without validation, of the last epoch.
+
+    Attributes:
+        history: (training loss, validation loss) of each epoch, NaN where there is none.
+        best_epoch: from 1; 0 before the first epoch has ended.
+        weights: of the best epoch, by name.
+    """
+
+    def __init__(self) -> None:
+        self.history: list[tuple[float, float]] = []
+        self.best_epoch = 0
+        self.weights: dict[str, torch.Tensor] = {}
+        self._best = math.inf
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Compare; validation has already run when this is called."""
+        losses = trainer.callback_metrics
+        training = float(losses["training_loss"])
+        validation = float(losses.get("validation_loss", math.nan))
+        self.history.append((training, validation))
+        if not math.isfinite(training):
+            raise TrainingError(
+                f"the training loss became {training} in epoch {len(self.history)}: lower --learning-rate, or limit the "
+                "gradient with --gradient-clip 1"
+            )
+        if "validation_loss" not in losses or validation < self._best:
+            self._best = validation
+            self.best_epoch = len(self.history)
+            self.weights = {name: tensor.detach().clone().cpu() for name, tensor in module.network.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Travel in the checkpoint."""
+        return {"history": self.history, "best_epoch": self.best_epoch, "weights": self.weights, "best": self._best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Come back from the checkpoint."""
+        self.history = [(float(a), float(b)) for a, b in state_dict["history"]]
+        self.best_epoch, self.weights = state_dict["best_epoch"], state_dict["weights"]
+        self._best = state_dict["best"]
+
+
+class SaveEveryEpoch(lightning.Callback):
+    """Writes the resume checkpoint after each epoch, whole or not at all; must come last."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Write beside, then move in."""
+        temporary = self._path.with_suffix(".part")
+        trainer.save_checkpoint(temporary)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, self._path)
+
+
+class StopOnInterrupt(lightning.Callback):
+    """Ends the training after the running batch when Ctrl-C is pressed; a second one ends the program.
+
+    Attributes:
+        interrupted: whether that has happened.
+    """
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self._previous: Any = None
+
+    def on_fit_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Take over SIGINT, where this thread may."""
+        try:
+            self._previous = signal.signal(signal.SIGINT, self._interrupt)
+        except ValueError:  # not the main thread: whoever owns it gets the signal
+            self._previous = None
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Ask Lightning to stop."""
+        if self.interrupted:
+            trainer.should_stop = True
+
+    def teardown(self, trainer: lightning.Trainer, module: Any, stage: str) -> None:
+        """Give SIGINT back."""
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+    def on_exception(self, trainer: lightning.Trainer, module: Any, exception: BaseException) -> None:
+        """Give SIGINT back when things end badly, too."""
+        self.teardown(trainer, module, "fit")
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        print("\nstopping after this batch; press Ctrl-C again to give up at once", file=sys.stderr)
+
+
+class ShowProgress(lightning.Callback):
+    """Shows epochs, losses and speed: a bar on a terminal, about ten plain lines elsewhere."""
+
+    def __init__(self, best: BestWeights, windows: int) -> None:
+        self._best = best
+        self._windows = windows
+        self._bar: Progress | None = None
+        self._start_s = 0.0
+        self._started_at = 0
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Begin; a resumed training begins where it was."""
+        self._start_s, self._started_at = time.perf_counter(), trainer.current_epoch
+        console = Console(stderr=True)
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("epoch"),
+                MofNCompleteColumn(),
+                BarColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            self._bar.start()
+            self._bar.add_task("", total=trainer.max_epochs, completed=trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Tell about the epoch that has ended."""
+        epoch, last = trainer.current_epoch + 1, trainer.max_epochs or 1
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=epoch, description=self._words(epoch))
+        elif epoch % max(1, last // PLAIN_LINES) == 0 or epoch == last or epoch == 1:
+            print(f"epoch {epoch}/{last}  {self._words(epoch)}", file=sys.stderr, flush=True)
+
+    def teardown(self, trainer: lightning.Trainer, module: Any, stage: str) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def on_exception(self, trainer: lightning.Trainer, module: Any, exception: BaseException) -> None:
+        """Leave the terminal as it was when things end badly, too."""
+        self.teardown(trainer, module, "fit")
+
+    def _words(self, epoch: int) -> str:
+        training, validation = self._best.history[-1]
+        rate = self._windows * (epoch - self._started_at) / (time.perf_counter() - self._start_s)
+        shown = "" if math.isnan(validation) else f"  validation {validation:.4g} (best: epoch {self._best.best_epoch})"
+        return f"loss {training:.4g}{shown}  {rate:,.0f} windows/s"
+

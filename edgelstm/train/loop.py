@@ -1,0 +1,119 @@
+"""The loop: Lightning runs the epochs, the callbacks around it keep and save."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import EarlyStopping
+from torch import Tensor
+
+from edgelstm.errors import TrainingError
+from edgelstm.train.batches import batches
+from edgelstm.train.callbacks import BestWeights, SaveEveryEpoch, ShowProgress, StopOnInterrupt
+from edgelstm.train.module import ForecastModule
+from edgelstm.train.network import ForecastNetwork
+from edgelstm.train.problem import Problem
+from edgelstm.train.recipe import TrainingRecipe
+
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the loop gives.
+
+    Attributes:
+        weights: of the best epoch, by name in the network.
+        history: (training loss, validation loss) of each epoch, NaN without validation.
+        best_epoch: from 1.
+        interrupted: somebody pressed Ctrl-C.
+        seconds: spent in this loop, not counting what a resumed training had spent before.
+    """
+
+    weights: dict[str, Tensor]
+    history: tuple[tuple[float, float], ...]
+    best_epoch: int
+    interrupted: bool
+    seconds: float
+
+
+def run_loop(network: ForecastNetwork, problem: Problem, training: TrainingRecipe, checkpoint: Path) -> Trained:
+    """Train until the last epoch, the patience or Ctrl-C ends it.
+
+    Args:
+        network: is trained in place; the best weights are in the result.
+        problem: gives the training and validation windows.
+        training: how to train.
+        checkpoint: written after each epoch; if it is there already, training goes on from it.
+
+    Raises:
+        TrainingError: the loss is no longer a number, or the checkpoint is damaged.
+        KeyboardInterrupt: Ctrl-C before the first epoch had ended, or pressed twice.
+    """
+    every_step = network.every_step
+    train_loader = batches(problem.training, training.batch_size, every_step, training.seed)
+    validation_loader = (
+        None if problem.validation is None else batches(problem.validation, EVALUATION_BATCH, every_step, None)
+    )
+    best, interrupt = BestWeights(), StopOnInterrupt()
+    callbacks: list[lightning.Callback] = [best, interrupt, ShowProgress(best, len(problem.training))]
+    if training.patience is not None and validation_loader is not None:
+        callbacks.append(EarlyStopping("validation_loss", patience=training.patience))
+    callbacks.append(SaveEveryEpoch(checkpoint))
+    start_s = time.perf_counter()
+    with _quiet(), _threads(training.threads):
+        trainer = lightning.Trainer(
+            max_epochs=training.epochs,
+            gradient_clip_val=training.gradient_clip or None,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=checkpoint.parent,
+        )
+        module = ForecastModule(network, training, steps=training.epochs * len(train_loader))
+        resume = checkpoint if checkpoint.is_file() else None
+        try:
+            trainer.fit(module, train_loader, validation_loader, ckpt_path=resume, weights_only=True)
+        except SystemExit as error:  # Lightning's answer to a second Ctrl-C
+            raise KeyboardInterrupt from error
+        except (KeyError, EOFError) as error:
+            raise TrainingError(f"{checkpoint}: cannot be resumed from: {error}; train from the start") from error
+    if not best.weights:
+        raise KeyboardInterrupt
+    return Trained(
+        best.weights, tuple(best.history), best.best_epoch, interrupt.interrupted, time.perf_counter() - start_s
+    )
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Give torch so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801
+    """Keep Lightning's tips, hardware listings and advice about workers out of people's terminals."""
+
+    def __enter__(self) -> None:  # type: ignore[override]
+        super().__enter__()
+        for name in ("pytorch_lightning", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        # Windows are gathered from memory: workers would only copy them about.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")

@@ -1,0 +1,107 @@
+"""The pictures of a run: the loss curve and forecasts on held-out windows, as PNG."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from edgelstm.contract import Channel
+from edgelstm.data.baselines import seasonal_naive
+from edgelstm.data.windows import Windows
+from edgelstm.train.evaluate import NETWORK, PartScores, network_forecast
+from edgelstm.train.network import ForecastNetwork
+from edgelstm.train.problem import Problem
+
+DPI = 120
+TRUTH, FORECAST, BASELINE, VALIDATION = "#333333", "#0b6fb8", "#d9822b", "#d9822b"
+MAX_CHANNELS = 4
+CONTEXT_HORIZONS = 4
+
+
+def plot_loss(history: tuple[tuple[float, float], ...], best_epoch: int) -> bytes:
+    """Draw the loss of each epoch, and mark the one that was kept."""
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    axes = figure.add_subplot()
+    epochs = np.arange(1, len(history) + 1)
+    training, validation = np.array(history).T
+    axes.semilogy(epochs, training, color=FORECAST, label="training")
+    if not math.isnan(validation[0]):
+        axes.semilogy(epochs, validation, color=VALIDATION, label="validation")
+    axes.axvline(best_epoch, color="#888888", linestyle=":", label=f"kept: epoch {best_epoch}")
+    axes.set(xlabel="epoch", ylabel="loss (scaled units)", title="Loss")
+    _finish(axes)
+    return _png(figure)
+
+
+def plot_forecast(network: ForecastNetwork, problem: Problem, scores: dict[str, PartScores]) -> bytes:
+    """Draw, for each output, the last step of every forecast over the part, and one whole forecast.
+
+    Without a test part the validation windows are drawn, without those the training windows.
+    """
+    part = "test" if problem.test else "validation" if problem.validation else "training"
+    windows = problem.test or problem.validation or problem.training
+    forecast = network_forecast(network, windows)(np.arange(len(windows)))
+    outputs = problem.outputs[:MAX_CHANNELS]
+    figure = Figure(figsize=(12, 1 + 3.4 * len(outputs)), layout="constrained")
+    grid = figure.subplots(len(outputs), 2, squeeze=False, width_ratios=[2, 1])
+    rmse = f", RMSE {scores[part][NETWORK].score.rmse:.3g}" if part in scores else ""
+    figure.suptitle(f"{problem.name}: forecasts on the {part} part{rmse} {_unit(outputs[0]) if len(outputs) == 1 else ''}")
+    for channel, output in enumerate(outputs):
+        _draw_all(grid[channel, 0], windows, forecast, channel, output, problem)
+        _draw_one(grid[channel, 1], windows, forecast, channel, output, problem)
+    return _png(figure)
+
+
+def _draw_all(axes: Any, windows: Windows, forecast: NDArray[Any], channel: int, output: Channel, problem: Problem) -> None:
+    """The truth, and what was said of it K steps before."""
+    rows = windows.y_starts + windows.horizon - 1
+    x: NDArray[Any] = rows if problem.test_time is None or problem.test is None else problem.test_time[rows]
+    axes.plot(x, windows.y_rows[rows, channel], color=TRUTH, linewidth=1.2, label="truth")
+    label = f"forecast {windows.horizon} step{'s' if windows.horizon > 1 else ''} ahead"
+    axes.plot(x, forecast[:, -1, channel], color=FORECAST, linewidth=1.2, label=label)
+    axes.set(xlabel="time" if x is not rows else "row", ylabel=_axis(output))
+    _finish(axes)
+
+
+def _draw_one(axes: Any, windows: Windows, forecast: NDArray[Any], channel: int, output: Channel, problem: Problem) -> None:
+    """The window in the middle: its last samples, its forecast, the truth and the seasonal naive."""
+    middle = len(windows) // 2
+    ahead = np.arange(1, windows.horizon + 1)
+    history = windows.history(slice(middle, middle + 1))
+    if history is not None:
+        shown = history[0, -CONTEXT_HORIZONS * windows.horizon :, channel]
+        axes.plot(np.arange(1 - len(shown), 1), shown, color=TRUTH, linewidth=1.2)
+    marker = "o" if windows.horizon <= 24 else ""
+    axes.plot(ahead, windows.y(slice(middle, middle + 1))[0, :, channel], color=TRUTH, marker=marker, markersize=3, label="truth")
+    if history is not None and problem.season is not None:
+        naive = seasonal_naive(windows, problem.season)(np.array([middle]))
+        axes.plot(ahead, naive[0, :, channel], color=BASELINE, linestyle="--", linewidth=1.2, label="seasonal naive")
+    axes.plot(ahead, forecast[middle, :, channel], color=FORECAST, marker=marker, markersize=3, label="forecast")
+    axes.axvline(0.5, color="#bbbbbb", linewidth=1)
+    axes.set(xlabel="steps ahead", ylabel=_axis(output), title="one forecast")
+    _finish(axes)
+
+
+def _axis(channel: Channel) -> str:
+    return f"{channel.name} {_unit(channel)}".strip()
+
+
+def _unit(channel: Channel) -> str:
+    return f"({channel.unit})" if channel.unit else ""
+
+
+def _finish(axes: Any) -> None:
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()

@@ -1,0 +1,211 @@
+"""Recipes: everything that is asked of a training, checked before any work is done."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgelstm.data.table import BUILTIN
+from edgelstm.errors import RecipeError, require
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    """A table of a recipe: unknown keys are errors, and nothing changes after the check."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataRecipe(_Section):
+    """`[data]`: which columns of which table, and what to do about gaps."""
+
+    path: str = Field(description="a CSV or Parquet file, beside the recipe, or builtin:co2")
+    time: str | None = Field(None, description="the column of timestamps; none: rows are equally spaced")
+    features: tuple[str, ...] = Field((), description="input columns; none named: the targets")
+    targets: tuple[str, ...] = Field(min_length=1, description="columns to forecast")
+    units: dict[str, str] = Field({}, description="unit of each column, for people and plots")
+    missing: Literal["interpolate", "forward", "drop", "error"] = Field("error", description="what to do about gaps")
+    resample: str | None = Field(None, description="average into bins of this length: 10m, 1h, 1d, 1w, 1mo")
+    season: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="samples in a season, for the seasonal baseline; none: guessed from the timestamps"
+    )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The input columns: the features, or the targets where no feature is named."""
+        return self.features or self.targets
+
+
+class SplitRecipe(_Section):
+    """`[split]`: training, validation and test, in the order of time."""
+
+    training: Fraction = Field(0.7, description="fraction of the rows, from the start")
+    validation: Fraction = Field(0.15, description="fraction of the rows that follow")
+    test: Fraction = Field(0.15, description="fraction of the rows that follow")
+    borders: tuple[int | str, ...] = Field(
+        (), max_length=3, description="instead of fractions: the row or the date at which each part ends"
+    )
+    validation_path: str | None = Field(None, description="instead of fractions: a file of its own for validation")
+    test_path: str | None = Field(None, description="instead of fractions: a file of its own for test")
+    overlap: bool = Field(False, description="validation and test windows may reach back for their inputs")
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> SplitRecipe:
+        if self.borders and (self.validation_path or self.test_path):
+            raise ValueError("give borders or separate files, not both")
+        if self.training <= 0 or self.training + self.validation + self.test > 1 + 1e-9:
+            raise ValueError("training must be above 0 and the fractions must sum to at most 1")
+        return self
+
+
+class WindowRecipe(_Section):
+    """`[window]`: what the network sees and what it answers."""
+
+    steps: Count = Field(description="samples in a window")
+    horizon: Count = Field(1, description="samples to forecast at once")
+    stride: Count = Field(1, description="samples from one window to the next")
+
+
+class NetworkRecipe(_Section):
+    """`[network]`: the LSTM and what stands around it."""
+
+    hidden_size: Count = Field(64, description="units of each layer")
+    num_layers: Annotated[int, Field(ge=1, le=8)] = Field(1, description="stacked LSTM layers")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="between layers and before the head")
+    scaling: Literal["standard", "minmax", "none", "relative"] = Field(
+        "standard", description="done inside the exported graph; relative: minus the window's last value"
+    )
+    state: Literal["window", "carried"] = Field(
+        "window", description="window: from a zero state over a window; carried: may be stepped on"
+    )
+
+    @model_validator(mode="after")
+    def _relative_needs_a_window(self) -> NetworkRecipe:
+        if self.scaling == "relative" and self.state == "carried":
+            raise ValueError(
+                "relative scaling needs the last value of a window, which a carried network never has: choose "
+                "state window, or standard scaling"
+            )
+        return self
+
+
+class TrainingRecipe(_Section):
+    """`[training]`: how the weights are found."""
+
+    epochs: Count = Field(60, description="passes over the training windows")
+    batch_size: Count = Field(32, description="windows in a batch")
+    loss: Literal["mse", "mae", "huber"] = Field("mse", description="on scaled targets")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="at its highest")
+    schedule: Literal["constant", "cosine", "one-cycle"] = Field("constant", description="of the learning rate")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="pull of the weights towards zero")
+    gradient_clip: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no limit")
+    patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
+    threads: Count | None = Field(
+        None, description="CPU threads; none: torch's choice. Another count rounds differently, pin it to reproduce"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
+
+
+class Recipe(_Section):
+    """A whole recipe."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        "lstm", description="of the run and its files"
+    )
+    task: Literal["forecast"] = Field("forecast", description="what to learn")
+    data: DataRecipe
+    split: SplitRecipe = SplitRecipe()
+    window: WindowRecipe
+    network: NetworkRecipe = NetworkRecipe()
+    training: TrainingRecipe = TrainingRecipe()
+
+
+def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Recipe:
+    """Read a recipe file and lay flags over it.
+
+    Args:
+        path: a TOML file; paths in it are relative to its folder. None: flags alone.
+        flags: values by section and key, which win; the section `""` is the top level.
+
+    Raises:
+        RecipeError: no such file, no TOML, a misspelt key (the nearest is named), a wrong value.
+
+    Example:
+        >>> flags = {"data": {"path": "x.csv", "targets": ("y",)}, "window": {"steps": 10}}
+        >>> load_recipe(None, flags).network.hidden_size
+        64
+    """
+    content = {} if path is None else _read_toml(Path(path))
+    for section, values in flags.items():
+        table = content if section == "" else content.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise RecipeError(f"{path}: {section}: expected a table, got {table!r}")
+        table.update(values)
+    return check_recipe(content, str(path) if path else "options")
+
+
+def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
+    """Check parsed content; see `load_recipe`."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{name}: {_first_complaint(error)}") from error
+
+
+def recipe_json(recipe: Recipe) -> str:
+    """Write a recipe so that `check_recipe(json.loads(...))` gives it back."""
+    return json.dumps(recipe.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    tomllib = _toml_reader()
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: there is no such recipe") from error
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
+    for section, key in (("data", "path"), ("split", "validation_path"), ("split", "test_path")):
+        table = content.get(section)
+        value = table.get(key) if isinstance(table, dict) else None
+        if isinstance(value, str) and not value.startswith(BUILTIN):
+            table[key] = str(path.parent / value)  # type: ignore[index]
+    return content
+
+
+def _toml_reader() -> Any:
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        return require("tomli", "train")
+    return tomllib
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "recipe"
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"][:-1])
+        nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
+        return f"{place}: there is no such key; {hint}"
+    if first["type"] == "missing":
+        return f"{place}: is missing; give it in the recipe or as an option"
+    message = first["msg"].removeprefix("Value error, ")
+    got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
+    return f"{place}: {message}{got}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    kind: Any = Recipe
+    for part in location:
+        kind = kind.model_fields[part].annotation
+    return list(kind.model_fields)
