@@ -1,0 +1,12 @@
+"""Turn a run directory into model files: weights to graph, quantized graph, parity, file. No torch."""
+
+from __future__ import annotations
+
+from edgelstm.errors import require
+
+require("onnx", "export")
+require("safetensors", "export")
+
+from edgelstm.export.export import Export, ExportedFile, export_run
+
+__all__ = ["Export", "ExportedFile", "export_run"]

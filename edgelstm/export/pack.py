@@ -1,0 +1,34 @@
+"""Put contract, golden vectors and digest into an ONNX model: the bytes of a model file."""
+
+from __future__ import annotations
+
+import onnx
+
+from edgelstm.contract import Contract
+from edgelstm.runtime import Golden
+from edgelstm.runtime.model_file import CONTRACT_KEY, DIGEST_KEY, GOLDEN_KEY, compute_digest, digest_span
+
+_NO_DIGEST = "0" * 64
+
+
+def pack(model: onnx.ModelProto, contract: Contract, golden: Golden) -> tuple[bytes, str]:
+    """Serialize a model with its metadata; the same arguments always give the same bytes.
+
+    Args:
+        model: graph without metadata.
+        contract: of this very file.
+        golden: of this very file.
+
+    Returns:
+        The bytes of the file, and its digest as 64 hex digits.
+    """
+    complete = onnx.ModelProto()
+    complete.CopyFrom(model)
+    del complete.metadata_props[:]
+    entries = ((CONTRACT_KEY, contract.to_json()), (GOLDEN_KEY, golden.to_json()), (DIGEST_KEY, _NO_DIGEST))
+    for key, value in entries:
+        complete.metadata_props.add(key=key, value=value)
+    content = complete.SerializeToString(deterministic=True)
+    start, end = digest_span(content)
+    digest = compute_digest(content, (start, end))
+    return content[:start] + digest.encode() + content[end:], digest
