@@ -175,7 +175,8 @@ upgrade edgelstm on this device or export again with the older version
         _require(self.window >= 1 and self.horizon >= 1, "window and horizon must be at least 1")
         _require(bool(self.inputs) and bool(self.outputs), "there must be at least one input and one output")
         _require(
-            self.sample_period_s is None or self.sample_period_s > 0, "sample_period_s must be positive or null"
+            self.sample_period_s is None or self.sample_period_s > 0,
+            "sample_period_s must be positive or null",
         )
         _require(
             bool(self.states) == (self.state == "carried"),
@@ -219,7 +220,8 @@ def _check_channels(channels: tuple[Channel, ...]) -> None:
         if channel.statistics is not None:
             count = len(channel.statistics.quantiles)
             _require(
-                count == len(QUANTILE_LEVELS), f"channel {channel.name!r} has {count} quantiles, expected eleven"
+                count == len(QUANTILE_LEVELS),
+                f"channel {channel.name!r} has {count} quantiles, expected eleven",
             )
 
 

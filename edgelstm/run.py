@@ -30,7 +30,12 @@ from edgelstm.files import write_all_whole
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
 RUN_FORMAT_VERSION = 1
-RECORD, WEIGHTS, GOLDEN, HELDOUT = "run.json", "network.safetensors", "golden.safetensors", "heldout.safetensors"
+RECORD, WEIGHTS, GOLDEN, HELDOUT = (
+    "run.json",
+    "network.safetensors",
+    "golden.safetensors",
+    "heldout.safetensors",
+)
 METRICS = "metrics.json"
 
 Array = NDArray[Any]
@@ -203,8 +208,14 @@ def _pack_windows(windows: Windows) -> bytes:
 def _unpack_windows(tensors: dict[str, Array]) -> Windows:
     y_stride, steps, horizon, *target_inputs = map(int, tensors["y_stride, steps, horizon, target_inputs"])
     return Windows(
-        tensors["x_rows"], tensors["x_starts"], tensors["y_rows"], tensors["y_starts"],
-        y_stride, steps, horizon, tuple(target_inputs),
+        tensors["x_rows"],
+        tensors["x_starts"],
+        tensors["y_rows"],
+        tensors["y_starts"],
+        y_stride,
+        steps,
+        horizon,
+        tuple(target_inputs),
     )
 
 

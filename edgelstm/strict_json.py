@@ -13,7 +13,7 @@ import json
 import math
 import types
 import typing
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
 Record = TypeVar("Record")
@@ -31,7 +31,11 @@ def dumps(record: Any) -> str:
     """
     try:
         return json.dumps(
-            dataclasses.asdict(record), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+            dataclasses.asdict(record),
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+            allow_nan=False,
         )
     except ValueError as error:
         raise StrictJsonError("expected finite numbers, got NaN or infinity") from error
@@ -62,7 +66,7 @@ def decode(kind: type[Record], value: Any, place: str) -> Record:
     """
     if not isinstance(value, dict):
         raise StrictJsonError(f"{place}: expected an object, got {_name(value)}")
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     unknown = sorted(value.keys() - hints.keys())
     missing = sorted(hints.keys() - value.keys())
     if unknown:
@@ -120,7 +124,7 @@ def _name(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 

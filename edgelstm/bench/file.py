@@ -49,7 +49,8 @@ def bench_file(path: str | Path, *, device: str = "cpu", threads: int = 1, secon
 
     Args:
         path: a model file.
-        device, threads: as for `edgelstm.load`.
+        device: as for `edgelstm.load`.
+        threads: as for `edgelstm.load`.
         seconds: how long to time each of step and window.
 
     Raises:

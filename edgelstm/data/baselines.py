@@ -81,7 +81,8 @@ class Ridge:
         def forecast(index: Index) -> Rows:
             x, base = self._features(windows, index)
             y = ((x - self._x_mean) / self._x_scale) @ self._weights + self._intercept
-            return y.reshape(len(x), windows.horizon, -1) + base
+            forecast: Rows = (y.reshape(len(x), windows.horizon, -1) + base).astype(np.float32)
+            return forecast
 
         return forecast
 

@@ -72,7 +72,9 @@ def fraction_borders(rows: int, training: float, validation: float, test: float)
     return tuple(min(rows, int(rows * end + 0.5)) for end in ends)  # type: ignore[return-value]
 
 
-def split(series: Series, features: tuple[str, ...], targets: tuple[str, ...], borders: tuple[int, ...], cut: Cut) -> list[Part]:
+def split(
+    series: Series, features: tuple[str, ...], targets: tuple[str, ...], borders: tuple[int, ...], cut: Cut
+) -> list[Part]:
     """Cut a series into parts and the parts into windows.
 
     Each part's gaps are filled from its own and earlier rows alone, so that nothing after a border can reach
@@ -80,7 +82,8 @@ def split(series: Series, features: tuple[str, ...], targets: tuple[str, ...], b
 
     Args:
         series: the whole of it.
-        features, targets: the channels to take as inputs and as outputs.
+        features: the channels to take as inputs.
+        targets: the channels to take as outputs.
         borders: the row at which each part ends, in the order of `NAMES`; equal borders make no part.
         cut: how to cut windows.
 
@@ -103,7 +106,13 @@ def split(series: Series, features: tuple[str, ...], targets: tuple[str, ...], b
 
 
 def _part(
-    series: Series, features: tuple[str, ...], targets: tuple[str, ...], name: str, start: int, end: int, cut: Cut
+    series: Series,
+    features: tuple[str, ...],
+    targets: tuple[str, ...],
+    name: str,
+    start: int,
+    end: int,
+    cut: Cut,
 ) -> Part:
     reach = cut.steps if cut.overlap and name != "training" else 0
     first_row = max(start - reach, 0)

@@ -43,22 +43,22 @@ def measure(kind: str, windows: Windows, inputs: tuple[str, ...], outputs: tuple
         kind: `"standard"`: zero mean, unit standard deviation. `"minmax"`: to 0..1. `"none"`: untouched.
             `"relative"`: minus the window's last value, by the standard deviation of what is left.
         windows: of the training part.
-        inputs, outputs: the names of the channels, for messages and to find an output among the inputs.
+        inputs: the names of the input channels.
+        outputs: the names of the output channels; relative scaling looks for them among the inputs.
 
     Raises:
         DataError: a channel is constant, or a relative output is not among the inputs.
     """
     if kind == "none":
-        ones, zeros = (lambda n: np.ones(n, np.float32)), (lambda n: np.zeros(n, np.float32))
-        f, o = len(inputs), len(outputs)
-        return Scaling(kind, zeros(f), ones(f), ones(o), zeros(o), ())
+        ones = [np.ones(len(names), np.float32) for names in (inputs, outputs)]
+        return Scaling(kind, 0 * ones[0], ones[0], ones[1], 0 * ones[1], ())
     if kind == "relative":
         return _relative(windows, inputs, outputs)
     rows = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
     in_offset, in_scale = _offset_and_scale(kind, rows, inputs)
     rows = _rows_in_use(windows.y_rows, windows.y_starts, windows.y_offsets)
     out_offset, out_scale = _offset_and_scale(kind, rows, outputs)
-    return Scaling(kind, in_offset, 1 / in_scale, out_scale, out_offset, ())
+    return Scaling(kind, in_offset, np.reciprocal(in_scale), out_scale, out_offset, ())
 
 
 def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
@@ -79,8 +79,7 @@ def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...
     y_scale = np.sqrt(y_square / windows.horizon).astype(np.float32)
     _refuse_constant(x_scale, windows.x_rows, inputs)
     _refuse_constant(y_scale, windows.y_rows, outputs)
-    zeros = np.zeros(len(inputs), np.float32), np.zeros(len(outputs), np.float32)
-    return Scaling("relative", zeros[0], 1 / x_scale, y_scale, zeros[1], relative_inputs)
+    return Scaling("relative", 0 * x_scale, np.reciprocal(x_scale), y_scale, 0 * y_scale, relative_inputs)
 
 
 def _rows_in_use(rows: Vector, starts: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,12 @@ from numpy.typing import NDArray
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError, require
 
-if TYPE_CHECKING:
-    import polars
-
 BUILTIN = "builtin:"
 MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _EPOCH_MS_FROM = 10**11  # as seconds: the year 5138
 
 
-def read_series(
-    source: str | Path, columns: tuple[str, ...], time: str | None, resample: str | None = None
-) -> Series:
+def read_series(source: str | Path, columns: tuple[str, ...], time: str | None, resample: str | None = None) -> Series:
     """Read some columns of a table as a series.
 
     Args:
@@ -89,7 +84,7 @@ def _path(source: str | Path) -> Path:
     return path
 
 
-def _read_table(polars: Any, path: Path) -> polars.DataFrame:
+def _read_table(polars: Any, path: Path) -> Any:
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
             return polars.read_parquet(path)
@@ -100,7 +95,7 @@ def _read_table(polars: Any, path: Path) -> polars.DataFrame:
         raise DataError(f"{path.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
 
 
-def _numbers(polars: Any, column: polars.Series, path: Path) -> polars.Series:
+def _numbers(polars: Any, column: Any, path: Path) -> Any:
     if column.dtype == polars.String:
         numbers = column.str.strip_chars().cast(polars.Float64, strict=False)
     elif column.dtype.is_numeric():
@@ -120,7 +115,7 @@ def _numbers(polars: Any, column: polars.Series, path: Path) -> polars.Series:
     return numbers
 
 
-def _times(polars: Any, column: polars.Series, path: Path) -> polars.Series:
+def _times(polars: Any, column: Any, path: Path) -> Any:
     if column.null_count():
         row = column.is_null().arg_true()[0]
         raise DataError(f"{path.name}: the timestamp in column {column.name!r} is missing at {_row(path, row)}")
@@ -137,7 +132,7 @@ def _times(polars: Any, column: polars.Series, path: Path) -> polars.Series:
     return times.cast(polars.Datetime("us"))
 
 
-def _parse_times(polars: Any, column: polars.Series, path: Path) -> polars.Series:
+def _parse_times(polars: Any, column: Any, path: Path) -> Any:
     whole = column.cast(polars.Int64, strict=False)
     if whole.null_count() == 0:
         return _epoch_seconds(polars, whole, path)
@@ -170,7 +165,7 @@ def _parse_times(polars: Any, column: polars.Series, path: Path) -> polars.Serie
     )
 
 
-def _epoch_seconds(polars: Any, column: polars.Series, path: Path) -> polars.Series:
+def _epoch_seconds(polars: Any, column: Any, path: Path) -> Any:
     if column.abs().max() >= _EPOCH_MS_FROM:
         raise DataError(
             f"{path.name}: expected seconds since 1970 in column {column.name!r}, got {column[0]}, which looks like "
@@ -200,9 +195,7 @@ def _check_regular(stamps: NDArray[np.datetime64], path: Path) -> None:
             )
 
 
-def _resample(
-    polars: Any, numbers: polars.DataFrame, times: polars.Series, every: str, path: Path
-) -> tuple[polars.DataFrame, polars.Series]:
+def _resample(polars: Any, numbers: Any, times: Any, every: str, path: Path) -> tuple[Any, Any]:
     if not re.fullmatch(r"(\d+(ms|s|m|h|d|w|mo|q|y))+", every):
         raise DataError(f"--resample: expected a duration such as 10m, 1h, 1d, 1w or 1mo, got {every!r}")
     table = numbers.fill_nan(None).with_columns(times.alias("__time")).sort("__time")

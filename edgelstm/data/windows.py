@@ -59,11 +59,13 @@ class Windows:
 
     def x(self, index: Index | slice = slice(None)) -> Rows:
         """Copy out windows: float32 [n, T, F]."""
-        return self.x_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
+        x: Rows = self.x_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
+        return x
 
     def y(self, index: Index | slice = slice(None)) -> Rows:
         """Copy out the targets behind the last step: float32 [n, K, O]."""
-        return self.y_rows[self.y_starts[index][:, np.newaxis] + self.y_offsets]
+        y: Rows = self.y_rows[self.y_starts[index][:, np.newaxis] + self.y_offsets]
+        return y
 
     def history(self, index: Index | slice = slice(None)) -> Rows | None:
         """Copy out the target channels over the window's own steps: float32 [n, T, O].
@@ -74,7 +76,8 @@ class Windows:
             return self.x(index)[..., list(self.target_inputs)]
         if self.y_stride != 1 or len(self.x_rows) != len(self.y_rows):
             return None
-        return self.y_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
+        past: Rows = self.y_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
+        return past
 
 
 def from_rows(
@@ -130,4 +133,5 @@ def from_arrays(x: Rows, y: Rows, target_inputs: tuple[int, ...]) -> Windows:
 def _runs_with_a_gap(rows: Rows, length: int) -> NDArray[np.bool_]:
     """For each start, whether the `length` rows from there hold a missing sample: bool [M - length + 1]."""
     gaps = np.concatenate([[0], np.cumsum(np.isnan(rows).any(axis=1))])
-    return gaps[length:] != gaps[:-length]
+    runs: NDArray[np.bool_] = gaps[length:] != gaps[:-length]
+    return runs

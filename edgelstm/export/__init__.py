@@ -7,6 +7,6 @@ from edgelstm.errors import require
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm.export.export import Export, ExportedFile, export_run
+from edgelstm.export.export import Export, ExportedFile, export_run  # noqa: E402  (the sentence above must come first)
 
 __all__ = ["Export", "ExportedFile", "export_run"]

@@ -69,7 +69,7 @@ def build_graph(shape: NetworkShape, weights: dict[str, Array], contract: Contra
 
 
 def _scaled_input(graph: _Nodes, shape: NetworkShape, weights: dict[str, Array]) -> str:
-    """x [B, T, F] in physical units to scaled [T, B, F]; scaling that does nothing makes no node."""
+    """X [B, T, F] in physical units to scaled [T, B, F]; scaling that does nothing makes no node."""
     x = "x"
     if shape.relative_inputs:
         last = graph.add("Gather", [x, graph.constant("last_step", np.array([-1], np.int64))], "last", axis=1)
@@ -81,14 +81,15 @@ def _scaled_input(graph: _Nodes, shape: NetworkShape, weights: dict[str, Array])
     return graph.add("Transpose", [x], "time_first", perm=[1, 0, 2])
 
 
-def _lstm_layers(
-    graph: _Nodes, x: str, shape: NetworkShape, weights: dict[str, Array], contract: Contract
-) -> str:
+def _lstm_layers(graph: _Nodes, x: str, shape: NetworkShape, weights: dict[str, Array], contract: Contract) -> str:
     """Stack the layers: gives Y [T, 1, B, H] of the last one if states are carried, else its Y_h [1, B, H]."""
     for layer in range(shape.num_layers):
         last = layer == shape.num_layers - 1
         tensors = lstm_tensors(weights, layer)
-        inputs = [x, *(graph.constant(f"lstm.{name}{layer}", t) for name, t in zip("WRB", tensors, strict=True))]
+        inputs = [
+            x,
+            *(graph.constant(f"lstm.{name}{layer}", t) for name, t in zip("WRB", tensors, strict=True)),
+        ]
         every, final, cell = f"lstm{layer}", "", ""
         if contract.states:
             h, c = contract.states[2 * layer : 2 * layer + 2]

@@ -45,9 +45,7 @@ class Golden:
 
     def to_json(self) -> str:
         """Write as JSON, the arrays as base64 of little-endian float32."""
-        return dumps(
-            _GoldenJson(_encode(self.x), _encode(self.network), _encode(self.file), self.tolerance)
-        )
+        return dumps(_GoldenJson(_encode(self.x), _encode(self.network), _encode(self.file), self.tolerance))
 
     @classmethod
     def from_json(cls, text: str) -> Golden:

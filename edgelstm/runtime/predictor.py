@@ -108,7 +108,7 @@ class Predictor:
         Raises:
             InputError: `batch` is not a whole number of at least 1.
         """
-        return Stream(self._session, self.contract, self.device, batch)
+        return Stream(self._session, self.contract, batch)
 
     def _check_shape(self, x: Array) -> None:
         window = self.contract.window

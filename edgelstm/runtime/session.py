@@ -41,9 +41,7 @@ def create_session(content: bytes, device: str, threads: int) -> onnxruntime.Inf
     if device != "cpu":
         _check_available(device)
     try:
-        session = onnxruntime.InferenceSession(
-            content, _session_options(device, threads), providers=[DEVICES[device]]
-        )
+        session = onnxruntime.InferenceSession(content, _session_options(device, threads), providers=[DEVICES[device]])
     except Exception as error:  # onnxruntime's errors have no common base but this
         reason = str(error).strip().splitlines()[0]
         if device != "cpu":
@@ -58,14 +56,6 @@ def create_session(content: bytes, device: str, threads: int) -> onnxruntime.Inf
             "driver with nvidia-smi and that its CUDA version is the one this wheel was built for"
         )
     return session
-
-
-def run_options(device: str) -> onnxruntime.RunOptions:
-    """Options of a step: on the CPU there is nothing to wait for after it (saves 1 to 2 us)."""
-    options = onnxruntime.RunOptions()
-    if device == "cpu":
-        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
-    return options
 
 
 def _session_options(device: str, threads: int) -> onnxruntime.SessionOptions:

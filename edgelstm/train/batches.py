@@ -46,7 +46,7 @@ class Batches(Sampler[Tensor]):
         if self._seed is not None:
             generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
             order = torch.randperm(self._count, generator=generator)
-        return iter(order.split(self._batch_size))
+        return iter(torch.split(order, self._batch_size))
 
 
 def batches(windows: Windows, batch_size: int, every_step: bool, seed: int | None) -> DataLoader[tuple[Tensor, Tensor]]:

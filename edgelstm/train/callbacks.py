@@ -44,8 +44,8 @@ class BestWeights(lightning.Callback):
         self.history.append((training, validation))
         if not math.isfinite(training):
             raise TrainingError(
-                f"the training loss became {training} in epoch {len(self.history)}: lower --learning-rate, or limit the "
-                "gradient with --gradient-clip 1"
+                f"the training loss became {training} in epoch {len(self.history)}: lower --learning-rate, or limit "
+                "the gradient with --gradient-clip 1"
             )
         if "validation_loss" not in losses or validation < self._best:
             self._best = validation
@@ -54,7 +54,12 @@ class BestWeights(lightning.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Travel in the checkpoint."""
-        return {"history": self.history, "best_epoch": self.best_epoch, "weights": self.weights, "best": self._best}
+        return {
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "weights": self.weights,
+            "best": self._best,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Come back from the checkpoint."""
@@ -167,4 +172,3 @@ class ShowProgress(lightning.Callback):
         rate = self._windows * (epoch - self._started_at) / (time.perf_counter() - self._start_s)
         shown = "" if math.isnan(validation) else f"  validation {validation:.4g} (best: epoch {self._best.best_epoch})"
         return f"loss {training:.4g}{shown}  {rate:,.0f} windows/s"
-

@@ -94,7 +94,10 @@ def metrics_json(scores: dict[str, PartScores], problem: Problem) -> bytes:
         "units": {channel.name: channel.unit for channel in problem.outputs},
         "season": problem.season,
         "parts": {
-            part: {"windows": len(counts[part] or ()), **{name: _words(d, problem) for name, d in found.items()}}
+            part: {
+                "windows": len(counts[part] or ()),
+                **{name: _words(d, problem) for name, d in found.items()},
+            }
             for part, found in scores.items()
         },
     }
@@ -103,4 +106,8 @@ def metrics_json(scores: dict[str, PartScores], problem: Problem) -> bytes:
 
 def _words(detailed: DetailedScore, problem: Problem) -> dict[str, Any]:
     by_channel = dict(zip((c.name for c in problem.outputs), detailed.rmse_by_channel, strict=True))
-    return {**asdict(detailed.score), "rmse_by_channel": by_channel, "rmse_by_step": list(detailed.rmse_by_step)}
+    return {
+        **asdict(detailed.score),
+        "rmse_by_channel": by_channel,
+        "rmse_by_step": list(detailed.rmse_by_step),
+    }

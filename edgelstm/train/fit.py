@@ -86,8 +86,9 @@ def fit(
             the last epoch are kept.
         test: a pair like (x, y) that is only scored; None for none.
         name: of the run and its model files.
-        inputs, outputs: names of the channels. Where an output is named like an input, that input is its past,
-            which relative scaling and the baselines need.
+        inputs: names of the input channels.
+        outputs: names of the output channels. Where one is named like an input, that input is its past, which
+            relative scaling and the baselines need.
         overwrite: replace a run that lies there.
         **options: any key of a recipe's `[network]` and `[training]`, such as `hidden_size=50`,
             `scaling="none"`, `epochs=100`.
@@ -113,7 +114,11 @@ def fit(
     network, training = _options(options)
     every_step = network.state == "carried"
     problem = problem_from_arrays(x, y, validation, test, tuple(inputs), tuple(outputs), every_step, name)
-    record = {"name": name, "network": network.model_dump(mode="json"), "training": training.model_dump(mode="json")}
+    record = {
+        "name": name,
+        "network": network.model_dump(mode="json"),
+        "training": training.model_dump(mode="json"),
+    }
     directory = Path(directory)
     _claim(directory, json.dumps(record, indent=1, sort_keys=True) + "\n", overwrite)
     return _fit_problem(problem, network, training, record, directory)
@@ -184,7 +189,11 @@ def _make_network(problem: Problem, options: NetworkRecipe, seed: int) -> Foreca
     outputs = tuple(channel.name for channel in problem.outputs)
     scaling = measure(options.scaling, problem.training, inputs, outputs)
     shape = NetworkShape(
-        len(inputs), options.hidden_size, options.num_layers, problem.training.horizon, len(outputs),
+        len(inputs),
+        options.hidden_size,
+        options.num_layers,
+        problem.training.horizon,
+        len(outputs),
         scaling.relative_inputs,
     )
     torch.manual_seed(seed)

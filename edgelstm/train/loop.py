@@ -92,7 +92,11 @@ def run_loop(network: ForecastNetwork, problem: Problem, training: TrainingRecip
     if not best.weights:
         raise KeyboardInterrupt
     return Trained(
-        best.weights, tuple(best.history), best.best_epoch, interrupt.interrupted, time.perf_counter() - start_s
+        best.weights,
+        tuple(best.history),
+        best.best_epoch,
+        interrupt.interrupted,
+        time.perf_counter() - start_s,
     )
 
 
@@ -107,13 +111,15 @@ def _threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
     """Keep Lightning's tips, hardware listings and advice about workers out of people's terminals."""
-
-    def __enter__(self) -> None:  # type: ignore[override]
-        super().__enter__()
-        for name in ("pytorch_lightning", "lightning.fabric"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
         # Windows are gathered from memory: workers would only copy them about.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")
+        # Lightning's own use of a torch function that torch is giving up.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
+        yield

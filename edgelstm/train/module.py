@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from edgelstm.train.network import ForecastNetwork
 from edgelstm.train.recipe import TrainingRecipe
 
-LOSSES = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
 SGD_MOMENTUM = 0.9
 ONE_CYCLE_WARM_UP = 0.3
 

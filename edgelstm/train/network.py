@@ -66,7 +66,7 @@ class ForecastNetwork(nn.Module):
         if not self.every_step:
             h = h[:, -1]
         z: Tensor = self.head(self.dropout(h))
-        return z.unflatten(-1, (self.shape.horizon, self.shape.output_size))
+        return z.reshape(*z.shape[:-1], self.shape.horizon, self.shape.output_size)
 
     def base(self, x: Tensor) -> Tensor:
         """What is added to a scaled-back answer: float32 [B, 1, O] relative to the window, else [O]."""

@@ -50,14 +50,18 @@ def plot_forecast(network: ForecastNetwork, problem: Problem, scores: dict[str, 
     figure = Figure(figsize=(12, 1 + 3.4 * len(outputs)), layout="constrained")
     grid = figure.subplots(len(outputs), 2, squeeze=False, width_ratios=[2, 1])
     rmse = f", RMSE {scores[part][NETWORK].score.rmse:.3g}" if part in scores else ""
-    figure.suptitle(f"{problem.name}: forecasts on the {part} part{rmse} {_unit(outputs[0]) if len(outputs) == 1 else ''}")
+    figure.suptitle(
+        f"{problem.name}: forecasts on the {part} part{rmse} {_unit(outputs[0]) if len(outputs) == 1 else ''}"
+    )
     for channel, output in enumerate(outputs):
         _draw_all(grid[channel, 0], windows, forecast, channel, output, problem)
         _draw_one(grid[channel, 1], windows, forecast, channel, output, problem)
     return _png(figure)
 
 
-def _draw_all(axes: Any, windows: Windows, forecast: NDArray[Any], channel: int, output: Channel, problem: Problem) -> None:
+def _draw_all(
+    axes: Any, windows: Windows, forecast: NDArray[Any], channel: int, output: Channel, problem: Problem
+) -> None:
     """The truth, and what was said of it K steps before."""
     rows = windows.y_starts + windows.horizon - 1
     x: NDArray[Any] = rows if problem.test_time is None or problem.test is None else problem.test_time[rows]
@@ -68,7 +72,9 @@ def _draw_all(axes: Any, windows: Windows, forecast: NDArray[Any], channel: int,
     _finish(axes)
 
 
-def _draw_one(axes: Any, windows: Windows, forecast: NDArray[Any], channel: int, output: Channel, problem: Problem) -> None:
+def _draw_one(
+    axes: Any, windows: Windows, forecast: NDArray[Any], channel: int, output: Channel, problem: Problem
+) -> None:
     """The window in the middle: its last samples, its forecast, the truth and the seasonal naive."""
     middle = len(windows) // 2
     ahead = np.arange(1, windows.horizon + 1)
@@ -77,7 +83,14 @@ def _draw_one(axes: Any, windows: Windows, forecast: NDArray[Any], channel: int,
         shown = history[0, -CONTEXT_HORIZONS * windows.horizon :, channel]
         axes.plot(np.arange(1 - len(shown), 1), shown, color=TRUTH, linewidth=1.2)
     marker = "o" if windows.horizon <= 24 else ""
-    axes.plot(ahead, windows.y(slice(middle, middle + 1))[0, :, channel], color=TRUTH, marker=marker, markersize=3, label="truth")
+    axes.plot(
+        ahead,
+        windows.y(slice(middle, middle + 1))[0, :, channel],
+        color=TRUTH,
+        marker=marker,
+        markersize=3,
+        label="truth",
+    )
     if history is not None and problem.season is not None:
         naive = seasonal_naive(windows, problem.season)(np.array([middle]))
         axes.plot(ahead, naive[0, :, channel], color=BASELINE, linestyle="--", linewidth=1.2, label="seasonal naive")

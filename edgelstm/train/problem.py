@@ -13,7 +13,7 @@ from edgelstm.data.baselines import season_of
 from edgelstm.data.parts import Cut, Part, fraction_borders, split
 from edgelstm.data.series import Series, statistics
 from edgelstm.data.table import read_series
-from edgelstm.data.windows import Windows, from_arrays
+from edgelstm.data.windows import Rows, Windows, from_arrays
 from edgelstm.errors import DataError, InputError
 from edgelstm.train.recipe import Recipe
 
@@ -81,7 +81,14 @@ def problem_from_recipe(recipe: Recipe) -> Problem:
 
 
 def problem_from_arrays(
-    x: Any, y: Any, validation: Any, test: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], every_step: bool, name: str
+    x: Any,
+    y: Any,
+    validation: Any,
+    test: Any,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    every_step: bool,
+    name: str,
 ) -> Problem:
     """Check a caller's own arrays; see `edgelstm.train.fit`.
 
@@ -101,14 +108,20 @@ def problem_from_arrays(
     windows = {"training": from_arrays(x, y, target_inputs)}
     for part, pair in (("validation", validation), ("test", test)):
         if pair is not None:
-            px, py = _checked_pair(part, *pair, every_step)
-            if px.shape[1:] != x.shape[1:] or py.shape[1:] != y.shape[1:]:
-                raise InputError(f"{part}: expected windows like x {x.shape[1:]} and y {y.shape[1:]}, got {px.shape[1:]} and {py.shape[1:]}")
-            windows[part] = from_arrays(px, py, target_inputs)
+            windows[part] = from_arrays(*_checked_like(part, pair, x, y, every_step), target_inputs)
     training = windows["training"]
     return Problem(
-        name, _channels(inputs, training.x_rows, {}), _channels(outputs, training.y_rows, {}),
-        training, windows.get("validation"), windows.get("test"), None, None, None, None, (),
+        name,
+        _channels(inputs, training.x_rows, {}),
+        _channels(outputs, training.y_rows, {}),
+        training,
+        windows.get("validation"),
+        windows.get("test"),
+        None,
+        None,
+        None,
+        None,
+        (),
     )
 
 
@@ -164,10 +177,8 @@ def _row_at(border: str, series: Series) -> int:
     return int(np.searchsorted(series.time, moment))
 
 
-def _channels(names: tuple[str, ...], rows: NDArray[np.float32], units: dict[str, str]) -> tuple[Channel, ...]:
-    return tuple(
-        Channel(name, units.get(name), "float32", statistics(rows[:, i])) for i, name in enumerate(names)
-    )
+def _channels(names: tuple[str, ...], rows: Rows, units: dict[str, str]) -> tuple[Channel, ...]:
+    return tuple(Channel(name, units.get(name), "float32", statistics(rows[:, i])) for i, name in enumerate(names))
 
 
 def _report(series: Series, policy: str, parts: list[Part]) -> tuple[str, ...]:
@@ -181,7 +192,7 @@ def _report(series: Series, policy: str, parts: list[Part]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _checked_pair(what: str, x: Any, y: Any, every_step: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _checked_pair(what: str, x: Any, y: Any, every_step: bool) -> tuple[Rows, Rows]:
     x, y = _finite(what, x), _finite(what, y)
     steps = "T, " if every_step else ""
     if y.ndim == 2 + every_step:
@@ -196,7 +207,20 @@ def _checked_pair(what: str, x: Any, y: Any, every_step: bool) -> tuple[NDArray[
     return x, y
 
 
-def _finite(what: str, values: Any) -> NDArray[np.float32]:
+def _checked_like(part: str, pair: Any, x: Rows, y: Rows, every_step: bool) -> tuple[Rows, Rows]:
+    """Check a held-out pair: finite, and windows of the shape of the training windows."""
+    try:
+        part_x, part_y = pair
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{part}: expected a pair (x, y), got {type(pair).__name__}") from error
+    part_x, part_y = _checked_pair(part, part_x, part_y, every_step)
+    if part_x.shape[1:] != x.shape[1:] or part_y.shape[1:] != y.shape[1:]:
+        got = f"{part_x.shape[1:]} and {part_y.shape[1:]}"
+        raise InputError(f"{part}: expected windows like x {x.shape[1:]} and y {y.shape[1:]}, got {got}")
+    return part_x, part_y
+
+
+def _finite(what: str, values: Any) -> Rows:
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "fiu":
@@ -209,7 +233,7 @@ def _finite(what: str, values: Any) -> NDArray[np.float32]:
     return array
 
 
-def _take_last(x: NDArray[np.float32], y: NDArray[np.float32], fraction: float) -> tuple[Any, Any]:
+def _take_last(x: Rows, y: Rows, fraction: float) -> tuple[Any, Any]:
     """Split off the last windows for validation: the newest, if they are in the order of time."""
     count = round(len(x) * fraction)
     if not 1 <= count < len(x):

@@ -109,7 +109,8 @@ class TrainingRecipe(_Section):
     gradient_clip: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no limit")
     patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
     threads: Count | None = Field(
-        None, description="CPU threads; none: torch's choice. Another count rounds differently, pin it to reproduce"
+        None,
+        description="CPU threads; none: torch's choice. Another count rounds differently, pin it to reproduce",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
 

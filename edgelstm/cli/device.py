@@ -1,0 +1,214 @@
+"""What a person runs on the device: `verify`, `inspect`, `predict`, `bench`. numpy and onnxruntime are enough."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgelstm.cli.words import microseconds, quantity, table
+from edgelstm.files import write_whole
+
+if TYPE_CHECKING:
+    from edgelstm.bench import BenchResult
+    from edgelstm.contract import Channel, Contract, Metrics
+    from edgelstm.runtime import ModelFile, Predictor, Replay
+    from edgelstm.runtime.model_file import GraphSummary
+
+FAILED = 1
+
+File = Annotated[Path, typer.Argument(help="A model file.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
+
+
+def verify(file: File, device: Device = "cpu", threads: Threads = 1) -> None:
+    """Replay the golden vectors of a file on this machine; exit 1 if it does not compute what it did at export."""
+    from edgelstm.runtime import load, replay
+
+    predictor = load(file, device=device, threads=threads)
+    result = replay(predictor)
+    print(verify_words(file, predictor, result))
+    if not result.passed:
+        raise typer.Exit(FAILED)
+
+
+def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
+    """Say what a replay gave, channel by channel."""
+    import onnxruntime
+
+    contract = predictor.contract
+    lines = [
+        f"{file.name}: digest {predictor.digest[:12]} is right; {result.rows} golden window(s) on onnxruntime "
+        f"{onnxruntime.__version__}, {predictor.device}"
+    ]
+    for i, channel in enumerate(contract.outputs):
+        verdict = "ok" if result.file_error[i] <= result.tolerance[i] else "FAILED"
+        lines.append(
+            f"  {channel.name}: {quantity(result.file_error[i], channel.unit)} from this file at export "
+            f"(allowed {quantity(result.tolerance[i], channel.unit)}): {verdict}; "
+            f"{quantity(result.network_error[i], channel.unit)} from the trained network"
+        )
+    if not result.passed:
+        lines.append(
+            "this machine does not compute what the file computed at export: do not use it here; try another "
+            "onnxruntime version, or the fp32 file"
+        )
+    return "\n".join(lines)
+
+
+def inspect(file: File, as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False) -> None:
+    """Print the contract, the graph and the metrics of a file, without running it."""
+    from edgelstm.runtime import read_model_file
+    from edgelstm.runtime.model_file import summarize_graph
+
+    model_file = read_model_file(file)
+    graph = summarize_graph(model_file.content)
+    if as_json:
+        size = len(model_file.content)
+        content = {
+            "contract": asdict(model_file.contract),
+            "graph": asdict(graph),
+            "digest": model_file.digest,
+        }
+        print(json.dumps({"file": file.name, "bytes": size, **content}, indent=1, ensure_ascii=False))
+    else:
+        print(_inspect_words(file, model_file, graph))
+
+
+def predict(
+    file: File,
+    data: Annotated[str, typer.Argument(help="A CSV with the input columns, - for stdin.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="A file, - for stdout.")] = "-",
+    kind: Annotated[
+        str | None, typer.Option("--format", help="csv, jsonl or parquet. [by the ending of --output]")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    every_row: Annotated[
+        bool,
+        typer.Option("--all", help="Forecast from every row that has a whole window, not only the last."),
+    ] = False,
+    missing: Annotated[str, typer.Option(help="Gaps: error, forward, interpolate.")] = "error",
+    device: Device = "cpu",
+    threads: Threads = 1,
+) -> None:
+    """Forecast from a CSV: what follows its last row, or each of its rows."""
+    from edgelstm.cli.forecasts import forecast_rows, format_of, read_rows, render
+    from edgelstm.errors import InputError
+    from edgelstm.runtime import load
+
+    if missing not in ("error", "forward", "interpolate"):
+        raise InputError(f"--missing: expected error, forward or interpolate, got {missing!r}")
+    kind = format_of(output, kind)
+    predictor = load(file, device=device, threads=threads)
+    rows = read_rows(data, predictor.contract, time, missing)
+    content = render(list(forecast_rows(predictor, rows, every_row)), kind)
+    if output == "-":
+        sys.stdout.buffer.write(content)
+    else:
+        write_whole(Path(output), content)
+
+
+def bench(
+    file: File,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the figures as JSON. [FILE.bench.json here]")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="For each of step and window.")] = 3.0,
+    device: Device = "cpu",
+    threads: Threads = 1,
+) -> None:
+    """Measure load, first call, step and window of a file on this machine."""
+    from edgelstm.bench import bench_file
+
+    result = bench_file(file, device=device, threads=threads, seconds=seconds)
+    print(bench_words(result))
+    target = output or Path(f"{file.stem}.bench.json")
+    write_whole(target, json.dumps(asdict(result), indent=1).encode() + b"\n")
+    print(f"wrote {target}")
+
+
+def bench_words(result: BenchResult) -> str:
+    """Lay out what was measured, and where."""
+    machine = result.machine
+    packages = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    memory = f"{result.resident_mib:.0f} MiB" if result.resident_mib is not None else "not told by this system"
+    rows = [
+        [name, f"{t.calls:,}", *(microseconds(v) for v in (t.p50_us, t.p95_us, t.p99_us, t.max_us))]
+        for name, t in (
+            ("one step", result.step),
+            (f"one window ({result.window} steps)", result.whole_window),
+        )
+    ]
+    step = "" if result.state == "carried" else "\n(a step of a window network runs the last whole window from zero)"
+    return (
+        f"{result.file}: {result.precision}, state {result.state}, digest {result.digest[:12]}\n"
+        f"{machine.cpu}, {machine.cores} cores, {machine.architecture}, {machine.system}\n"
+        f"Python {machine.python}, {packages}\n"
+        f"{result.device}, {result.threads} thread(s); load {result.load_ms:.1f} ms, first call "
+        f"{result.first_call_ms:.2f} ms, resident memory {memory}\n\n"
+        + table(["", "calls", "p50", "p95", "p99", "max"], rows)
+        + step
+    )
+
+
+def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str:
+    contract = model_file.contract
+    nodes = ", ".join(f"{count} {name}" if count > 1 else name for name, count in graph.nodes.items())
+    opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in graph.opsets.items())
+    data = contract.provenance.data_sha256
+    lines = [
+        f"{file.name}: {contract.name}, {contract.task}, {contract.precision}, {len(model_file.content):,} bytes",
+        f"  sees      {contract.window} steps of {_channels(contract.inputs)}{_period(contract)}",
+        f"  answers   {contract.horizon} step(s) of {_channels(contract.outputs)}",
+        f"  state     {contract.state}: {_state_words(contract)}",
+        f"  scaling   {contract.scaling}, inside the graph",
+        f"  graph     {sum(graph.nodes.values())} nodes ({nodes}), {graph.parameters:,} numbers, "
+        f"opset {opsets}, IR {graph.ir_version}",
+        f"  digest    {model_file.digest}",
+        f"  weights   {contract.provenance.weights_sha256}, seed {contract.provenance.seed}",
+        f"  data      {data or 'arrays, no file'}",
+        f"  made by   {', '.join(f'{name} {version}' for name, version in contract.provenance.versions.items())}",
+        f"  golden    {len(model_file.golden.x)} window(s); `edgelstm verify` replays them",
+    ]
+    for channel in contract.inputs:
+        lines.append(f"  trained on {channel.name}: {_range(channel)}")
+    for part in contract.metrics:
+        lines += ["", _metrics_table(part, contract)]
+    return "\n".join(lines)
+
+
+def _metrics_table(part: Metrics, contract: Contract) -> str:
+    unit = contract.outputs[0].unit if len(contract.outputs) == 1 else None
+    suffix = f" ({unit})" if unit else ""
+    found: list[tuple[str, Any]] = [("this file", part.file)] if part.file else []
+    found += [("network (torch)", part.network), *part.baselines.items()]
+    rows = [[name, f"{score.rmse:.4g}", f"{score.mae:.4g}"] for name, score in found]
+    return table([f"{part.part}, {part.windows} windows", f"RMSE{suffix}", f"MAE{suffix}"], rows)
+
+
+def _channels(channels: tuple[Channel, ...]) -> str:
+    return ", ".join(f"{channel.name} ({channel.unit})" if channel.unit else channel.name for channel in channels)
+
+
+def _period(contract: Contract) -> str:
+    return f", one every {contract.sample_period_s:g} s" if contract.sample_period_s else ""
+
+
+def _state_words(contract: Contract) -> str:
+    if contract.state == "carried":
+        return "trained to carry its state on, may be stepped for ever"
+    return "trained from a zero state over a window; a stream runs the last window at every step"
+
+
+def _range(channel: Channel) -> str:
+    s = channel.statistics
+    return (
+        "unknown"
+        if s is None
+        else f"{s.min:.6g} to {s.max:.6g}, mean {s.mean:.6g}, std {s.std:.4g} {channel.unit or ''}".rstrip()
+    )

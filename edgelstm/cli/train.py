@@ -1,0 +1,190 @@
+"""`edgelstm train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgelstm.cli.words import table
+from edgelstm.errors import RecipeError
+
+if TYPE_CHECKING:
+    from edgelstm.train import Fitted
+
+INTERRUPTED = 130
+
+# Which key of a recipe each option sets.
+_KEYS = {
+    "name": ("", "name"),
+    "data": ("data", "path"),
+    "time": ("data", "time"),
+    "feature": ("data", "features"),
+    "target": ("data", "targets"),
+    "unit": ("data", "units"),
+    "missing": ("data", "missing"),
+    "resample": ("data", "resample"),
+    "season": ("data", "season"),
+    "border": ("split", "borders"),
+    "validation_file": ("split", "validation_path"),
+    "test_file": ("split", "test_path"),
+    "overlap": ("split", "overlap"),
+    "window": ("window", "steps"),
+    "horizon": ("window", "horizon"),
+    "stride": ("window", "stride"),
+    "hidden_size": ("network", "hidden_size"),
+    "num_layers": ("network", "num_layers"),
+    "dropout": ("network", "dropout"),
+    "scaling": ("network", "scaling"),
+    "state": ("network", "state"),
+    "epochs": ("training", "epochs"),
+    "batch_size": ("training", "batch_size"),
+    "loss": ("training", "loss"),
+    "optimizer": ("training", "optimizer"),
+    "learning_rate": ("training", "learning_rate"),
+    "schedule": ("training", "schedule"),
+    "weight_decay": ("training", "weight_decay"),
+    "gradient_clip": ("training", "gradient_clip"),
+    "patience": ("training", "patience"),
+    "threads": ("training", "threads"),
+    "seed": ("training", "seed"),
+}
+
+_DATA, _NETWORK, _TRAINING = "Data and split", "Network", "Training"
+
+
+def train(
+    data: Annotated[str | None, typer.Argument(help="A CSV or Parquet file, or builtin:co2.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML); the options below win over it.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --output.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
+    name: Annotated[str | None, typer.Option(help="Of the run and its files. [the data's name]")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    feature: Annotated[list[str] | None, typer.Option(help="Input column; repeatable. [the targets]")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="Column to forecast; repeatable.")] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="Unit of a column, co2=ppm; repeatable.")] = None,
+    missing: Annotated[str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [error]")] = None,
+    resample: Annotated[str | None, typer.Option(help="Average into bins: 10m, 1h, 1d, 1w, 1mo.")] = None,
+    season: Annotated[int | None, typer.Option(help="Samples in a season, for the baseline. [guessed]")] = None,
+    split: Annotated[str | None, typer.Option(help="Training, validation, test. [0.7,0.15,0.15]")] = None,
+    border: Annotated[list[str] | None, typer.Option(help="Row or date where a part ends; repeatable.")] = None,
+    validation_file: Annotated[str | None, typer.Option(help="A file of its own for validation.")] = None,
+    test_file: Annotated[str | None, typer.Option(help="A file of its own for test.")] = None,
+    overlap: Annotated[bool | None, typer.Option(help="Evaluation windows may reach back.")] = None,
+    window: Annotated[int | None, typer.Option(help="Samples in a window.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Samples to forecast at once. [1]")] = None,
+    stride: Annotated[int | None, typer.Option(help="Samples from one window to the next. [1]")] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Units of each LSTM layer. [64]")] = None,
+    num_layers: Annotated[int | None, typer.Option(help="Stacked LSTM layers. [1]")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Between layers and before the head. [0]")] = None,
+    scaling: Annotated[str | None, typer.Option(help="standard, minmax, none, relative. [standard]")] = None,
+    state: Annotated[str | None, typer.Option(help="window, or carried: may be stepped on. [window]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training windows. [60]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Windows in a batch. [32]")] = None,
+    loss: Annotated[str | None, typer.Option(help="mse, mae, huber. [mse]")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, sgd. [adamw]")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its highest. [0.001]")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant, cosine, one-cycle. [constant]")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="[0]")] = None,
+    gradient_clip: Annotated[float | None, typer.Option(help="Largest gradient norm, 0: none. [1]")] = None,
+    patience: Annotated[int | None, typer.Option(help="Epochs without progress before stopping. [none]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [torch's choice]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random. [0]")] = None,
+) -> None:
+    """Train an LSTM on a table and write a run directory."""
+    given = {key: value for key, value in locals().items() if key in _KEYS and value not in (None, [])}
+    flags = _flags(given, split, recipe)
+    try:
+        if resume:
+            fitted = _resume(output, recipe, flags)
+        else:
+            fitted = _begin(output, recipe, flags, overwrite)
+    except KeyboardInterrupt:
+        print("stopped before an epoch had ended: nothing was kept", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    show_fitted(fitted)
+    if fitted.interrupted:
+        print(
+            f"interrupted; the best weights until then were kept, --resume --output {fitted.run.path} goes on",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED)
+
+
+def show_fitted(fitted: Fitted) -> None:
+    """Print what was read, what came out, and where it lies."""
+    for line in fitted.problem.report:
+        print(line)
+    record = fitted.run.record
+    print(f"trained {len(fitted.problem.training)} windows in {fitted.seconds:.1f} s, kept epoch {record.best_epoch}")
+    outputs = record.contract.outputs
+    unit = outputs[0].unit if len(outputs) == 1 else None
+    if fitted.scores:
+        print()
+        print(scores_table(fitted, unit))
+    print(f"\nwrote {fitted.run.path}; next: edgelstm export {fitted.run.path} --quantize")
+
+
+def scores_table(fitted: Fitted, unit: str | None) -> str:
+    """Lay the network beside its baselines: RMSE and MAE on each held-out part."""
+    parts = list(fitted.scores)
+    suffix = f" ({unit})" if unit else ""
+    headers = ["", *(f"{part} {metric}{suffix}" for part in parts for metric in ("RMSE", "MAE"))]
+    rows = []
+    for name in fitted.scores[parts[0]]:
+        scores = [fitted.scores[part][name].score for part in parts]
+        label = "LSTM" if name == "network" else name
+        rows.append([label, *(f"{value:.3g}" for score in scores for value in (score.rmse, score.mae))])
+    return table(headers, rows)
+
+
+def _flags(given: dict[str, Any], split: str | None, recipe: Path | None) -> dict[str, dict[str, Any]]:
+    """Sort the options that were given into the sections of a recipe."""
+    flags: dict[str, dict[str, Any]] = {}
+    for option, value in given.items():
+        section, key = _KEYS[option]
+        flags.setdefault(section, {})[key] = value
+    if "unit" in given:
+        flags["data"]["units"] = dict(_pair(unit) for unit in given["unit"])
+    if "border" in given:
+        flags["split"]["borders"] = [int(b) if b.isdigit() else b for b in given["border"]]
+    if split is not None:
+        flags.setdefault("split", {}).update(_fractions(split))
+    if "data" in given and "name" not in given and recipe is None:
+        flags.setdefault("", {})["name"] = Path(given["data"].removeprefix("builtin:")).stem
+    return flags
+
+
+def _pair(text: str) -> tuple[str, str]:
+    column, equals, unit = text.partition("=")
+    if not equals:
+        raise RecipeError(f"--unit: expected COLUMN=UNIT such as co2=ppm, got {text!r}")
+    return column, unit
+
+
+def _fractions(text: str) -> dict[str, float]:
+    try:
+        training, validation, test = map(float, text.split(","))
+    except ValueError as error:
+        raise RecipeError(f"--split: expected three fractions such as 0.7,0.15,0.15, got {text!r}") from error
+    return {"training": training, "validation": validation, "test": test}
+
+
+def _begin(output: Path | None, recipe: Path | None, flags: dict[str, dict[str, Any]], overwrite: bool) -> Fitted:
+    from edgelstm.train import fit_recipe, load_recipe
+
+    asked = load_recipe(recipe, flags)
+    return fit_recipe(asked, output or Path("runs") / asked.name, overwrite=overwrite)
+
+
+def _resume(output: Path | None, recipe: Path | None, flags: dict[str, dict[str, Any]]) -> Fitted:
+    """Go on with what lies in the folder; a recipe or options given as well must be the same as then."""
+    from edgelstm.train import load_recipe, resume_recipe
+
+    asked = load_recipe(recipe, flags) if recipe or flags else None
+    if output is None and asked is None:
+        raise RecipeError("--resume: say which training to go on with: --output runs/NAME")
+    return resume_recipe(output or Path("runs") / asked.name, asked)  # type: ignore[union-attr]

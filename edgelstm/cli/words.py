@@ -1,0 +1,45 @@
+"""How results are laid out for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a table in plain text: the first column to the left, the others to the right.
+
+    Example:
+        >>> print(table(["file", "bytes"], [["co2.fp32.onnx", "78901"]]))
+        file           bytes
+        co2.fp32.onnx  78901
+    """
+    lines = [list(headers), *[list(row) for row in rows]]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
+    laid = [
+        [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        for line in lines
+    ]
+    return "\n".join("  ".join(line).rstrip() for line in laid)
+
+
+def quantity(value: float, unit: str | None) -> str:
+    """Write a number with three significant digits and its unit.
+
+    Example:
+        >>> quantity(0.47621, "ppm")
+        '0.476 ppm'
+    """
+    return f"{value:.3g} {unit or ''}".rstrip()
+
+
+def microseconds(value: float) -> str:
+    """Write a duration in the unit that reads best.
+
+    Example:
+        >>> microseconds(283.4), microseconds(28340.0)
+        ('283 us', '28.3 ms')
+    """
+    return f"{value:.3g} us" if value < 1000 else f"{value / 1000:.3g} ms"
