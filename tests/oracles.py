@@ -57,23 +57,28 @@ def quantize_activation(a):
     return np.clip(np.rint(a / scale) + zero, 0, 255).astype(np.int64), scale, int(zero)
 
 
-def quantized_product(a, w):
-    """a [M, C] times w.T [C, R], both in whole numbers, the sum scaled back to float32."""
+def quantized_product(a, w, jitter=None):
+    """a [M, C] times w.T [C, R], both in whole numbers, the sum scaled back to float32.
+
+    `jitter`, a generator, moves each activation by about one float32 rounding before it is quantized.
+    """
+    if jitter is not None:
+        a = a * (1 + 1e-7 * jitter.standard_normal(a.shape))
     qa, a_scale, zero = quantize_activation(a.astype(np.float32))
     qw, w_scale = quantize_weight(w.astype(np.float32))
     return ((qa - zero) @ qw.T).astype(np.float32) * (a_scale * w_scale)
 
 
-def quantized_lstm_layer(x, w_ih, w_hh, b_ih, b_hh, h=None, c=None):
+def quantized_lstm_layer(x, w_ih, w_hh, b_ih, b_hh, jitter=None):
     """onnxruntime's DynamicQuantizeLSTM: x is ranged once over all steps and rows, h anew at every step."""
     batch, steps, size = x.shape
     hidden = w_hh.shape[1]
-    projected = quantized_product(x.reshape(-1, size), w_ih).reshape(batch, steps, -1)
+    projected = quantized_product(x.reshape(-1, size), w_ih, jitter).reshape(batch, steps, -1)
     h = np.zeros((batch, hidden), np.float32)
     c = np.zeros((batch, hidden), np.float32)
     out = []
     for t in range(steps):
-        gates = projected[:, t] + quantized_product(h, w_hh) + (b_ih + b_hh).astype(np.float32)
+        gates = projected[:, t] + quantized_product(h, w_hh, jitter) + (b_ih + b_hh).astype(np.float32)
         i, f, g, o = np.split(gates, 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = (sigmoid(o) * np.tanh(c)).astype(np.float32)
@@ -81,19 +86,19 @@ def quantized_lstm_layer(x, w_ih, w_hh, b_ih, b_hh, h=None, c=None):
     return np.stack(out, axis=1), h, c
 
 
-def quantized_forecast(weights, shape, x, every_step=False):
+def quantized_forecast(weights, shape, x, every_step=False, jitter=None):
     """A whole int8 file: quantized layers, and a quantized head with the way back to physical units folded in."""
     w = weights
     last = x[:, -1:]
     h = (x - (last if shape.relative_inputs else w["input_offset"])) * w["input_factor"]
     for n in range(shape.num_layers):
         names = (f"lstm.{part}_l{n}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-        h, _, _ = quantized_lstm_layer(h, *(w[name] for name in names))
+        h, _, _ = quantized_lstm_layer(h, *(w[name] for name in names), jitter)
     if not every_step:
         h = h[:, -1:]
     scale = np.tile(w["output_scale"], shape.horizon)
     offset = np.tile(w["output_offset"], shape.horizon)
-    flat = quantized_product(h.reshape(-1, h.shape[-1]), w["head.weight"] * scale[:, None])
+    flat = quantized_product(h.reshape(-1, h.shape[-1]), w["head.weight"] * scale[:, None], jitter)
     flat = flat + (w["head.bias"] * scale + offset)
     steps = h.shape[1:2] if every_step else ()
     y = flat.reshape(len(x), *steps, shape.horizon, shape.output_size)

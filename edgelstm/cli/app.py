@@ -22,7 +22,9 @@ class WordsForErrors(TyperGroup):
         """Run the command; `--debug` lets the trace through."""
         try:
             return super().invoke(ctx)
-        except EdgeLstmError as error:
+        except BrokenPipeError:  # whoever read our output has had enough
+            raise
+        except (EdgeLstmError, OSError) as error:  # an OSError is the disk's or the system's word, as good as ours
             if ctx.params.get("debug"):
                 raise
             message = " ".join(str(error).split())

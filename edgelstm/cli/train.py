@@ -98,10 +98,7 @@ def train(
     given = {key: value for key, value in locals().items() if key in _KEYS and value not in (None, [])}
     flags = _flags(given, split, recipe)
     try:
-        if resume:
-            fitted = _resume(output, recipe, flags)
-        else:
-            fitted = _begin(output, recipe, flags, overwrite)
+        fitted = _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite)
     except KeyboardInterrupt:
         print("stopped before an epoch had ended: nothing was kept", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
