@@ -35,7 +35,7 @@ from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.network import ForecastNetwork
 from edgelstm.train.plots import plot_forecast, plot_loss
 from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
-from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe, recipe_json
+from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe
 
 RECIPE = "recipe.json"
 CHECKPOINT = "resume.ckpt"
@@ -73,6 +73,8 @@ def fit(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
     overwrite: bool = False,
+    resume: bool = False,
+    progress: bool = True,
     **options: Any,
 ) -> Fitted:
     """Train on your own arrays and write a run directory.
@@ -90,6 +92,8 @@ def fit(
         outputs: names of the output channels. Where one is named like an input, that input is its past, which
             relative scaling and the baselines need.
         overwrite: replace a run that lies there.
+        resume: go on with the killed or interrupted training in `directory`, on the same arrays and options.
+        progress: tell on stderr how it goes.
         **options: any key of a recipe's `[network]` and `[training]`, such as `hidden_size=50`,
             `scaling="none"`, `epochs=100`.
 
@@ -114,14 +118,9 @@ def fit(
     network, training = _options(options)
     every_step = network.state == "carried"
     problem = problem_from_arrays(x, y, validation, test, tuple(inputs), tuple(outputs), every_step, name)
-    record = {
-        "name": name,
-        "network": network.model_dump(mode="json"),
-        "training": training.model_dump(mode="json"),
-    }
-    directory = Path(directory)
-    _claim(directory, json.dumps(record, indent=1, sort_keys=True) + "\n", overwrite)
-    return _fit_problem(problem, network, training, record, directory)
+    sections = {"network": network.model_dump(mode="json"), "training": training.model_dump(mode="json")}
+    asked = _Asked(problem, network, training, {"name": name, **sections})
+    return _fit(asked, Path(directory), overwrite=overwrite, resume=resume, progress=progress)
 
 
 def fit_recipe(recipe: Recipe, directory: str | Path, *, overwrite: bool = False) -> Fitted:
@@ -138,10 +137,7 @@ def fit_recipe(recipe: Recipe, directory: str | Path, *, overwrite: bool = False
         RunError: a run lies there already.
         TrainingError: the loss is no longer a number.
     """
-    problem = problem_from_recipe(recipe)
-    directory = Path(directory)
-    _claim(directory, recipe_json(recipe), overwrite)
-    return _fit_problem(problem, recipe.network, recipe.training, recipe.model_dump(mode="json"), directory)
+    return _fit(_asked_by(recipe), Path(directory), overwrite=overwrite)
 
 
 def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
@@ -155,61 +151,71 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
         TrainingError: there is nothing to resume, or the recipe is another one.
     """
     directory = Path(directory)
-    try:
-        recipe = check_recipe(json.loads((directory / RECIPE).read_text()), str(directory / RECIPE))
-    except FileNotFoundError as error:
-        raise TrainingError(f"{directory}: there is no training to resume; leave out --resume") from error
+    recorded = _recorded(directory)
+    if "data" not in recorded:
+        raise TrainingError(f"{directory}: was trained on arrays; edgelstm.train.fit(..., resume=True) goes on with it")
+    recipe = check_recipe(recorded, str(directory / RECIPE))
     if asked is not None and asked != recipe:
         raise TrainingError(
             f"{directory}: was begun with other settings ({_first_difference(recipe, asked)}); give the same ones or "
             "train into another folder"
         )
-    problem = problem_from_recipe(recipe)
-    return _fit_problem(problem, recipe.network, recipe.training, recipe.model_dump(mode="json"), directory)
+    return _fit(_asked_by(recipe), directory, resume=True)
 
 
-def _fit_problem(
-    problem: Problem, options: NetworkRecipe, training: TrainingRecipe, recipe: Any, directory: Path
+@dataclass(frozen=True)
+class _Asked:
+    """Everything one training is asked to do; `record` is the same as JSON values."""
+
+    problem: Problem
+    network: NetworkRecipe
+    training: TrainingRecipe
+    record: dict[str, Any]
+
+
+def _asked_by(recipe: Recipe) -> _Asked:
+    return _Asked(problem_from_recipe(recipe), recipe.network, recipe.training, recipe.model_dump(mode="json"))
+
+
+def _fit(
+    asked: _Asked, directory: Path, *, overwrite: bool = False, resume: bool = False, progress: bool = True
 ) -> Fitted:
-    if training.patience is not None and problem.validation is None:
-        raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
-    network = _make_network(problem, options, training.seed)
-    trained = run_loop(network, problem, training, directory / CHECKPOINT)
+    problem, training = asked.problem, asked.training
+    network = _make_network(asked)
+    if resume:
+        _check_resumable(directory, asked.record)
+    else:
+        _claim(directory, asked.record, overwrite)
+    trained = run_loop(network, problem, training, directory / CHECKPOINT, progress)
     network.load_state_dict(trained.weights)
     scores = evaluate(network, problem)
-    run = _make_run(network, problem, options, training, recipe, scores, trained.best_epoch, directory)
+    run = _make_run(network, asked, scores, trained.best_epoch, directory)
     write_run(run, _for_people(network, problem, scores, trained))
     if not trained.interrupted:
         (directory / CHECKPOINT).unlink(missing_ok=True)
     return Fitted(run, scores, problem, trained.interrupted, trained.seconds)
 
 
-def _make_network(problem: Problem, options: NetworkRecipe, seed: int) -> ForecastNetwork:
+def _make_network(asked: _Asked) -> ForecastNetwork:
+    """Make the network, and refuse what cannot be trained before anything is written."""
+    problem, options = asked.problem, asked.network
+    if asked.training.patience is not None and problem.validation is None:
+        raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
     inputs = tuple(channel.name for channel in problem.inputs)
     outputs = tuple(channel.name for channel in problem.outputs)
     scaling = measure(options.scaling, problem.training, inputs, outputs)
+    horizon = problem.training.horizon
     shape = NetworkShape(
-        len(inputs),
-        options.hidden_size,
-        options.num_layers,
-        problem.training.horizon,
-        len(outputs),
-        scaling.relative_inputs,
+        len(inputs), options.hidden_size, options.num_layers, horizon, len(outputs), scaling.relative_inputs
     )
-    torch.manual_seed(seed)
+    torch.manual_seed(asked.training.seed)
     return ForecastNetwork(shape, scaling, options.dropout, every_step=options.state == "carried")
 
 
 def _make_run(
-    network: ForecastNetwork,
-    problem: Problem,
-    options: NetworkRecipe,
-    training: TrainingRecipe,
-    recipe: Any,
-    scores: dict[str, PartScores],
-    best_epoch: int,
-    directory: Path,
+    network: ForecastNetwork, asked: _Asked, scores: dict[str, PartScores], best_epoch: int, directory: Path
 ) -> Run:
+    problem, options = asked.problem, asked.network
     weights: dict[str, NDArray[Any]] = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     contract = Contract(
         format_version=FORMAT_VERSION,
@@ -229,10 +235,10 @@ def _make_run(
             versions={"edgelstm": __version__, "torch": torch.__version__},
             data_sha256=problem.data_sha256,
             weights_sha256=pack_weights(weights)[1],
-            seed=training.seed,
+            seed=asked.training.seed,
         ),
     )
-    record = RunRecord(RUN_FORMAT_VERSION, contract, network.shape, recipe, best_epoch)
+    record = RunRecord(RUN_FORMAT_VERSION, contract, network.shape, asked.record, best_epoch)
     golden_x = _golden_windows(problem.test or problem.validation or problem.training)
     golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
     return Run(directory, record, weights, golden_x, golden_y, problem.test)
@@ -261,8 +267,8 @@ def _for_people(
     }
 
 
-def _claim(directory: Path, recipe: str, overwrite: bool) -> None:
-    """Begin a run: keep its recipe where a resume will look, and remove what an older run left."""
+def _claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
+    """Begin a run: remove what an older one left, and keep the recipe where a resume will look."""
     old = [path for path in (directory / RECORD, directory / CHECKPOINT) if path.exists()]
     if old and not overwrite:
         raise RunError(
@@ -271,7 +277,27 @@ def _claim(directory: Path, recipe: str, overwrite: bool) -> None:
         )
     for path in old:
         path.unlink()
-    write_whole(directory / RECIPE, recipe.encode())
+    write_whole(directory / RECIPE, json.dumps(record, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def _check_resumable(directory: Path, record: dict[str, Any]) -> None:
+    """See that an unfinished training with the same settings lies there."""
+    if _recorded(directory) != json.loads(json.dumps(record)):
+        raise TrainingError(f"{directory}: was begun with other settings; give the same ones or train elsewhere")
+    if (directory / RECORD).exists() and not (directory / CHECKPOINT).exists():
+        raise TrainingError(
+            f"{directory}: this training is finished; leave out --resume, or begin anew with --overwrite"
+        )
+
+
+def _recorded(directory: Path) -> dict[str, Any]:
+    try:
+        recorded: dict[str, Any] = json.loads((directory / RECIPE).read_text())
+    except FileNotFoundError as error:
+        raise TrainingError(f"{directory}: there is no training to resume; leave out --resume") from error
+    except ValueError as error:
+        raise TrainingError(f"{directory / RECIPE}: damaged: {error}; train from the start") from error
+    return recorded
 
 
 def _options(options: dict[str, Any]) -> tuple[NetworkRecipe, TrainingRecipe]:

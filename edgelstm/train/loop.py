@@ -45,7 +45,9 @@ class Trained:
     seconds: float
 
 
-def run_loop(network: ForecastNetwork, problem: Problem, training: TrainingRecipe, checkpoint: Path) -> Trained:
+def run_loop(
+    network: ForecastNetwork, problem: Problem, training: TrainingRecipe, checkpoint: Path, progress: bool
+) -> Trained:
     """Train until the last epoch, the patience or Ctrl-C ends it.
 
     Args:
@@ -53,6 +55,7 @@ def run_loop(network: ForecastNetwork, problem: Problem, training: TrainingRecip
         problem: gives the training and validation windows.
         training: how to train.
         checkpoint: written after each epoch; if it is there already, training goes on from it.
+        progress: tell on stderr how it goes.
 
     Raises:
         TrainingError: the loss is no longer a number, or the checkpoint is damaged.
@@ -64,7 +67,9 @@ def run_loop(network: ForecastNetwork, problem: Problem, training: TrainingRecip
         None if problem.validation is None else batches(problem.validation, EVALUATION_BATCH, every_step, None)
     )
     best, interrupt = BestWeights(), StopOnInterrupt()
-    callbacks: list[lightning.Callback] = [best, interrupt, ShowProgress(best, len(problem.training))]
+    callbacks: list[lightning.Callback] = [best, interrupt]
+    if progress:
+        callbacks.append(ShowProgress(best, len(problem.training)))
     if training.patience is not None and validation_loader is not None:
         callbacks.append(EarlyStopping("validation_loss", patience=training.patience))
     callbacks.append(SaveEveryEpoch(checkpoint))
@@ -120,6 +125,8 @@ def _quiet() -> Iterator[None]:
         # Windows are gathered from memory: workers would only copy them about.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")
+        # A training without validation data is nothing to warn of.
+        warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
         # Lightning's own use of a torch function that torch is giving up.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
         yield

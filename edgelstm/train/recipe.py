@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,11 +158,6 @@ def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         raise RecipeError(f"{name}: {_first_complaint(error)}") from error
-
-
-def recipe_json(recipe: Recipe) -> str:
-    """Write a recipe so that `check_recipe(json.loads(...))` gives it back."""
-    return json.dumps(recipe.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
