@@ -76,6 +76,23 @@ def carried_files(tmp_path_factory):
 
 
 @pytest.fixture
+def cli_here(tmp_path, monkeypatch):
+    """Run the command line in this process, in the folder of the test; gives what a process would give."""
+    from typer.testing import CliRunner
+
+    from edgelstm.cli.app import app
+
+    def run(*arguments, input=None):  # noqa: A002  (called like subprocess.run)
+        monkeypatch.chdir(tmp_path)
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=input)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture
 def cli(tmp_path):
     """Run the command line in a process of its own; gives the completed process with text output."""
 

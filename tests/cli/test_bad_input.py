@@ -1,0 +1,169 @@
+"""Bad input costs one clear line and exit status 2, and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import onnx
+import pytest
+
+from edgelstm.runtime.model_file import CONTRACT_KEY, DIGEST_KEY, compute_digest, digest_span
+
+
+def weekly(values, column="co2"):
+    """A CSV of weekly values."""
+    days = np.datetime64("2000-01-01") + 7 * np.arange(len(values))
+    return "\n".join([f"date,{column}", *(f"{day},{value}" for day, value in zip(days, values, strict=True))]) + "\n"
+
+
+def wave(count):
+    return [f"{350 + 5 * np.sin(i / 4):.2f}" for i in range(count)]
+
+
+TRAINING = {
+    "an empty file": ("", ["--target", "co2"], "empty"),
+    "a header alone": ("date,co2\n", ["--target", "co2"], "empty"),
+    "an unknown column": (weekly(wave(200)), ["--target", "co3"], "no column 'co3'"),
+    "text among numbers": (weekly([*wave(100), "lots", *wave(99)]), ["--target", "co2"], "line 102, got 'lots'"),
+    "a constant channel": (weekly(["350"] * 400), ["--target", "co2"], "'co2' is constant"),
+    "too short a series": (weekly(wave(60)), ["--target", "co2"], "one window takes 33"),
+    "missing samples": (weekly([*wave(50), "", *wave(149)]), ["--target", "co2"], "choose --missing"),
+    "no target": (weekly(wave(400)), [], "data.targets"),
+    "a wrong choice": (weekly(wave(200)), ["--target", "co2", "--loss", "mean"], "training.loss"),
+    "relative and carried": (
+        weekly(wave(200)),
+        ["--target", "co2", "--scaling", "relative", "--state", "carried"],
+        "choose state window",
+    ),
+    "patience without validation": (
+        weekly(wave(200)),
+        ["--target", "co2", "--split", "0.8,0,0.2", "--patience", "3"],
+        "needs validation data",
+    ),
+}
+
+
+def assert_one_line_and_exit_2(process, expected):
+    assert process.returncode == 2, process.stderr
+    assert len(process.stderr.splitlines()) == 1, process.stderr
+    assert process.stderr.startswith("edgelstm: ")
+    assert expected in process.stderr
+
+
+@pytest.mark.parametrize("case", TRAINING, ids=lambda case: case.replace(" ", "-"))
+def test_training_refuses(case, cli_here, tmp_path):
+    content, options, expected = TRAINING[case]
+    (tmp_path / "data.csv").write_text(content)
+    process = cli_here("train", "data.csv", "--time", "date", "--window", "30", "--horizon", "3", *options, "-o", "run")
+    assert_one_line_and_exit_2(process, expected)
+    assert sorted(os.listdir(tmp_path)) == ["data.csv"]
+
+
+def test_training_refuses_a_file_that_is_not_there(cli_here, tmp_path):
+    process = cli_here("train", "nothing.csv", "--target", "co2", "--window", "10")
+    assert_one_line_and_exit_2(process, "nothing.csv: there is no such file")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_existing_run_is_not_overwritten_unasked(cli_here, window_files):
+    before = (window_files.run / "run.json").read_bytes()
+    process = cli_here(
+        "train",
+        "builtin:co2",
+        "--time",
+        "date",
+        "--target",
+        "co2",
+        "--missing",
+        "forward",
+        "--window",
+        "10",
+        "-o",
+        window_files.run,
+    )
+    assert_one_line_and_exit_2(process, "--overwrite")
+    assert (window_files.run / "run.json").read_bytes() == before
+
+
+def rewritten(path, target, change):
+    """Change the metadata of a model file and make its digest right again."""
+    model = onnx.ModelProto.FromString(path.read_bytes())
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    change(entries)
+    del model.metadata_props[:]
+    for key, value in entries.items():
+        model.metadata_props.add(key=key, value=value)
+    content = model.SerializeToString()
+    if DIGEST_KEY in entries:
+        start, end = digest_span(content)
+        content = content[:start] + compute_digest(content, (start, end)).encode() + content[end:]
+    target.write_bytes(content)
+    return target
+
+
+def newer(entries):
+    entries[CONTRACT_KEY] = json.dumps({**json.loads(entries[CONTRACT_KEY]), "format_version": 2, "wings": True})
+
+
+MODEL_FILES = {
+    "missing": (lambda source, target: target, "there is no such file"),
+    "empty": (lambda source, target: target.write_bytes(b"") or 0, "the file is empty"),
+    "truncated": (lambda source, target: target.write_bytes(source.read_bytes()[:-100]), "truncated"),
+    "one byte altered": (
+        lambda source, target: target.write_bytes(source.read_bytes().replace(b"LSTM", b"LSTN", 1)),
+        "altered since export",
+    ),
+    "without a contract": (
+        lambda source, target: rewritten(source, target, dict.clear),
+        "without an edgelstm contract",
+    ),
+    "of a newer format": (lambda source, target: rewritten(source, target, newer), "has format 2"),
+}
+
+
+@pytest.mark.parametrize("command", ["verify", "inspect", "predict", "bench"])
+@pytest.mark.parametrize("case", MODEL_FILES, ids=lambda case: case.replace(" ", "-"))
+def test_a_bad_model_file_is_refused_by_every_command(case, command, cli_here, window_files, tmp_path):
+    make, expected = MODEL_FILES[case]
+    target = tmp_path / "bad.onnx"
+    make(window_files.fp32, target)
+    data = ["data.csv"] if command == "predict" else []
+    (tmp_path / "data.csv").write_text(weekly(wave(40)))
+    process = cli_here(command, target, *data)
+    assert_one_line_and_exit_2(process, expected)
+    assert set(os.listdir(tmp_path)) <= {"data.csv", "bad.onnx"}
+
+
+PREDICTING = {
+    "a missing sample": (weekly([*wave(39), ""]), [], "choose --missing"),
+    "another column": (weekly(wave(40), "co"), [], "no column 'co2'"),
+    "too few rows": (weekly(wave(10)), [], "at least 24 rows"),
+    "text among numbers": (weekly([*wave(39), "x"]), [], "line 41, got 'x'"),
+    "an infinite sample": (weekly([*wave(39), "inf"]), [], "finite"),
+    "another period": (weekly(wave(40)).replace("2000-01-08", "2000-01-09"), ["--time", "date"], "one sample every"),
+    "a wrong format": (weekly(wave(40)), ["-o", "out.xlsx"], "expected one of csv, jsonl, parquet"),
+    "an unknown device": (weekly(wave(40)), ["--device", "tpu"], "expected one of cpu, cuda"),
+    "cuda without cuda": (weekly(wave(40)), ["--device", "cuda"], "pip install 'edgelstm[gpu]'"),
+}
+
+
+@pytest.mark.parametrize("case", PREDICTING, ids=lambda case: case.replace(" ", "-"))
+def test_predicting_refuses(case, cli_here, window_files, tmp_path):
+    content, options, expected = PREDICTING[case]
+    (tmp_path / "data.csv").write_text(content)
+    assert_one_line_and_exit_2(cli_here("predict", window_files.fp32, "data.csv", *options), expected)
+    assert os.listdir(tmp_path) == ["data.csv"]
+
+
+def test_debug_shows_the_whole_trace(cli):
+    process = cli("--debug", "verify", "nothing.onnx")
+    assert process.returncode != 0
+    assert "Traceback" in process.stderr
+    assert "ModelFileNotFoundError" in process.stderr
+
+
+@pytest.mark.parametrize("path", ["nowhere", "."])
+def test_exporting_what_is_no_run_is_refused(path, cli_here):
+    assert_one_line_and_exit_2(cli_here("export", path), "run")

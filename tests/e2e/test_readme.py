@@ -1,0 +1,67 @@
+"""The README does what it says: its Python runs, and its commands are the commands there are."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands():
+    """The edgelstm commands of the console blocks, in their order, without what they print."""
+    for block in blocks("console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("$ edgelstm "):
+                yield shlex.split(line.removeprefix("$ edgelstm "))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the committed models and the table that the README speaks of."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "co2").mkdir(parents=True)
+    for file in (ROOT / "models" / "co2").iterdir():
+        os.symlink(file.resolve(), tmp_path / "models" / "co2" / file.name)
+    hours = np.datetime64("2024-01-01T00") + np.arange(1200)
+    rows = [f"{h}:00,{20 + 5 * np.sin(i / 24 * 6.28):.3f},{50 + i % 24}" for i, h in enumerate(hours)]
+    (tmp_path / "sensors.csv").write_text("\n".join(["timestamp,temperature,humidity", *rows]))
+    return tmp_path
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=["device", "first-example"])
+def test_its_python_runs(code, folder, capsys):
+    exec(compile(code, "README.md", "exec"), {})
+    printed = [float(number) for number in re.findall(r"\[\[([0-9.]+)\]\]", capsys.readouterr().out)]
+    assert all(value == pytest.approx(0.6, abs=0.02) for value in printed)
+    assert len(printed) in (0, 2)
+
+
+def test_its_commands_run(folder, cli_here):
+    found = list(commands())
+    assert [command[0] for command in found] == ["train", "export", "train"]
+    for command in found:
+        quick = ["--epochs", "1", "--threads", "1"] if command[0] == "train" else []
+        process = cli_here(*command, *quick)
+        assert process.returncode == 0, process.stderr
+
+
+def test_it_describes_every_command(cli_here):
+    listed = re.findall(r"^  (\w+) ", cli_here("--help").stdout.split("Commands:")[1], re.MULTILINE)
+    described = re.findall(r"^\| `edgelstm (\w+)", README, re.MULTILINE)
+    assert described == listed
+
+
+def test_its_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
