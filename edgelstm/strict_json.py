@@ -1,9 +1,9 @@
-"""Frozen dataclasses to JSON and back, with nothing guessed.
+"""Dataclasses and named tuples to JSON and back, with nothing guessed.
 
 An unknown key, a missing key or a wrong type is an error that names the place, what was expected and what
 came. The types understood are those the contract and the run record are made of: `str`, `int`, `float`,
-`bool`, `X | None`, unions of plain types, `tuple[X, ...]`, `dict[str, X]`, nested dataclasses, and `Any` for
-what somebody else checks.
+`bool`, `X | None`, unions of plain types, `tuple[X, ...]`, `dict[str, X]`, records in records, and `Any` for what
+somebody else checks.
 """
 
 from __future__ import annotations
@@ -20,18 +20,37 @@ Record = TypeVar("Record")
 
 
 class StrictJsonError(ValueError):
-    """The text is not the JSON of that dataclass. The caller rewords it for its own reader."""
+    """The text is not the JSON of that record. The caller rewords it for its own reader."""
+
+
+def plain(value: Any) -> Any:
+    """Turn a record, and the records in it, into what JSON knows: dicts, lists, plain values.
+
+    Example:
+        >>> class Point(typing.NamedTuple):
+        ...     x: int
+        ...     tags: tuple[str, ...]
+        >>> plain(Point(1, ("a", "b")))
+        {'x': 1, 'tags': ['a', 'b']}
+    """
+    if _is_record(type(value)):
+        return {name: plain(getattr(value, name)) for name in _hints(type(value))}  # type: ignore[arg-type]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return value
 
 
 def dumps(record: Any) -> str:
-    """Write a dataclass as canonical JSON: sorted keys, no spaces, finite numbers, shortest floats.
+    """Write a record as canonical JSON: sorted keys, no spaces, finite numbers, shortest floats.
 
     Raises:
         StrictJsonError: a number is NaN or infinite.
     """
     try:
         return json.dumps(
-            dataclasses.asdict(record),
+            plain(record),
             sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=False,
@@ -54,10 +73,10 @@ def parse(text: str | bytes) -> Any:
 
 
 def decode(kind: type[Record], value: Any, place: str) -> Record:
-    """Make a dataclass from parsed JSON.
+    """Make a record from parsed JSON.
 
     Args:
-        kind: the dataclass.
+        kind: the dataclass or named tuple.
         value: what `parse` gave.
         place: how to call this value in an error, `"contract"`.
 
@@ -88,9 +107,13 @@ def _decode(hint: Any, value: Any, place: str) -> Any:
     if origin is dict:
         _expect(isinstance(value, dict), "an object", value, place)
         return {key: _decode(arguments[1], item, f"{place}.{key}") for key, item in value.items()}
-    if dataclasses.is_dataclass(hint):
+    if _is_record(hint):
         return decode(typing.cast(type, hint), value, place)
     return _decode_plain(hint, value, place)
+
+
+def _is_record(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind) or hasattr(kind, "_fields")
 
 
 def _decode_union(choices: tuple[Any, ...], value: Any, place: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 
 from edgelstm.cli.words import microseconds, quantity, table
 from edgelstm.files import write_whole
+from edgelstm.strict_json import plain
 
 if TYPE_CHECKING:
     from edgelstm.bench import BenchResult
@@ -71,8 +71,8 @@ def inspect(file: File, as_json: Annotated[bool, typer.Option("--json", help="Fo
     if as_json:
         size = len(model_file.content)
         content = {
-            "contract": asdict(model_file.contract),
-            "graph": asdict(graph),
+            "contract": plain(model_file.contract),
+            "graph": plain(graph),
             "digest": model_file.digest,
         }
         print(json.dumps({"file": file.name, "bytes": size, **content}, indent=1, ensure_ascii=False))
@@ -128,7 +128,7 @@ def bench(
     result = bench_file(file, device=device, threads=threads, seconds=seconds)
     print(bench_words(result))
     target = output or Path(f"{file.stem}.bench.json")
-    write_whole(target, json.dumps(asdict(result), indent=1).encode() + b"\n")
+    write_whole(target, json.dumps(plain(result), indent=1).encode() + b"\n")
     print(f"wrote {target}")
 
 

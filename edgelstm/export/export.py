@@ -126,11 +126,11 @@ def _with_provenance(contract: Contract, precision: str) -> Contract:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return replace(contract, precision=precision, provenance=replace(contract.provenance, versions=versions))
+    return replace(contract, precision=precision, provenance=contract.provenance._replace(versions=versions))
 
 
 def _with_file(metrics: tuple[Metrics, ...], test: Score | None) -> tuple[Metrics, ...]:
-    return tuple(replace(part, file=test) if part.part == "test" else part for part in metrics)
+    return tuple(part._replace(file=test) if part.part == "test" else part for part in metrics)
 
 
 def _check_parity(run: Run, y: NDArray[np.float32]) -> None:

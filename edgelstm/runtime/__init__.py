@@ -7,9 +7,10 @@ import os
 # onnxruntime's Linux wheels report home by default since 1.29 and read this at their first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from edgelstm.runtime.golden import Golden, Replay, replay
+from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_file
 from edgelstm.runtime.predictor import Predictor, load
+from edgelstm.runtime.replay import Replay, replay
 from edgelstm.runtime.stream import Stream
 
 __all__ = [

@@ -1,15 +1,10 @@
-"""Golden vectors: recorded inputs and outputs that a file carries, and their replay on this machine.
-
-They prove two different things. Against the outputs that *this very file* gave at export, the machine must be
-right. Against the outputs of the trained network, one sees what the precision cost.
-"""
+"""Golden vectors: recorded inputs and outputs that a file carries."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +12,12 @@ from numpy.typing import NDArray
 from edgelstm.errors import ModelFileError
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
-if TYPE_CHECKING:
-    from edgelstm.runtime.predictor import Predictor
-
 Array = NDArray[np.float32]
 
 PYPI, OTHER = "pypi", "other"
 
 
-@dataclass(frozen=True)
-class Golden:
+class Golden(NamedTuple):
     """A few real windows and what came out of them.
 
     Attributes:
@@ -67,45 +58,6 @@ class Golden:
         return cls(x, network, file, record.tolerance)
 
 
-@dataclass(frozen=True)
-class Replay:
-    """What came out when the golden vectors were run on this machine.
-
-    Attributes:
-        rows: how many windows were run, one at a time.
-        target: which tolerance applied, `"pypi"` or `"other"`.
-        tolerance: per output channel, in physical units.
-        file_error: worst difference from the file's own outputs at export, per output channel.
-        network_error: worst difference from the trained network's outputs, per output channel.
-        passed: every `file_error` is within its `tolerance`.
-    """
-
-    rows: int
-    target: str
-    tolerance: tuple[float, ...]
-    file_error: tuple[float, ...]
-    network_error: tuple[float, ...]
-    passed: bool
-
-
-def replay(predictor: Predictor) -> Replay:
-    """Run the golden vectors of a loaded file, one row at a time.
-
-    Args:
-        predictor: what `edgelstm.load` gave.
-
-    Returns:
-        The worst differences, and whether they are within the file's tolerance.
-    """
-    golden = predictor.golden
-    y = np.stack([predictor.predict(window) for window in golden.x])
-    target = PYPI if _is_pypi_wheel() else OTHER
-    tolerance = golden.tolerance[target]
-    file_error = worst_by_channel(y, golden.file)
-    passed = all(error <= limit for error, limit in zip(file_error, tolerance, strict=True))
-    return Replay(len(y), target, tolerance, file_error, worst_by_channel(y, golden.network), passed)
-
-
 def worst_by_channel(a: Array, b: Array) -> tuple[float, ...]:
     """Give the largest absolute difference per channel of the last axis; NaN counts as infinite."""
     difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
@@ -113,14 +65,12 @@ def worst_by_channel(a: Array, b: Array) -> tuple[float, ...]:
     return tuple(float(value) for value in worst)
 
 
-@dataclass(frozen=True)
-class _ArrayJson:
+class _ArrayJson(NamedTuple):
     shape: tuple[int, ...]
     float32: str
 
 
-@dataclass(frozen=True)
-class _GoldenJson:
+class _GoldenJson(NamedTuple):
     x: _ArrayJson
     network: _ArrayJson
     file: _ArrayJson
@@ -137,16 +87,3 @@ def _decode(record: _ArrayJson) -> Array:
         return np.frombuffer(content, "<f4").reshape(record.shape).astype(np.float32)
     except (binascii.Error, ValueError) as error:
         raise ModelFileError(f"the golden vectors are damaged: {error}") from error
-
-
-def _is_pypi_wheel() -> bool:
-    """Tell the wheels of PyPI (manylinux, macosx, win) from a distribution's or a vendor's own build."""
-    from importlib import metadata  # 10 ms, and only a replay needs it
-
-    for package in ("onnxruntime", "onnxruntime-gpu"):
-        try:
-            wheel = metadata.distribution(package).read_text("WHEEL") or ""
-        except metadata.PackageNotFoundError:
-            continue
-        return any(platform in wheel for platform in ("manylinux", "macosx", "-win"))
-    return False

@@ -6,11 +6,10 @@ digest for the exporter, so that there is one idea of where it lies.
 
 from __future__ import annotations
 
-import hashlib
+import os
 import re
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from edgelstm.contract import Contract
 from edgelstm.errors import ModelFileError, ModelFileNotFoundError
@@ -34,8 +33,7 @@ _TENSOR_DIMS = 1
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 
 
-@dataclass(frozen=True)
-class ModelFile:
+class ModelFile(NamedTuple):
     """A model file that has been read and checked.
 
     Attributes:
@@ -51,8 +49,7 @@ class ModelFile:
     digest: str
 
 
-@dataclass(frozen=True)
-class GraphSummary:
+class GraphSummary(NamedTuple):
     """What a graph is made of, for people.
 
     Attributes:
@@ -68,24 +65,25 @@ class GraphSummary:
     parameters: int
 
 
-def read_model_file(path: str | Path) -> ModelFile:
+def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
     """Read a model file from the disk and check it; see `parse_model_file`.
 
     Raises:
         ModelFileNotFoundError: there is no file at `path`.
         ModelFileError: it cannot be read, or does not pass the checks.
     """
-    path = Path(path)
+    name = os.fspath(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ModelFileError(f"{path}: expected at most {MAX_FILE_BYTES} bytes, got {size}")
-        content = path.read_bytes()
+        with open(name, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise ModelFileError(f"{name}: expected at most {MAX_FILE_BYTES} bytes, got {size}")
+            content = file.read()
     except FileNotFoundError as error:
-        raise ModelFileNotFoundError(f"{path}: there is no such file") from error
+        raise ModelFileNotFoundError(f"{name}: there is no such file") from error
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return parse_model_file(content, str(path))
+        raise ModelFileError(f"{name}: cannot be read: {error.strerror or error}") from error
+    return parse_model_file(content, name)
 
 
 def parse_model_file(content: bytes, name: str = "model file") -> ModelFile:
@@ -123,6 +121,8 @@ def digest_span(content: bytes) -> tuple[int, int]:
 
 def compute_digest(content: bytes, span: tuple[int, int]) -> str:
     """Hash every byte of the file but those of the span, as 64 lower-case hex digits (SHA-256)."""
+    import hashlib  # brings in OpenSSL: 5 ms that `import edgelstm.runtime` need not take
+
     hasher = hashlib.sha256(memoryview(content)[: span[0]])
     hasher.update(memoryview(content)[span[1] :])
     return hasher.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from edgelstm.runtime.stream import Stream
 Array = NDArray[np.float32]
 
 
-def load(path: str | Path, device: str = "cpu", threads: int = 1) -> Predictor:
+def load(path: str | os.PathLike[str], device: str = "cpu", threads: int = 1) -> Predictor:
     """Load a model file: check its bytes and its contract, then open it in onnxruntime.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -107,7 +106,7 @@ def metrics_json(scores: dict[str, PartScores], problem: Problem) -> bytes:
 def _words(detailed: DetailedScore, problem: Problem) -> dict[str, Any]:
     by_channel = dict(zip((c.name for c in problem.outputs), detailed.rmse_by_channel, strict=True))
     return {
-        **asdict(detailed.score),
+        **detailed.score._asdict(),
         "rmse_by_channel": by_channel,
         "rmse_by_step": list(detailed.rmse_by_step),
     }

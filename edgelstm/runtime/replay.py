@@ -1,0 +1,65 @@
+"""Replay golden vectors on this machine.
+
+They prove two different things. Against the outputs that *this very file* gave at export, the machine must be
+right. Against the outputs of the trained network, one sees what the precision cost.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from edgelstm.runtime.golden import OTHER, PYPI, worst_by_channel
+from edgelstm.runtime.predictor import Predictor
+
+
+class Replay(NamedTuple):
+    """What came out when the golden vectors were run on this machine.
+
+    Attributes:
+        rows: how many windows were run, one at a time.
+        target: which tolerance applied, `"pypi"` or `"other"`.
+        tolerance: per output channel, in physical units.
+        file_error: worst difference from the file's own outputs at export, per output channel.
+        network_error: worst difference from the trained network's outputs, per output channel.
+        passed: every `file_error` is within its `tolerance`.
+    """
+
+    rows: int
+    target: str
+    tolerance: tuple[float, ...]
+    file_error: tuple[float, ...]
+    network_error: tuple[float, ...]
+    passed: bool
+
+
+def replay(predictor: Predictor) -> Replay:
+    """Run the golden vectors of a loaded file, one row at a time.
+
+    Args:
+        predictor: what `edgelstm.load` gave.
+
+    Returns:
+        The worst differences, and whether they are within the file's tolerance.
+    """
+    golden = predictor.golden
+    y = np.stack([predictor.predict(window) for window in golden.x])
+    target = PYPI if _is_pypi_wheel() else OTHER
+    tolerance = golden.tolerance[target]
+    file_error = worst_by_channel(y, golden.file)
+    passed = all(error <= limit for error, limit in zip(file_error, tolerance, strict=True))
+    return Replay(len(y), target, tolerance, file_error, worst_by_channel(y, golden.network), passed)
+
+
+def _is_pypi_wheel() -> bool:
+    """Tell the wheels of PyPI (manylinux, macosx, win) from a distribution's or a vendor's own build."""
+    from importlib import metadata  # 10 ms, and only a replay needs it
+
+    for package in ("onnxruntime", "onnxruntime-gpu"):
+        try:
+            wheel = metadata.distribution(package).read_text("WHEEL") or ""
+        except metadata.PackageNotFoundError:
+            continue
+        return any(platform in wheel for platform in ("manylinux", "macosx", "-win"))
+    return False
