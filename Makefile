@@ -14,7 +14,7 @@ export ORT_DISABLE_TELEMETRY := 1
 .PHONY: demo test lint models clean
 
 demo: $(INSTALLED)
-	$(BIN)/edgelstm demo --output demo
+	$(BIN)/edgelstm demo --output demo --overwrite
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
@@ -35,9 +36,13 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
         b'whole'
     """
     waiting: dict[Path, Path] = {}
+    made: list[Path] = []
     path = Path()
     try:
         for path, content in contents.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "a folder is in its place")
+            made += [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             waiting[path] = _write_beside(path, content)
         for path, temporary in waiting.items():
@@ -49,6 +54,9 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
     finally:
         for temporary in waiting.values():
             temporary.unlink(missing_ok=True)
+        for folder in made:  # the deepest of each path first; one that holds a file stays
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _write_beside(path: Path, content: bytes) -> Path:
