@@ -181,8 +181,15 @@ upgrade edgelstm on this device or export again with the older version
         _check_states(self.states)
 
     def to_json(self) -> str:
-        """Write canonical JSON: the same contract always gives the same text."""
-        return dumps(self)
+        """Write canonical JSON: the same contract always gives the same text.
+
+        Raises:
+            ContractError: a number is NaN or infinite.
+        """
+        try:
+            return dumps(self)
+        except StrictJsonError as error:
+            raise ContractError(f"contract: {error}") from error
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Contract:

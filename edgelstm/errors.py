@@ -66,8 +66,11 @@ class ParityError(ExportError):
     """
 
     def __init__(self, message: str, report: dict[str, dict[str, float]]) -> None:
-        super().__init__(message)
+        super().__init__(message, report)
         self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class OutputError(EdgeLstmError, OSError):

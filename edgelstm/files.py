@@ -37,6 +37,7 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
     """
     waiting: dict[Path, Path] = {}
     made: list[Path] = []
+    moved: list[Path] = []
     path = Path()
     try:
         for path, content in contents.items():
@@ -47,10 +48,12 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
             waiting[path] = _write_beside(path, content)
         for path, temporary in waiting.items():
             os.replace(temporary, path)
+            moved.append(path)
         for folder in {path.parent for path in contents}:
             _flush_folder(folder)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
+        changed = ", ".join(map(str, moved)) or "nothing"
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {changed} was changed") from error
     finally:
         for temporary in waiting.values():
             temporary.unlink(missing_ok=True)

@@ -138,6 +138,8 @@ def write_run(run: Run, extra: dict[str, bytes]) -> None:
         files[HELDOUT] = _pack_windows(run.heldout)
     files[RECORD] = json.dumps(json.loads(dumps(run.record)), indent=1, ensure_ascii=False).encode() + b"\n"
     write_all_whole({run.path / name: content for name, content in files.items()})
+    if run.heldout is None:  # what an older run left
+        (run.path / HELDOUT).unlink(missing_ok=True)
 
 
 def read_run(path: str | Path) -> Run:
@@ -154,7 +156,8 @@ def read_run(path: str | Path) -> Run:
     if digest != record.contract.provenance.weights_sha256:
         raise RunError(f"{path / WEIGHTS}: these are not the weights that {RECORD} describes; train again")
     golden = _read_tensors(path / GOLDEN)
-    heldout = _unpack_windows(_read_tensors(path / HELDOUT)) if (path / HELDOUT).is_file() else None
+    has_test = any(part.part == "test" for part in record.contract.metrics)
+    heldout = _read_windows(path / HELDOUT) if has_test else None
     try:
         return Run(path, record, weights, golden["x"], golden["y"], heldout)
     except KeyError as error:
@@ -192,27 +195,40 @@ def _read_tensors(path: Path) -> dict[str, Array]:
 
 
 def _pack_windows(windows: Windows) -> bytes:
-    numbers = (windows.y_stride, windows.steps, windows.horizon, *windows.target_inputs)
+    numbers = (windows.y_stride, windows.same_rows, windows.steps, windows.horizon, *windows.target_inputs)
     content: bytes = _safetensors().save(
         {
             "x_rows": np.ascontiguousarray(windows.x_rows),
             "x_starts": windows.x_starts,
             "y_rows": np.ascontiguousarray(windows.y_rows),
             "y_starts": windows.y_starts,
-            "y_stride, steps, horizon, target_inputs": np.array(numbers, np.int64),
+            "y_stride, same_rows, steps, horizon, target_inputs": np.array(numbers, np.int64),
         }
     )
     return content
 
 
+def _read_windows(path: Path) -> Windows:
+    tensors = _read_tensors(path)
+    try:
+        windows = _unpack_windows(tensors)
+        windows.x(), windows.y()
+    except (KeyError, ValueError, IndexError) as error:
+        raise RunError(f"{path}: these tensors are no windows ({error!r}); train again") from error
+    return windows
+
+
 def _unpack_windows(tensors: dict[str, Array]) -> Windows:
-    y_stride, steps, horizon, *target_inputs = map(int, tensors["y_stride, steps, horizon, target_inputs"])
+    y_stride, same_rows, steps, horizon, *target_inputs = map(
+        int, tensors["y_stride, same_rows, steps, horizon, target_inputs"]
+    )
     return Windows(
         tensors["x_rows"],
         tensors["x_starts"],
         tensors["y_rows"],
         tensors["y_starts"],
         y_stride,
+        bool(same_rows),
         steps,
         horizon,
         tuple(target_inputs),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+import sys
 import types
 import typing
 from functools import cache
@@ -130,7 +130,7 @@ def _decode_union(choices: tuple[Any, ...], value: Any, place: str) -> Any:
 
 def _decode_plain(hint: Any, value: Any, place: str) -> Any:
     if hint is float:
-        _expect(type(value) in (int, float) and math.isfinite(value), "a finite number", value, place)
+        _expect(type(value) in (int, float) and abs(value) <= sys.float_info.max, "a finite number", value, place)
         return float(value)
     expected = {str: "a string", int: "a whole number", bool: "true or false"}[hint]
     _expect(type(value) is hint, expected, value, place)

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
-from edgelstm.data.csvfile import CsvRows, read_csv
 from edgelstm.data.gaps import fill
+from edgelstm.data.series import Series
+from edgelstm.data.table import read_series
 from edgelstm.errors import DataError, InputError, OutputError, require
 from edgelstm.runtime import Predictor
 
@@ -25,28 +27,24 @@ BATCH = 256
 Row = dict[str, Any]
 
 
-def read_rows(source: str, contract: Contract, time: str | None, missing: str) -> CsvRows:
-    """Read the input channels of a contract from a CSV, or from stdin for `-`, and treat the gaps.
+def read_rows(source: str, contract: Contract, time: str | None, missing: str) -> Series:
+    """Read the input channels of a contract from a table, or from stdin for `-`, and treat the gaps.
 
     Raises:
         DataError: the table cannot be read, its timestamps are not as far apart as in training, or a sample is
             missing and `missing` is `"error"`.
     """
     columns = tuple(channel.name for channel in contract.inputs)
-    if source == "-":
-        rows = read_csv(sys.stdin, "stdin", columns, time)
-    else:
-        try:
-            with open(source, newline="") as file:
-                rows = read_csv(file, source, columns, time)
-        except OSError as error:
-            raise DataError(f"{source}: cannot be read: {error.strerror or error}") from error
-    if rows.time is not None and contract.sample_period_s is not None:
-        _check_period(rows.time, contract.sample_period_s, source)
-    return CsvRows(fill(rows.values, columns, missing), rows.time)
+    series = read_series(sys.stdin if source == "-" else source, columns, time)
+    if series.period_s and contract.sample_period_s and series.period_s != contract.sample_period_s:
+        raise DataError(
+            f"{source}: the network was trained on one sample every {contract.sample_period_s:g} s, but the table has "
+            f"one every {series.period_s:g} s; resample it first"
+        )
+    return replace(series, values=fill(series.values, columns, missing))
 
 
-def forecast_rows(predictor: Predictor, rows: CsvRows, every_row: bool) -> Iterator[Row]:
+def forecast_rows(predictor: Predictor, rows: Series, every_row: bool) -> Iterator[Row]:
     """Forecast from the last row, or from every row that has a whole window before it.
 
     Yields:
@@ -107,7 +105,7 @@ def format_of(output: str, asked: str | None) -> str:
     return kind
 
 
-def _rows_of(contract: Contract, rows: CsvRows, origins: NDArray[np.int64], y: NDArray[np.float32]) -> Iterator[Row]:
+def _rows_of(contract: Contract, rows: Series, origins: NDArray[np.int64], y: NDArray[np.float32]) -> Iterator[Row]:
     names = [channel.name for channel in contract.outputs]
     period_us = int((contract.sample_period_s or 0) * 1e6)
     for origin, forecast in zip(origins, y, strict=True):
@@ -118,17 +116,6 @@ def _rows_of(contract: Contract, rows: CsvRows, origins: NDArray[np.int64], y: N
             else:
                 row = {"origin": int(origin) + 1, "row": int(origin) + 1 + step}
             yield {**row, "step": step, **{n: float(str(v)) for n, v in zip(names, values, strict=True)}}
-
-
-def _check_period(time: NDArray[np.datetime64], period_s: float, source: str) -> None:
-    steps_s = np.diff(time) / np.timedelta64(1, "s")
-    wrong = np.flatnonzero(steps_s != period_s)
-    if len(wrong):
-        row = int(wrong[0])
-        raise DataError(
-            f"{source}: the network was trained on one sample every {period_s:g} s, but line {row + 3} comes "
-            f"{steps_s[row]:g} s after the one before; resample the table first"
-        )
 
 
 def _iso(moment: np.datetime64) -> str:

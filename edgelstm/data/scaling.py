@@ -68,6 +68,8 @@ def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...
             f"relative scaling starts from the last value of {missing[0]!r}, which is not among the inputs "
             f"({', '.join(inputs)}): add it as a feature or choose standard scaling"
         )
+    if windows.steps < 2:
+        raise DataError("relative scaling needs windows of at least 2 steps: of one step nothing is left to look at")
     relative_inputs = tuple(inputs.index(name) for name in outputs)
     last = windows.x_rows[windows.x_starts + windows.steps - 1].astype(np.float64)
     x_square, y_square = np.zeros(len(inputs)), np.zeros(len(outputs))

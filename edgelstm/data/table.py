@@ -1,7 +1,8 @@
-"""Read a CSV or Parquet table as a series, through polars.
+"""Read a CSV or Parquet table as a series.
 
 Everything that could be read in two ways is an error that names the row: text among numbers, timestamps that
-repeat, run backwards or leave a gap.
+repeat, run backwards or leave a gap. CSV needs the standard library alone, so that a device reads what the
+trainer reads; Parquet and resampling need polars.
 """
 
 from __future__ import annotations
@@ -10,64 +11,56 @@ import hashlib
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.csvfile import read_csv
+from edgelstm.data.fields import Place, Times, epoch_times, parse_numbers, parse_times
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError, require
 
 BUILTIN = "builtin:"
-MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-_EPOCH_MS_FROM = 10**11  # as seconds: the year 5138
+_PARQUET = (".parquet", ".pq")
+_BIN = re.compile(r"(?:0*[1-9]\d*(?:ms|s|m|h|d|w|mo|q|y))+", re.ASCII)
 
 
-def read_series(source: str | Path, columns: tuple[str, ...], time: str | None, resample: str | None = None) -> Series:
+def read_series(
+    source: str | Path | TextIO, columns: tuple[str, ...], time: str | None, resample: str | None = None
+) -> Series:
     """Read some columns of a table as a series.
 
     Args:
-        source: a `.csv` or `.parquet` file, or `"builtin:co2"` for the data that comes with edgelstm.
+        source: a CSV or `.parquet` file, `"builtin:co2"` for the data that comes with edgelstm, or an open CSV.
         columns: the channels to read; a channel named twice is read once.
         time: the column of timestamps: ISO 8601 text, dates, or whole seconds since 1970 (UTC). None if the
             rows are equally spaced by themselves.
-        resample: a polars duration such as `"1w"`: rows are sorted and averaged into bins of that length,
-            empty bins are missing samples.
+        resample: a length such as `"1w"` (ms, s, m, h, d, w, mo, q, y): rows are sorted and averaged into bins of
+            that length, empty bins are missing samples.
 
     Raises:
         DataError: no such file or column, an empty table, text among numbers, timestamps out of order.
-        MissingDependencyError: polars is not installed.
+        MissingDependencyError: Parquet or resampling without polars.
 
     Example:
         >>> series = read_series("builtin:co2", ("co2",), "date")
         >>> series.values.shape, int(np.isnan(series.values).sum()), series.period_s
         ((2284, 1), 59, 604800.0)
     """
-    polars = require("polars", "train")
-    path = _path(source)
-    table = _read_table(polars, path)
     columns = tuple(dict.fromkeys(columns))
-    for column in (*columns, *([time] if time else [])):
-        if column not in table.columns:
-            raise DataError(f"{path.name}: there is no column {column!r}; the table has {', '.join(table.columns)}")
-    if table.height == 0:
-        raise DataError(f"{path.name}: the table is empty")
-    numbers = polars.DataFrame({column: _numbers(polars, table[column], path) for column in columns})
-    times = None if time is None else _times(polars, table[time], path)
+    if isinstance(source, (str, Path)):
+        path = _path(source)
+        values, times, place = (_read_parquet if path.suffix.lower() in _PARQUET else _read_csv)(path, columns, time)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    else:
+        values, times, place = _parse_csv(source, "stdin", columns, time)
+        sha256 = None
     if resample is not None:
-        if times is None:
-            raise DataError("--resample needs a column of timestamps: give --time")
-        numbers, times = _resample(polars, numbers, times, resample, path)
+        values, times = _resample(values, times, resample)
     elif times is not None:
-        _check_regular(times.to_numpy(), path)
-    stamps = None if times is None else times.to_numpy().astype("datetime64[us]")
-    return Series(
-        columns,
-        numbers.to_numpy().astype(np.float64),
-        stamps,
-        None if stamps is None else _period_s(stamps),
-        hashlib.sha256(path.read_bytes()).hexdigest(),
-    )
+        _check_regular(times, place)
+    return Series(columns, values, times, None if times is None else _period_s(times), sha256)
 
 
 def _path(source: str | Path) -> Path:
@@ -84,130 +77,132 @@ def _path(source: str | Path) -> Path:
     return path
 
 
-def _read_table(polars: Any, path: Path) -> Any:
+def _read_csv(
+    path: Path, columns: tuple[str, ...], time: str | None
+) -> tuple[NDArray[np.float64], Times | None, Place]:
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return polars.read_parquet(path)
-        return polars.read_csv(path, infer_schema=False, null_values=list(MISSING_WORDS))
-    except polars.exceptions.NoDataError as error:
-        raise DataError(f"{path.name}: the table is empty") from error
+        with open(path, encoding="utf-8", newline="") as file:
+            return _parse_csv(file, path.name, columns, time)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _parse_csv(
+    file: TextIO, name: str, columns: tuple[str, ...], time: str | None
+) -> tuple[NDArray[np.float64], Times | None, Place]:
+    table = read_csv(file, name)
+    _check_columns(name, list(table.columns), columns, time)
+
+    def place(row: int) -> str:
+        return f"{name}: line {table.lines[row]}"
+
+    values = np.stack([parse_numbers(table.columns[column], column, place) for column in columns], axis=1)
+    times = None if time is None else parse_times(table.columns[time], time, place)
+    return values, times, place
+
+
+def _read_parquet(
+    path: Path, columns: tuple[str, ...], time: str | None
+) -> tuple[NDArray[np.float64], Times | None, Place]:
+    polars: Any = require("polars", "train")
+    try:
+        table = polars.read_parquet(path)
     except (polars.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
+    _check_columns(path.name, table.columns, columns, time)
+    if table.height == 0:
+        raise DataError(f"{path.name}: the table is empty")
+
+    def place(row: int) -> str:
+        return f"{path.name}: row {row + 1}"
+
+    values = np.stack([_parquet_numbers(polars, table[column], place) for column in columns], axis=1)
+    times = None if time is None else _parquet_times(polars, table[time], place)
+    return values, times, place
 
 
-def _numbers(polars: Any, column: Any, path: Path) -> Any:
+def _check_columns(name: str, header: list[str], columns: tuple[str, ...], time: str | None) -> None:
+    for column in (*columns, *([time] if time else [])):
+        if column not in header:
+            raise DataError(f"{name}: there is no column {column!r}; the table has {', '.join(header)}")
+
+
+def _parquet_numbers(polars: Any, column: Any, place: Place) -> NDArray[np.float64]:
     if column.dtype == polars.String:
-        numbers = column.str.strip_chars().cast(polars.Float64, strict=False)
-    elif column.dtype.is_numeric():
-        numbers = column.cast(polars.Float64)
-    else:
-        raise DataError(f"{path.name}: expected numbers in column {column.name!r}, got {column.dtype}")
-    wrong = (column.is_not_null() & numbers.is_null()).arg_true()
-    if len(wrong):
-        raise DataError(
-            f"{path.name}: expected a number in column {column.name!r} at {_row(path, wrong[0])}, "
-            f"got {column[int(wrong[0])]!r}"
-        )
-    numbers = numbers.fill_null(float("nan"))
-    infinite = numbers.is_infinite().arg_true()
+        return parse_numbers(column.fill_null("").to_list(), column.name, place)
+    if not column.dtype.is_numeric():
+        raise DataError(f"{place(0)}: expected numbers in column {column.name!r}, got {column.dtype}")
+    numbers: NDArray[np.float64] = column.cast(polars.Float64).fill_null(float("nan")).to_numpy()
+    infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
-        raise DataError(f"{path.name}: column {column.name!r} is infinite at {_row(path, infinite[0])}")
+        row = int(infinite[0])
+        raise DataError(f"{place(row)}: expected a finite number in column {column.name!r}, got {numbers[row]}")
     return numbers
 
 
-def _times(polars: Any, column: Any, path: Path) -> Any:
-    if column.null_count():
-        row = column.is_null().arg_true()[0]
-        raise DataError(f"{path.name}: the timestamp in column {column.name!r} is missing at {_row(path, row)}")
+def _parquet_times(polars: Any, column: Any, place: Place) -> Times:
     if column.dtype == polars.String:
-        times = _parse_times(polars, column.str.strip_chars(), path)
-    elif column.dtype.is_integer():
-        times = _epoch_seconds(polars, column, path)
-    else:
-        times = column
-    if not times.dtype.is_temporal():
-        raise DataError(f"{path.name}: expected timestamps in column {column.name!r}, got {column.dtype}")
-    if getattr(times.dtype, "time_zone", None):
-        times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return times.cast(polars.Datetime("us"))
+        return parse_times(column.fill_null("").to_list(), column.name, place)
+    if column.null_count():
+        missing = int(column.is_null().arg_true()[0])
+        raise DataError(f"{place(missing)}: the timestamp in column {column.name!r} is missing")
+    if column.dtype.is_integer():
+        return epoch_times(column.to_numpy(), column.name, place)
+    if column.dtype != polars.Date and column.dtype != polars.Datetime:
+        raise DataError(f"{place(0)}: expected timestamps in column {column.name!r}, got {column.dtype}")
+    if getattr(column.dtype, "time_zone", None):
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    times: Times = column.cast(polars.Datetime("us")).to_numpy().astype("datetime64[us]")
+    return times
 
 
-def _parse_times(polars: Any, column: Any, path: Path) -> Any:
-    whole = column.cast(polars.Int64, strict=False)
-    if whole.null_count() == 0:
-        return _epoch_seconds(polars, whole, path)
-    # One ISO 8601 pattern after the other; the one that reads the first row must read them all.
-    patterns = (
-        ("%Y-%m-%d", None),
-        ("%Y-%m-%dT%H:%M:%S%.f%:z", "UTC"),
-        ("%Y-%m-%d %H:%M:%S%.f%:z", "UTC"),
-        ("%Y-%m-%dT%H:%M:%S%.f", None),
-        ("%Y-%m-%d %H:%M:%S%.f", None),
-        ("%Y-%m-%dT%H:%M", None),
-        ("%Y-%m-%d %H:%M", None),
-    )
-    text = column.str.replace("Z$", "+00:00")
-    for pattern, zone in patterns:
-        kind = polars.Date if pattern == "%Y-%m-%d" else polars.Datetime("us", zone)
-        times = text.str.strptime(kind, pattern, strict=False, exact=True)
-        if times[0] is None:
-            continue
-        if times.null_count():
-            row = times.is_null().arg_true()[0]
-            raise DataError(
-                f"{path.name}: expected a timestamp like {column[0]!r} in column {column.name!r} at "
-                f"{_row(path, row)}, got {column[int(row)]!r}"
-            )
-        return times
-    raise DataError(
-        f"{path.name}: expected ISO 8601 timestamps (2001-12-29 or 2001-12-29T13:00:00) in column "
-        f"{column.name!r}, got {column[0]!r}"
-    )
-
-
-def _epoch_seconds(polars: Any, column: Any, path: Path) -> Any:
-    if column.abs().max() >= _EPOCH_MS_FROM:
-        raise DataError(
-            f"{path.name}: expected seconds since 1970 in column {column.name!r}, got {column[0]}, which looks like "
-            "milliseconds or finer: divide it first"
-        )
-    return polars.from_epoch(column, time_unit="s")
-
-
-def _check_regular(stamps: NDArray[np.datetime64], path: Path) -> None:
+def _check_regular(times: Times, place: Place) -> None:
     """Refuse timestamps that repeat, run backwards or leave a gap, and name the first row that does."""
-    steps = np.diff(stamps).astype("timedelta64[us]").astype(np.int64)
+    steps = _steps_us(times)
     if len(steps) == 0:
         return
-    period = int(np.median(steps))
-    for wrong, complaint in (
-        (steps == 0, "repeats the one before"),
-        (steps < 0, "is earlier than the one before"),
-        (steps != period, f"comes {{step}} after the one before, where {_duration(period)} is the rule"),
-    ):
-        rows = np.flatnonzero(wrong)
-        if len(rows):
-            row = int(rows[0]) + 1
-            what = complaint.format(step=_duration(int(steps[row - 1])))
-            raise DataError(
-                f"{path.name}: the timestamp {np.datetime_as_string(stamps[row], unit='auto')} at {_row(path, row)} "
-                f"{what}; mend the table or give --resample, such as --resample 1w"
-            )
+    period = _period_us(steps)
+    wrong = np.flatnonzero((steps != period) | (steps <= 0))
+    if len(wrong) == 0:
+        return
+    row, step = int(wrong[0]) + 1, int(steps[wrong[0]])
+    if step == 0:
+        complaint = "repeats the one before"
+    elif step < 0:
+        complaint = "is earlier than the one before"
+    else:
+        complaint = f"comes {_duration(step)} after the one before, where {_duration(period)} is the rule"
+    raise DataError(
+        f"{place(row)}: the timestamp {np.datetime_as_string(times[row], unit='auto')} {complaint}; mend the table or "
+        "give --resample, such as --resample 1w"
+    )
 
 
-def _resample(polars: Any, numbers: Any, times: Any, every: str, path: Path) -> tuple[Any, Any]:
-    if not re.fullmatch(r"(\d+(ms|s|m|h|d|w|mo|q|y))+", every):
-        raise DataError(f"--resample: expected a duration such as 10m, 1h, 1d, 1w or 1mo, got {every!r}")
-    table = numbers.fill_nan(None).with_columns(times.alias("__time")).sort("__time")
-    binned = table.group_by_dynamic("__time", every=every).agg(polars.all().mean())
-    regular = binned.upsample("__time", every=every).fill_null(float("nan"))
-    return regular.drop("__time"), regular["__time"]
+def _resample(values: NDArray[np.float64], times: Times | None, every: str) -> tuple[NDArray[np.float64], Times]:
+    polars: Any = require("polars", "train")
+    if times is None:
+        raise DataError("--resample needs a column of timestamps: give --time")
+    if not _BIN.fullmatch(every):
+        raise DataError(f"--resample: expected a length such as 10m, 1h, 1d, 1w or 1mo, got {every!r}")
+    table = polars.DataFrame({"time": times, **{str(i): column for i, column in enumerate(values.T)}})
+    binned = table.fill_nan(None).sort("time").group_by_dynamic("time", every=every).agg(polars.all().mean())
+    regular = binned.upsample("time", every=every).fill_null(float("nan"))
+    return regular.drop("time").to_numpy(), regular["time"].to_numpy().astype("datetime64[us]")
 
 
-def _period_s(stamps: NDArray[np.datetime64]) -> float | None:
-    if len(stamps) < 2:
-        return None
-    return float(np.median(np.diff(stamps).astype("timedelta64[us]").astype(np.int64)) / 1e6)
+def _period_s(times: Times) -> float | None:
+    steps = _steps_us(times)
+    return _period_us(steps) / 1e6 if len(steps) else None
+
+
+def _steps_us(times: Times) -> NDArray[np.int64]:
+    return np.diff(times.astype("datetime64[us]")).astype(np.int64)
+
+
+def _period_us(steps: NDArray[np.int64]) -> int:
+    """The step that most rows take; of several the shortest."""
+    lengths, counts = np.unique(steps[steps > 0], return_counts=True)
+    return int(lengths[np.argmax(counts)]) if len(lengths) else 0
 
 
 def _duration(microseconds: int) -> str:
@@ -216,8 +211,3 @@ def _duration(microseconds: int) -> str:
         if abs(seconds) >= size:
             return f"{seconds / size:g} {unit}"
     return f"{seconds:g} s"
-
-
-def _row(path: Path, row: int) -> str:
-    """Name a data row; in a CSV the header is line 1."""
-    return f"line {int(row) + 2}" if path.suffix.lower() not in (".parquet", ".pq") else f"row {int(row) + 1}"

@@ -24,6 +24,7 @@ class Windows:
         y_rows: float32 [M', O], in physical units.
         y_starts: int64 [N], the first target row behind the *last* step of each window.
         y_stride: target rows between one step of a window and the next: 1 in a series, K in arrays.
+        same_rows: row i of `y_rows` is the same moment as row i of `x_rows`, as in a series.
         steps: T.
         horizon: K.
         target_inputs: for arrays, the input channel that holds the past of each output; empty where none does.
@@ -34,6 +35,7 @@ class Windows:
     y_rows: Rows
     y_starts: Index
     y_stride: int
+    same_rows: bool
     steps: int
     horizon: int
     target_inputs: tuple[int, ...] = ()
@@ -74,7 +76,7 @@ class Windows:
         """
         if self.target_inputs:
             return self.x(index)[..., list(self.target_inputs)]
-        if self.y_stride != 1 or len(self.x_rows) != len(self.y_rows):
+        if not self.same_rows:
             return None
         past: Rows = self.y_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
         return past
@@ -103,7 +105,7 @@ def from_rows(
     y_bad = _runs_with_a_gap(y_rows, span)
     good = ~(x_bad[starts] | y_bad[starts + steps + horizon - span])
     starts = starts[good]
-    return Windows(x_rows, starts, y_rows, starts + steps, 1, steps, horizon)
+    return Windows(x_rows, starts, y_rows, starts + steps, 1, True, steps, horizon)
 
 
 def from_arrays(x: Rows, y: Rows, target_inputs: tuple[int, ...]) -> Windows:
@@ -124,6 +126,7 @@ def from_arrays(x: Rows, y: Rows, target_inputs: tuple[int, ...]) -> Windows:
         y.reshape(-1, outputs),
         starts * per_window + per_window - horizon,
         horizon,
+        False,
         steps,
         horizon,
         target_inputs,

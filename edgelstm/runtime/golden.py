@@ -82,6 +82,8 @@ def _encode(array: Array) -> _ArrayJson:
 
 
 def _decode(record: _ArrayJson) -> Array:
+    if min(record.shape, default=1) < 0:
+        raise ModelFileError(f"the golden vectors are damaged: a shape of {list(record.shape)}")
     try:
         content = base64.b64decode(record.float32, validate=True)
         return np.frombuffer(content, "<f4").reshape(record.shape).astype(np.float32)

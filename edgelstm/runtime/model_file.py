@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import Counter
 from typing import NamedTuple
 
@@ -75,14 +76,18 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE_BYTES:
-                raise ModelFileError(f"{name}: expected at most {MAX_FILE_BYTES} bytes, got {size}")
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelFileError(f"{name}: expected a file, got a device or a pipe")
+            if status.st_size > MAX_FILE_BYTES:
+                raise ModelFileError(f"{name}: expected at most {MAX_FILE_BYTES} bytes, got {status.st_size}")
             content = file.read()
     except FileNotFoundError as error:
         raise ModelFileNotFoundError(f"{name}: there is no such file") from error
     except OSError as error:
         raise ModelFileError(f"{name}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a NUL in the path
+        raise ModelFileError(f"{name!r}: cannot be read: {error}") from error
     return parse_model_file(content, name)
 
 
@@ -109,6 +114,7 @@ def parse_model_file(content: bytes, name: str = "model file") -> ModelFile:
         contract = Contract.from_json(_text(content, spans[CONTRACT_KEY], name))
         digest = _checked_digest(content, spans[DIGEST_KEY], name)
         golden = Golden.from_json(_text(content, spans[GOLDEN_KEY], name))
+        _check_golden(golden, contract)
     except ModelFileError as error:
         raise type(error)(str(error) if str(error).startswith(name) else f"{name}: {error}") from error
     return ModelFile(content, contract, golden, digest)
@@ -218,6 +224,18 @@ def _metadata_entry(content: bytes, start: int, end: int) -> tuple[str, tuple[in
     if span[1] - span[0] > MAX_METADATA_BYTES:
         raise DamagedProtobufError(f"the metadata {key!r} is longer than {MAX_METADATA_BYTES} bytes")
     return key, span
+
+
+def _check_golden(golden: Golden, contract: Contract) -> None:
+    """See that the golden vectors are windows and answers of this contract."""
+    steps = golden.x.shape[1:2] if contract.state == "carried" else ()
+    windows = (len(golden.x), contract.window, len(contract.inputs))
+    answers = (len(golden.x), *steps, contract.horizon, len(contract.outputs))
+    if golden.x.shape != windows or golden.file.shape != answers:
+        raise ModelFileError(
+            f"the golden vectors are damaged: expected windows {windows} and answers {answers} as the contract says, "
+            f"got {golden.x.shape} and {golden.file.shape}"
+        )
 
 
 def _text(content: bytes, span: tuple[int, int], name: str) -> str:

@@ -6,10 +6,11 @@ import os
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, ModelFileError
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile, read_model_file
 from edgelstm.runtime.samples import as_samples
@@ -59,6 +60,7 @@ class Predictor:
         self.digest: str = model_file.digest
         self.device: str = device
         self._session = create_session(model_file.content, device, threads)
+        _check_graph(self._session, self.contract)
         self._states = {
             state.input: tuple(0 if size == "B" else int(size) for size in state.shape)
             for state in self.contract.states
@@ -118,7 +120,7 @@ class Predictor:
             raise InputError(
                 f"expected windows of {window} steps, which is what this network was trained on, got {x.shape[-2]}"
             )
-        if 0 in x.shape:
+        if 0 in x.shape:  # onnxruntime 1.32 ends the whole process on an empty batch
             raise InputError(f"expected at least one row and one step, got shape {x.shape}")
 
     def _run(self, batch: Array) -> Array:
@@ -127,3 +129,15 @@ class Predictor:
             feeds[name] = np.zeros([size or len(batch) for size in shape], np.float32)
         y: Array = self._session.run(["y"], feeds)[0]
         return y
+
+
+def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> None:
+    """See that the graph takes and gives what the contract says, by name and fixed sizes."""
+    steps = ("T",) if contract.states else ()
+    inputs = {"x": ("B", "T", len(contract.inputs))} | {s.input: s.shape for s in contract.states}
+    outputs = {"y": ("B", *steps, contract.horizon, len(contract.outputs))}
+    outputs |= {s.output: s.shape for s in contract.states}
+    for what, expected, found in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):
+        got = {tensor.name: tuple(tensor.shape) for tensor in found}
+        if got != expected or any(tensor.type != "tensor(float)" for tensor in found):
+            raise ModelFileError(f"the contract says that the graph {what} {expected}, but it {what} {got}")

@@ -39,11 +39,15 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
 
 
 def _as_float32(x: Any) -> Array:
+    if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
+        raise InputError("expected numbers, got a masked array with missing samples; fill or leave them out first")
     try:
         array = np.asarray(x)
     except ValueError as error:
         raise InputError(f"expected a rectangular array of numbers, got a ragged one: {error}") from error
+    except (TypeError, RuntimeError) as error:  # an array of another library that numpy cannot look into
+        raise InputError(f"expected an array of numbers, got {type(x).__name__}: {error}") from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # what overflows is refused as infinite right after
-        return np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no finite float32 is refused right after
+        return np.asarray(array, np.float32, order="C")

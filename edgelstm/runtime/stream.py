@@ -13,6 +13,7 @@ from edgelstm.errors import InputError
 from edgelstm.runtime.samples import as_samples
 
 Array = NDArray[np.float32]
+MAX_SEEN = 2**62  # samples; a stream at 1 MHz gets there in 146,000 years
 
 
 class Stream:
@@ -37,7 +38,6 @@ class Stream:
         self._x = np.zeros((batch, 1 if self._carried else contract.window, len(contract.inputs)), np.float32)
         self._y = np.zeros((batch, *steps, *outputs), np.float32)
         self._answer = self._y.reshape(batch, *outputs)
-        self._not_ready = np.full_like(self._answer, np.nan)
         self._seen = 0
         rows = 1 if contract.precision == "int8" else batch  # int8 neighbours would change each other's answers
         self._lanes = [
@@ -81,13 +81,13 @@ class Stream:
             self._x[:, :-1] = self._x[:, 1:]
             self._x[:, -1] = samples
         self._seen += 1
-        answer = self._not_ready
         if self.ready:
             for lane in self._lanes:
                 lane.run()
-            answer = self._answer
-        answer = answer[0] if single else answer
-        return answer.copy() if copy else answer
+            answer = self._answer.copy() if copy else self._answer
+        else:
+            answer = np.full_like(self._answer, np.nan)
+        return answer[0] if single else answer
 
     def reset(self) -> None:
         """Forget everything: zero state, empty window."""
@@ -136,8 +136,8 @@ class Stream:
                 raise InputError(f"state: {name!r}: expected {tensor.dtype} {tensor.shape}, got {_describe(value)}")
             if not np.isfinite(value).all():
                 raise InputError(f"state: {name!r} holds NaN or infinity")
-        if snapshot["seen"][0] < 0:
-            raise InputError(f"state: 'seen' must not be negative, got {snapshot['seen'][0]}")
+        if not 0 <= snapshot["seen"][0] <= MAX_SEEN:
+            raise InputError(f"state: 'seen' must be from 0 to 2**62, got {snapshot['seen'][0]}")
 
 
 class _Lane:

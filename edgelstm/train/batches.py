@@ -42,11 +42,12 @@ class Batches(Sampler[Tensor]):
         return -(-self._count // self._batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
+        # A generator: a resumed training makes the iterator before it tells the epoch, and draws from it after.
         order = torch.arange(self._count)
         if self._seed is not None:
             generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
             order = torch.randperm(self._count, generator=generator)
-        return iter(torch.split(order, self._batch_size))
+        yield from torch.split(order, self._batch_size)
 
 
 def batches(windows: Windows, batch_size: int, every_step: bool, seed: int | None) -> DataLoader[tuple[Tensor, Tensor]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +22,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgelstm.errors import TrainingError
 
 PLAIN_LINES = 10  # how often a training without a terminal says where it is
+
+
+def _epoch_is_whole(trainer: lightning.Trainer) -> bool:
+    """Whether the epoch that ends has seen every batch: Ctrl-C ends one early, and that one does not count."""
+    return bool(trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
 
 
 class BestWeights(lightning.Callback):
@@ -38,14 +46,16 @@ class BestWeights(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         """Compare; validation has already run when this is called."""
+        if not _epoch_is_whole(trainer):
+            return
         losses = trainer.callback_metrics
         training = float(losses["training_loss"])
         validation = float(losses.get("validation_loss", math.nan))
         self.history.append((training, validation))
-        if not math.isfinite(training):
+        if not math.isfinite(training) or ("validation_loss" in losses and not math.isfinite(validation)):
             raise TrainingError(
-                f"the training loss became {training} in epoch {len(self.history)}: lower --learning-rate, or limit "
-                "the gradient with --gradient-clip 1"
+                f"in epoch {len(self.history)} the loss became {training} in training and {validation} in validation: "
+                "lower --learning-rate, or limit the gradient with --gradient-clip 1"
             )
         if "validation_loss" not in losses or validation < self._best:
             self._best = validation
@@ -76,6 +86,8 @@ class SaveEveryEpoch(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         """Write beside, then move in."""
+        if not _epoch_is_whole(trainer):
+            return
         temporary = self._path.with_suffix(".part")
         trainer.save_checkpoint(temporary)
         with open(temporary, "rb") as file:
@@ -92,29 +104,23 @@ class StopOnInterrupt(lightning.Callback):
 
     def __init__(self) -> None:
         self.interrupted = False
-        self._previous: Any = None
 
-    def on_fit_start(self, trainer: lightning.Trainer, module: Any) -> None:
-        """Take over SIGINT, where this thread may."""
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take over SIGINT, and give it back: Lightning puts handlers of its own in and out in between."""
+        if threading.current_thread() is not threading.main_thread():  # whoever owns the signal gets it
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._interrupt)
         try:
-            self._previous = signal.signal(signal.SIGINT, self._interrupt)
-        except ValueError:  # not the main thread: whoever owns it gets the signal
-            self._previous = None
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Ask Lightning to stop."""
         if self.interrupted:
             trainer.should_stop = True
-
-    def teardown(self, trainer: lightning.Trainer, module: Any, stage: str) -> None:
-        """Give SIGINT back."""
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
-
-    def on_exception(self, trainer: lightning.Trainer, module: Any, exception: BaseException) -> None:
-        """Give SIGINT back when things end badly, too."""
-        self.teardown(trainer, module, "fit")
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
@@ -151,6 +157,8 @@ class ShowProgress(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         """Tell about the epoch that has ended."""
+        if not _epoch_is_whole(trainer):
+            return
         epoch, last = trainer.current_epoch + 1, trainer.max_epochs or 1
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=epoch, description=self._words(epoch))

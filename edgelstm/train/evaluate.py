@@ -45,7 +45,7 @@ def forecasters(network: ForecastNetwork, ridge: Ridge, windows: Windows, season
     found = {NETWORK: network_forecast(network, windows)}
     if windows.history(slice(0, 1)) is not None:
         found["persistence"] = persistence(windows)
-        if season is not None and season < windows.steps:
+        if season is not None:
             found["seasonal naive with drift"] = seasonal_naive(windows, season)
     found["ridge"] = ridge.forecaster(windows)
     return found

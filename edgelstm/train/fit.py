@@ -35,7 +35,7 @@ from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.network import ForecastNetwork
 from edgelstm.train.plots import plot_forecast, plot_loss
 from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
-from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe
+from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe, nearest
 
 RECIPE = "recipe.json"
 CHECKPOINT = "resume.ckpt"
@@ -115,7 +115,7 @@ def fit(
         >>> fitted.run.record.network.hidden_size
         4
     """
-    network, training = _options(options)
+    network, training = _options(name, options)
     every_step = network.state == "carried"
     problem = problem_from_arrays(x, y, validation, test, tuple(inputs), tuple(outputs), every_step, name)
     sections = {"network": network.model_dump(mode="json"), "training": training.model_dump(mode="json")}
@@ -297,21 +297,22 @@ def _recorded(directory: Path) -> dict[str, Any]:
         raise TrainingError(f"{directory}: there is no training to resume; leave out --resume") from error
     except ValueError as error:
         raise TrainingError(f"{directory / RECIPE}: damaged: {error}; train from the start") from error
+    if not isinstance(recorded, dict):
+        raise TrainingError(f"{directory / RECIPE}: damaged: expected a recipe, got {recorded!r}; train from the start")
     return recorded
 
 
-def _options(options: dict[str, Any]) -> tuple[NetworkRecipe, TrainingRecipe]:
+def _options(name: str, options: dict[str, Any]) -> tuple[NetworkRecipe, TrainingRecipe]:
     """Sort keyword arguments into the sections of a recipe and check them there."""
+    known = {**NetworkRecipe.model_fields, **TrainingRecipe.model_fields}
+    for key in options.keys() - known:
+        raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(known))}")
     network = {key: value for key, value in options.items() if key in NetworkRecipe.model_fields}
-    training = {key: value for key, value in options.items() if key not in network}
+    training = {key: value for key, value in options.items() if key in TrainingRecipe.model_fields}
+    sections = {"network": network, "training": training}
+    # The data and windows are the caller's arrays.
     recipe = check_recipe(
-        {
-            "data": {"path": "arrays", "targets": ("y",)},
-            "window": {"steps": 1},
-            "network": network,
-            "training": training,
-        },
-        "fit",
+        {"name": name, "data": {"path": "", "targets": ("y",)}, "window": {"steps": 1}, **sections}, "fit"
     )
     return recipe.network, recipe.training
 

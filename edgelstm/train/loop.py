@@ -87,13 +87,12 @@ def run_loop(
             default_root_dir=checkpoint.parent,
         )
         module = ForecastModule(network, training, steps=training.epochs * len(train_loader))
-        resume = checkpoint if checkpoint.is_file() else None
+        resume = _checked(checkpoint) if checkpoint.is_file() else None
         try:
-            trainer.fit(module, train_loader, validation_loader, ckpt_path=resume, weights_only=True)
+            with interrupt.listening():
+                trainer.fit(module, train_loader, validation_loader, ckpt_path=resume, weights_only=True)
         except SystemExit as error:  # Lightning's answer to a second Ctrl-C
             raise KeyboardInterrupt from error
-        except (KeyError, EOFError) as error:
-            raise TrainingError(f"{checkpoint}: cannot be resumed from: {error}; train from the start") from error
     if not best.weights:
         raise KeyboardInterrupt
     return Trained(
@@ -103,6 +102,18 @@ def run_loop(
         interrupt.interrupted,
         time.perf_counter() - start_s,
     )
+
+
+def _checked(checkpoint: Path) -> Path:
+    """See that torch can read a checkpoint before Lightning stumbles over it."""
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        content["state_dict"], content["callbacks"], content["loops"]
+    except Exception as error:  # torch raises whatever it happens to meet
+        raise TrainingError(
+            f"{checkpoint}: cannot be resumed from, it is damaged; train from the start with --overwrite"
+        ) from error
+    return checkpoint
 
 
 @contextlib.contextmanager

@@ -35,9 +35,13 @@ class ForecastModule(lightning.LightningModule):
         self._steps = steps
         self._loss = LOSSES[training.loss]
 
-    def on_train_epoch_start(self) -> None:
-        """Seed dropout by epoch, so that a resumed training equals an uninterrupted one."""
-        torch.manual_seed(self._training.seed * 1_000_003 + self.current_epoch + 1)
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Seed dropout at the first batch of each epoch, so that a resumed training equals an uninterrupted one.
+
+        Not earlier: loaders draw from the same generator when they start, and a resumed one starts at another time.
+        """
+        if batch_index == 0:
+            torch.manual_seed(self._training.seed * 1_000_003 + self.current_epoch + 1)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Give the loss of one batch, in scaled units."""

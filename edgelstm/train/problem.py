@@ -65,6 +65,14 @@ def problem_from_recipe(recipe: Recipe) -> Problem:
     borders = file_ends or _borders(recipe, series)
     parts = {part.name: part for part in split(series, data.inputs, data.targets, borders, cut)}
     training, test = parts["training"], parts.get("test")
+    season = data.season or season_of(series.period_s, window.steps)
+    report = _report(series, data.missing, list(parts.values()))
+    if season is not None and season >= window.steps:
+        report = (
+            *report,
+            f"a season of {season} samples does not fit into a window of {window.steps}: no seasonal naive",
+        )
+        season = None
     return Problem(
         name=recipe.name,
         inputs=_channels(data.inputs, training.windows.x_rows, data.units),
@@ -73,10 +81,10 @@ def problem_from_recipe(recipe: Recipe) -> Problem:
         validation=parts["validation"].windows if "validation" in parts else None,
         test=test.windows if test else None,
         period_s=series.period_s,
-        season=data.season or season_of(series.period_s, window.steps),
+        season=season,
         test_time=series.time[test.first_row : test.end] if test and series.time is not None else None,
         data_sha256=series.sha256,
-        report=_report(series, data.missing, list(parts.values())),
+        report=report,
     )
 
 
@@ -143,6 +151,11 @@ def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
 def _append(first: Series, second: Series, overlap: bool) -> Series:
     """Lay two files end to end; windows may only reach across if time goes on there."""
     time = None
+    if first.period_s and second.period_s and first.period_s != second.period_s:
+        raise DataError(
+            f"expected files with one sample every {first.period_s:g} s as in training, got one every "
+            f"{second.period_s:g} s: give --resample"
+        )
     if first.time is not None and second.time is not None:
         step_s = (second.time[0] - first.time[-1]) / np.timedelta64(1, "s")
         if overlap and step_s != first.period_s:
@@ -227,7 +240,8 @@ def _finite(what: str, values: Any) -> Rows:
             raise ValueError(f"dtype {array.dtype}")
     except ValueError as error:
         raise InputError(f"{what}: expected a rectangular array of numbers, got {error}") from error
-    array = np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no finite float32 is refused right after
+        array = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(array).all():
         raise InputError(f"{what}: expected finite numbers, got NaN or infinity; fill or leave out missing samples")
     return array
@@ -235,7 +249,7 @@ def _finite(what: str, values: Any) -> Rows:
 
 def _take_last(x: Rows, y: Rows, fraction: float) -> tuple[Any, Any]:
     """Split off the last windows for validation: the newest, if they are in the order of time."""
-    count = round(len(x) * fraction)
+    count = round(len(x) * fraction) if 0 < fraction < 1 else 0
     if not 1 <= count < len(x):
         raise InputError(f"validation: a fraction of {fraction} of {len(x)} windows leaves one part empty")
     return (x[:-count], y[:-count]), (x[-count:], y[-count:])

@@ -188,15 +188,23 @@ def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"]) or "recipe"
     if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"][:-1])
-        nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
-        return f"{place}: there is no such key; {hint}"
+        return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
     if first["type"] == "missing":
         return f"{place}: is missing; give it in the recipe or as an option"
     message = first["msg"].removeprefix("Value error, ")
     got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
     return f"{place}: {message}{got}"
+
+
+def nearest(key: str, known: list[str]) -> str:
+    """Say which known key a misspelt one may have meant.
+
+    Example:
+        >>> nearest("hiden_size", ["hidden_size", "epochs"])
+        "did you mean 'hidden_size'?"
+    """
+    matches = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {matches[0]!r}?" if matches else f"known are {', '.join(known)}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
