@@ -1,0 +1,245 @@
+"""`edgelstm train`: options to recipe, what is told while it runs, what it leaves and how it ends."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from edgelstm.cli.train import INTERRUPTED
+from edgelstm.run import read_run
+from edgelstm.train.recipe import NetworkRecipe, TrainingRecipe
+
+CO2 = ("builtin:co2", "--time", "date", "--target", "co2", "--missing", "interpolate", "--window", "24")
+SMALL = (*CO2, "--horizon", "3", "--stride", "16", "--hidden-size", "8", "--threads", "1")
+ESCAPE = "\x1b"
+
+
+@pytest.fixture
+def checked(tmp_path, monkeypatch, cli_here):
+    """Give the recipe that options amount to, without training."""
+    import edgelstm.train
+
+    found = []
+
+    def fit_recipe(recipe, directory, *, overwrite=False):
+        found.append((recipe, directory, overwrite))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(edgelstm.train, "fit_recipe", fit_recipe)
+
+    def check(*options):
+        done = cli_here("train", *options)
+        assert found, done.stderr
+        return found.pop()
+
+    return check
+
+
+def test_every_option_becomes_its_key_of_the_recipe(checked):
+    recipe, directory, overwrite = checked(
+        *("table.csv", "-o", "out", "--overwrite", "--name", "mine", "--time", "t"),
+        *("--feature", "a", "--feature", "b", "--target", "b", "--target", "c"),
+        *("--unit", "a=m/s", "--unit", "b=%=", "--missing", "drop", "--resample", "1h", "--season", "24"),
+        *("--border", "1000", "--border", "2001-05-01", "--overlap"),
+        *("--window", "48", "--horizon", "6", "--stride", "2"),
+        *("--hidden-size", "32", "--num-layers", "2", "--dropout", "0.1", "--scaling", "minmax", "--state", "carried"),
+        *("--epochs", "7", "--batch-size", "16", "--loss", "mae", "--optimizer", "sgd", "--learning-rate", "0.5"),
+        *("--schedule", "cosine", "--weight-decay", "0.01", "--gradient-clip", "0", "--patience", "3"),
+        *("--threads", "1", "--seed", "42"),
+    )
+    assert (str(directory), overwrite, recipe.name) == ("out", True, "mine")
+    assert recipe.data.model_dump() == {
+        "path": "table.csv",
+        "time": "t",
+        "features": ("a", "b"),
+        "targets": ("b", "c"),
+        "units": {"a": "m/s", "b": "%="},
+        "missing": "drop",
+        "resample": "1h",
+        "season": 24,
+    }
+    assert (recipe.split.borders, recipe.split.overlap) == ((1000, "2001-05-01"), True)
+    assert recipe.window.model_dump() == {"steps": 48, "horizon": 6, "stride": 2}
+    assert recipe.network == NetworkRecipe(hidden_size=32, num_layers=2, dropout=0.1, scaling="minmax", state="carried")
+    assert recipe.training == TrainingRecipe(
+        epochs=7,
+        batch_size=16,
+        loss="mae",
+        optimizer="sgd",
+        learning_rate=0.5,
+        schedule="cosine",
+        weight_decay=0.01,
+        gradient_clip=0,
+        patience=3,
+        threads=1,
+        seed=42,
+    )
+
+
+def test_what_is_not_given_is_left_to_the_recipe(checked):
+    recipe, directory, overwrite = checked("sub/wind.csv", "--target", "y", "--window", "5")
+    assert (recipe.name, str(directory), overwrite) == ("wind", "runs/wind", False)
+    assert (recipe.network, recipe.training) == (NetworkRecipe(), TrainingRecipe())
+
+
+def test_fractions_and_files_split_the_data(checked):
+    recipe, _, _ = checked("a.csv", "--target", "y", "--window", "5", "--split", "0.5,0.25,0.25")
+    assert (recipe.split.training, recipe.split.validation, recipe.split.test) == (0.5, 0.25, 0.25)
+    files = ("--validation-file", "b.csv", "--test-file", "c.csv")
+    recipe, _, _ = checked("a.csv", "--target", "y", "--window", "5", *files)
+    assert (recipe.split.validation_path, recipe.split.test_path) == ("b.csv", "c.csv")
+
+
+def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
+    text = (
+        'name = "r"\n[data]\npath = "a.csv"\ntargets = ["y"]\n[window]\nsteps = 5\n'
+        "[split]\noverlap = true\n[training]\nepochs = 9\nseed = 3\n"
+    )
+    (tmp_path / "r.toml").write_text(text)
+    recipe, _, _ = checked("--recipe", "r.toml", "--epochs", "1", "--no-overlap")
+    assert (recipe.training.epochs, recipe.training.seed) == (1, 3)
+    assert (recipe.name, recipe.split.overlap) == ("r", False)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--unit", "ppm"), "--unit: expected COLUMN=UNIT such as co2=ppm, got 'ppm'"),
+        (("--split", "70,30"), "--split: expected three fractions such as 0.7,0.15,0.15, got '70,30'"),
+        (("--split", "a,b,c"), "--split: expected three fractions"),
+        (("--scaling", "log"), "options: network.scaling: "),
+        (("--state", "carried", "--scaling", "relative"), "relative scaling needs the last value"),
+        (("--recipe", "no.toml"), "no.toml: there is no such recipe"),
+        (("--target", "co3"), "there is no column 'co3'"),
+        (("--window", "4000"), "the training part has 1599 rows, one window takes 4003"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_nothing_is_left(cli_here, tmp_path, options, complaint):
+    done = cli_here("train", *SMALL, *options, "-o", "run")
+    assert done.returncode == 2
+    assert done.stderr.startswith("edgelstm: ")
+    assert complaint in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.glob("run*")) == []
+
+
+def test_without_a_terminal_about_ten_plain_lines_tell_of_progress(cli_here, tmp_path):
+    done = cli_here("train", *SMALL, "--epochs", "25", "--unit", "co2=ppm", "-o", "run")
+    assert done.returncode == 0
+    assert ESCAPE not in done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert 10 <= len(lines) <= 15
+    for line in lines:
+        assert re.fullmatch(r"epoch \d+/25  loss \S+  validation \S+ \(best: epoch \d+\)  [\d,]+ windows/s", line)
+    assert lines[0].startswith("epoch 1/25")
+    assert lines[-1].startswith("epoch 25/25")
+    for words in ("2284 rows", "59 missing", "LSTM", "persistence", "ridge", "test RMSE (ppm)", "edgelstm export run"):
+        assert words in done.stdout
+    again = cli_here("train", *SMALL, "-o", "run")
+    assert (again.returncode, len(again.stderr.splitlines())) == (2, 1)
+    assert "--overwrite" in again.stderr
+
+
+def begin(folder, *options, **streams):
+    """Start a training in a process of its own."""
+    command = [sys.executable, "-m", "edgelstm", "train", *SMALL, "-o", "run", *options]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "60"}
+    return subprocess.Popen(command, cwd=folder, env=environment, **streams)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A training on a terminal, stopped by Ctrl-C after its tenth epoch: its folder, exit status and what was shown."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    ours, theirs = pty.openpty()
+    process = begin(folder, "--epochs", "60", stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown, pressed = b"", False
+    while select.select([ours], [], [], 120)[0]:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not pressed and re.search(rb"\b1\d/60", shown):
+            process.send_signal(signal.SIGINT)
+            pressed = True
+    os.close(ours)
+    return folder / "run", process.wait(), shown.decode()
+
+
+def test_a_terminal_gets_a_progress_bar(interrupted):
+    _, _, shown = interrupted
+    assert ESCAPE in shown
+    assert re.search("[━╸╺]{5}", shown)
+    assert re.search(r"epoch.*\d+/60", shown)
+    assert "best: epoch" in shown
+    assert "windows/s" in shown
+
+
+def test_ctrl_c_keeps_the_best_weights_and_exits_130(interrupted, cli_here):
+    folder, status, shown = interrupted
+    assert status == INTERRUPTED == 130
+    assert "stopping after this batch" in shown
+    assert "--resume --output run goes on" in " ".join(shown.split())
+    assert "Traceback" not in shown
+    assert 1 <= read_run(folder).record.best_epoch < 60
+    assert cli_here("export", folder).returncode == 0
+
+
+def test_an_interrupted_training_goes_on_with_the_same_settings_until_it_is_finished(interrupted, cli_here, tmp_path):
+    folder = shutil.copytree(interrupted[0], tmp_path / "run")
+    other = cli_here("train", *SMALL, "--epochs", "5", "--resume", "-o", folder)
+    assert (other.returncode, len(other.stderr.splitlines())) == (2, 1)
+    assert "begun with other settings (training.epochs 60, not 5)" in other.stderr
+    done = cli_here("train", *SMALL, "--epochs", "60", "--resume", "-o", folder)
+    assert done.returncode == 0, done.stderr
+    assert int(re.match(r"epoch (\d+)/60", done.stderr).group(1)) > 10
+    assert len((folder / "loss.csv").read_text().splitlines()) == 1 + 60
+    finished = cli_here("train", "--resume", "-o", folder)
+    assert (finished.returncode, len(finished.stderr.splitlines())) == (2, 1)
+
+
+def wait_for(path, words, process):
+    while words not in path.read_text():
+        assert process.poll() is None, path.read_text()
+        time.sleep(0.01)
+
+
+def test_kill_9_and_resume_end_with_a_run_that_exports(tmp_path, cli_here):
+    told = tmp_path / "told"
+    with open(told, "w") as file:
+        process = begin(tmp_path, "--epochs", "30", stdout=subprocess.DEVNULL, stderr=file)
+        wait_for(told, "epoch 3/30", process)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    unfinished = cli_here("export", "run")
+    assert (unfinished.returncode, len(unfinished.stderr.splitlines())) == (2, 1)
+    assert "--resume --output run" in unfinished.stderr
+    done = cli_here("train", "--resume", "-o", "run")
+    assert done.returncode == 0, done.stderr
+    assert int(re.match(r"epoch (\d+)/30", done.stderr).group(1)) >= 3
+    assert cli_here("export", "run").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--resume", "-o", "nowhere"), "nowhere: there is no training to resume; leave out --resume"),
+        (("--resume",), "--resume: say which training to go on with"),
+    ],
+)
+def test_nothing_to_resume_is_one_line(cli_here, tmp_path, options, complaint):
+    done = cli_here("train", *options)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,100 @@
+"""Windows over a series, and over arrays, against a double loop."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgelstm.data.windows import from_arrays, from_rows
+
+SIZES = st.integers(1, 4)
+
+
+@st.composite
+def stretches(draw):
+    """A stretch of a series with gaps, each sample a number of its own, and how to cut it."""
+    rows, features, outputs = draw(st.integers(0, 30)), draw(SIZES), draw(SIZES)
+    x = np.arange(rows * features, dtype=np.float32).reshape(rows, features)
+    y = -np.arange(rows * outputs, dtype=np.float32).reshape(rows, outputs) - 1
+    for array in (x, y):
+        for row, column in draw(st.lists(st.tuples(st.integers(0, 29), st.integers(0, 3)), max_size=3)):
+            if row < rows:
+                array[row, column % array.shape[1]] = np.nan
+    cut = {"steps": draw(st.integers(1, 6)), "horizon": draw(SIZES), "stride": draw(SIZES)}
+    return x, y, {**cut, "first": draw(st.integers(0, 12)), "every_step": draw(st.booleans())}
+
+
+def double_loop(x, y, first, steps, horizon, stride, every_step):
+    """[(window [T, F], targets behind the last step [K, O], targets behind every step or None)]."""
+    found = []
+    start = max(first - steps, 0)
+    while start + steps + horizon <= len(x):
+        window = np.stack([x[start + t] for t in range(steps)])
+        behind = [np.stack([y[start + t + 1 + k] for k in range(horizon)]) for t in range(steps)]
+        used = behind if every_step else behind[-1:]
+        if not (np.isnan(window).any() or any(np.isnan(targets).any() for targets in used)):
+            found.append((window, behind[-1], np.stack(behind) if every_step else None))
+        start += stride
+    return found
+
+
+@given(stretches())
+def test_windows_of_a_series_equal_a_double_loop(stretch):
+    x, y, cut = stretch
+    expected = double_loop(x, y, **cut)
+    windows = from_rows(x, y, **cut)
+    assert len(windows) == len(expected)
+    assert windows.x().shape == (len(expected), cut["steps"], x.shape[1])
+    assert windows.y().shape == (len(expected), cut["horizon"], y.shape[1])
+    for i, (window, last, every) in enumerate(expected):
+        np.testing.assert_array_equal(windows.x()[i], window)
+        np.testing.assert_array_equal(windows.y()[i], last)
+        if cut["every_step"]:
+            np.testing.assert_array_equal(windows.y_rows[windows.y_starts[i] + windows.y_offsets_every_step], every)
+
+
+@given(stretches())
+def test_the_history_of_a_series_is_the_target_up_to_the_last_step(stretch):
+    x, y, cut = stretch
+    windows = from_rows(x, y, **cut)
+    past = windows.history()
+    assert past.shape == (len(windows), cut["steps"], y.shape[1])
+    for i, start in enumerate(windows.x_starts):
+        np.testing.assert_array_equal(past[i], y[start : start + cut["steps"]])
+
+
+@given(N=SIZES, T=SIZES, F=SIZES, K=SIZES, O=SIZES, every_step=st.booleans())
+def test_windows_of_arrays_are_the_arrays(N, T, F, K, O, every_step):  # noqa: E741 (O is a shape letter)
+    x = np.arange(N * T * F, dtype=np.float32).reshape(N, T, F)
+    shape = (N, T, K, O) if every_step else (N, K, O)
+    y = -np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    windows = from_arrays(x, y, ())
+    assert len(windows) == N
+    np.testing.assert_array_equal(windows.x(), x)
+    np.testing.assert_array_equal(windows.y(), y[:, -1] if every_step else y)
+    if every_step:
+        gathered = windows.y_rows[windows.y_starts[:, None, None] + windows.y_offsets_every_step]
+        np.testing.assert_array_equal(gathered, y)
+
+
+@given(N=SIZES, T=SIZES, K=SIZES, every_step=st.booleans())
+def test_arrays_whose_past_is_unknown_have_no_history(N, T, K, every_step):
+    x = np.zeros((N, T, 1), np.float32)
+    y = np.ones((N, T, K, 1) if every_step else (N, K, 1), np.float32)
+    assert from_arrays(x, y, ()).history() is None
+
+
+def test_the_history_of_arrays_is_taken_from_the_inputs_that_hold_it():
+    x = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    windows = from_arrays(x, np.zeros((2, 5, 2), np.float32), (2, 0))
+    np.testing.assert_array_equal(windows.history(), x[..., [2, 0]])
+    np.testing.assert_array_equal(windows.history(slice(1, 2)), x[1:, :, [2, 0]])
+
+
+def test_some_windows_can_be_taken_by_number():
+    x = np.arange(10, dtype=np.float32)[:, None]
+    windows = from_rows(x, x, first=0, steps=3, horizon=2, stride=1, every_step=False)
+    index = np.array([4, 1])
+    np.testing.assert_array_equal(windows.x(index)[..., 0], [[4, 5, 6], [1, 2, 3]])
+    np.testing.assert_array_equal(windows.y(index)[..., 0], [[7, 8], [4, 5]])

@@ -1,0 +1,108 @@
+"""What a bare interpreter takes in, and what it leaves behind."""
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = {
+    "torch",
+    "onnx",
+    "typer",
+    "polars",
+    "pytorch_lightning",
+    "pydantic",
+    "safetensors",
+    "matplotlib",
+    "rich",
+    "jinja2",
+}
+WATCH = """
+import os, sys
+
+def watch(event, arguments):
+    if event == "import" and arguments[0] == "onnxruntime":
+        print(os.environ.get("ORT_DISABLE_TELEMETRY"))
+
+sys.addaudithook(watch)
+"""
+PREDICT = """
+import sys
+import edgelstm
+predictor = edgelstm.load(sys.argv[1])
+predictor.predict(predictor.golden.x[0])
+predictor.stream().step(predictor.golden.x[0, 0])
+"""
+
+
+def python(code, *arguments, **variables):
+    """Run code in an interpreter of its own and give what it printed, line by line; None unsets a variable."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+
+
+def modules_after(code, *arguments):
+    return {name.split(".")[0] for name in python(code + "\nimport sys; print(*sys.modules, sep='\\n')", *arguments)}
+
+
+def test_edgelstm_alone_imports_nothing_that_is_installed():
+    modules = modules_after("import edgelstm")
+    assert "edgelstm" in modules
+    assert not modules & {*HEAVY, "numpy", "onnxruntime"}
+
+
+@pytest.mark.parametrize("module", ["edgelstm.runtime", "edgelstm.bench"])
+def test_what_runs_on_a_device_imports_numpy_and_onnxruntime_alone(module):
+    modules = modules_after(f"import {module}")
+    assert {"numpy", "onnxruntime"} <= modules
+    assert not modules & HEAVY
+
+
+def test_loading_and_predicting_import_nothing_more(window_files):
+    more = "from edgelstm.runtime import replay; from edgelstm.bench import bench_file\n"
+    modules = modules_after(PREDICT + more + "replay(predictor); bench_file(sys.argv[1], seconds=0)", window_files.int8)
+    assert not modules & HEAVY
+
+
+def test_the_watch_over_modules_sees_what_is_imported():
+    assert "safetensors" in modules_after("import safetensors") & HEAVY
+
+
+@pytest.mark.parametrize("code", ["import edgelstm.runtime", "import edgelstm.bench", "import edgelstm; edgelstm.load"])
+@pytest.mark.parametrize(("set_by_user", "seen"), [(None, "1"), ("0", "0"), ("1", "1"), ("", "")])
+def test_telemetry_is_off_before_onnxruntime_is_imported_unless_the_user_says_otherwise(code, set_by_user, seen):
+    code = f"{WATCH}{code}\nprint(os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert python(code, ORT_DISABLE_TELEMETRY=set_by_user) == [seen, seen]
+
+
+@pytest.mark.parametrize("module", ["edgelstm.cli", "edgelstm.export", "edgelstm.train", "edgelstm.data"])
+def test_no_other_room_imports_onnxruntime_with_telemetry_on(module):
+    assert set(python(f"{WATCH}import {module}", ORT_DISABLE_TELEMETRY=None)) <= {"1"}
+
+
+def files_after_predicting(home, path, set_by_user):
+    """Predict with a fresh home, behind a proxy that is not there, so that nothing can leave the machine."""
+    home.mkdir()
+    nowhere = "http://127.0.0.1:9"
+    caches = {"XDG_CACHE_HOME": None, "XDG_DATA_HOME": None, "XDG_CONFIG_HOME": None}
+    proxies = {name: nowhere for base in ("http_proxy", "https_proxy", "all_proxy") for name in (base, base.upper())}
+    python(PREDICT, path, HOME=str(home), ORT_DISABLE_TELEMETRY=set_by_user, **caches, **proxies)
+    return sorted(file.relative_to(home).as_posix() for file in home.rglob("*"))
+
+
+def test_loading_and_predicting_leave_nothing_in_the_home(tmp_path, window_files):
+    assert files_after_predicting(tmp_path / "home", window_files.fp32, None) == []
+
+
+def test_a_user_who_asks_for_telemetry_gets_what_this_onnxruntime_does(tmp_path, window_files):
+    """Proves that the test above looks where the files would lie; the wheels before 1.29 have no telemetry."""
+    files = files_after_predicting(tmp_path / "home", window_files.fp32, "0")
+    version = tuple(map(int, metadata.version("onnxruntime").split(".")[:2]))
+    reports = sys.platform == "linux" and version >= (1, 29)
+    assert any("onnxruntime" in file for file in files) == reports

@@ -1,0 +1,66 @@
+import base64
+from importlib import metadata
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edgelstm.runtime import Predictor, load, parse_model_file, replay
+from tests.resealed import altered
+
+GOLDEN = "edgelstm.golden"
+
+
+def test_a_replay_on_this_machine_passes(path):
+    predictor = load(path)
+    result = replay(predictor)
+    assert result.passed
+    assert result.rows == len(predictor.golden.x)
+    assert result.tolerance == predictor.golden.tolerance[result.target]
+    assert all(error <= limit for error, limit in zip(result.file_error, result.tolerance, strict=True))
+
+
+def test_a_replay_tells_how_far_the_network_is(path):
+    predictor = load(path)
+    worst = 0.0
+    for x, expected in zip(predictor.golden.x, predictor.golden.network, strict=True):
+        for a, b in zip(predictor.predict(x).ravel().tolist(), expected.ravel().tolist(), strict=True):
+            worst = max(worst, abs(a - b))
+    assert replay(predictor).network_error == (worst,)
+    if predictor.contract.precision == "int8":
+        assert worst > replay(predictor).file_error[0]
+
+
+def test_a_replay_fails_where_the_machine_computes_something_else(path):
+    def change(golden):
+        y = np.frombuffer(base64.b64decode(golden["file"]["float32"]), "<f4").reshape(golden["file"]["shape"]).copy()
+        y[-1, ..., -1, 0] += 2.0
+        golden["file"] = _array(y)
+
+    result = replay(Predictor(parse_model_file(altered(path, GOLDEN, change))))
+    assert not result.passed
+    assert result.file_error[0] == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("tag", "target"),
+    [
+        ("manylinux_2_27_x86_64", "pypi"),
+        ("macosx_14_0_arm64", "pypi"),
+        ("win_amd64", "pypi"),
+        ("linux_armv7l", "other"),
+    ],
+)
+def test_a_replay_holds_each_build_to_its_own_tolerance(window_files, monkeypatch, tag, target):
+    def change(golden):
+        golden["tolerance"] = {"pypi": [123.0], "other": [456.0]}
+
+    predictor = Predictor(parse_model_file(altered(window_files.int8, GOLDEN, change)))
+    wheel = SimpleNamespace(read_text=lambda name: f"Wheel-Version: 1.0\nTag: cp311-cp311-{tag}\n")
+    monkeypatch.setattr(metadata, "distribution", lambda name: wheel)
+    result = replay(predictor)
+    assert (result.target, result.tolerance) == (target, {"pypi": (123.0,), "other": (456.0,)}[target])
+
+
+def _array(values):
+    return {"shape": list(values.shape), "float32": base64.b64encode(values.astype("<f4").tobytes()).decode()}

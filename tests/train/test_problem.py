@@ -1,0 +1,245 @@
+"""From a recipe, or from a caller's arrays, to the windows of each part."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+
+import numpy as np
+import polars
+import pytest
+
+from edgelstm.errors import DataError, InputError
+from edgelstm.train.problem import problem_from_arrays, problem_from_recipe
+from edgelstm.train.recipe import check_recipe
+
+X = np.arange(60, dtype=np.float32).reshape(10, 3, 2)
+Y = np.arange(40, dtype=np.float32).reshape(10, 2, 2)
+
+
+def write(folder, name, rows, first=date(2001, 1, 1), days=1, **columns):
+    """A table with one row each day; `a` counts the days, `b` runs against it."""
+    counted = np.arange(rows, dtype=np.float64) + (first - date(2001, 1, 1)).days
+    stamps = [first + timedelta(days=n * days) for n in range(rows)]
+    table = polars.DataFrame({"t": stamps, "a": counted, "b": -counted, **columns})
+    path = folder / name
+    table.write_parquet(path) if path.suffix == ".parquet" else table.write_csv(path)
+    return str(path)
+
+
+def problem(path, **changes):
+    content = {
+        "data": {"path": path, "time": "t", "targets": ["a"], "missing": "drop"},
+        "window": {"steps": 4, "horizon": 2},
+    }
+    for key, value in changes.items():
+        section, name = key.split("__")
+        content.setdefault(section, {})[name] = value
+    return problem_from_recipe(check_recipe(content, "test"))
+
+
+def from_arrays(x=X, y=Y, validation=None, test=None, inputs=(), outputs=(), every_step=False):
+    return problem_from_arrays(x, y, validation, test, inputs, outputs, every_step, "test")
+
+
+def targets(windows):
+    return [] if windows is None else sorted({int(value) for value in windows.y()[..., 0].ravel()})
+
+
+def spans(found):
+    return [(min(t), max(t)) if (t := targets(w)) else None for w in (found.training, found.validation, found.test)]
+
+
+def test_fractions_split_the_rows_in_the_order_of_time(tmp_path):
+    found = problem(write(tmp_path, "a.csv", 100))
+    assert spans(found) == [(4, 69), (74, 84), (89, 99)]
+    assert found.period_s == 86_400
+    assert found.season is None
+
+
+@pytest.mark.parametrize(
+    "borders", [[60, 80, 100], ["2001-03-02", "2001-03-22", 100], ["2001-03-01T12:00:00", 80, "2099-01-01"]]
+)
+def test_borders_are_rows_or_dates(tmp_path, borders):
+    found = problem(write(tmp_path, "a.csv", 100), split__borders=borders)
+    assert spans(found) == [(4, 59), (64, 79), (84, 99)]
+
+
+@pytest.mark.parametrize(("borders", "parts"), [([60], 1), ([60, 80], 2), ([60, 60, 80], 2)])
+def test_fewer_or_equal_borders_make_fewer_parts(tmp_path, borders, parts):
+    found = problem(write(tmp_path, "a.csv", 100), split__borders=borders)
+    assert sum(span is not None for span in spans(found)) == parts
+    assert (found.validation is None) == (borders != [60, 80])
+
+
+def test_overlap_begins_each_part_at_its_border(tmp_path):
+    found = problem(write(tmp_path, "a.csv", 100), split__borders=[60, 80, 100], split__overlap=True)
+    assert spans(found) == [(4, 59), (60, 79), (80, 99)]
+    assert found.test_time[0] == np.datetime64("2001-01-01") + 76
+
+
+def test_a_date_as_a_border_needs_timestamps(tmp_path):
+    path = write(tmp_path, "a.csv", 100)
+    with pytest.raises(DataError, match="the border '2001-03-02' is a date, but there is no column of timestamps"):
+        problem(path, data__time=None, split__borders=["2001-03-02"])
+
+
+def test_a_border_that_is_no_date_is_refused(tmp_path):
+    with pytest.raises(DataError, match="expected a row number or an ISO 8601 date as a border, got 'spring'"):
+        problem(write(tmp_path, "a.csv", 100), split__borders=["spring"])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_separate_files_are_the_parts(tmp_path, suffix):
+    paths = [
+        write(tmp_path, f"{n}.{suffix}", rows, date(2001, 1, 1) + timedelta(days=start))
+        for n, (rows, start) in enumerate([(50, 0), (20, 50), (30, 70)])
+    ]
+    found = problem(paths[0], split__validation_path=paths[1], split__test_path=paths[2])
+    assert spans(found) == [(4, 49), (54, 69), (74, 99)]
+    assert found.test_time[0] == np.datetime64("2001-01-01") + 70
+
+
+def test_a_test_file_alone_leaves_no_validation(tmp_path):
+    first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20, date(2003, 1, 1))
+    found = problem(first, split__test_path=second)
+    assert found.validation is None
+    assert spans(found)[0] == (4, 49)
+    assert spans(found)[2] == (734, 749)
+
+
+def test_overlap_across_files_needs_time_to_go_on(tmp_path):
+    first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20, date(2003, 1, 1))
+    with pytest.raises(DataError, match=r"overlap: expected the next file to go on 86400 s after.*leave out overlap"):
+        problem(first, split__test_path=second, split__overlap=True)
+    goes_on = write(tmp_path, "c.csv", 20, date(2001, 2, 20))
+    assert spans(problem(first, split__test_path=goes_on, split__overlap=True))[2] == (50, 69)
+
+
+def test_files_sampled_at_another_pace_are_refused(tmp_path):
+    first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20, days=2)
+    with pytest.raises(DataError, match=r"86400 s.*172800 s|172800 s.*86400 s"):
+        problem(first, split__test_path=second)
+
+
+def test_a_missing_file_of_a_part_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.csv: there is no such file"):
+        problem(write(tmp_path, "a.csv", 50), split__test_path=str(tmp_path / "nowhere.csv"))
+
+
+def test_csv_and_parquet_of_the_same_table_are_the_same_problem(tmp_path):
+    values = [None if n % 17 == 3 else n / 7 for n in range(100)]
+    one, other = [problem(write(tmp_path, f"t.{kind}", 100, a=values)) for kind in ("csv", "parquet")]
+    for part in ("training", "validation", "test"):
+        np.testing.assert_array_equal(getattr(one, part).x(), getattr(other, part).x())
+        np.testing.assert_array_equal(getattr(one, part).y(), getattr(other, part).y())
+    assert one.inputs == other.inputs
+    assert one.period_s == other.period_s
+
+
+def test_the_digest_of_the_data_is_that_of_the_file(tmp_path):
+    path = write(tmp_path, "a.csv", 100)
+    with open(path, "rb") as file:
+        assert problem(path).data_sha256 == hashlib.sha256(file.read()).hexdigest()
+
+
+def test_channels_carry_units_and_the_statistics_of_training_alone(tmp_path):
+    found = problem(
+        write(tmp_path, "a.csv", 100),
+        data__features=["b", "a"],
+        data__units={"a": "ppm"},
+        split__borders=[60, 80, 100],
+    )
+    assert [(channel.name, channel.unit) for channel in found.inputs] == [("b", None), ("a", "ppm")]
+    (output,) = found.outputs
+    assert (output.statistics.min, output.statistics.max, output.statistics.mean) == (0, 59, 29.5)
+    assert output.statistics.std == pytest.approx(np.arange(60).std())
+    assert output.statistics.quantiles == pytest.approx(np.linspace(0, 59, 11))
+
+
+def test_gaps_are_counted_and_reported_with_the_policy(tmp_path):
+    values = [None if n in (5, 6) else float(n) for n in range(100)]
+    found = problem(write(tmp_path, "a.csv", 100, a=values), data__missing="forward")
+    assert "a: 2 missing sample(s), policy 'forward'" in found.report
+    assert any("100 rows" in line for line in found.report)
+    assert any(line.startswith("training: rows 0 to 69, 65 windows") for line in found.report)
+
+
+def test_windows_that_touch_a_gap_are_dropped(tmp_path):
+    values = [None if n == 20 else float(n) for n in range(100)]
+    path = write(tmp_path, "a.csv", 100, a=values)
+    assert len(problem(path, data__missing="drop").training) == 65 - 6
+    assert len(problem(path, data__missing="forward").training) == 65
+
+
+def test_a_season_that_was_named_wins_over_the_guess(tmp_path):
+    path = write(tmp_path, "a.csv", 200)
+    assert problem(path, window__steps=10).season == 7
+    assert problem(path, window__steps=10, data__season=5).season == 5
+
+
+def test_arrays_of_shape_n_o_have_a_horizon_of_one():
+    assert from_arrays(y=Y[:, 0]).training.horizon == 1
+    np.testing.assert_array_equal(from_arrays(y=Y[:, 0]).training.y(), Y[:, :1])
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
+def test_a_fraction_takes_the_last_windows_for_validation(fraction):
+    found = from_arrays(validation=fraction)
+    count = round(10 * fraction)
+    np.testing.assert_array_equal(found.training.x(), X[: 10 - count])
+    np.testing.assert_array_equal(found.validation.x(), X[10 - count :])
+    np.testing.assert_array_equal(found.validation.y(), Y[10 - count :])
+
+
+def test_pairs_are_the_held_out_parts():
+    found = from_arrays(validation=(X + 1, Y + 1), test=(X[:3], Y[:3]))
+    np.testing.assert_array_equal(found.validation.x(), X + 1)
+    np.testing.assert_array_equal(found.test.y(), Y[:3])
+    assert len(found.training) == 10
+
+
+def test_an_output_named_like_an_input_has_its_past_there():
+    found = from_arrays(inputs=("p", "q"), outputs=("q", "p"))
+    np.testing.assert_array_equal(found.training.history(), X[..., ::-1])
+    assert [channel.name for channel in found.outputs] == ["q", "p"]
+
+
+def test_the_callers_arrays_are_not_changed():
+    x, y = X.copy(), Y.copy()
+    from_arrays(x, y, validation=0.3)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"x": X[0]}, r"expected x \[N, T, F\]"),
+        ({"y": Y[:9]}, "with the same N"),
+        ({"y": Y[:, :, :0]}, "expected x"),
+        ({"x": X[:0], "y": Y[:0]}, "expected x"),
+        ({"y": Y[:, 0, 0]}, "expected x"),
+        ({"x": X * np.nan}, "expected finite numbers, got NaN or infinity"),
+        ({"y": Y + np.inf}, "expected finite numbers"),
+        ({"x": X.astype(np.float64) * 1e300}, "expected finite numbers"),
+        ({"x": [[["a"]]], "y": [[1]]}, "expected a rectangular array of numbers"),
+        ({"x": [[[1], [2]], [[3]]], "y": [[1]]}, "expected a rectangular array of numbers"),
+        ({"x": X + 1j}, "expected a rectangular array of numbers"),
+        ({"inputs": ("a",)}, r"inputs: expected 2 different name\(s\)"),
+        ({"outputs": ("a", "a")}, r"outputs: expected 2 different name\(s\)"),
+        ({"validation": (X,)}, r"validation: expected a pair \(x, y\)"),
+        ({"validation": 3}, "validation: expected a pair"),
+        ({"validation": (X[:, :2], Y)}, "validation: expected windows like x"),
+        ({"test": (X, Y[:, :1])}, "test: expected windows like x"),
+        ({"test": (X, Y[:5])}, "test: expected x"),
+        ({"validation": 0.01}, "leaves one part empty"),
+        ({"validation": 1.0}, "leaves one part empty"),
+        ({"validation": -0.5}, "leaves one part empty"),
+        ({"validation": float("nan")}, "validation: "),
+        ({"y": Y, "every_step": True}, "expected a target at each of 3 steps, got 2"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(changes, complaint):
+    with pytest.raises(InputError, match=complaint):
+        from_arrays(**changes)
