@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -151,8 +152,13 @@ def _flags(given: dict[str, Any], split: str | None, recipe: Path | None) -> dic
     if split is not None:
         flags.setdefault("split", {}).update(_fractions(split))
     if "data" in given and "name" not in given and recipe is None:
-        flags.setdefault("", {})["name"] = Path(given["data"].removeprefix("builtin:")).stem
+        flags.setdefault("", {})["name"] = _name_of(given["data"])
     return flags
+
+
+def _name_of(data: str) -> str:
+    """Name a run after its data, with what a file name can hold."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(data.removeprefix("builtin:")).stem).strip("-._") or "lstm"
 
 
 def _pair(text: str) -> tuple[str, str]:

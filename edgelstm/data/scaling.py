@@ -104,7 +104,7 @@ def _offset_and_scale(kind: str, rows: NDArray[np.float64], names: tuple[str, ..
 
 def _refuse_constant(scale: NDArray[np.floating], rows: NDArray[np.floating], names: tuple[str, ...]) -> None:
     for channel, name in enumerate(names):
-        if not scale[channel] > 0:
+        if not scale[channel] > np.finfo(np.float32).tiny:  # below that, its reciprocal is no float32
             raise DataError(
                 f"column {name!r} is constant ({rows[0, channel]:g}) in the training part: there is nothing to learn "
                 "from it, leave it out"

@@ -186,6 +186,8 @@ def _fit(
         _check_resumable(directory, asked.record)
     else:
         _claim(directory, asked.record, overwrite)
+    for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
+        litter.unlink()
     trained = run_loop(network, problem, training, directory / CHECKPOINT, progress)
     network.load_state_dict(trained.weights)
     scores = evaluate(network, problem)

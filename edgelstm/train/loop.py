@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import time
 import warnings
@@ -18,7 +19,7 @@ from torch import Tensor
 from edgelstm.errors import TrainingError
 from edgelstm.train.batches import batches
 from edgelstm.train.callbacks import BestWeights, SaveEveryEpoch, ShowProgress, StopOnInterrupt
-from edgelstm.train.module import ForecastModule
+from edgelstm.train.module import DATA, ForecastModule
 from edgelstm.train.network import ForecastNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
@@ -64,7 +65,7 @@ def run_loop(
     every_step = network.every_step
     train_loader = batches(problem.training, training.batch_size, every_step, training.seed)
     validation_loader = (
-        None if problem.validation is None else batches(problem.validation, EVALUATION_BATCH, every_step, None)
+        None if problem.validation is None else batches(problem.validation, EVALUATION_BATCH, False, None)
     )
     best, interrupt = BestWeights(), StopOnInterrupt()
     callbacks: list[lightning.Callback] = [best, interrupt]
@@ -86,8 +87,9 @@ def run_loop(
             num_sanity_val_steps=0,
             default_root_dir=checkpoint.parent,
         )
-        module = ForecastModule(network, training, steps=training.epochs * len(train_loader))
-        resume = _checked(checkpoint) if checkpoint.is_file() else None
+        data = _digest(problem)
+        module = ForecastModule(network, training, training.epochs * len(train_loader), data)
+        resume = _checked(checkpoint, data) if checkpoint.is_file() else None
         try:
             with interrupt.listening():
                 trainer.fit(module, train_loader, validation_loader, ckpt_path=resume, weights_only=True)
@@ -104,15 +106,30 @@ def run_loop(
     )
 
 
-def _checked(checkpoint: Path) -> Path:
-    """See that torch can read a checkpoint before Lightning stumbles over it."""
+def _digest(problem: Problem) -> str:
+    """Hash what the weights and their choice depend on: SHA-256 of the rows of training and validation."""
+    hasher = hashlib.sha256()
+    for windows in filter(None, (problem.training, problem.validation)):
+        for rows in (windows.x_rows, windows.x_starts, windows.y_rows, windows.y_starts):
+            hasher.update(rows.tobytes())
+    return hasher.hexdigest()
+
+
+def _checked(checkpoint: Path, data: str) -> Path:
+    """See that torch can read a checkpoint before Lightning stumbles over it, and that it is of the same data."""
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         content["state_dict"], content["callbacks"], content["loops"]
+        recorded = content[DATA]
     except Exception as error:  # torch raises whatever it happens to meet
         raise TrainingError(
             f"{checkpoint}: cannot be resumed from, it is damaged; train from the start with --overwrite"
         ) from error
+    if recorded != data:
+        raise TrainingError(
+            f"{checkpoint}: this training was begun on other data; bring the data back, or train from the start with "
+            "--overwrite"
+        )
     return checkpoint
 
 

@@ -17,19 +17,18 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "mae
 SGD_MOMENTUM = 0.9
 ONE_CYCLE_WARM_UP = 0.3
 
+DATA = "data_sha256"  # in a checkpoint
+
 Batch = tuple[Tensor, Tensor]
 
 
 class ForecastModule(lightning.LightningModule):
-    """Trains a `ForecastNetwork` on scaled targets.
+    """Trains a `ForecastNetwork` on scaled targets."""
 
-    Attributes:
-        losses: the mean loss of each epoch so far, as (training, validation); NaN without validation.
-    """
-
-    def __init__(self, network: ForecastNetwork, training: TrainingRecipe, steps: int) -> None:
-        """Take the network and the number of optimizer steps in the whole training."""
+    def __init__(self, network: ForecastNetwork, training: TrainingRecipe, steps: int, data: str) -> None:
+        """Take the network, the number of optimizer steps in the whole training, and the digest of its data."""
         super().__init__()
+        self._data = data
         self.network = network
         self._training = training
         self._steps = steps
@@ -51,6 +50,10 @@ class ForecastModule(lightning.LightningModule):
         """Log the loss of one batch, in scaled units."""
         self._log("validation_loss", batch)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say which data these weights have seen."""
+        checkpoint[DATA] = self._data
+
     def configure_optimizers(self) -> Any:
         """Make the optimizer and a schedule that moves with every batch."""
         optimizer = _optimizer(self.network, self._training)
@@ -59,7 +62,10 @@ class ForecastModule(lightning.LightningModule):
 
     def _log(self, name: str, batch: Batch) -> Tensor:
         x, y = batch
-        loss: Tensor = self._loss(self.network.scaled(x), self.network.scale_targets(x, y))
+        z = self.network.scaled(x)
+        if z.ndim > y.ndim:  # validation looks at the last step alone, as the scores do
+            z = z[:, -1]
+        loss: Tensor = self._loss(z, self.network.scale_targets(x, y))
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(x))
         return loss
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,11 @@ def plot_loss(history: tuple[tuple[float, float], ...], best_epoch: int) -> byte
     axes = figure.add_subplot()
     epochs = np.arange(1, len(history) + 1)
     training, validation = np.array(history).T
-    axes.semilogy(epochs, training, color=FORECAST, label="training")
+    axes.plot(epochs, training, color=FORECAST, label="training")
     if not math.isnan(validation[0]):
-        axes.semilogy(epochs, validation, color=VALIDATION, label="validation")
+        axes.plot(epochs, validation, color=VALIDATION, label="validation")
+    if np.nanmin([training, validation]) > 0:
+        axes.set_yscale("log")
     axes.axvline(best_epoch, color="#888888", linestyle=":", label=f"kept: epoch {best_epoch}")
     axes.set(xlabel="epoch", ylabel="loss (scaled units)", title="Loss")
     _finish(axes)
@@ -116,5 +119,7 @@ def _finish(axes: Any) -> None:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    with warnings.catch_warnings():  # a name in a script that the font lacks is drawn as boxes
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,8 +76,8 @@ def problem_from_recipe(recipe: Recipe) -> Problem:
         season = None
     return Problem(
         name=recipe.name,
-        inputs=_channels(data.inputs, training.windows.x_rows, data.units),
-        outputs=_channels(data.targets, training.windows.y_rows, data.units),
+        inputs=_channels(data.inputs, series.columns(data.inputs)[training.start : training.end], data.units),
+        outputs=_channels(data.targets, series.columns(data.targets)[training.start : training.end], data.units),
         training=training.windows,
         validation=parts["validation"].windows if "validation" in parts else None,
         test=test.windows if test else None,
@@ -109,8 +110,8 @@ def problem_from_arrays(
     for what, names, size in (("inputs", inputs, x.shape[-1]), ("outputs", outputs, y.shape[-1])):
         if len(names) != size or len(set(names)) != size:
             raise InputError(f"{what}: expected {size} different name(s), one for each channel, got {names}")
-    if isinstance(validation, float):
-        (x, y), validation = _take_last(x, y, validation)
+    if isinstance(validation, numbers.Real) and not isinstance(validation, numbers.Integral):
+        (x, y), validation = _take_last(x, y, float(validation))
     known = all(name in inputs for name in outputs)
     target_inputs = tuple(inputs.index(name) for name in outputs) if known else ()
     windows = {"training": from_arrays(x, y, target_inputs)}
@@ -190,7 +191,7 @@ def _row_at(border: str, series: Series) -> int:
     return int(np.searchsorted(series.time, moment))
 
 
-def _channels(names: tuple[str, ...], rows: Rows, units: dict[str, str]) -> tuple[Channel, ...]:
+def _channels(names: tuple[str, ...], rows: NDArray[np.floating], units: dict[str, str]) -> tuple[Channel, ...]:
     return tuple(Channel(name, units.get(name), "float32", statistics(rows[:, i])) for i, name in enumerate(names))
 
 

@@ -215,6 +215,19 @@ def test_a_recipe_that_is_given_again_must_be_the_same(begun):
     assert resume_recipe(folder, recipe).run.record.best_epoch == 2
 
 
+def test_a_training_does_not_go_on_with_other_data(tmp_path, monkeypatch):
+    table = tmp_path / "table.csv"
+    values = np.cumsum(np.random.default_rng(0).normal(size=300))
+    table.write_text("\n".join(["a", *map(str, values)]))
+    data = {"data__path": str(table), "data__time": None, "data__targets": ["a"], "data__units": {}}
+    with monkeypatch.context() as patch:
+        press_ctrl_c(patch, epoch=2, batch=1)
+        train_small(tmp_path / "run", **data)
+    table.write_text("\n".join(["a", *map(str, values * 3 + 100)]))
+    with pytest.raises(TrainingError, match="data"):
+        resume_recipe(tmp_path / "run")
+
+
 def test_there_must_be_something_to_resume(tmp_path):
     with pytest.raises(TrainingError, match="there is no training to resume; leave out --resume"):
         resume_recipe(tmp_path / "run")
