@@ -74,7 +74,7 @@ class ParityError(ExportError):
 
 
 class OutputError(EdgeLstmError, OSError):
-    """A result could not be written; what stood there before is untouched."""
+    """A result could not be written; the message says whether anything was changed."""
 
 
 def require(module: str, extra: str) -> ModuleType:

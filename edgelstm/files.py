@@ -27,7 +27,7 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
         contents: what to write, by path.
 
     Raises:
-        OutputError: a folder or file cannot be written; nothing has been changed.
+        OutputError: a folder or file cannot be written; the message names what was changed, as a rule nothing.
 
     Example:
         >>> import tempfile; folder = Path(tempfile.mkdtemp())

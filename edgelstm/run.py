@@ -36,7 +36,7 @@ RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "golden.safetensors",
     "heldout.safetensors",
 )
-METRICS = "metrics.json"
+METRICS, RECIPE = "metrics.json", "recipe.json"
 
 Array = NDArray[Any]
 
@@ -168,10 +168,13 @@ def _read_record(path: Path) -> RunRecord:
     if not path.is_dir():
         raise RunError(f"{path}: there is no such run directory")
     if not (path / RECORD).is_file():
-        raise RunError(
-            f"{path}: there is no {RECORD} in it: the training did not finish; `edgelstm train --resume --output "
-            f"{path}` continues it"
-        )
+        begun = (path / RECIPE).is_file()
+        if begun:
+            raise RunError(
+                f"{path}: there is no {RECORD} in it, the training did not finish: "
+                f"`edgelstm train --resume --output {path}` goes on with it"
+            )
+        raise RunError(f"{path}: this is no run directory, there is no {RECORD} in it")
     try:
         record = decode(RunRecord, parse((path / RECORD).read_bytes()), "run")
     except (StrictJsonError, ContractError, UnicodeDecodeError) as error:

@@ -51,7 +51,7 @@ def demo(
     recipe_path = resources.files("edgelstm.data") / "co2" / "recipe.toml"
     recipe = load_recipe(str(recipe_path), {"training": {"epochs": epochs}} if epochs else {})
 
-    _say(f"edgelstm train --recipe co2/recipe.toml --output {run}")
+    _say(f"edgelstm train --recipe {recipe_path} --output {run}")
     fitted = fit_recipe(recipe, run, overwrite=overwrite)
     show_fitted(fitted)
 
@@ -72,7 +72,7 @@ def demo(
             f"\n{file.path.name}: {streams[-1].samples} samples streamed one by one, {streams[-1].answers} answers, "
             f"largest difference from the same windows in a batch: {streams[-1].max_difference:g} {unit}"
         )
-    _say(f"edgelstm predict {export.files[0].path} co2.csv --time date")
+    _say(f"edgelstm predict {export.files[0].path} builtin:co2 --time date --missing interpolate")
     _show_forecast(export)
     for file in export.files:
         benches.append(_bench(file.path))
@@ -120,9 +120,8 @@ def _show_forecast(export: Export) -> None:
     from edgelstm.runtime import load
 
     predictor = load(export.files[0].path)
-    source = str(resources.files("edgelstm.data") / "co2" / "co2.csv")
-    rows = read_rows(source, predictor.contract, "date", "interpolate")
-    print(render(list(forecast_rows(predictor, rows, every_row=False)), "csv").decode().rstrip())
+    rows = read_rows("builtin:co2", predictor.contract, "date")
+    print(render(list(forecast_rows(predictor, rows, every_row=False, missing="interpolate")), "csv").decode().rstrip())
 
 
 def _render(

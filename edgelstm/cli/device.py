@@ -82,7 +82,7 @@ def inspect(file: File, as_json: Annotated[bool, typer.Option("--json", help="Fo
 
 def predict(
     file: File,
-    data: Annotated[str, typer.Argument(help="A CSV with the input columns, - for stdin.")],
+    data: Annotated[str, typer.Argument(help="A table with the input columns: CSV, Parquet, - for a CSV on stdin.")],
     output: Annotated[str, typer.Option("--output", "-o", help="A file, - for stdout.")] = "-",
     kind: Annotated[
         str | None, typer.Option("--format", help="csv, jsonl or parquet. [by the ending of --output]")
@@ -96,7 +96,7 @@ def predict(
     device: Device = "cpu",
     threads: Threads = 1,
 ) -> None:
-    """Forecast from a CSV: what follows its last row, or each of its rows."""
+    """Forecast from a table: what follows its last row, or each of its rows."""
     from edgelstm.cli.forecasts import forecast_rows, format_of, read_rows, render
     from edgelstm.errors import InputError
     from edgelstm.runtime import load
@@ -105,8 +105,8 @@ def predict(
         raise InputError(f"--missing: expected error, forward or interpolate, got {missing!r}")
     kind = format_of(output, kind)
     predictor = load(file, device=device, threads=threads)
-    rows = read_rows(data, predictor.contract, time, missing)
-    content = render(list(forecast_rows(predictor, rows, every_row)), kind)
+    rows = read_rows(data, predictor.contract, time)
+    content = render(list(forecast_rows(predictor, rows, every_row, missing)), kind)
     if output == "-":
         sys.stdout.buffer.write(content)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from edgelstm.cli.words import microseconds, table
 
 if TYPE_CHECKING:
+    from edgelstm.contract import Score
     from edgelstm.export import Export
 
 
@@ -30,33 +32,38 @@ def show_export(export: Export) -> None:
     print()
     for file in export.files:
         print(f"wrote {file.path}")
-    smallest = export.files[-1].path
-    print(f"next: edgelstm verify {smallest}")
+    first, last = export.files[0], export.files[-1]
+    if last is not first and last.size_bytes >= first.size_bytes:
+        print(
+            f"{last.contract.precision} is no smaller than {first.contract.precision} here: this network is too small"
+        )
+    print(f"next: edgelstm verify {last.path}")
 
 
 def export_table(export: Export) -> str:
-    """Lay out precision, size, errors, test metric and latency of each file."""
+    """Lay out precision, size, errors, test metric and latency of each file.
+
+    Figures of one output are in its unit; of several they are in training standard deviations, the worst output's.
+    """
     outputs = export.run.record.contract.outputs
-    unit = f" ({outputs[0].unit})" if len(outputs) == 1 and outputs[0].unit else ""
-    headers = [
-        "precision",
-        "bytes",
-        f"max error{unit}",
-        f"mean error{unit}",
-        f"test RMSE{unit}",
-        "p50 of a window",
-    ]
+    one = len(outputs) == 1
+    unit = (f" ({outputs[0].unit})" if outputs[0].unit else "") if one else " (std)"
+    spread = [1.0 if one else (c.statistics.std if c.statistics else 0.0) or 1.0 for c in outputs]
+    headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
     trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
-    rows = [["network (torch)", "", "", "", f"{trained.rmse:.4g}" if trained else "-", ""]]
+    rows = [["network (torch)", "", "", "", _rmse(trained, one), ""]]
     for file in export.files:
-        rows.append(
-            [
-                file.contract.precision,
-                f"{file.size_bytes:,}",
-                f"{file.max_error:.2g}",
-                f"{file.mean_error:.2g}",
-                f"{file.test.rmse:.4g}" if file.test else "-",
-                microseconds(file.p50_us),
-            ]
-        )
+        errors = [
+            max(error / std for error, std in zip(found, spread, strict=True))
+            for found in (file.max_error, file.mean_error)
+        ]
+        latency = microseconds(file.p50_us)
+        precision, size = file.contract.precision, f"{file.size_bytes:,}"
+        rows.append([precision, size, *(f"{error:.2g}" for error in errors), _rmse(file.test, one), latency])
     return table(headers, rows)
+
+
+def _rmse(score: Score | None, one: bool) -> str:
+    if score is None:
+        return "-"
+    return f"{score.rmse if one else math.sqrt(score.scaled_mse):.4g}"

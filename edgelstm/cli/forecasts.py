@@ -7,7 +7,6 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,16 @@ from edgelstm.runtime import Predictor
 
 FORMATS = ("csv", "jsonl", "parquet")
 BATCH = 256
+COLUMNS = ("origin", "time", "row", "step")
 
 Row = dict[str, Any]
 
 
-def read_rows(source: str, contract: Contract, time: str | None, missing: str) -> Series:
-    """Read the input channels of a contract from a table, or from stdin for `-`, and treat the gaps.
+def read_rows(source: str, contract: Contract, time: str | None) -> Series:
+    """Read the input channels of a contract from a table, or from stdin for `-`.
 
     Raises:
-        DataError: the table cannot be read, its timestamps are not as far apart as in training, or a sample is
-            missing and `missing` is `"error"`.
+        DataError: the table cannot be read, or its timestamps are not as far apart as in training.
     """
     columns = tuple(channel.name for channel in contract.inputs)
     series = read_series(sys.stdin if source == "-" else source, columns, time)
@@ -41,34 +40,56 @@ def read_rows(source: str, contract: Contract, time: str | None, missing: str) -
             f"{source}: the network was trained on one sample every {contract.sample_period_s:g} s, but the table has "
             f"one every {series.period_s:g} s; resample it first"
         )
-    return replace(series, values=fill(series.values, columns, missing))
+    return series
 
 
-def forecast_rows(predictor: Predictor, rows: Series, every_row: bool) -> Iterator[Row]:
+def forecast_rows(predictor: Predictor, series: Series, every_row: bool, missing: str) -> Iterator[Row]:
     """Forecast from the last row, or from every row that has a whole window before it.
+
+    Gaps are filled for each forecast from the rows up to its own alone, as a device would have to.
 
     Yields:
         One row per forecast sample: `origin` (the last sample that was seen), `time` or `row` (of the forecast),
         `step` from 1 to K, and a column for each output in its physical unit.
 
     Raises:
-        InputError: there are fewer rows than one window takes, or a window has a missing sample.
+        InputError: there are fewer rows than one window takes, or an output is called like one of those columns.
+        DataError: a sample that is needed is missing and `missing` is `"error"`.
     """
     contract = predictor.contract
-    needed = contract.window if contract.state == "window" else 1
-    count = len(rows.values)
+    _check_names(contract)
+    window, count = contract.window, len(series.values)
+    carried = contract.state == "carried"
+    needed = 1 if carried else window
     if count < needed:
         raise InputError(f"expected at least {needed} rows, which one window takes, got {count}")
-    x = rows.values.astype(np.float32)
-    if contract.state == "carried":
-        origins = np.arange(count) if every_row else np.array([count - 1])
-        yield from _rows_of(contract, rows, origins, predictor.predict(x)[origins])
-        return
-    origins = np.arange(needed - 1, count) if every_row else np.array([count - 1])
+    origins = range(needed - 1, count) if every_row else range(count - 1, count)
     for start in range(0, len(origins), BATCH):
         some = origins[start : start + BATCH]
-        windows = np.stack([x[origin + 1 - needed : origin + 1] for origin in some])
-        yield from _rows_of(contract, rows, some, predictor.predict(windows))
+        if carried:
+            y = predictor.predict(_filled(series, some[-1], count, missing))[list(some)]
+        else:
+            y = predictor.predict(np.stack([_filled(series, origin, window, missing) for origin in some]))
+        yield from _rows_of(contract, series, some, y)
+
+
+def _filled(series: Series, origin: int, steps: int, missing: str) -> NDArray[np.float64]:
+    """Take the last `steps` rows up to an origin, their gaps filled from those and earlier rows."""
+    first = max(origin + 1 - steps, 0)
+    values = series.values[first : origin + 1]
+    if not np.isnan(values).any():
+        return values
+    known = series.values[: origin + 1] if missing != "error" else values
+    return fill(known, series.names, missing)[-len(values) :]
+
+
+def _check_names(contract: Contract) -> None:
+    taken = [channel.name for channel in contract.outputs if channel.name in COLUMNS]
+    if taken:
+        raise InputError(
+            f"the output {taken[0]!r} is called like a column of the answer ({', '.join(COLUMNS)}); "
+            "train with another name, or predict from Python"
+        )
 
 
 def render(rows: list[Row], kind: str) -> bytes:
@@ -105,19 +126,27 @@ def format_of(output: str, asked: str | None) -> str:
     return kind
 
 
-def _rows_of(contract: Contract, rows: Series, origins: NDArray[np.int64], y: NDArray[np.float32]) -> Iterator[Row]:
+def _rows_of(contract: Contract, series: Series, origins: range, y: NDArray[np.float32]) -> Iterator[Row]:
     names = [channel.name for channel in contract.outputs]
-    period_us = int((contract.sample_period_s or 0) * 1e6)
+    period = np.timedelta64(int((contract.sample_period_s or 0) * 1e6), "us")
     for origin, forecast in zip(origins, y, strict=True):
         for step, values in enumerate(forecast, start=1):
-            if rows.time is not None and period_us:
-                at = rows.time[origin] + np.timedelta64(step * period_us, "us")
-                row: Row = {"origin": _iso(rows.time[origin]), "time": _iso(at)}
+            if series.time is not None and contract.sample_period_s:
+                moments = series.time[origin], series.time[origin] + step * period
+                days = _whole_days(series.time[0], period)
+                row: Row = dict(zip(("origin", "time"), (_iso(moment, days) for moment in moments), strict=True))
             else:
-                row = {"origin": int(origin) + 1, "row": int(origin) + 1 + step}
+                row = {"origin": origin + 1, "row": origin + 1 + step}
             yield {**row, "step": step, **{n: float(str(v)) for n, v in zip(names, values, strict=True)}}
 
 
-def _iso(moment: np.datetime64) -> str:
-    text = str(np.datetime_as_string(moment, unit="auto"))
-    return text[:10] if text.endswith("T00:00:00") else text
+def _whole_days(first: np.datetime64, period: np.timedelta64) -> bool:
+    day = np.timedelta64(1, "D")
+    return bool(first == first.astype("datetime64[D]") and period % day == np.timedelta64(0, "us"))
+
+
+def _iso(moment: np.datetime64, days: bool) -> str:
+    """Write all timestamps of a table in one form, so that it can be read again."""
+    if days:
+        return str(moment.astype("datetime64[D]"))
+    return str(moment.astype("datetime64[s]") if moment == moment.astype("datetime64[s]") else moment)

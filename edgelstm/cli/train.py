@@ -68,7 +68,7 @@ def train(
     target: Annotated[list[str] | None, typer.Option(help="Column to forecast; repeatable.")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a column, co2=ppm; repeatable.")] = None,
     missing: Annotated[str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [error]")] = None,
-    resample: Annotated[str | None, typer.Option(help="Average into bins: 10m, 1h, 1d, 1w, 1mo.")] = None,
+    resample: Annotated[str | None, typer.Option(help="Average into bins: 10m, 1h, 1d, 1w.")] = None,
     season: Annotated[int | None, typer.Option(help="Samples in a season, for the baseline. [guessed]")] = None,
     split: Annotated[str | None, typer.Option(help="Training, validation, test. [0.7,0.15,0.15]")] = None,
     border: Annotated[list[str] | None, typer.Option(help="Row or date where a part ends; repeatable.")] = None,
@@ -98,6 +98,8 @@ def train(
     """Train an LSTM on a table and write a run directory."""
     given = {key: value for key, value in locals().items() if key in _KEYS and value not in (None, [])}
     flags = _flags(given, split, recipe)
+    if resume and overwrite:
+        raise RecipeError("--resume goes on with a training, --overwrite begins it anew: give one of them")
     try:
         fitted = _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite)
     except KeyboardInterrupt:
@@ -113,29 +115,34 @@ def train(
 
 
 def show_fitted(fitted: Fitted) -> None:
-    """Print what was read, what came out, and where it lies."""
-    for line in fitted.problem.report:
-        print(line)
+    """Print what came out, and where it lies."""
     record = fitted.run.record
     print(f"trained {len(fitted.problem.training)} windows in {fitted.seconds:.1f} s, kept epoch {record.best_epoch}")
-    outputs = record.contract.outputs
-    unit = outputs[0].unit if len(outputs) == 1 else None
     if fitted.scores:
         print()
-        print(scores_table(fitted, unit))
+        print(scores_table(fitted))
     print(f"\nwrote {fitted.run.path}; next: edgelstm export {fitted.run.path} --quantize")
 
 
-def scores_table(fitted: Fitted, unit: str | None) -> str:
-    """Lay the network beside its baselines: RMSE and MAE on each held-out part."""
-    parts = list(fitted.scores)
-    suffix = f" ({unit})" if unit else ""
-    headers = ["", *(f"{part} {metric}{suffix}" for part in parts for metric in ("RMSE", "MAE"))]
+def scores_table(fitted: Fitted) -> str:
+    """Lay the network beside its baselines: RMSE on each held-out part, for each output in its own unit."""
+    outputs, parts = fitted.run.record.contract.outputs, list(fitted.scores)
+    many = len(outputs) > 1
+    headers = [""]
+    for part in parts:
+        for output in outputs:
+            unit = f" ({output.unit})" if output.unit else ""
+            headers.append(f"{part} {output.name if many else 'RMSE'}{unit}")
+        headers += [] if many else [headers[-1].replace("RMSE", "MAE")]
     rows = []
     for name in fitted.scores[parts[0]]:
-        scores = [fitted.scores[part][name].score for part in parts]
-        label = "LSTM" if name == "network" else name
-        rows.append([label, *(f"{value:.3g}" for score in scores for value in (score.rmse, score.mae))])
+        row = ["LSTM" if name == "network" else name]
+        for part in parts:
+            detailed = fitted.scores[part][name]
+            values = detailed.rmse_by_channel if many else (detailed.score.rmse, detailed.score.mae)
+            row += [f"{value:.4g}" for value in values]
+        rows.append(row)
+    headers[0] = "RMSE" if many else ""
     return table(headers, rows)
 
 
@@ -187,6 +194,8 @@ def _resume(output: Path | None, recipe: Path | None, flags: dict[str, dict[str,
     """Go on with what lies in the folder; a recipe or options given as well must be the same as then."""
     from edgelstm.train import load_recipe, resume_recipe
 
+    if recipe is None and flags and "data" not in flags:
+        raise RecipeError("--resume goes on with the settings it began with: leave out the options, or give them all")
     asked = load_recipe(recipe, flags) if recipe or flags else None
     if output is None and asked is None:
         raise RecipeError("--resume: say which training to go on with: --output runs/NAME")

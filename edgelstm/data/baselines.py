@@ -17,14 +17,14 @@ RIDGE_ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
 _DAY_S, _YEAR_S = 86_400.0, 365.2425 * 86_400.0
 
 
-def season_of(period_s: float | None, window: int) -> int | None:
+def season_of(period_s: float | None) -> int | None:
     """Guess the season of a series from its sampling period, in samples.
 
     A day where a day has at least two samples, otherwise a week of daily samples, otherwise a year. None where
-    there is no time, or where the window is too short to hold a season and a sample more.
+    there is no time, or samples are too rare for a season.
 
     Example:
-        >>> season_of(7 * 86400.0, 104), season_of(3600.0, 96), season_of(None, 96)
+        >>> season_of(7 * 86400.0), season_of(3600.0), season_of(None)
         (52, 24, None)
     """
     if period_s is None:
@@ -33,7 +33,7 @@ def season_of(period_s: float | None, window: int) -> int | None:
         season = round(_DAY_S / period_s)
     else:
         season = 7 if period_s == _DAY_S else round(_YEAR_S / period_s)
-    return season if 2 <= season < window else None
+    return season if season >= 2 else None
 
 
 def persistence(windows: Windows) -> Forecast:

@@ -37,7 +37,7 @@ def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> ND
         row, column = np.argwhere(missing)[0]
         raise DataError(
             f"{int(missing.sum())} sample(s) are missing, the first in column {names[column]!r} at row {row + 1}; "
-            "choose --missing interpolate, forward or drop"
+            "choose --missing interpolate or forward to fill them"
         )
     filled = values.copy()
     for column in range(values.shape[1]):

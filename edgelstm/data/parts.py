@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.data.gaps import fill
 from edgelstm.data.series import Series
@@ -125,6 +126,21 @@ def _part(
     x = fill(series.columns(features)[:end], features, cut.missing)[first_row:].astype(np.float32)
     y = fill(series.columns(targets)[:end], targets, cut.missing)[first_row:].astype(np.float32)
     windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride, cut.every_step)
+    if name != "training":
+        windows = _without_hindsight(
+            windows, series.columns(features)[first_row:end], series.columns(targets)[first_row:end]
+        )
     if len(windows) == 0:
         raise DataError(f"the {name} part has no window without a missing sample; choose --missing interpolate")
     return Part(name, start, end, first_row, windows)
+
+
+def _without_hindsight(windows: Windows, x: NDArray[np.float64], y: NDArray[np.float64]) -> Windows:
+    """Leave out what must not be scored: truth that was filled, and windows that end in a filled sample.
+
+    A gap at the end of a window is interpolated towards a value that the forecast is asked for.
+    """
+    missing_x, missing_y = np.isnan(x.sum(axis=1)), np.isnan(y.sum(axis=1))
+    truth = missing_y[windows.y_starts[:, np.newaxis] + windows.y_offsets].any(axis=1)
+    kept = ~(missing_x[windows.x_starts + windows.steps - 1] | truth)
+    return replace(windows, x_starts=windows.x_starts[kept], y_starts=windows.y_starts[kept])

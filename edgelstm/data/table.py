@@ -23,7 +23,7 @@ from edgelstm.errors import DataError, require
 
 BUILTIN = "builtin:"
 _PARQUET = (".parquet", ".pq")
-_BIN = re.compile(r"(?:0*[1-9]\d*(?:ms|s|m|h|d|w|mo|q|y))+", re.ASCII)
+_BIN = re.compile(r"(?:0*[1-9]\d*(?:ms|s|m|h|d|w))+", re.ASCII)
 
 
 def read_series(
@@ -36,7 +36,7 @@ def read_series(
         columns: the channels to read; a channel named twice is read once.
         time: the column of timestamps: ISO 8601 text, dates, or whole seconds since 1970 (UTC). None if the
             rows are equally spaced by themselves.
-        resample: a length such as `"1w"` (ms, s, m, h, d, w, mo, q, y): rows are sorted and averaged into bins of
+        resample: a length such as `"1w"` (ms, s, m, h, d, w): rows are sorted and averaged into bins of
             that length, empty bins are missing samples.
 
     Raises:
@@ -173,8 +173,8 @@ def _check_regular(times: Times, place: Place) -> None:
     else:
         complaint = f"comes {_duration(step)} after the one before, where {_duration(period)} is the rule"
     raise DataError(
-        f"{place(row)}: the timestamp {np.datetime_as_string(times[row], unit='auto')} {complaint}; mend the table or "
-        "give --resample, such as --resample 1w"
+        f"{place(row)}: the timestamp {np.datetime_as_string(times[row], unit='auto')} {complaint}; mend the table, "
+        "or let `edgelstm train --resample` average it into equal bins"
     )
 
 
@@ -183,7 +183,7 @@ def _resample(values: NDArray[np.float64], times: Times | None, every: str) -> t
     if times is None:
         raise DataError("--resample needs a column of timestamps: give --time")
     if not _BIN.fullmatch(every):
-        raise DataError(f"--resample: expected a length such as 10m, 1h, 1d, 1w or 1mo, got {every!r}")
+        raise DataError(f"--resample: expected a length such as 10m, 1h, 1d or 1w, got {every!r}")
     table = polars.DataFrame({"time": times, **{str(i): column for i, column in enumerate(values.T)}})
     binned = table.fill_nan(None).sort("time").group_by_dynamic("time", every=every).agg(polars.all().mean())
     regular = binned.upsample("time", every=every).fill_null(float("nan"))

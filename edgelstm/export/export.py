@@ -43,7 +43,7 @@ class ExportedFile:
         contract: what it says about itself.
         digest: 64 hex digits.
         size_bytes: of the file.
-        max_error, mean_error: against the trained network on the golden vectors, in physical units.
+        max_error, mean_error: against the trained network on the golden vectors, per output, in physical units.
         test: its score on the held-out windows, run by onnxruntime; None without a test part.
         p50_us: of predicting one window on this machine.
     """
@@ -52,8 +52,8 @@ class ExportedFile:
     contract: Contract
     digest: str
     size_bytes: int
-    max_error: float
-    mean_error: float
+    max_error: tuple[float, ...]
+    mean_error: tuple[float, ...]
     test: Score | None
     p50_us: float
 
@@ -106,13 +106,14 @@ def _make_file(run: Run, folder: Path, precision: str, graph: onnx.ModelProto) -
     window = run.golden_x[0]
     times = time_calls(lambda: predictor.predict(window), _TIMED_S)
     error = np.abs(y.astype(np.float64) - run.golden_y)
+    all_but_channels = tuple(range(error.ndim - 1))
     file = ExportedFile(
         path=folder / f"{contract.name}.{precision}.onnx",
         contract=contract,
         digest=digest,
         size_bytes=len(content),
-        max_error=float(error.max()),
-        mean_error=float(error.mean()),
+        max_error=tuple(error.max(axis=all_but_channels).tolist()),
+        mean_error=tuple(error.mean(axis=all_but_channels).tolist()),
         test=test,
         p50_us=float(np.median(times)) / 1e3,
     )

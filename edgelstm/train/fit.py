@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from edgelstm.errors import RecipeError, RunError, TrainingError
 from edgelstm.files import write_whole
 from edgelstm.run import (
     METRICS,
+    RECIPE,
     RECORD,
     RUN_FORMAT_VERSION,
     NetworkShape,
@@ -37,7 +39,6 @@ from edgelstm.train.plots import plot_forecast, plot_loss
 from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
 from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe, nearest
 
-RECIPE = "recipe.json"
 CHECKPOINT = "resume.ckpt"
 GOLDEN_ROWS = 5
 GOLDEN_BYTES = 256 * 2**10  # the vectors travel in every model file
@@ -186,6 +187,8 @@ def _fit(
         _check_resumable(directory, asked.record)
     else:
         _claim(directory, asked.record, overwrite)
+    if progress:
+        print("\n".join(problem.report), file=sys.stderr)
     for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
         litter.unlink()
     trained = run_loop(network, problem, training, directory / CHECKPOINT, progress)
@@ -277,7 +280,7 @@ def _claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
             f"{directory}: a {'run' if old[0].name == RECORD else 'begun training'} lies there already; give another "
             "--output, or --overwrite, or --resume to go on with it"
         )
-    for path in old:
+    for path in (*old, *(directory.glob("*.onnx") if overwrite else ())):  # files of the old weights go with them
         path.unlink()
     write_whole(directory / RECIPE, json.dumps(record, indent=1, sort_keys=True).encode() + b"\n")
 

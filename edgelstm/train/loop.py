@@ -78,6 +78,7 @@ def run_loop(
     with _quiet(), _threads(training.threads):
         trainer = lightning.Trainer(
             max_epochs=training.epochs,
+            devices=1,
             gradient_clip_val=training.gradient_clip or None,
             callbacks=callbacks,
             logger=False,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
@@ -22,6 +23,7 @@ DPI = 120
 TRUTH, FORECAST, BASELINE, VALIDATION = "#333333", "#0b6fb8", "#d9822b", "#d9822b"
 MAX_CHANNELS = 4
 CONTEXT_HORIZONS = 4
+MIN_CONTEXT = 24  # steps
 
 
 def plot_loss(history: tuple[tuple[float, float], ...], best_epoch: int) -> bytes:
@@ -30,13 +32,17 @@ def plot_loss(history: tuple[tuple[float, float], ...], best_epoch: int) -> byte
     axes = figure.add_subplot()
     epochs = np.arange(1, len(history) + 1)
     training, validation = np.array(history).T
-    axes.plot(epochs, training, color=FORECAST, label="training")
+    marker = "o" if len(history) <= 30 else ""
+    axes.plot(epochs, training, color=FORECAST, marker=marker, markersize=4, label="training")
     if not math.isnan(validation[0]):
-        axes.plot(epochs, validation, color=VALIDATION, label="validation")
+        axes.plot(epochs, validation, color=VALIDATION, marker=marker, markersize=4, label="validation")
     if np.nanmin([training, validation]) > 0:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%.3g"))
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.axvline(best_epoch, color="#888888", linestyle=":", label=f"kept: epoch {best_epoch}")
-    axes.set(xlabel="epoch", ylabel="loss (scaled units)", title="Loss")
+    axes.set(xlabel="epoch", ylabel="loss (scaled units)")
     _finish(axes)
     return _png(figure)
 
@@ -52,10 +58,10 @@ def plot_forecast(network: ForecastNetwork, problem: Problem, scores: dict[str, 
     outputs = problem.outputs[:MAX_CHANNELS]
     figure = Figure(figsize=(12, 1 + 3.4 * len(outputs)), layout="constrained")
     grid = figure.subplots(len(outputs), 2, squeeze=False, width_ratios=[2, 1])
-    rmse = f", RMSE {scores[part][NETWORK].score.rmse:.3g}" if part in scores else ""
-    figure.suptitle(
-        f"{problem.name}: forecasts on the {part} part{rmse} {_unit(outputs[0]) if len(outputs) == 1 else ''}"
-    )
+    unit = outputs[0].unit or ""
+    one = part in scores and len(problem.outputs) == 1
+    rmse = f", RMSE {scores[part][NETWORK].score.rmse:.3g} {unit}".rstrip() if one else ""
+    figure.suptitle(f"{problem.name}: forecasts on the {part} part{rmse}")
     for channel, output in enumerate(outputs):
         _draw_all(grid[channel, 0], windows, forecast, channel, output, problem)
         _draw_one(grid[channel, 1], windows, forecast, channel, output, problem)
@@ -83,8 +89,9 @@ def _draw_one(
     ahead = np.arange(1, windows.horizon + 1)
     history = windows.history(slice(middle, middle + 1))
     if history is not None:
-        shown = history[0, -CONTEXT_HORIZONS * windows.horizon :, channel]
+        shown = history[0, -max(MIN_CONTEXT, CONTEXT_HORIZONS * windows.horizon) :, channel]
         axes.plot(np.arange(1 - len(shown), 1), shown, color=TRUTH, linewidth=1.2)
+        axes.plot([0, 1], [shown[-1], windows.y(slice(middle, middle + 1))[0, 0, channel]], color=TRUTH, linewidth=1.2)
     marker = "o" if windows.horizon <= 24 else ""
     axes.plot(
         ahead,
@@ -96,10 +103,17 @@ def _draw_one(
     )
     if history is not None and problem.season is not None:
         naive = seasonal_naive(windows, problem.season)(np.array([middle]))
-        axes.plot(ahead, naive[0, :, channel], color=BASELINE, linestyle="--", linewidth=1.2, label="seasonal naive")
+        axes.plot(
+            ahead,
+            naive[0, :, channel],
+            color=BASELINE,
+            linestyle="--",
+            linewidth=1.2,
+            label="seasonal naive with drift",
+        )
     axes.plot(ahead, forecast[middle, :, channel], color=FORECAST, marker=marker, markersize=3, label="forecast")
     axes.axvline(0.5, color="#bbbbbb", linewidth=1)
-    axes.set(xlabel="steps ahead", ylabel=_axis(output), title="one forecast")
+    axes.set(xlabel="steps from the last sample", ylabel=_axis(output))
     _finish(axes)
 
 
@@ -114,7 +128,16 @@ def _unit(channel: Channel) -> str:
 def _finish(axes: Any) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(
+        frameon=False,
+        fontsize=9,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=3,
+        borderaxespad=0.2,
+        columnspacing=1,
+        handlelength=1.4,
+    )
 
 
 def _png(figure: Figure) -> bytes:

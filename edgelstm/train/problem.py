@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
 from edgelstm.data.baselines import season_of
-from edgelstm.data.parts import Cut, Part, fraction_borders, split
+from edgelstm.data.fields import parse_times
+from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
 from edgelstm.data.series import Series, statistics
 from edgelstm.data.table import read_series
 from edgelstm.data.windows import Rows, Windows, from_arrays
@@ -66,13 +67,10 @@ def problem_from_recipe(recipe: Recipe) -> Problem:
     borders = file_ends or _borders(recipe, series)
     parts = {part.name: part for part in split(series, data.inputs, data.targets, borders, cut)}
     training, test = parts["training"], parts.get("test")
-    season = data.season or season_of(series.period_s, window.steps)
+    season = data.season or season_of(series.period_s)
     report = _report(series, data.missing, list(parts.values()))
     if season is not None and season >= window.steps:
-        report = (
-            *report,
-            f"a season of {season} samples does not fit into a window of {window.steps}: no seasonal naive",
-        )
+        report = (*report, f"no seasonal naive: a season of {season} samples takes a window of {season + 1}")
         season = None
     return Problem(
         name=recipe.name,
@@ -157,6 +155,13 @@ def _append(first: Series, second: Series, overlap: bool) -> Series:
             f"expected files with one sample every {first.period_s:g} s as in training, got one every "
             f"{second.period_s:g} s: give --resample"
         )
+    if second.sha256 in (first.sha256 or "").split("+"):
+        raise DataError("split: the same file is given for two parts; held-out data must be other data")
+    if first.time is not None and second.time is not None and second.time[0] <= first.time[-1]:
+        raise DataError(
+            f"split: expected the files in the order of time, but one begins at {second.time[0]}, when the one before "
+            f"it has not ended ({first.time[-1]})"
+        )
     if first.time is not None and second.time is not None:
         step_s = (second.time[0] - first.time[-1]) / np.timedelta64(1, "s")
         if overlap and step_s != first.period_s:
@@ -177,7 +182,13 @@ def _borders(recipe: Recipe, series: Series) -> tuple[int, ...]:
     by = recipe.split
     if not by.borders:
         return fraction_borders(len(series.values), by.training, by.validation, by.test)
-    return tuple(border if isinstance(border, int) else _row_at(border, series) for border in by.borders)
+    borders = tuple(border if isinstance(border, int) else _row_at(border, series) for border in by.borders)
+    if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
+        raise DataError(
+            f"split: expected borders that grow within the {len(series.values)} rows, got "
+            f"{', '.join(map(str, by.borders))} (rows {', '.join(map(str, borders))})"
+        )
+    return borders
 
 
 def _row_at(border: str, series: Series) -> int:
@@ -185,9 +196,14 @@ def _row_at(border: str, series: Series) -> int:
     if series.time is None:
         raise DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
     try:
-        moment = np.datetime64(border, "us")
-    except ValueError as error:
+        moment = parse_times([border], "border", lambda row: "split")[0]
+    except DataError as error:
         raise DataError(f"split: expected a row number or an ISO 8601 date as a border, got {border!r}") from error
+    if not series.time[0] < moment <= series.time[-1]:
+        raise DataError(
+            f"split: expected a border between {series.time[0]} and {series.time[-1]}, where the data lies, "
+            f"got {border!r}"
+        )
     return int(np.searchsorted(series.time, moment))
 
 
@@ -202,7 +218,12 @@ def _report(series: Series, policy: str, parts: list[Part]) -> tuple[str, ...]:
         if missing:
             lines.append(f"{name}: {missing} missing sample(s), policy {policy!r}")
     for part in parts:
-        lines.append(f"{part.name}: rows {part.start} to {part.end - 1}, {len(part.windows)} windows")
+        lines.append(f"{part.name}: rows {part.start + 1} to {part.end}, {len(part.windows)} windows")
+    absent = [name for name in NAMES if name not in [part.name for part in parts]]
+    if absent:
+        lines.append(f"no {' and no '.join(absent)} part")
+    if parts[-1].end < len(series.values):
+        lines.append(f"not used: rows {parts[-1].end + 1} to {len(series.values)}")
     return tuple(lines)
 
 

@@ -31,10 +31,21 @@ class DataRecipe(_Section):
     targets: tuple[str, ...] = Field(min_length=1, description="columns to forecast")
     units: dict[str, str] = Field({}, description="unit of each column, for people and plots")
     missing: Literal["interpolate", "forward", "drop", "error"] = Field("error", description="what to do about gaps")
-    resample: str | None = Field(None, description="average into bins of this length: 10m, 1h, 1d, 1w, 1mo")
+    resample: str | None = Field(None, description="average into bins of this length: 10m, 1h, 1d, 1w")
     season: Annotated[int, Field(ge=2)] | None = Field(
         None, description="samples in a season, for the seasonal baseline; none: guessed from the timestamps"
     )
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> DataRecipe:
+        for what, names in (("features", self.features), ("targets", self.targets)):
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                raise ValueError(f"{what}: {twice[0]!r} is named twice")
+        columns = [*self.features, *self.targets]
+        for name in self.units.keys() - set(columns):
+            raise ValueError(f"units: there is no column {name!r}; {nearest(name, columns)}")
+        return self
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -59,6 +70,10 @@ class SplitRecipe(_Section):
     def _one_way_to_split(self) -> SplitRecipe:
         if self.borders and (self.validation_path or self.test_path):
             raise ValueError("give borders or separate files, not both")
+        fractions = (self.training, self.validation, self.test)
+        defaults = tuple(type(self).model_fields[name].default for name in ("training", "validation", "test"))
+        if (self.borders or self.validation_path or self.test_path) and fractions != defaults:
+            raise ValueError("give fractions, borders or separate files, not two of them")
         if self.training <= 0 or self.training + self.validation + self.test > 1 + 1e-9:
             raise ValueError("training must be above 0 and the fractions must sum to at most 1")
         return self
@@ -149,6 +164,7 @@ def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]])
         if not isinstance(table, dict):
             raise RecipeError(f"{path}: {section}: expected a table, got {table!r}")
         table.update(values)
+    _make_paths_absolute(content)
     return check_recipe(content, str(path) if path else "options")
 
 
@@ -168,12 +184,17 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: there is no such recipe") from error
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
+    _make_paths_absolute(content, path.parent)
+    return content
+
+
+def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None:
+    """Anchor the paths of a recipe, so that it means the same from any folder: a resume may come from another."""
     for section, key in (("data", "path"), ("split", "validation_path"), ("split", "test_path")):
         table = content.get(section)
         value = table.get(key) if isinstance(table, dict) else None
         if isinstance(value, str) and not value.startswith(BUILTIN):
-            table[key] = str(path.parent / value)  # type: ignore[index]
-    return content
+            table[key] = str((folder / value).absolute())  # type: ignore[index]
 
 
 def _toml_reader() -> Any:
@@ -184,13 +205,22 @@ def _toml_reader() -> Any:
     return tomllib
 
 
+_OPTIONS = {
+    "data": "as the first argument or in a --recipe",
+    "data.path": "as the first argument",
+    "data.targets": "with --target",
+    "window": "with --window",
+    "window.steps": "with --window",
+}
+
+
 def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"]) or "recipe"
     if first["type"] == "extra_forbidden":
         return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
     if first["type"] == "missing":
-        return f"{place}: is missing; give it in the recipe or as an option"
+        return f"{place}: is missing; give it {_OPTIONS.get(place, 'in the recipe')}"
     message = first["msg"].removeprefix("Value error, ")
     got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
     return f"{place}: {message}{got}"

@@ -12,6 +12,7 @@ import polars
 import pytest
 
 from edgelstm import load
+from edgelstm.cli.forecasts import _iso
 from edgelstm.data.table import read_series
 from edgelstm.runtime import Golden
 from tests.cli.test_bad_input import rewritten
@@ -119,3 +120,34 @@ def test_help_names_every_command(cli_here):
     words = cli_here("--help").stdout
     for command in ("train", "export", "verify", "inspect", "predict", "bench", "demo"):
         assert f"  {command} " in words
+
+
+def test_predict_looks_at_no_gap_that_it_does_not_need(cli_here, window_files):
+    rows = co2(last=60)
+    rows[3] = (rows[3][0], float("nan"))
+    assert cli_here("predict", window_files.fp32, "-", input=csv_of(rows)).returncode == 0
+    assert cli_here("predict", window_files.fp32, "-", "--all", input=csv_of(rows)).returncode == 2
+
+
+def test_predict_all_fills_each_gap_without_knowing_what_comes_after(cli_here, window_files):
+    rows = co2(last=40)
+    rows[30] = (rows[30][0], float("nan"))
+    options = ("--all", "--missing", "interpolate", "--format", "jsonl")
+    process = cli_here("predict", window_files.fp32, "-", *options, input=csv_of(rows))
+    found = {row["origin"]: row["co2"] for row in map(json.loads, process.stdout.splitlines()) if row["step"] == 1}
+    values = np.array([[value] for _, value in rows])
+    at_the_gap, after_it = values[:31].copy(), values[:32].copy()
+    at_the_gap[30] = values[29]
+    after_it[30] = (values[29] + values[31]) / 2
+    predictor = load(window_files.fp32)
+    assert np.float32(found[31]) == predictor.predict(at_the_gap[-24:])[0, 0]
+    assert np.float32(found[32]) == predictor.predict(after_it[-24:])[0, 0]
+
+
+def test_timestamps_of_one_answer_have_one_form():
+    hourly = np.datetime64("2024-01-01T23:00:00", "us")
+    assert [_iso(hourly + np.timedelta64(n, "h"), False) for n in range(2)] == [
+        "2024-01-01T23:00:00",
+        "2024-01-02T00:00:00",
+    ]
+    assert _iso(np.datetime64("2024-01-01", "us"), True) == "2024-01-01"

@@ -58,7 +58,7 @@ def test_fractions_split_the_rows_in_the_order_of_time(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "borders", [[60, 80, 100], ["2001-03-02", "2001-03-22", 100], ["2001-03-01T12:00:00", 80, "2099-01-01"]]
+    "borders", [[60, 80, 100], ["2001-03-02", "2001-03-22", 100], ["2001-03-01T12:00:00", 80, 100]]
 )
 def test_borders_are_rows_or_dates(tmp_path, borders):
     found = problem(write(tmp_path, "a.csv", 100), split__borders=borders)
@@ -162,7 +162,7 @@ def test_gaps_are_counted_and_reported_with_the_policy(tmp_path):
     found = problem(write(tmp_path, "a.csv", 100, a=values), data__missing="forward")
     assert "a: 2 missing sample(s), policy 'forward'" in found.report
     assert any("100 rows" in line for line in found.report)
-    assert any(line.startswith("training: rows 0 to 69, 65 windows") for line in found.report)
+    assert any(line.startswith("training: rows 1 to 70, 65 windows") for line in found.report)
 
 
 def test_windows_that_touch_a_gap_are_dropped(tmp_path):
@@ -243,3 +243,44 @@ def test_the_callers_arrays_are_not_changed():
 def test_arrays_that_do_not_fit_are_refused(changes, complaint):
     with pytest.raises(InputError, match=complaint):
         from_arrays(**changes)
+
+
+@pytest.mark.parametrize("borders", [["2099-01-01"], ["2000-01-01", 80], [60, 101], [80, 60], [0, 60]])
+def test_borders_outside_the_data_or_out_of_order_are_refused(tmp_path, borders):
+    with pytest.raises(DataError, match="border"):
+        problem(write(tmp_path, "a.csv", 100), split__borders=borders)
+
+
+def test_rows_and_parts_that_nobody_uses_are_reported(tmp_path):
+    report = problem(write(tmp_path, "a.csv", 100), split__borders=[60, 80]).report
+    assert "no test part" in report
+    assert "not used: rows 81 to 100" in report
+
+
+def test_a_season_that_a_window_cannot_hold_is_reported(tmp_path):
+    found = problem(write(tmp_path, "a.csv", 100))
+    assert found.season is None
+    assert any(line.startswith("no seasonal naive: a season of 7 samples") for line in found.report)
+
+
+def test_the_same_file_twice_is_no_held_out_data(tmp_path):
+    path = write(tmp_path, "a.csv", 50)
+    with pytest.raises(DataError, match="the same file"):
+        problem(path, split__test_path=path)
+
+
+def test_files_in_the_wrong_order_of_time_are_refused(tmp_path):
+    first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20)
+    with pytest.raises(DataError, match="order of time"):
+        problem(first, split__test_path=second)
+
+
+def test_evaluation_windows_score_no_filled_truth_and_end_in_no_filled_sample(tmp_path):
+    """Row 95 is missing: interpolated it would know row 96, and as a target it would be no truth."""
+    values = [None if n == 95 else float(n) for n in range(100)]
+    whole = problem(write(tmp_path, "a.csv", 100, a=[float(n) for n in range(100)])).test
+    gappy = problem(write(tmp_path, "b.csv", 100, a=values), data__missing="interpolate").test
+    rows = whole.y_starts[:, None] + whole.y_offsets
+    bad = (rows == 95 - 85).any(axis=1) | (whole.x_starts + whole.steps - 1 == 95 - 85)
+    assert 0 < bad.sum() < len(whole)
+    np.testing.assert_array_equal(gappy.x_starts, whole.x_starts[~bad])

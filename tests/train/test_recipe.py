@@ -139,7 +139,7 @@ def test_flags_win_over_the_file_and_leave_the_rest(toml):
     assert recipe.data.targets == ("y",)
 
 
-def test_paths_in_a_file_are_beside_it_and_paths_in_flags_are_not(toml):
+def test_paths_in_a_file_are_beside_it_and_paths_in_flags_are_where_one_stands(toml):
     path = toml(
         '[data]\npath = "a.csv"\ntargets = ["y"]\n[window]\nsteps = 10\n'
         '[split]\nvalidation_path = "sub/b.csv"\ntest_path = "/c.csv"\n'
@@ -148,7 +148,7 @@ def test_paths_in_a_file_are_beside_it_and_paths_in_flags_are_not(toml):
     assert recipe.data.path == str(path.parent / "a.csv")
     assert recipe.split.validation_path == str(path.parent / "sub" / "b.csv")
     assert recipe.split.test_path == "/c.csv"
-    assert load_recipe(path, {"data": {"path": "d.csv"}}).data.path == "d.csv"
+    assert load_recipe(path, {"data": {"path": "d.csv"}}).data.path == str(Path("d.csv").absolute())
 
 
 def test_built_in_data_is_beside_nothing(toml):
@@ -191,7 +191,7 @@ def test_a_section_that_is_no_table_is_refused(toml, flags):
         {"split__borders": [100, "1990-01-01"]},
         {"data__features": ["b", "a"], "data__season": 52},
         {"training__patience": 3, "training__learning_rate": 0.1 + 0.2},
-        {"data__units": {"température": "°C"}},
+        {"data__units": {"co2": "µmol/mol"}},
     ],
 )
 def test_a_recipe_written_as_json_comes_back(changes):
@@ -223,3 +223,17 @@ def test_the_recipe_of_the_model_zoo_is_the_one_in_the_package():
         12,
     )
     assert (recipe.split.training, recipe.split.validation, recipe.split.test) == (0.7, 0.15, 0.15)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"data__targets": ["co2", "co2"]}, "'co2' is named twice"),
+        ({"data__units": {"c02": "ppm"}}, "there is no column 'c02'; did you mean 'co2'"),
+        ({"split__training": 0.5, "split__borders": [10, 20]}, "not two of them"),
+    ],
+)
+def test_what_could_only_be_a_slip_is_refused(changes, complaint):
+    with pytest.raises(RecipeError) as caught:
+        check_recipe(small_recipe(**changes), "test")
+    assert complaint in str(caught.value)
