@@ -124,3 +124,9 @@ def test_a_user_who_asks_for_telemetry_gets_what_this_onnxruntime_does(tmp_path,
     version = tuple(map(int, metadata.version("onnxruntime").split(".")[:2]))
     reports = sys.platform == "linux" and version >= (1, 29)
     assert any("onnxruntime" in file for file in files) == reports
+
+
+def test_the_first_prediction_imports_no_more_of_numpy(window_files):
+    names = python(PREDICT + "\nimport sys; print(*sys.modules, sep='\\n')", window_files.fp32)
+    assert "numpy" in names
+    assert "numpy.ma" not in names
