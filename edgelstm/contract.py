@@ -50,6 +50,11 @@ class Channel(NamedTuple):
     dtype: str
     statistics: Statistics | None
 
+    @property
+    def spread(self) -> float:
+        """The training standard deviation, to divide by: 1 where it is 0 or unknown."""
+        return (self.statistics.std if self.statistics else 0.0) or 1.0
+
 
 class StateTensor(NamedTuple):
     """One tensor that a carried file takes in and gives back at every call.

@@ -48,7 +48,7 @@ def export_table(export: Export) -> str:
     outputs = export.run.record.contract.outputs
     one = len(outputs) == 1
     unit = (f" ({outputs[0].unit})" if outputs[0].unit else "") if one else " (std)"
-    spread = [1.0 if one else (c.statistics.std if c.statistics else 0.0) or 1.0 for c in outputs]
+    spread = [1.0 if one else channel.spread for channel in outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
     trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
     rows = [["network (torch)", "", "", "", _rmse(trained, one), ""]]

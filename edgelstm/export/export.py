@@ -170,8 +170,8 @@ def _fp32_limits(run: Run, y: NDArray[np.float32]) -> Vector:
 
 
 def _target_std(contract: Contract) -> Vector:
-    """[O]; a constant target counts as 1."""
-    return np.array([(c.statistics.std if c.statistics else 0.0) or 1.0 for c in contract.outputs])
+    """[O], of the outputs."""
+    return np.array([channel.spread for channel in contract.outputs])
 
 
 def _score(predictor: Predictor, windows: Windows, target_std: Vector) -> Score:

@@ -50,8 +50,7 @@ class Problem:
     @property
     def target_std(self) -> NDArray[np.float64]:
         """[O], the training standard deviation of each output; 1 where it is 0."""
-        stds = [channel.statistics.std if channel.statistics else 1.0 for channel in self.outputs]
-        return np.array([std or 1.0 for std in stds])
+        return np.array([channel.spread for channel in self.outputs])
 
 
 def problem_from_recipe(recipe: Recipe) -> Problem:
