@@ -64,12 +64,14 @@ def forecast_rows(predictor: Predictor, series: Series, every_row: bool, missing
     if count < needed:
         raise InputError(f"expected at least {needed} rows, which one window takes, got {count}")
     origins = range(needed - 1, count) if every_row else range(count - 1, count)
+    if carried:  # one pass over all rows; a state that has gone on cannot look back to interpolate
+        policy = "forward" if every_row and missing == "interpolate" else missing
+        y = predictor.predict(_filled(series, count - 1, count, policy))[origins.start :]
+        yield from _rows_of(contract, series, origins, y)
+        return
     for start in range(0, len(origins), BATCH):
         some = origins[start : start + BATCH]
-        if carried:
-            y = predictor.predict(_filled(series, some[-1], count, missing))[list(some)]
-        else:
-            y = predictor.predict(np.stack([_filled(series, origin, window, missing) for origin in some]))
+        y = predictor.predict(np.stack([_filled(series, origin, window, missing) for origin in some]))
         yield from _rows_of(contract, series, some, y)
 
 

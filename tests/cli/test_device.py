@@ -144,6 +144,17 @@ def test_predict_all_fills_each_gap_without_knowing_what_comes_after(cli_here, w
     assert np.float32(found[32]) == predictor.predict(after_it[-24:])[0, 0]
 
 
+def test_a_carried_file_is_given_no_sample_that_knows_what_comes_after(cli_here, carried_files):
+    rows = co2(last=600)  # more than one batch
+    rows[300] = (rows[300][0], float("nan"))
+    options = ("--all", "--missing", "interpolate", "--format", "jsonl")
+    process = cli_here("predict", carried_files.fp32, "-", *options, input=csv_of(rows))
+    found = [row["co2"] for row in map(json.loads, process.stdout.splitlines())]
+    values = np.array([[value] for _, value in rows])
+    values[300] = values[299]
+    np.testing.assert_array_equal(np.array(found, np.float32), load(carried_files.fp32).predict(values).ravel())
+
+
 def test_timestamps_of_one_answer_have_one_form():
     hourly = np.datetime64("2024-01-01T23:00:00", "us")
     assert [_iso(hourly + np.timedelta64(n, "h"), False) for n in range(2)] == [
