@@ -13,10 +13,12 @@ from edgelstm.errors import ContractError
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
 FORMAT_VERSION = 1
-TASKS = ("forecast",)
-PRECISIONS = ("fp32", "int8")
+TASKS = ("forecast", "classify", "label")
+PRECISIONS = ("fp32", "int8", "int8w", "fp16")
 STATES = ("window", "carried")
 SCALINGS = ("standard", "minmax", "none", "relative")
+CLIPS = ("none", "percentile", "mse")
+HEADS = ("int8", "fp32")
 QUANTILE_LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -41,14 +43,16 @@ class Channel(NamedTuple):
     Attributes:
         name: as in the table it was trained on, `"co2"`.
         unit: `"ppm"`; None where nobody said.
-        dtype: the numpy name of the tensor's element type, `"float32"`.
+        dtype: the numpy name of the tensor's element type: `"float32"`, or `"int64"` for tokens.
         statistics: of the training part; None where there was nothing to measure.
+        categories: how many tokens an int64 input knows, 0 to categories - 1; None for measurements.
     """
 
     name: str
     unit: str | None
     dtype: str
     statistics: Statistics | None
+    categories: int | None = None
 
     @property
     def spread(self) -> float:
@@ -105,6 +109,36 @@ class Metrics(NamedTuple):
     baselines: dict[str, Score]
 
 
+class Quantization(NamedTuple):
+    """How the weights of an int8 or int8w file were made from float32.
+
+    Attributes:
+        per_channel: one scale for each gate row and each output of the head; else one for each tensor.
+        clip: how the range of a scale was chosen: `"none"` (its largest weight), `"percentile"` or `"mse"`.
+        head: the precision of the layers behind the LSTM, `"int8"` or `"fp32"`.
+    """
+
+    per_channel: bool = True
+    clip: str = "none"
+    head: str = "int8"
+
+
+class Fidelity(NamedTuple):
+    """How true the file is to its network and to itself, on the golden windows, per output in physical units.
+
+    Attributes:
+        network_error: the largest difference from the trained network.
+        stream_difference: the largest difference between a carried state, stepped, and the same window at once; 0
+            for window files, whose stream runs the window itself.
+        neighbour_difference: how far a row moves when an ONNX client runs it in a batch with the others. edgelstm
+            itself runs the rows of an int8 file one by one.
+    """
+
+    network_error: tuple[float, ...]
+    stream_difference: tuple[float, ...]
+    neighbour_difference: tuple[float, ...]
+
+
 class Provenance(NamedTuple):
     """Where the weights come from. No timestamps: the same run exported twice gives the same bytes.
 
@@ -112,13 +146,13 @@ class Provenance(NamedTuple):
         versions: of edgelstm and of each package that had a hand in it, by name.
         data_sha256: of the training data; None for arrays that came without a file.
         weights_sha256: of `network.safetensors`.
-        seed: of the training.
+        seed: of the training; None for a network that came from elsewhere.
     """
 
     versions: dict[str, str]
     data_sha256: str | None
     weights_sha256: str
-    seed: int
+    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -130,14 +164,20 @@ class Contract:
         name: of the run, `"co2"`.
         task: one of `TASKS`.
         precision: one of `PRECISIONS`.
-        inputs, outputs: the channels F and O, in the order of the last axis.
-        window: T, the steps one training window had.
-        horizon: K, the steps forecast at once.
-        state: `"window"`: trained from a zero state over `window` steps, must not be stepped for ever.
-            `"carried"`: trained with a loss at every step, may be stepped on.
+        inputs, outputs: the channels F and O, in the order of the last axis; to classify, one output for each
+            class, its probability.
+        window: T, the steps one training window had; with `lengths`, the most it had.
+        horizon: K, the steps forecast at once; 1 for the other tasks.
+        lengths: the file takes `lengths` int64 [B] beside x, the valid steps of each row.
+        state: `"window"`: runs from a zero state over `window` steps, must not be stepped for ever.
+            `"carried"`: takes its state in and gives it back, may be stepped on.
+        trained_state: how it was trained. `"window"` beside a carried `state`: somebody asked for a file that
+            goes on where training always began anew; nothing but a test says how far that carries.
         states: the tensors of a carried file; empty for a window file.
         scaling: one of `SCALINGS`, for people; the graph does it.
         sample_period_s: seconds between two samples; None where the data had no time.
+        quantization: how int8 weights were made; None for the other precisions.
+        fidelity: measured on this very file; None in a run directory.
         metrics: on the held-out parts.
         provenance: where the weights come from.
 
@@ -159,10 +199,14 @@ upgrade edgelstm on this device or export again with the older version
     outputs: tuple[Channel, ...]
     window: int
     horizon: int
+    lengths: bool
     state: str
+    trained_state: str
     states: tuple[StateTensor, ...]
     scaling: str
     sample_period_s: float | None
+    quantization: Quantization | None
+    fidelity: Fidelity | None
     metrics: tuple[Metrics, ...]
     provenance: Provenance
 
@@ -170,6 +214,7 @@ upgrade edgelstm on this device or export again with the older version
         _one_of("task", self.task, TASKS)
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("state", self.state, STATES)
+        _one_of("trained_state", self.trained_state, STATES)
         _one_of("scaling", self.scaling, SCALINGS)
         _require(1 <= self.format_version <= FORMAT_VERSION, f"format_version {self.format_version} is unknown")
         _require(self.window >= 1 and self.horizon >= 1, "window and horizon must be at least 1")
@@ -182,8 +227,39 @@ upgrade edgelstm on this device or export again with the older version
             bool(self.states) == (self.state == "carried"),
             f"state is {self.state!r} but {len(self.states)} state tensors are listed",
         )
-        _check_channels(self.inputs + self.outputs)
+        _require(
+            (self.quantization is not None) == (self.precision in ("int8", "int8w")),
+            f"precision {self.precision} and quantization {self.quantization} contradict each other",
+        )
+        if self.quantization is not None:
+            _one_of("quantization.clip", self.quantization.clip, CLIPS)
+            _one_of("quantization.head", self.quantization.head, HEADS)
+        _require(self.trained_state == "window" or bool(self.states), "trained to carry its state, but has none")
+        _require(not (self.states and self.lengths), "a carried file takes no lengths, it is stepped")
+        _require(self.task == "forecast" or self.horizon == 1, f"a task to {self.task} has a horizon of 1")
+        _check_channels(self.inputs, self.outputs)
         _check_states(self.states)
+
+    @property
+    def tokens(self) -> bool:
+        """Whether x holds tokens, int64 [B, T], and not measurements, float32 [B, T, F]."""
+        return self.inputs[0].dtype == "int64"
+
+    @property
+    def every_step(self) -> bool:
+        """Whether there is an answer at every step: y has the axis T behind B."""
+        return self.state == "carried" or self.task == "label"
+
+    def answer_shape(self, *leading: int | str) -> tuple[int | str, ...]:
+        """Give the shape of y behind its axes B and, with an answer at every step, T.
+
+        Example:
+            >>> from edgelstm import load
+            >>> load("models/co2/co2.fp32.onnx").contract.answer_shape("B")
+            ('B', 12, 1)
+        """
+        horizon = (self.horizon,) if self.task == "forecast" else ()
+        return (*leading, *horizon, len(self.outputs))
 
     def to_json(self) -> str:
         """Write canonical JSON: the same contract always gives the same text.
@@ -221,9 +297,16 @@ def _check_version(value: Any) -> None:
         )
 
 
-def _check_channels(channels: tuple[Channel, ...]) -> None:
-    for channel in channels:
-        _require(channel.dtype == "float32", f"channel {channel.name!r} has dtype {channel.dtype!r}, not 'float32'")
+def _check_channels(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -> None:
+    tokens = len(inputs) == 1 and inputs[0].dtype == "int64"
+    for channel in inputs + outputs:
+        expected = "int64" if tokens and channel is inputs[0] else "float32"
+        _require(channel.dtype == expected, f"channel {channel.name!r} has dtype {channel.dtype!r}, not {expected!r}")
+        known = channel.categories is not None and channel.categories >= 1
+        _require(
+            known if expected == "int64" else channel.categories is None,
+            f"channel {channel.name!r} has {channel.categories} categories",
+        )
         if channel.statistics is not None:
             count = len(channel.statistics.quantiles)
             _require(

@@ -54,6 +54,10 @@ class MissingDependencyError(EdgeLstmError, ImportError):
     """A package of an extra is not installed; the message names the `pip install` that mends it."""
 
 
+class NetworkError(EdgeLstmError, ValueError):
+    """A network or its weights cannot be what edgelstm exports: a layer, a shape, a number that is none."""
+
+
 class ExportError(EdgeLstmError, RuntimeError):
     """A network cannot be turned into a model file."""
 

@@ -2,8 +2,9 @@
 
 | file | holds |
 |---|---|
-| `run.json` | the contract so far, the shape of the network, the recipe |
+| `run.json` | the contract so far, the layers of the network, the recipe |
 | `network.safetensors` | the named float32 tensors of the network, PyTorch's names and layouts |
+| `network.onnx` | in its place, the graph of a foreign network that is no list of known layers |
 | `golden.safetensors` | a few real windows and what the trained network answered |
 | `heldout.safetensors` | the test windows, so that any file can be scored on them; absent without a test part |
 | `metrics.json` | scores on validation and test, beside the baselines |
@@ -23,44 +24,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Contract, StateTensor
+from edgelstm.contract import Contract
 from edgelstm.data.windows import Windows
-from edgelstm.errors import ContractError, RunError, require
+from edgelstm.errors import ContractError, NetworkError, RunError, require
 from edgelstm.files import write_all_whole
+from edgelstm.network import Network, check_network
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
-RUN_FORMAT_VERSION = 1
+RUN_FORMAT_VERSION = 2
 RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "run.json",
     "network.safetensors",
     "golden.safetensors",
     "heldout.safetensors",
 )
-METRICS, RECIPE = "metrics.json", "recipe.json"
+METRICS, RECIPE, GRAPH = "metrics.json", "recipe.json", "network.onnx"
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """What the tensors of `network.safetensors` are.
-
-    Attributes:
-        input_size: F.
-        hidden_size: H.
-        num_layers: L, stacked as in `torch.nn.LSTM`.
-        horizon: K.
-        output_size: O.
-        relative_inputs: the input channel whose last value is added to each output; empty unless the scaling
-            is relative.
-    """
-
-    input_size: int
-    hidden_size: int
-    num_layers: int
-    horizon: int
-    output_size: int
-    relative_inputs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -70,14 +50,14 @@ class RunRecord:
     Attributes:
         format_version: `RUN_FORMAT_VERSION` of the writer.
         contract: as far as training knows it; export completes it for each file.
-        network: what the weights are.
+        network: what the weights are; None for a foreign graph.
         recipe: everything that was asked for, as `edgelstm train` checked it.
-        best_epoch: the epoch whose weights were kept, from 1.
+        best_epoch: the epoch whose weights were kept, from 1; 0 where nobody trained here.
     """
 
     format_version: int
     contract: Contract
-    network: NetworkShape
+    network: Network | None
     recipe: Any
     best_epoch: int
 
@@ -90,9 +70,11 @@ class Run:
         path: the run directory.
         record: `run.json`.
         weights: float32 tensors by their names in the network.
-        golden_x: float32 [G, T, F], in physical units.
-        golden_y: float32 [G, K, O] (carried: [G, T, K, O]), what the trained network answered.
+        golden_x: float32 [G, T, F], in physical units, or tokens int64 [G, T].
+        golden_y: float32 [G, K, O], or shaped as the task and state answer; what the trained network answered.
         heldout: the test windows; None without a test part.
+        golden_lengths: int64 [G], the valid steps of each window; None where all are.
+        graph: an ONNX model in the place of weights; None for known layers.
     """
 
     path: Path
@@ -101,16 +83,8 @@ class Run:
     golden_x: Array
     golden_y: Array
     heldout: Windows | None
-
-
-def carried_states(shape: NetworkShape) -> tuple[StateTensor, ...]:
-    """List the state tensors of a carried network: one h and one c for each LSTM layer, [D, B, H] with D = 1."""
-    size = (1, "B", shape.hidden_size)
-    return tuple(
-        StateTensor(f"{name}{layer}", f"{name}{layer}_out", size, "float32")
-        for layer in range(shape.num_layers)
-        for name in ("h", "c")
-    )
+    golden_lengths: Array | None = None
+    graph: bytes | None = None
 
 
 def pack_weights(weights: dict[str, Array]) -> tuple[bytes, str]:
@@ -129,17 +103,17 @@ def write_run(run: Run, extra: dict[str, bytes]) -> None:
     Raises:
         OutputError: the disk is full or the folder cannot be written.
     """
-    files = {
-        WEIGHTS: pack_weights(run.weights)[0],
-        GOLDEN: _safetensors().save({"x": run.golden_x, "y": run.golden_y}),
-        **extra,
-    }
+    golden = {"x": run.golden_x, "y": run.golden_y}
+    if run.golden_lengths is not None:
+        golden["lengths"] = run.golden_lengths
+    weights = {WEIGHTS: pack_weights(run.weights)[0]} if run.graph is None else {GRAPH: run.graph}
+    files = {**weights, GOLDEN: _safetensors().save(golden), **extra}
     if run.heldout is not None:
         files[HELDOUT] = _pack_windows(run.heldout)
     files[RECORD] = json.dumps(json.loads(dumps(run.record)), indent=1, ensure_ascii=False).encode() + b"\n"
     write_all_whole({run.path / name: content for name, content in files.items()})
-    if run.heldout is None:  # what an older run left
-        (run.path / HELDOUT).unlink(missing_ok=True)
+    for left in {HELDOUT, WEIGHTS, GRAPH} - files.keys():  # by an older run
+        (run.path / left).unlink(missing_ok=True)
 
 
 def read_run(path: str | Path) -> Run:
@@ -151,17 +125,37 @@ def read_run(path: str | Path) -> Run:
     """
     path = Path(path)
     record = _read_record(path)
-    weights = _read_tensors(path / WEIGHTS)
-    digest = pack_weights(weights)[1]
-    if digest != record.contract.provenance.weights_sha256:
-        raise RunError(f"{path / WEIGHTS}: these are not the weights that {RECORD} describes; train again")
+    weights, graph = _read_network(path, record)
     golden = _read_tensors(path / GOLDEN)
     has_test = any(part.part == "test" for part in record.contract.metrics)
     heldout = _read_windows(path / HELDOUT) if has_test else None
     try:
-        return Run(path, record, weights, golden["x"], golden["y"], heldout)
+        return Run(path, record, weights, golden["x"], golden["y"], heldout, golden.get("lengths"), graph)
     except KeyError as error:
         raise RunError(f"{path / GOLDEN}: the tensor {error} is missing; train again") from error
+
+
+def _read_network(path: Path, record: RunRecord) -> tuple[dict[str, Array], bytes | None]:
+    """Read the weights, or the graph of a foreign network, and see that they are what the record describes."""
+    if record.network is None:
+        place, weights = path / GRAPH, {}
+        try:
+            graph = place.read_bytes()
+        except OSError as error:
+            raise RunError(f"{place}: cannot be read: {error.strerror}; import the network again") from error
+        digest = hashlib.sha256(graph).hexdigest()
+    else:
+        place, graph = path / WEIGHTS, None
+        weights = _read_tensors(place)
+        digest = pack_weights(weights)[1]
+    if digest != record.contract.provenance.weights_sha256:
+        raise RunError(f"{place}: these are not the weights that {RECORD} describes; train again")
+    try:
+        if record.network is not None:
+            check_network(record.network, weights)
+    except NetworkError as error:
+        raise RunError(f"{place}: {error}") from error
+    return weights, graph
 
 
 def _read_record(path: Path) -> RunRecord:

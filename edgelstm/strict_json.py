@@ -2,8 +2,8 @@
 
 An unknown key, a missing key or a wrong type is an error that names the place, what was expected and what
 came. The types understood are those the contract and the run record are made of: `str`, `int`, `float`,
-`bool`, `X | None`, unions of plain types, `tuple[X, ...]`, `dict[str, X]`, records in records, and `Any` for what
-somebody else checks.
+`bool`, `X | None`, unions of plain types or of records that name themselves by a key `kind`, `tuple[X, ...]`,
+`dict[str, X]`, records in records, and `Any` for what somebody else checks.
 """
 
 from __future__ import annotations
@@ -122,10 +122,20 @@ def _decode_union(choices: tuple[Any, ...], value: Any, place: str) -> Any:
     real = [choice for choice in choices if choice is not type(None)]
     if len(real) == 1:
         return _decode(real[0], value, place)
+    if all(_is_record(choice) for choice in real):
+        return _decode_kind(real, value, place)
     for choice in real:
         if type(value) is choice:
             return value
     raise StrictJsonError(f"{place}: expected {' or '.join(c.__name__ for c in real)}, got {_name(value)}")
+
+
+def _decode_kind(choices: list[Any], value: Any, place: str) -> Any:
+    """Choose between records by their key `kind`, whose default names each."""
+    by_kind = {choice._field_defaults["kind"]: choice for choice in choices}
+    kind = value.get("kind") if isinstance(value, dict) else None
+    _expect(isinstance(kind, str) and kind in by_kind, f"a kind of {', '.join(by_kind)}", value, place)
+    return decode(by_kind[kind], value, place)
 
 
 def _decode_plain(hint: Any, value: Any, place: str) -> Any:

@@ -59,7 +59,7 @@ def _exported(folder, **changes):
     from edgelstm.export import export_run
 
     train_small(folder / "run", **changes)
-    export_run(folder / "run", folder / "files", quantize=True)
+    export_run(folder / "run", folder / "files", precisions=["int8"])
     return Exported(folder / "run", folder / "files" / "small.fp32.onnx", folder / "files" / "small.int8.onnx")
 
 

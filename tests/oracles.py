@@ -5,7 +5,20 @@ Notation: B batch, T steps, F input channels, H hidden size, K horizon, O output
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
+
+
+def sizes_of(run):
+    """The sizes of a trained network, read off its tensors and its contract."""
+    contract, weights = run.record.contract, run.weights
+    return SimpleNamespace(
+        num_layers=sum(name.startswith("lstm.weight_ih_l") for name in weights),
+        horizon=contract.horizon,
+        output_size=len(contract.outputs),
+        relative_inputs=run.record.network.relative_inputs,
+    )
 
 
 def sigmoid(x):

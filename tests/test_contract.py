@@ -10,8 +10,10 @@ from edgelstm.contract import (
     FORMAT_VERSION,
     Channel,
     Contract,
+    Fidelity,
     Metrics,
     Provenance,
+    Quantization,
     Score,
     StateTensor,
     Statistics,
@@ -30,26 +32,32 @@ EXAMPLE = Contract(
     outputs=(Channel("level", "m", "float32", None),),
     window=24,
     horizon=3,
+    lengths=False,
     state="carried",
+    trained_state="window",
     states=(StateTensor("h0", "h0_out", (1, "B", 8), "float32"),),
     scaling="standard",
     sample_period_s=600.0,
+    quantization=Quantization(True, "mse", "fp32"),
+    fidelity=Fidelity((0.5,), (0.0,), (0.25,)),
     metrics=(Metrics("test", 7, Score(4.0, 1.5, 2.0, 0.5, 0.25), None, {"ridge": Score(4.0, 1.5, 2.0, 0.5, 1e-07)}),),
     provenance=Provenance({"edgelstm": "0.1.0"}, None, "ab" * 32, 0),
 )
 FROZEN = (
-    '{"format_version":1,"horizon":3,"inputs":[{"dtype":"float32","name":"level","statistics":{"max":2.0,"mean":0.5,'
+    '{"fidelity":{"neighbour_difference":[0.25],"network_error":[0.5],"stream_difference":[0.0]},"format_version":1,'
+    '"horizon":3,"inputs":[{"categories":null,"dtype":"float32","name":"level","statistics":{"max":2.0,"mean":0.5,'
     '"min":-1.0,"quantiles":[0.0,0.125,0.25,0.375,0.5,0.625,0.75,0.875,1.0,1.125,1.25],"std":0.25},"unit":"m"},'
-    '{"dtype":"float32","name":"wind","statistics":null,"unit":null}],"metrics":[{"baselines":{"ridge":{"mae":1.5,'
+    '{"categories":null,"dtype":"float32","name":"wind","statistics":null,"unit":null}],"lengths":false,"metrics":[{"baselines":{"ridge":{"mae":1.5,'
     '"mse":4.0,"rmse":2.0,"scaled_mae":1e-07,"scaled_mse":0.5}},"file":null,"network":{"mae":1.5,"mse":4.0,"rmse":2.0,'
-    '"scaled_mae":0.25,"scaled_mse":0.5},"part":"test","windows":7}],"name":"tide","outputs":[{"dtype":"float32",'
+    '"scaled_mae":0.25,"scaled_mse":0.5},"part":"test","windows":7}],"name":"tide","outputs":[{"categories":null,"dtype":"float32",'
     '"name":"level","statistics":null,"unit":"m"}],"precision":"int8","provenance":{"data_sha256":null,"seed":0,'
     '"versions":{"edgelstm":"0.1.0"},"weights_sha256":"'
     + "ab"
     * 32
-    + '"},"sample_period_s":600.0,"scaling":"standard",'
+    + '"},"quantization":{"clip":"mse","head":"fp32","per_channel":true},'
+    '"sample_period_s":600.0,"scaling":"standard",'
     '"state":"carried","states":[{"dtype":"float32","input":"h0","output":"h0_out","shape":[1,"B",8]}],'
-    '"task":"forecast","window":24}'
+    '"task":"forecast","trained_state":"window","window":24}'
 )
 FREE = {"versions", "baselines"}  # their keys are names that anybody may choose
 
@@ -101,20 +109,24 @@ states = st.builds(
 
 @st.composite
 def contracts(draw):
-    carried = draw(st.booleans())
+    carried, quantized = draw(st.booleans()), draw(st.booleans())
     return Contract(
         format_version=FORMAT_VERSION,
         name=draw(st.text()),
         task="forecast",
-        precision=draw(st.sampled_from(["fp32", "int8"])),
+        precision="int8" if quantized else "fp32",
         inputs=draw(st.lists(channels, min_size=1, max_size=2).map(tuple)),
         outputs=draw(st.lists(channels, min_size=1, max_size=2).map(tuple)),
         window=draw(st.integers(1, 10**6)),
         horizon=draw(st.integers(1, 10**6)),
+        lengths=False,
         state="carried" if carried else "window",
+        trained_state="window",
         states=(draw(states),) if carried else (),
         scaling=draw(st.sampled_from(["standard", "minmax", "none", "relative"])),
         sample_period_s=draw(st.none() | st.floats(1e-9, 1e12)),
+        quantization=Quantization(draw(st.booleans()), "mse", "fp32") if quantized else None,
+        fidelity=None,
         metrics=draw(st.lists(metrics, max_size=2).map(tuple)),
         provenance=draw(
             st.builds(
@@ -172,7 +184,8 @@ def test_every_value_of_a_wrong_type_is_refused_at_its_place(wrong):
 
 def _fits(path, right, wrong):
     """Whether the format takes a value of that type there, whatever its meaning."""
-    if path[-1] in ("unit", "statistics", "file", "sample_period_s", "data_sha256") and wrong is None:
+    optional = ("unit", "statistics", "file", "sample_period_s", "data_sha256")
+    if path[-1] in (*optional, "categories", "quantization", "fidelity", "seed") and wrong is None:
         return True
     if path[-1] in ("unit", "data_sha256"):
         return isinstance(wrong, str)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from edgelstm.errors import OutputError, RunError
-from edgelstm.run import GOLDEN, HELDOUT, RECORD, WEIGHTS, carried_states, pack_weights, read_run, write_run
+from edgelstm.network import carried_states
+from edgelstm.run import GOLDEN, HELDOUT, RECORD, WEIGHTS, pack_weights, read_run, write_run
 from tests.conftest import train_small
 
 FILES = (RECORD, WEIGHTS, GOLDEN, HELDOUT)
@@ -170,8 +171,8 @@ def edit(folder, change):
 
 
 def test_an_unknown_key_in_the_record_is_named(folder):
-    edit(folder, lambda record: record["network"].update(layers=3))
-    with pytest.raises(RunError, match=r"run\.json: run\.network: unknown key 'layers'"):
+    edit(folder, lambda record: record["network"].update(layer=3))
+    with pytest.raises(RunError, match=r"run\.json: run\.network: unknown key 'layer'"):
         read_run(folder)
 
 
@@ -182,8 +183,8 @@ def test_a_missing_key_in_the_record_is_named(folder):
 
 
 def test_a_newer_format_is_named(folder):
-    edit(folder, lambda record: record.update(format_version=2))
-    with pytest.raises(RunError, match=r"expected run format 1, got 2"):
+    edit(folder, lambda record: record.update(format_version=3))
+    with pytest.raises(RunError, match=r"expected run format 2, got 3"):
         read_run(folder)
 
 

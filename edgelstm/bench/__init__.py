@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from edgelstm.bench.file import BenchResult, bench_file
-from edgelstm.bench.timer import Latency, time_calls
+from edgelstm.bench.judge import Candidate, Judged, Judgement, judge
+from edgelstm.bench.timer import Latency, time_calls, time_interleaved
 
-__all__ = ["BenchResult", "Latency", "bench_file", "time_calls"]
+__all__ = [
+    "BenchResult",
+    "Candidate",
+    "Judged",
+    "Judgement",
+    "Latency",
+    "bench_file",
+    "judge",
+    "time_calls",
+    "time_interleaved",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,3 +63,34 @@ def time_calls(call: Callable[[], object], seconds: float) -> NDArray[np.int64]:
         if stop > end and count + 1 >= MIN_CALLS:
             return times[: count + 1]
     return times
+
+
+def time_interleaved(calls: Sequence[Callable[[], object]], seconds: float) -> list[NDArray[np.int64]]:
+    """Time several calls in turn, so that a machine that slows down slows all of them.
+
+    Args:
+        calls: what to compare; the quotient of two of one round is a fair ratio.
+        seconds: about how long in all; at least 20 and at most 100,000 rounds.
+
+    Returns:
+        For each call int64 [N], its durations in nanoseconds, round by round.
+
+    Example:
+        >>> first, second = time_interleaved([lambda: None, lambda: sum(range(1000))], 0.01)
+        >>> float(np.median(second / np.maximum(first, 1))) > 1
+        True
+    """
+    clock = time.perf_counter_ns
+    for call in calls:
+        for _ in range(WARM_UP_CALLS):
+            call()
+    rounds: list[list[int]] = []
+    end = clock() + int(seconds * 1e9)
+    while len(rounds) < MIN_CALLS or (clock() < end and len(rounds) < MAX_CALLS):
+        row = []
+        for call in calls:
+            start = clock()
+            call()
+            row.append(clock() - start)
+        rounds.append(row)
+    return list(np.array(rounds, np.int64).T)

@@ -61,7 +61,8 @@ def _options(
 
 
 app.command("train")(train.train)
-app.command("export")(export.export)
+app.command("export", cls=export.ExportCommand)(export.export)
+app.command("compare")(export.compare)
 app.command("verify")(device.verify)
 app.command("inspect")(device.inspect)
 app.command("predict")(device.predict)

@@ -56,7 +56,7 @@ def demo(
     show_fitted(fitted)
 
     _say(f"edgelstm export {run} --quantize --output {folder}")
-    export = export_run(run, folder, quantize=True)
+    export = export_run(run, folder, precisions=["int8"])
     show_export(export)
 
     replays, benches, streams = [], [], []

@@ -1,39 +1,169 @@
-"""`edgelstm export`."""
+"""`edgelstm export` and `edgelstm compare`."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from edgelstm.cli.words import microseconds, table
+from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
+    from edgelstm.bench import Judgement
     from edgelstm.contract import Score
     from edgelstm.export import Export
+
+
+QUANTIZE = ("int8", "int8w", "fp16", "auto")
+FAILED = 1
+
+
+class ExportCommand(TyperCommand):
+    """Lets `--quantize` stand alone, as in `export RUN --quantize`: then it means int8."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the value in where none follows."""
+        given = list(args)
+        for i, argument in enumerate(args):
+            if argument == "--quantize" and (i + 1 == len(args) or args[i + 1] not in QUANTIZE):
+                given.insert(i + 1, "int8")
+        return super().parse_args(ctx, given)
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the files. [the run]")] = None,
-    quantize: Annotated[bool, typer.Option("--quantize", help="Also write an int8 file.")] = False,
+    quantize: Annotated[
+        str | None,
+        typer.Option(help="Also write int8 (or the flag alone), int8w or fp16; auto: all, judged side by side."),
+    ] = None,
+    max_metric_drop: Annotated[
+        str | None, typer.Option(help="How much worse than fp32 the test metric may be. [1%]")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(help="carried: let a window network carry its state on. [as trained]")
+    ] = None,
+    per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
+    clip: Annotated[str, typer.Option(help="Range of the int8 weights: none, percentile, mse.")] = "none",
+    head: Annotated[str, typer.Option(help="Layers behind the LSTM: int8, fp32.")] = "int8",
 ) -> None:
-    """Write the ONNX files of a run: fp32, and int8 on request."""
+    """Write the ONNX files of a run: fp32, and other precisions on request."""
+    from edgelstm.contract import CLIPS, HEADS, Quantization
     from edgelstm.export import export_run
 
-    show_export(export_run(run, output, quantize=quantize))
+    _one_of("--quantize", quantize, (None, *QUANTIZE))
+    _one_of("--clip", clip, CLIPS)
+    _one_of("--head", head, HEADS)
+    precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
+    exported = export_run(
+        run,
+        output,
+        precisions=precisions,
+        quantization=Quantization(not per_tensor, clip, head),
+        state=state,
+        max_metric_drop=_fraction(max_metric_drop or "1%") if precisions else None,
+    )
+    show_export(exported)
+    if exported.refused is not None:
+        raise typer.Exit(FAILED)
+
+
+def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{option}: expected one of {', '.join(filter(None, known))}, got {value!r}")
+
+
+def _fraction(text: str) -> float:
+    """Read `1%` or `0.01`."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise InputError(f"--max-metric-drop: expected a share such as 1% or 0.01, got {text!r}")
+    return value
+
+
+def compare(
+    files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
+    data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    max_metric_drop: Annotated[str, typer.Option(help="How much worse the metric may be.")] = "1%",
+    seconds: Annotated[float, typer.Option(min=0.01, help="For steps, and again for windows.")] = 2.0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the judgement as JSON.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Threads inside one call.")] = 1,
+) -> None:
+    """Judge model files side by side on this machine: size, latency, metric, and what is given up."""
+    import json
+    from time import perf_counter
+
+    from edgelstm.bench import Candidate, judge
+    from edgelstm.cli.forecasts import read_windows
+    from edgelstm.files import write_whole
+    from edgelstm.runtime import load
+    from edgelstm.strict_json import plain
+
+    limit = _fraction(max_metric_drop)
+    candidates = []
+    for file in files:
+        start = perf_counter()
+        predictor = load(file, device=device, threads=threads)
+        candidates.append(Candidate(file.name, file.stat().st_size, (perf_counter() - start) * 1e3, predictor))
+    windows = None if data is None else read_windows(data, candidates[0].predictor.contract, time)
+    judgement = judge(candidates, windows, max_metric_drop=limit, seconds=seconds)
+    print(judgement_words(judgement))
+    if output is not None:
+        write_whole(output, json.dumps(plain(judgement), indent=1, ensure_ascii=False).encode() + b"\n")
+        print(f"wrote {output}")
+
+
+def judgement_words(judgement: Judgement) -> str:
+    """Lay out what the judge measured, and its verdict."""
+    headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {judgement.metric}"]
+    headers += ["max error", "stream", "neighbours"]
+    rows = [
+        [
+            file.name,
+            f"{file.size_bytes:,}",
+            microseconds(file.load_ms * 1e3),
+            *(microseconds(value) for value in (file.step.p50_us, file.step.p99_us)),
+            *(microseconds(value) for value in (file.window.p50_us, file.window.p99_us)),
+            "-" if file.metric is None else f"{file.metric:.4g}",
+            *(f"{value:.1e}" for value in (file.max_error, file.stream_difference, file.neighbour_difference)),
+        ]
+        for file in judgement.files
+    ]
+    mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
+    note = (
+        f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
+        f"output: max error from the first file, stream: stepped against at once, neighbours: a row in a batch against alone"
+    )
+    return "\n".join([table(headers, rows), note, "", *judgement.sentences])
 
 
 def show_export(export: Export) -> None:
     """Print one table over the files, and the trained network above them."""
     print(export_table(export))
     print()
+    if export.judgement is not None:
+        print(judgement_words(export.judgement))
+        print()
+    if export.refused is not None:
+        print(
+            f"{export.refused.name} was not written: its metric is {export.refused.drop:.1%} worse than that of the "
+            "fp32 file; allow more with --max-metric-drop, or try --quantize int8w"
+        )
     for file in export.files:
         print(f"wrote {file.path}")
     first, last = export.files[0], export.files[-1]
-    if last is not first and last.size_bytes >= first.size_bytes:
+    if export.judgement is not None:
+        last = next((file for file in export.files if file.path.name == export.judgement.ship), first)
+    elif last is not first and last.size_bytes >= first.size_bytes:
         print(
             f"{last.contract.precision} is no smaller than {first.contract.precision} here: this network is too small"
         )

@@ -17,6 +17,7 @@ from edgelstm.contract import Contract
 from edgelstm.data.gaps import fill
 from edgelstm.data.series import Series
 from edgelstm.data.table import read_series
+from edgelstm.data.windows import Windows, from_rows
 from edgelstm.errors import DataError, InputError, OutputError, require
 from edgelstm.runtime import Predictor
 
@@ -41,6 +42,27 @@ def read_rows(source: str, contract: Contract, time: str | None) -> Series:
             f"one every {series.period_s:g} s; resample it first"
         )
     return series
+
+
+def read_windows(source: str, contract: Contract, time: str | None) -> Windows:
+    """Read inputs and outputs of a contract from a table and cut them into windows with their targets.
+
+    Raises:
+        DataError: the table cannot be read, or holds no window without a gap.
+        InputError: the task is none that a table can score.
+    """
+    if contract.task != "forecast" or contract.tokens:
+        raise InputError(f"--data: expected a file that forecasts, got one to {contract.task}")
+    inputs, outputs = ([channel.name for channel in channels] for channels in (contract.inputs, contract.outputs))
+    series = read_series(source, tuple(dict.fromkeys(inputs + outputs)), time)
+    column = {name: i for i, name in enumerate(series.names)}
+    values = series.values.astype(np.float32)
+    x, y = (np.ascontiguousarray(values[:, [column[name] for name in names]]) for names in (inputs, outputs))
+    windows = from_rows(x, y, 0, contract.window, contract.horizon, 1, every_step=False)
+    if not len(windows):
+        needed = contract.window + contract.horizon
+        raise DataError(f"{source}: expected at least {needed} rows without a gap, found no such stretch")
+    return windows
 
 
 def forecast_rows(predictor: Predictor, series: Series, every_row: bool, missing: str) -> Iterator[Row]:

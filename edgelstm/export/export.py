@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -11,23 +14,32 @@ import onnx
 from numpy.typing import NDArray
 
 from edgelstm import __version__
+from edgelstm.bench import Candidate, Judged, Judgement, judge
 from edgelstm.bench.timer import time_calls
-from edgelstm.contract import Contract, Metrics, Score
+from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
 from edgelstm.data.score import Forecast, score_windows
 from edgelstm.data.windows import Index, Rows, Windows
-from edgelstm.errors import ParityError
+from edgelstm.errors import ExportError, InputError, ParityError
 from edgelstm.export.graph import build_graph
 from edgelstm.export.pack import pack
-from edgelstm.export.quantize import quantize_graph
+from edgelstm.export.quantize import convert_graph
 from edgelstm.files import write_all_whole
+from edgelstm.network import Take, carried_states
 from edgelstm.run import Run, read_run
-from edgelstm.runtime import Golden, ModelFile, Predictor
+from edgelstm.runtime import Golden, ModelFile, Predictor, parse_model_file
 from edgelstm.runtime.golden import OTHER, PYPI, worst_by_channel
+from edgelstm.runtime.replay import golden_rows
+from edgelstm.strict_json import plain
 
 # How far a replay may be from the file's own outputs, in training standard deviations. An int8 rounding that
 # falls the other way moves an answer by thousandths; builds outside PyPI round by other kernels.
 _FP32_TOLERANCE = 1e-5
-_INT8_TOLERANCE = {PYPI: 5e-3, OTHER: 5e-2}
+_TOLERANCE = {
+    "fp32": {PYPI: 0.0, OTHER: 0.0},
+    "int8w": {PYPI: 0.0, OTHER: 0.0},
+    "fp16": {PYPI: 2e-3, OTHER: 5e-3},
+    "int8": {PYPI: 5e-3, OTHER: 5e-2},
+}
 _ULPS = 4
 _TIMED_S = 0.5
 
@@ -60,19 +72,42 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Export:
-    """What an export gave: the fp32 file first."""
+    """What an export gave: the fp32 file first.
+
+    Attributes:
+        run: what was exported.
+        files: that were written.
+        judgement: of all files side by side, if it was asked for.
+        refused: a precision whose metric dropped beyond the limit and which was not written; None if all were.
+    """
 
     run: Run
     files: tuple[ExportedFile, ...]
+    judgement: Judgement | None = None
+    refused: Judged | None = None
 
 
-def export_run(directory: str | Path, output: str | Path | None = None, *, quantize: bool = False) -> Export:
+def export_run(
+    directory: str | Path,
+    output: str | Path | None = None,
+    *,
+    precisions: Sequence[str] = (),
+    quantization: Quantization = Quantization(),  # noqa: B008  (immutable)
+    state: str | None = None,
+    max_metric_drop: float | None = None,
+) -> Export:
     """Write the model files of a run, all of them or none.
 
     Args:
         directory: a run directory.
         output: the folder of the files; None for the run directory.
-        quantize: also write an int8 file.
+        precisions: what to write beside fp32: `"int8"`, `"int8w"`, `"fp16"`.
+        quantization: how int8 weights are made.
+        state: `"carried"` makes a file of a window network that carries its state on; its contract says that it was
+            not trained so. None for the state it was trained for.
+        max_metric_drop: judge the files side by side (some seconds), write `NAME.judgement.json` beside them, and
+            leave out a file whose test metric is worse than fp32's by more than this: 0.01 is one percent. With
+            several precisions all are written and the judgement says which to ship.
 
     Returns:
         The files and what was measured on them.
@@ -82,30 +117,88 @@ def export_run(directory: str | Path, output: str | Path | None = None, *, quant
         ParityError: the graph does not compute what the network computed; nothing is written.
         OutputError: the disk is full; what stood there before is untouched.
     """
-    run = read_run(directory)
+    run = _with_state(read_run(directory), state)
     folder = Path(output) if output is not None else run.path
-    graphs = {"fp32": build_graph(run.record.network, run.weights, run.record.contract)}
-    if quantize:
-        graphs["int8"] = quantize_graph(graphs["fp32"])
-    made = [_make_file(run, folder, precision, graph) for precision, graph in graphs.items()]
-    write_all_whole({file.path: content for file, content in made})
-    return Export(run, tuple(file for file, _ in made))
+    graph = _fp32_graph(run)
+    chosen = ["fp32", *(p for p in precisions if p != "fp32")]
+    made = [_make_file(run, folder, p, convert_graph(graph, p, quantization), quantization) for p in chosen]
+    if max_metric_drop is None:
+        write_all_whole({file.path: content for file, content in made})
+        return Export(run, tuple(file for file, _ in made))
+    return _judged(run, folder, made, max_metric_drop)
 
 
-def _make_file(run: Run, folder: Path, precision: str, graph: onnx.ModelProto) -> tuple[ExportedFile, bytes]:
-    """Run the graph, check it, and let the file say what came out."""
-    contract = _with_provenance(run.record.contract, precision)
+def _judged(run: Run, folder: Path, made: list[tuple[ExportedFile, bytes]], limit: float) -> Export:
+    """Judge the files and write them; of one precision beside fp32 that lost too much, only fp32 stays."""
+    judgement = judge([_candidate(file, content) for file, content in made], run.heldout, max_metric_drop=limit)
+    refused = None
+    if len(made) == 2 and (judgement.files[1].drop or 0.0) > limit:
+        refused, made = judgement.files[1], made[:1]
+    report = json.dumps(plain(judgement), indent=1, ensure_ascii=False).encode() + b"\n"
+    files = {file.path: content for file, content in made}
+    write_all_whole({**files, folder / f"{run.record.contract.name}.judgement.json": report})
+    return Export(run, tuple(file for file, _ in made), judgement, refused)
+
+
+def _candidate(file: ExportedFile, content: bytes) -> Candidate:
+    start = time.perf_counter()
+    predictor = Predictor(parse_model_file(content, file.path.name))
+    return Candidate(file.path.name, len(content), (time.perf_counter() - start) * 1e3, predictor)
+
+
+def _fp32_graph(run: Run) -> onnx.ModelProto:
+    if run.record.network is None:
+        foreign = onnx.ModelProto()
+        foreign.ParseFromString(run.graph or b"")
+        return foreign
+    return build_graph(run.record.network, run.weights, run.record.contract)
+
+
+def _with_state(run: Run, state: str | None) -> Run:
+    """Make a run of a window network one that carries its state, where that has a meaning; the contract tells."""
+    if state not in (None, "window", "carried"):
+        raise InputError(f"state: expected window or carried, got {state!r}")
+    contract, network = run.record.contract, run.record.network
+    if state is None or state == contract.state:
+        return run
+    if state == "window" or network is None:
+        raise ExportError(f"state: this network answers with its state {contract.state}; it has no file of {state!r}")
+    carried = replace(contract, state="carried", lengths=False, states=carried_states(network))
+    run = replace(run, record=replace(run.record, contract=carried))
+    graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
+    # The answer behind the last step is the one the network gave; those before it come from the graph that gives it.
     draft = Golden(run.golden_x, run.golden_y, run.golden_y, {})
+    predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, ""))
+    y = np.concatenate([predictor.run_batch(window[np.newaxis]) for window in run.golden_x])
+    taken = any(isinstance(layer, Take) for layer in network.layers)
+    if taken:
+        _check_parity(run, y[:, -1])
+    else:
+        _check_parity(run, y)
+    return replace(run, golden_y=y)
+
+
+def _make_file(
+    run: Run, folder: Path, precision: str, graph: onnx.ModelProto, quantization: Quantization
+) -> tuple[ExportedFile, bytes]:
+    """Run the graph, check it, and let the file say what came out."""
+    contract = replace(
+        _with_provenance(run.record.contract),
+        precision=precision,
+        quantization=quantization if precision in ("int8", "int8w") else None,
+    )
+    draft = Golden(run.golden_x, run.golden_y, run.golden_y, {}, run.golden_lengths)
     predictor = Predictor(ModelFile(graph.SerializeToString(), contract, draft, ""))
-    y = np.stack([predictor.predict(window) for window in run.golden_x])
+    rows = golden_rows(draft)
+    y = np.stack([predictor.predict(*row) for row in rows])
     if precision == "fp32":
         _check_parity(run, y)
     test = None if run.heldout is None else _score(predictor, run.heldout, _target_std(contract))
-    contract = replace(contract, metrics=_with_file(contract.metrics, test))
-    content, digest = pack(graph, contract, Golden(run.golden_x, run.golden_y, y, _tolerance(run, precision, y)))
-    window = run.golden_x[0]
-    times = time_calls(lambda: predictor.predict(window), _TIMED_S)
-    error = np.abs(y.astype(np.float64) - run.golden_y)
+    fidelity = _fidelity(predictor, draft, y)
+    contract = replace(contract, fidelity=fidelity, metrics=_with_file(contract.metrics, test))
+    content, digest = pack(graph, contract, draft._replace(file=y, tolerance=_tolerance(run, precision, y)))
+    times = time_calls(lambda: predictor.predict(*rows[0]), _TIMED_S)
+    error = np.nan_to_num(np.abs(y.astype(np.float64) - run.golden_y))
     all_but_channels = tuple(range(error.ndim - 1))
     file = ExportedFile(
         path=folder / f"{contract.name}.{precision}.onnx",
@@ -120,14 +213,14 @@ def _make_file(run: Run, folder: Path, precision: str, graph: onnx.ModelProto) -
     return file, content
 
 
-def _with_provenance(contract: Contract, precision: str) -> Contract:
+def _with_provenance(contract: Contract) -> Contract:
     versions = {**contract.provenance.versions, "edgelstm": __version__}
     for package in ("onnx", "onnxruntime", "onnxruntime-gpu"):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return replace(contract, precision=precision, provenance=contract.provenance._replace(versions=versions))
+    return replace(contract, provenance=contract.provenance._replace(versions=versions))
 
 
 def _with_file(metrics: tuple[Metrics, ...], test: Score | None) -> tuple[Metrics, ...]:
@@ -136,7 +229,8 @@ def _with_file(metrics: tuple[Metrics, ...], test: Score | None) -> tuple[Metric
 
 def _check_parity(run: Run, y: NDArray[np.float32]) -> None:
     """Hold fp32 against torch: 1e-5 of the training standard deviation plus 4 ulp of the largest output."""
-    errors = worst_by_channel(y, run.golden_y)
+    padding = np.isnan(y) & np.isnan(run.golden_y)  # behind the length of a row
+    errors = worst_by_channel(np.where(padding, 0, y), np.where(padding, 0, run.golden_y))
     limits = _fp32_limits(run, run.golden_y)
     names = [channel.name for channel in run.record.contract.outputs]
     report = {
@@ -154,19 +248,43 @@ def _check_parity(run: Run, y: NDArray[np.float32]) -> None:
 
 def _tolerance(run: Run, precision: str, y: NDArray[np.float32]) -> dict[str, tuple[float, ...]]:
     limits = _fp32_limits(run, y)
-    if precision == "fp32":
-        return {target: tuple(map(float, limits)) for target in (PYPI, OTHER)}
     # Relative networks answer with the change from the last value, which varies less than the series.
-    spread = np.minimum(_target_std(run.record.contract), run.weights["output_scale"])
-    if run.record.contract.scaling == "none":
-        spread = _target_std(run.record.contract)
-    return {target: tuple(map(float, limits + part * spread)) for target, part in _INT8_TOLERANCE.items()}
+    spread = _spread(run)
+    if run.record.contract.scaling != "none" and "output_scale" in run.weights:
+        spread = np.minimum(spread, run.weights["output_scale"])
+    return {target: tuple(map(float, limits + part * spread)) for target, part in _TOLERANCE[precision].items()}
 
 
 def _fp32_limits(run: Run, y: NDArray[np.float32]) -> Vector:
-    largest = np.abs(y).max(axis=tuple(range(y.ndim - 1))).astype(np.float32)
-    limits: Vector = _FP32_TOLERANCE * _target_std(run.record.contract) + _ULPS * np.spacing(largest)
+    largest = np.nanmax(np.abs(y), axis=tuple(range(y.ndim - 1))).astype(np.float32)
+    limits: Vector = _FP32_TOLERANCE * _spread(run) + _ULPS * np.spacing(largest)
     return limits
+
+
+def _spread(run: Run) -> Vector:
+    """[O]: the training standard deviation; of a network that came without it, that of its golden answers."""
+    spread = _target_std(run.record.contract)
+    known = np.array([channel.statistics is not None for channel in run.record.contract.outputs])
+    golden = np.nanstd(run.golden_y.astype(np.float64), axis=tuple(range(run.golden_y.ndim - 1)))
+    found: Vector = np.where(known | (golden == 0), spread, golden)
+    return found
+
+
+def _fidelity(predictor: Predictor, golden: Golden, y: NDArray[np.float32]) -> Fidelity:
+    """Compare the file with its network, its steps with its window, and a row among others with itself alone."""
+    zero = (0.0,) * y.shape[-1]
+    stepped = zero
+    if predictor.contract.state == "carried":
+        found = []
+        for window in golden.x:
+            stream = predictor.stream()
+            found.append(np.stack([stream.step(sample) for sample in window]))
+        stepped = worst_by_channel(np.stack(found), y)
+    valid = ~np.isnan(y)
+    together = np.where(valid, predictor.run_batch(golden.x, golden.lengths), 0)
+    alone = np.where(valid, y, 0)
+    same = np.where(valid, golden.network, 0)
+    return Fidelity(worst_by_channel(alone, same), stepped, worst_by_channel(together, alone))
 
 
 def _target_std(contract: Contract) -> Vector:

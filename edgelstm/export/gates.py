@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.network import Lstm
+
 Array = NDArray[np.float32]
 
 # Blocks of a PyTorch tensor (i f g o; torch.nn.LSTM) in the order of ONNX (i o f c; operator LSTM).
@@ -14,11 +16,15 @@ _ONNX_ORDER = (0, 3, 1, 2)
 
 
 class LstmTensors(NamedTuple):
-    """Inputs of an ONNX LSTM node with one direction: W [1, 4H, I], R [1, 4H, H], B [1, 8H], all float32."""
+    """Inputs of an ONNX LSTM node, float32: W [D, 4H, I], R [D, 4H, H], B [D, 8H] or None without bias.
+
+    `projection`, [D, H, P], follows behind the node: ONNX has no form for it. None without `proj_size`.
+    """
 
     W: Array
     R: Array
-    B: Array
+    B: Array | None
+    projection: Array | None
 
 
 def permute_gates(tensor: Array) -> Array:
@@ -32,9 +38,25 @@ def permute_gates(tensor: Array) -> Array:
     return np.concatenate([blocks[i] for i in _ONNX_ORDER])
 
 
-def lstm_tensors(weights: dict[str, Array], layer: int) -> LstmTensors:
-    """Take one layer of a `torch.nn.LSTM` called `lstm` out of named tensors."""
-    w_ih, w_hh, b_ih, b_hh = (
-        permute_gates(weights[f"lstm.{name}_l{layer}"]) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    )
-    return LstmTensors(w_ih[np.newaxis], w_hh[np.newaxis], np.concatenate([b_ih, b_hh])[np.newaxis])
+def lstm_tensors(lstm: Lstm, weights: dict[str, Array], layer: int) -> LstmTensors:
+    """Take one layer of a `torch.nn.LSTM` out of named tensors, its directions stacked.
+
+    A projection folds exactly: torch computes W_hh (W_hr h), so R = W_hh W_hr steps the state h before the
+    projection, and W_hr follows behind the node. R is then [4H, H] where W_hh was [4H, P].
+    """
+    suffixes = ("", "_reverse")[: lstm.directions]
+    found = [_direction(lstm, weights, f"l{layer}{suffix}") for suffix in suffixes]
+    stacked = [None if parts[0] is None else np.stack(parts) for parts in zip(*found, strict=True)]
+    return LstmTensors(*stacked)  # type: ignore[arg-type]
+
+
+def _direction(lstm: Lstm, weights: dict[str, Array], suffix: str) -> LstmTensors:
+    w, r = (permute_gates(weights[f"{lstm.name}.{name}_{suffix}"]) for name in ("weight_ih", "weight_hh"))
+    bias = projection = None
+    if lstm.bias:
+        bias = np.concatenate([permute_gates(weights[f"{lstm.name}.{b}_{suffix}"]) for b in ("bias_ih", "bias_hh")])
+    if lstm.proj_size:
+        projection = weights[f"{lstm.name}.weight_hr_{suffix}"]
+        r = (r.astype(np.float64) @ projection.astype(np.float64)).astype(np.float32)
+        projection = projection.T
+    return LstmTensors(w, r, bias, projection)

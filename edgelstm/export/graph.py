@@ -1,15 +1,15 @@
 """Build the ONNX graph straight from named weights; nothing is traced, so batch and time stay free.
 
-Window files take x [B, T, F] and give y [B, K, O]. Carried files take x and one h/c pair [1, B, H] for each
-layer and give y [B, T, K, O] and the new pairs. The API is batch-first, the LSTM inside is time-first, because
-onnxruntime refuses `layout=1`. Every node costs 0.2 to 0.5 us of a step that takes a handful, so there are few:
-7 for a window network of one layer with standard scaling, 10 with relative scaling.
+Window files take x [B, T, F] (and, if the contract says so, lengths [B]), carried files x and one h/c pair
+[D, B, H] for each layer. The API is batch-first, the LSTM inside is time-first, because onnxruntime refuses
+`layout=1`. Every node costs 0.2 to 0.5 us of a step that takes a handful, so there are few: 7 for a window network
+of one layer with standard scaling, 8 with lengths, 10 with relative scaling.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -18,8 +18,25 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm import __version__
 from edgelstm.contract import Contract
+from edgelstm.errors import ExportError
+from edgelstm.export.functions import LSTM_OPERATORS, add_function
 from edgelstm.export.gates import lstm_tensors
-from edgelstm.run import NetworkShape
+from edgelstm.network import (
+    FINAL,
+    Activation,
+    Embedding,
+    Layer,
+    Linear,
+    Lstm,
+    Mask,
+    Network,
+    Repeat,
+    Rescale,
+    Reverse,
+    Standardize,
+    Take,
+    Weights,
+)
 
 OPSET = 17
 IR_VERSION = 8  # so that the old onnxruntimes of devices load it
@@ -27,12 +44,33 @@ IR_VERSION = 8  # so that the old onnxruntimes of devices load it
 Array = NDArray[Any]
 
 
-@dataclass
-class _Nodes:
-    """Nodes and initializers, in the order in which they are added."""
+class Value(NamedTuple):
+    """A tensor on its way through the graph.
 
+    Attributes:
+        name: of the output that holds it.
+        axes: what its axes are: `"BTC"`, `"TBC"`, `"BC"`; as an LSTM gives them at every step,
+            of one direction `"T1BH"`, of any `"TDBH"`; `"BT1C"`: batch first, the axis of one direction left in;
+            `"BT"`: tokens; `"answer"`: as the contract says.
+    """
+
+    name: str
+    axes: str
+
+
+@dataclass
+class Graph:
+    """Nodes and initializers, in the order in which they are added, and what all layers need to know."""
+
+    contract: Contract
+    weights: Weights
+    lstm_nodes: int = 0
+    sequence_lens: str = ""
+    mask: str = ""
+    last_value: str = ""
+    last_index: str = ""
     nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initializers: list[onnx.TensorProto] = field(default_factory=list)
+    initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
     def add(self, operator: str, inputs: list[str], outputs: str | list[str], **attributes: Any) -> str:
         """Add a node that is called like its first named output, which is returned."""
@@ -42,126 +80,406 @@ class _Nodes:
         return name
 
     def constant(self, name: str, value: Array) -> str:
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        """Add an initializer, once."""
+        if name not in self.initializers:
+            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
+    def integers(self, *values: int) -> str:
+        """Add whole numbers, int64 [n], as axes and shapes take them; equal ones share an initializer."""
+        return self.constant("integers_" + "_".join(map(str, values)).replace("-", "minus"), np.array(values, np.int64))
 
-def build_graph(shape: NetworkShape, weights: dict[str, Array], contract: Contract) -> onnx.ModelProto:
-    """Build and check the fp32 graph of a trained network.
+
+def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.ModelProto:
+    """Build and check the fp32 graph of a network.
 
     Args:
-        shape: the sizes.
-        weights: the tensors of `edgelstm.train.network.ForecastNetwork`, by name.
-        contract: tells the state tensors of a carried file; none makes a window file.
+        network: its layers.
+        weights: their tensors, by name.
+        contract: tells task, horizon, outputs, lengths, and the states of a carried file.
 
     Returns:
         An ONNX model without metadata, opset 17, that has passed `onnx.checker` with shape inference.
+
+    Raises:
+        ExportError: this network has no such file: a bidirectional one with a carried state, for instance.
     """
-    graph = _Nodes()
-    h = _lstm_layers(graph, _scaled_input(graph, shape, weights), shape, weights, contract)
-    if contract.states:
-        _head_every_step(graph, h, shape, weights)
-    else:
-        _head_last_step(graph, h, shape, weights)
-    model = _model(graph, shape, contract)
+    layers, weights = _folded(network, weights, contract)
+    _check_carried(network, contract)
+    graph = Graph(contract, weights)
+    value = Value("x", "BT" if contract.tokens else "BTC")
+    if contract.lengths:
+        graph.sequence_lens = graph.add("Cast", ["lengths"], "sequence_lens", to=TensorProto.INT32)
+    if network.relative_inputs:
+        value = _without_last_value(graph, value)
+    last_lstm = max(i for i, layer in enumerate(layers) if isinstance(layer, Lstm))
+    for i, layer in enumerate(layers):
+        value = _LAYERS[type(layer)](graph, value, layer, i)
+        if i == last_lstm and graph.mask and not any(isinstance(behind, Take) for behind in layers[i:]):
+            value = _unmasked(graph, value)
+    value = _as_answer(graph, value)
+    if network.relative_inputs:
+        value = _with_last_value(graph, value, network)
+    _rename(graph, value.name, "y")
+    model = _model(graph)
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def _scaled_input(graph: _Nodes, shape: NetworkShape, weights: dict[str, Array]) -> str:
-    """X [B, T, F] in physical units to scaled [T, B, F]; scaling that does nothing makes no node."""
-    x = "x"
-    if shape.relative_inputs:
-        last = graph.add("Gather", [x, graph.constant("last_step", np.array([-1], np.int64))], "last", axis=1)
-        x = graph.add("Sub", [x, last], "centred")
-    elif weights["input_offset"].any():
-        x = graph.add("Sub", [x, graph.constant("input_offset", weights["input_offset"])], "centred")
-    if (weights["input_factor"] != 1).any():
-        x = graph.add("Mul", [x, graph.constant("input_factor", weights["input_factor"])], "scaled")
-    return graph.add("Transpose", [x], "time_first", perm=[1, 0, 2])
-
-
-def _lstm_layers(graph: _Nodes, x: str, shape: NetworkShape, weights: dict[str, Array], contract: Contract) -> str:
-    """Stack the layers: gives Y [T, 1, B, H] of the last one if states are carried, else its Y_h [1, B, H]."""
-    for layer in range(shape.num_layers):
-        last = layer == shape.num_layers - 1
-        tensors = lstm_tensors(weights, layer)
-        inputs = [
-            x,
-            *(graph.constant(f"lstm.{name}{layer}", t) for name, t in zip("WRB", tensors, strict=True)),
-        ]
-        every, final, cell = f"lstm{layer}", "", ""
-        if contract.states:
-            h, c = contract.states[2 * layer : 2 * layer + 2]
-            inputs += ["", h.input, c.input]
-            final, cell = h.output, c.output
-        elif last:
-            every, final = "", f"lstm{layer}"
-        graph.add("LSTM", inputs, [every, final, cell], hidden_size=shape.hidden_size)
-        x = f"lstm{layer}"
-        if not last:
-            x = graph.add("Squeeze", [x, _one_axis(graph, layer)], f"between{layer}")
-    return x
-
-
-def _one_axis(graph: _Nodes, layer: int) -> str:
-    """The direction axis of Y [T, 1, B, H]; one initializer serves all layers."""
-    return graph.constant("direction_axis", np.array([1], np.int64)) if layer == 0 else "direction_axis"
-
-
-def _head_last_step(graph: _Nodes, h: str, shape: NetworkShape, weights: dict[str, Array]) -> None:
-    weight, bias = _folded_head(shape, weights)
-    h = graph.add("Squeeze", [h, graph.constant("layer_axis", np.array([0], np.int64))], "h_last")
-    flat = graph.add("Gemm", [h, graph.constant("head.W", weight), graph.constant("head.B", bias)], "flat")
-    sizes = graph.constant("y_shape", np.array([-1, shape.horizon, shape.output_size], np.int64))
-    relative = shape.relative_inputs
-    graph.add("Reshape", [flat, sizes], "from_last" if relative else "y")
-    if not relative:
+def _check_carried(network: Network, contract: Contract) -> None:
+    if not contract.states:
         return
-    base = "last"
-    if relative != tuple(range(shape.input_size)):
-        index = graph.constant("relative_inputs", np.array(relative, np.int64))
-        base = graph.add("Gather", [base, index], "base", axis=2)
-    graph.add("Add", ["from_last", base], "y")
+    reasons = {
+        "both directions: the backward one begins at the end": any(lstm.bidirectional for lstm in network.lstms),
+        "relative scaling: it is relative to a window": bool(network.relative_inputs),
+        "steps in reverse order": any(isinstance(layer, (Reverse, Repeat)) for layer in network.layers),
+        "a mask": any(isinstance(layer, Mask) for layer in network.layers),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise ExportError(f"state: a network with {reason} cannot carry a state on; export a window file")
 
 
-def _head_every_step(graph: _Nodes, h: str, shape: NetworkShape, weights: dict[str, Array]) -> None:
-    weight, bias = _folded_head(shape, weights)
-    h = graph.add("Transpose", [h], "batch_first", perm=[2, 0, 1, 3])  # [B, T, 1, H]
-    flat = graph.add("MatMul", [h, graph.constant("head.W", weight)], "head")
-    one_step = shape.horizon == 1  # then [B, T, 1, O] is the answer already
-    graph.add("Add", [flat, graph.constant("head.B", bias)], "y" if one_step else "flat")
-    if not one_step:
-        sizes = graph.constant("y_shape", np.array([0, 0, shape.horizon, shape.output_size], np.int64))
-        graph.add("Reshape", ["flat", sizes], "y")
+def _folded(network: Network, weights: Weights, contract: Contract) -> tuple[list[Layer], Weights]:
+    """Fold the way back to physical units into a linear layer in front of it, computed in float64.
 
-
-def _folded_head(shape: NetworkShape, weights: dict[str, Array]) -> tuple[Array, Array]:
-    """Fold the way back to physical units into the head: W [H, K*O], B [K*O], float32, computed in float64.
-
-    Row k*O + o of PyTorch's head belongs to step k of output o. A per-channel int8 scale absorbs the factor
-    exactly, so nothing is lost by it, unlike in the LSTM's own weights.
+    Row k*O + o of the layer belongs to step k of output o. A per-channel int8 scale absorbs the factor exactly,
+    so nothing is lost by it, unlike in the LSTM's own weights. A carried file answers at every step: nothing is taken.
     """
-    scale = np.tile(weights["output_scale"].astype(np.float64), shape.horizon)
-    offset = np.tile(weights["output_offset"].astype(np.float64), shape.horizon)
-    weight = weights["head.weight"].astype(np.float64) * scale[:, np.newaxis]
-    bias = weights["head.bias"].astype(np.float64) * scale + offset
-    return weight.T.astype(np.float32), bias.astype(np.float32)
+    layers = [layer for layer in network.layers if not (contract.states and isinstance(layer, Take))]
+    if len(layers) < 2 or not isinstance(layers[-1], Rescale) or not isinstance(layers[-2], Linear):
+        return layers, weights
+    rescale, linear = layers.pop(), layers.pop()
+    assert isinstance(linear, Linear) and isinstance(rescale, Rescale)  # noqa: S101, PT018  (for the type checker)
+    size = weights[rescale.scale].size
+    scale, offset = (
+        np.tile(weights[name].astype(np.float64), linear.out_features // size)
+        for name in (rescale.scale, rescale.offset)
+    )
+    bias = weights[f"{linear.name}.bias"].astype(np.float64) if linear.bias else 0.0
+    folded = {
+        f"{linear.name}.weight": (weights[f"{linear.name}.weight"] * scale[:, np.newaxis]).astype(np.float32),
+        f"{linear.name}.bias": (bias * scale + offset).astype(np.float32),
+    }
+    return [*layers, linear._replace(bias=True)], {**weights, **folded}
 
 
-def _model(graph: _Nodes, shape: NetworkShape, contract: Contract) -> onnx.ModelProto:
-    def tensor(name: str, *sizes: int | str) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes)
+def _without_last_value(graph: Graph, x: Value) -> Value:
+    """Subtract the last valid value of each row from its every step."""
+    if graph.contract.lengths:
+        last = graph.add("GatherND", [x.name, _last_index(graph)], "last_step", batch_dims=1)
+        graph.last_value = graph.add("Unsqueeze", [last, graph.integers(1)], "last")
+    else:
+        graph.last_value = graph.add("Gather", [x.name, graph.integers(-1)], "last", axis=1)
+    return Value(graph.add("Sub", [x.name, graph.last_value], "from_last"), "BTC")
 
-    steps = ("T",) if contract.states else ()
-    states = contract.states
-    inputs = [tensor("x", "B", "T", shape.input_size), *(tensor(s.input, *s.shape) for s in states)]
-    outputs = [tensor("y", "B", *steps, shape.horizon, shape.output_size)]
-    outputs += [tensor(s.output, *s.shape) for s in states]
+
+def _with_last_value(graph: Graph, value: Value, network: Network) -> Value:
+    base = graph.last_value
+    if network.relative_inputs != tuple(range(len(graph.contract.inputs))):
+        index = graph.constant("relative_inputs", np.array(network.relative_inputs, np.int64))
+        base = graph.add("Gather", [base, index], "base", axis=2)
+    return Value(graph.add("Add", [value.name, base], "with_last"), value.axes)
+
+
+def _standardize(graph: Graph, value: Value, layer: Standardize, i: int) -> Value:
+    """Scaling that does nothing makes no node, and what is relative already is not centred again."""
+    name, offset, factor = value.name, graph.weights[layer.offset], graph.weights[layer.factor]
+    if offset.any() and not graph.last_value:
+        name = graph.add("Sub", [name, graph.constant(layer.offset, offset)], f"centred{i}")
+    if (factor != 1).any():
+        name = graph.add("Mul", [name, graph.constant(layer.factor, factor)], f"scaled{i}")
+    return Value(name, value.axes)
+
+
+def _rescale(graph: Graph, value: Value, layer: Rescale, i: int) -> Value:
+    """Where there was no linear layer to fold it into."""
+    value = _batch_first(graph, value)
+    scale, offset = (graph.weights[name] for name in (layer.scale, layer.offset))
+    name = graph.add("Mul", [value.name, graph.constant(layer.scale, scale)], f"rescaled{i}")
+    return Value(graph.add("Add", [name, graph.constant(layer.offset, offset)], f"physical{i}"), value.axes)
+
+
+def _embedding(graph: Graph, value: Value, layer: Embedding, i: int) -> Value:
+    """Look up tokens time-first: what is transposed then is one number for each."""
+    tokens = graph.add("Transpose", [value.name], f"tokens{i}", perm=[1, 0])
+    table = graph.constant(f"{layer.name}.weight", graph.weights[f"{layer.name}.weight"])
+    return Value(graph.add("Gather", [table, tokens], f"embedded{i}", axis=0), "TBC")
+
+
+def _lstm(graph: Graph, value: Value, lstm: Lstm, i: int) -> Value:
+    """One node for each layer."""
+    for layer in range(lstm.num_layers):
+        x = _time_first(graph, value)
+        tensors = lstm_tensors(lstm, graph.weights, layer)
+        value = _lstm_node(graph, x, lstm, layer, tensors.W, tensors.R, tensors.B)
+        if tensors.projection is not None:
+            name = f"{lstm.name}.projection{layer}"
+            projection = graph.constant(name, tensors.projection)  # [D, H, P]: one for each direction of [T, D, B, H]
+            value = Value(graph.add("MatMul", [value.name, projection], f"{name}_out"), "TDBH")
+    return value
+
+
+def _lstm_node(graph: Graph, x: Value, lstm: Lstm, layer: int, W: Array, R: Array, B: Array | None) -> Value:
+    number = graph.lstm_nodes
+    graph.lstm_nodes += 1
+    inputs = [x.name, graph.constant(f"{lstm.name}.W{layer}", W), graph.constant(f"{lstm.name}.R{layer}", R)]
+    inputs += [graph.constant(f"{lstm.name}.B{layer}", B) if B is not None else "", graph.sequence_lens]
+    outputs = [f"lstm{number}", "", ""]
+    if graph.contract.states:
+        h, c = graph.contract.states[2 * number : 2 * number + 2]
+        inputs += [h.input, c.input]
+        outputs[1:] = [h.output, c.output]
+    while not inputs[-1]:
+        inputs.pop()
+    attributes: dict[str, Any] = {"hidden_size": lstm.hidden_size}
+    if lstm.bidirectional:
+        attributes["direction"] = "bidirectional"
+    graph.add("LSTM", inputs, outputs, **attributes, **_lstm_functions(lstm))
+    return Value(outputs[0], "TDBH" if lstm.bidirectional else "T1BH")
+
+
+def _lstm_functions(lstm: Lstm) -> dict[str, Any]:
+    """Name the functions where they are not ONNX's defaults; alphas and betas in the order of those that take one."""
+    if lstm.functions == ("sigmoid", "tanh", "tanh"):
+        return {}
+    chosen = [LSTM_OPERATORS[name] for name in lstm.functions] * lstm.directions
+    attributes: dict[str, Any] = {"activations": [operator for operator, _, _ in chosen]}
+    for key, values in (
+        ("activation_alpha", [a for _, a, _ in chosen]),
+        ("activation_beta", [b for _, _, b in chosen]),
+    ):
+        if any(value is not None for value in values):
+            attributes[key] = [float(value) for value in values if value is not None]
+    return attributes
+
+
+def _take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
+    """The final state of each direction, or the output at the last valid step; one direction makes no difference."""
+    lstm = _lstm_behind(graph, value)
+    if lstm is not None and (_directions(graph, value) == 1 or layer.which == FINAL):
+        return _without_skipped(graph, _final_state(graph, value, lstm, i))
+    sequence = _batch_first(graph, value)
+    if graph.sequence_lens:
+        name = graph.add("GatherND", [sequence.name, _last_index(graph)], f"taken{i}", batch_dims=1)
+    else:
+        last = graph.add("Gather", [sequence.name, graph.integers(-1)], f"last{i}", axis=1)
+        name = graph.add("Squeeze", [last, graph.integers(1)], f"taken{i}")
+    return _without_skipped(graph, Value(name, "BC"))
+
+
+def _lstm_behind(graph: Graph, value: Value) -> onnx.NodeProto | None:
+    """The node that gave this value, at once or through its projection."""
+    if value.axes not in ("T1BH", "TDBH"):
+        return None
+    last = graph.nodes[-1]
+    return last if last.op_type == "LSTM" else graph.nodes[-2]
+
+
+def _final_state(graph: Graph, value: Value, lstm: onnx.NodeProto, i: int) -> Value:
+    """Use the node's own Y_h [D, B, H] and not its output at every step; a projection behind it fits both."""
+    state = lstm.output[0]
+    del lstm.output[:]
+    lstm.output.extend(["", state])
+    if _directions(graph, value) == 1:
+        return Value(graph.add("Squeeze", [value.name, graph.integers(0)], f"taken{i}"), "BC")
+    beside = graph.add("Transpose", [value.name], f"beside{i}", perm=[1, 0, 2])
+    return Value(graph.add("Reshape", [beside, graph.integers(0, -1)], f"taken{i}"), "BC")
+
+
+def _without_skipped(graph: Graph, value: Value) -> Value:
+    """A row of which every step was skipped answers from a zero state."""
+    if not graph.mask:
+        return value
+    any_step = graph.add("ReduceMax", [graph.mask], "any_step", axes=[1], keepdims=1)
+    return Value(graph.add("Mul", [value.name, any_step], "taken_or_zero"), "BC")
+
+
+def _last_index(graph: Graph) -> str:
+    """Where each row ends: int64 [B, 1]."""
+    if not graph.last_index:
+        lengths = "lengths"
+        if not graph.contract.lengths:
+            lengths = graph.add("Cast", [graph.sequence_lens], "lengths_of_mask", to=TensorProto.INT64)
+        index = graph.add("Sub", [lengths, graph.integers(1)], "last_row")
+        graph.last_index = graph.add("Unsqueeze", [index, graph.integers(1)], "last_index")
+    return graph.last_index
+
+
+def _repeat(graph: Graph, value: Value, layer: Repeat, i: int) -> Value:
+    """[B, C] to [steps, B, C], as the next LSTM wants it; lengths and masks end here."""
+    graph.sequence_lens = graph.mask = graph.last_index = ""
+    row = graph.add("Unsqueeze", [value.name, graph.integers(0)], f"row{i}")
+    return Value(graph.add("Expand", [row, graph.integers(layer.steps, 1, 1)], f"repeated{i}"), "TBC")
+
+
+def _reverse(graph: Graph, value: Value, layer: Reverse, i: int) -> Value:
+    if graph.sequence_lens:
+        raise ExportError("reverse: steps in reverse order cannot be combined with lengths or a mask")
+    value = _time_first(graph, value)
+    first, end = graph.integers(-1), graph.integers(-(2**31))
+    inputs = [value.name, first, end, graph.integers(0), first]
+    return Value(graph.add("Slice", inputs, f"reversed{i}"), "TBC")
+
+
+def _mask(graph: Graph, value: Value, layer: Mask, i: int) -> Value:
+    """Bring the steps that count to the front, in their order, and tell the LSTMs how many there are.
+
+    A step that is skipped leaves the state as it is, so a sequence without it gives the same state. TopK keeps
+    equal values in their order (ONNX, operator TopK).
+    """
+    value = _batch_first(graph, value)
+    blank = graph.constant(f"mask_value{i}", np.array(layer.value, np.float32))
+    equal = graph.add("Equal", [value.name, blank], f"equal{i}")
+    counts = graph.add("Cast", [graph.add("Not", [equal], f"differs{i}")], f"differs_float{i}", to=TensorProto.FLOAT)
+    graph.mask = graph.add("ReduceMax", [counts], f"mask{i}", axes=[2], keepdims=0)
+    total = graph.add("ReduceSum", [graph.mask, graph.integers(1)], f"steps{i}", keepdims=0)
+    at_least_one = graph.add("Max", [total, graph.constant("one", np.array(1, np.float32))], f"at_least_one{i}")
+    graph.sequence_lens = graph.add("Cast", [at_least_one], "sequence_lens", to=TensorProto.INT32)
+    steps = graph.add("Gather", [graph.add("Shape", [value.name], f"sizes{i}"), graph.integers(1)], f"T{i}", axis=0)
+    graph.add("TopK", [graph.mask, steps], [f"sorted{i}", f"order{i}"], axis=1)
+    index = graph.add("Unsqueeze", [f"order{i}", graph.integers(2)], f"index{i}")
+    return Value(graph.add("GatherND", [value.name, index], f"front{i}", batch_dims=1), "BTC")
+
+
+def _unmasked(graph: Graph, value: Value) -> Value:
+    """Undo the order of `_mask`: a step that was skipped repeats the answer before it, or zero if there is none."""
+    value = _batch_first(graph, value)
+    seen = graph.add("CumSum", [graph.mask, graph.constant("axis_1", np.array(1, np.int64))], "seen")
+    begun = graph.add("Min", [seen, graph.constant("one", np.array(1, np.float32))], "begun")
+    place = graph.add("Cast", [graph.add("Sub", [seen, begun], "place_float")], "place", to=TensorProto.INT64)
+    index = graph.add("Unsqueeze", [place, graph.integers(2)], "place_index")
+    gathered = graph.add("GatherND", [value.name, index], "in_place", batch_dims=1)
+    once = graph.add("Unsqueeze", [begun, graph.integers(2)], "begun_steps")
+    return Value(graph.add("Mul", [gathered, once], "in_place_or_zero"), "BTC")
+
+
+def _linear(graph: Graph, value: Value, layer: Linear, i: int) -> Value:
+    weight, bias = graph.weights[f"{layer.name}.weight"].T, graph.weights.get(f"{layer.name}.bias")
+    W = graph.constant(f"{layer.name}.W", weight)
+    if value.axes == "BC":
+        inputs = [value.name, W] + ([graph.constant(f"{layer.name}.B", bias)] if bias is not None else [])
+        return Value(graph.add("Gemm", inputs, f"linear{i}"), "BC")
+    if value.axes not in ("TBC", "BTC", "BT1C"):
+        value = _batch_first(graph, value, keep_direction=graph.contract.task == "forecast")
+    name = graph.add("MatMul", [value.name, W], f"product{i}")
+    if bias is not None:
+        name = graph.add("Add", [name, graph.constant(f"{layer.name}.B", bias)], f"linear{i}")
+    return Value(name, value.axes)
+
+
+def _activation(graph: Graph, value: Value, layer: Activation, i: int) -> Value:
+    if value.axes == "TDBH":  # softmax goes over the last axis, which is both directions
+        value = _batch_first(graph, value)
+    return Value(add_function(graph.add, graph.constant, layer.function, value.name, f"activation{i}"), value.axes)
+
+
+def _time_first(graph: Graph, value: Value) -> Value:
+    """Bring any sequence to [T, B, C], as an LSTM node takes it."""
+    if value.axes == "TBC":
+        return value
+    name = f"{value.name}_time_first"
+    if value.axes == "BTC":
+        return Value(graph.add("Transpose", [value.name], name, perm=[1, 0, 2]), "TBC")
+    if value.axes == "T1BH":
+        return Value(graph.add("Squeeze", [value.name, graph.integers(1)], name), "TBC")
+    if value.axes == "BT1C":
+        return _time_first(graph, _batch_first(graph, value))
+    if _directions(graph, value) == 1:
+        return Value(graph.add("Squeeze", [value.name, graph.integers(1)], name), "TBC")
+    beside = graph.add("Transpose", [value.name], f"{name}_beside", perm=[0, 2, 1, 3])
+    return Value(graph.add("Reshape", [beside, graph.integers(0, 0, -1)], name), "TBC")
+
+
+def _batch_first(graph: Graph, value: Value, keep_direction: bool = False) -> Value:
+    """Bring any sequence to [B, T, C]; or leave the axis of one direction in, which a horizon of 1 may become."""
+    name = f"{value.name}_batch_first"
+    if value.axes in ("BC", "BTC"):
+        return value
+    if value.axes == "BT1C":
+        if keep_direction:
+            return value
+        return Value(graph.add("Squeeze", [value.name, graph.integers(2)], name), "BTC")
+    if value.axes == "TBC":
+        return Value(graph.add("Transpose", [value.name], name, perm=[1, 0, 2]), "BTC")
+    kept = graph.add("Transpose", [value.name], name, perm=[2, 0, 1, 3])
+    if _directions(graph, value) == 1:
+        return Value(kept, "BT1C") if keep_direction else _batch_first(graph, Value(kept, "BT1C"))
+    return Value(graph.add("Reshape", [kept, graph.integers(0, 0, -1)], f"{name}_beside"), "BTC")
+
+
+def _directions(graph: Graph, value: Value) -> int:
+    """D of an LSTM's output; a projection leaves it as it is."""
+    if value.axes == "T1BH":
+        return 1
+    lstm = next(node for node in reversed(graph.nodes) if node.op_type == "LSTM")
+    return 2 if any(a.name == "direction" and a.s == b"bidirectional" for a in lstm.attribute) else 1
+
+
+def _as_answer(graph: Graph, value: Value) -> Value:
+    """Give the last value the shape that the contract says."""
+    contract = graph.contract
+    leading = ("B", "T") if contract.every_step else ("B",)
+    if contract.task == "forecast" and (value.axes == "BC" or contract.every_step):
+        value = _batch_first(graph, value, keep_direction=True)
+        if value.axes == "BT1C" and contract.horizon == 1:
+            return value
+        sizes = ([0, 0] if contract.every_step else [-1]) + [contract.horizon, len(contract.outputs)]
+        return Value(graph.add("Reshape", [value.name, graph.integers(*sizes)], "shaped"), "answer")
+    value = _batch_first(graph, value)
+    wanted = "BC" if len(contract.answer_shape(*leading)) == 2 else "BTC"
+    if value.axes != wanted:
+        end = "one vector" if value.axes == "BC" else "an answer at every step"
+        raise ExportError(f"the layers end in {end}, which is no answer of the task {contract.task}")
+    return value
+
+
+def _rename(graph: Graph, old: str, new: str) -> None:
+    """Call a value differently, wherever it is used; a value that is also a state is given twice."""
+    if old in {state.output for state in graph.contract.states}:
+        graph.add("Identity", [old], new)
+        return
+    for node in graph.nodes:
+        for names in (node.input, node.output):
+            for k, name in enumerate(names):
+                names[k] = new if name == old else name
+        node.name = new if node.name == old else node.name
+
+
+def _model(graph: Graph) -> onnx.ModelProto:
+    contract = graph.contract
+
+    def tensor(name: str, *sizes: int | str, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, sizes)
+
+    x = (
+        tensor("x", "B", "T", kind=TensorProto.INT64)
+        if contract.tokens
+        else tensor("x", "B", "T", len(contract.inputs))
+    )
+    inputs = [x, *(tensor(s.input, *s.shape) for s in contract.states)]
+    if contract.lengths:
+        inputs.append(tensor("lengths", "B", kind=TensorProto.INT64))
+    leading = ("B", "T") if contract.every_step else ("B",)
+    outputs = [tensor("y", *contract.answer_shape(*leading)), *(tensor(s.output, *s.shape) for s in contract.states)]
     return helper.make_model(
-        helper.make_graph(graph.nodes, contract.name, inputs, outputs, graph.initializers),
+        helper.make_graph(graph.nodes, contract.name, inputs, outputs, list(graph.initializers.values())),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="edgelstm",
         producer_version=__version__,
     )
+
+
+_LAYERS: dict[type, Any] = {
+    Standardize: _standardize,
+    Rescale: _rescale,
+    Embedding: _embedding,
+    Lstm: _lstm,
+    Take: _take,
+    Repeat: _repeat,
+    Reverse: _reverse,
+    Mask: _mask,
+    Linear: _linear,
+    Activation: _activation,
+}

@@ -1,47 +1,193 @@
-"""Quantize a graph: int8 weights per channel, activations quantized as they come, by onnxruntime."""
+"""Quantize a graph: from the fp32 graph to its int8, int8w and fp16 forms. Works on any graph with LSTM nodes."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
-OPERATORS = ["LSTM", "Gemm", "MatMul"]
+from edgelstm.contract import Quantization
+from edgelstm.errors import ExportError
+from edgelstm.quantization import LEVELS, quantize_rows
+
+MICROSOFT = "com.microsoft"
+
+Array = NDArray[Any]
 
 
-def quantize_graph(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Replace LSTM and head by their int8 forms (`DynamicQuantizeLSTM`, `MatMulInteger`).
+def convert_graph(model: onnx.ModelProto, precision: str, quantization: Quantization | None = None) -> onnx.ModelProto:
+    """Write an fp32 graph in another precision.
 
-    The weights take 7 of the 8 bits (-64 to 64). With all 8, x86 processors without VNNI add pairs of products
-    in 16 bits that overflow: on such a machine an LSTM of 64 units was off by 0.45 of its range 1, with 7 bits
-    by 0.014, and then the answers are the same on every processor.
+    | precision | weights | arithmetic |
+    |---|---|---|
+    | `int8` | int8, 7 of the 8 bits | whole numbers: `DynamicQuantizeLSTM`, activations ranged as they come |
+    | `int8w` | int8 | float32: `DequantizeLinear` in front of each weight, folded away at load |
+    | `fp16` | float16 | of the LSTM float16 where the device has it, float32 on a CPU; the head stays float32 |
 
     Args:
-        model: from `build_graph`; not changed.
+        model: from `build_graph`, or a foreign graph; not changed.
+        precision: one of the above, or `"fp32"`, which copies.
+        quantization: for int8 and int8w; None for the measured defaults.
 
     Returns:
         A new model that has passed `onnx.checker`.
+
+    Raises:
+        ExportError: there is no LSTM with constant weights to convert.
     """
-    quantized = onnx.ModelProto()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "quantized.onnx"
-        before = logging.root.manager.disable
-        logging.disable(logging.WARNING)  # it advises a pre-processing that this graph does not need
-        try:
-            quantize_dynamic(
-                onnx.ModelProto.FromString(model.SerializeToString()),
-                path,
-                op_types_to_quantize=OPERATORS,
-                per_channel=True,
-                reduce_range=True,
-                weight_type=QuantType.QInt8,
-            )
-        finally:
-            logging.disable(before)
-        quantized.ParseFromString(path.read_bytes())
-    quantized.producer_name, quantized.producer_version = model.producer_name, model.producer_version
-    onnx.checker.check_model(quantized)
-    return quantized
+    converted = onnx.ModelProto()
+    converted.CopyFrom(model)
+    if precision == "fp32":
+        return converted
+    _Conversion(converted, precision, quantization or Quantization()).run()
+    onnx.checker.check_model(converted)
+    return converted
+
+
+class _Conversion:
+    """One pass over the nodes of a model, which is changed in place."""
+
+    def __init__(self, model: onnx.ModelProto, precision: str, quantization: Quantization) -> None:
+        self.model = model
+        self.precision = precision
+        self.quantization = quantization
+        self.weights = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+        self.nodes: list[onnx.NodeProto] = []
+
+    def run(self) -> None:
+        lstms = [node for node in self.model.graph.node if node.op_type == "LSTM" and self._is_constant(node)]
+        if not lstms:
+            raise ExportError(f"{self.precision}: expected a network with an LSTM whose weights are constant, got none")
+        head = self.quantization.head == "int8" and self.precision != "fp16"
+        for node in self.model.graph.node:
+            if any(node is lstm for lstm in lstms):
+                {"int8": self._int8, "int8w": self._int8w, "fp16": self._fp16}[self.precision](node)
+            elif head and self._is_head(node):
+                (self._int8_head if self.precision == "int8" else self._int8w_head)(node)
+            else:
+                self.nodes.append(node)
+        nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in self.nodes]
+        del self.model.graph.node[:]
+        self.model.graph.node.extend(nodes)
+        self._write_initializers()
+        if self.precision == "int8" and all(o.domain != MICROSOFT for o in self.model.opset_import):
+            self.model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
+
+    def _is_constant(self, node: onnx.NodeProto) -> bool:
+        return all(name in self.weights for name in node.input[1:4] if name) and len(node.input) >= 3
+
+    def _is_head(self, node: onnx.NodeProto) -> bool:
+        """A product with a constant matrix [C, N]."""
+        if node.op_type not in ("Gemm", "MatMul") or node.input[1] not in self.weights:
+            return False
+        plain = all(a.name in ("alpha", "beta") and a.f == 1 for a in node.attribute)
+        return plain and self.weights[node.input[1]].ndim == 2
+
+    def _int8(self, node: onnx.NodeProto) -> None:
+        """Kernel and recurrence become int8 [D, I, 4H], each with its scales [D, 4H] (or [D]) and zero points."""
+        names = []
+        for name in node.input[1:3]:
+            whole, scale = self._quantized(self.weights[name])
+            self.weights[f"{name}.int8"] = np.ascontiguousarray(whole.transpose(0, 2, 1))
+            self.weights[f"{name}.scale"] = scale if self.quantization.per_channel else scale[:, :1].reshape(-1)
+            self.weights[f"{name}.zero"] = np.zeros(self.weights[f"{name}.scale"].shape, np.int8)
+            names.append(name)
+        W, R = names
+        rest = list(node.input[3:]) + [""] * (8 - len(node.input))
+        inputs = [node.input[0], f"{W}.int8", f"{R}.int8", *rest]
+        inputs += [f"{W}.scale", f"{W}.zero", f"{R}.scale", f"{R}.zero"]
+        made = helper.make_node("DynamicQuantizeLSTM", inputs, list(node.output), name=node.name, domain=MICROSOFT)
+        made.attribute.extend(node.attribute)
+        self.nodes.append(made)
+
+    def _int8_head(self, node: onnx.NodeProto) -> None:
+        name = node.input[1]
+        whole, scale = self._quantized(self.weights[name].T[np.newaxis])
+        self.weights[f"{name}.int8"] = np.ascontiguousarray(whole[0].T)
+        self.weights[f"{name}.scale"] = scale[0] if self.quantization.per_channel else scale[0, :1]
+        self.weights[f"{name}.zero"] = np.zeros(self.weights[f"{name}.scale"].shape, np.int8)
+        inputs = [node.input[0], *(f"{name}.{part}" for part in ("int8", "scale", "zero")), *node.input[2:3]]
+        made = helper.make_node("DynamicQuantizeMatMul", inputs, list(node.output), name=node.name, domain=MICROSOFT)
+        self.nodes.append(made)
+
+    def _int8w(self, node: onnx.NodeProto) -> None:
+        for k in (1, 2):
+            node.input[k] = self._dequantized(node.input[k], self.weights[node.input[k]])
+        self.nodes.append(node)
+
+    def _int8w_head(self, node: onnx.NodeProto) -> None:
+        name = node.input[1]
+        whole, scale = self._quantized(self.weights[name].T[np.newaxis])
+        node.input[1] = self._dequantize(name, np.ascontiguousarray(whole[0].T), scale[0], axis=1)
+        self.nodes.append(node)
+
+    def _dequantized(self, name: str, tensor: Array) -> str:
+        """[D, 4H, I]: a scale for each row; of two directions as one matrix, since a scale runs along one axis."""
+        whole, scale = self._quantized(tensor)
+        directions, rows, columns = tensor.shape
+        if directions == 1:
+            return self._dequantize(name, whole, scale[0], axis=1)
+        flat = self._dequantize(name, whole.reshape(-1, columns), scale.reshape(-1), axis=0)
+        self.weights[f"{name}.shape"] = np.array([directions, rows, columns], np.int64)
+        reshaped = helper.make_node(
+            "Reshape", [flat, f"{name}.shape"], [f"{name}.directions"], name=f"{name}.directions"
+        )
+        self.nodes.append(reshaped)
+        return f"{name}.directions"
+
+    def _dequantize(self, name: str, whole: Array, scale: Array, axis: int) -> str:
+        if not self.quantization.per_channel:
+            scale = scale[:1].reshape(())
+        self.weights[f"{name}.int8"], self.weights[f"{name}.scale"] = whole, scale
+        node = helper.make_node(
+            "DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [f"{name}.float"], name=f"{name}.float", axis=axis
+        )
+        self.nodes.append(node)
+        return f"{name}.float"
+
+    def _fp16(self, node: onnx.NodeProto) -> None:
+        """Cast what comes in and goes out; scaling and head, in physical units, need the range of float32."""
+        for k, name in enumerate(node.input):
+            if name in self.weights and k != 4:
+                node.input[k] = f"{name}.half"
+                self.weights[f"{name}.half"] = _half(self.weights[name], name)
+            elif name and k != 4:  # 4: the lengths
+                self._cast(name, f"{node.name}.half{k}", TensorProto.FLOAT16)
+                node.input[k] = f"{node.name}.half{k}"
+        outputs = list(node.output)
+        for k, name in enumerate(outputs):
+            node.output[k] = f"{name}.half" if name else ""
+        self.nodes.append(node)
+        for name in filter(None, outputs):
+            self._cast(f"{name}.half", name, TensorProto.FLOAT)
+
+    def _cast(self, old: str, new: str, to: int) -> None:
+        self.nodes.append(helper.make_node("Cast", [old], [new], name=f"{new}.cast", to=to))
+
+    def _quantized(self, tensor: Array) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        """[D, R, C] to int8 [D, R, C] and float32 scales [D, R]."""
+        options, levels = self.quantization, LEVELS[self.precision]
+        parts = [quantize_rows(part, levels, options.per_channel, options.clip) for part in tensor.astype(np.float32)]
+        return np.stack([whole for whole, _ in parts]), np.stack([scale for _, scale in parts])
+
+    def _write_initializers(self) -> None:
+        """Keep what a node still uses, in its first order; new tensors follow."""
+        used = {name for node in self.model.graph.node for name in node.input}
+        old = {i.name: i for i in self.model.graph.initializer}
+        made = [old[n] if n in old else numpy_helper.from_array(w, n) for n, w in self.weights.items() if n in used]
+        kept = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in made]
+        del self.model.graph.initializer[:]
+        self.model.graph.initializer.extend(kept)
+
+
+def _half(tensor: Array, name: str) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        half = tensor.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise ExportError(
+            f"fp16: {name} holds {np.abs(tensor).max():.6g}, float16 ends at 65504; use another precision"
+        )
+    return half

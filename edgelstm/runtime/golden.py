@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,22 +21,25 @@ class Golden(NamedTuple):
     """A few real windows and what came out of them.
 
     Attributes:
-        x: float32 [G, T, F], in physical units.
+        x: float32 [G, T, F], in physical units, or tokens int64 [G, T].
         network: float32 [G, K, O] (carried: [G, T, K, O]), what the trained network gave in torch.
         file: like `network`, what this very file gave at export, one row at a time.
         tolerance: how far a replay may be from `file`, per output channel in physical units: under `"pypi"`
             for the onnxruntime wheels of PyPI, under `"other"` for any other build. int8 kernels round
             differently from build to build (measured: 2e-7 between PyPI wheels, 2e-3 on Debian's builds).
+        lengths: int64 [G], the valid steps of each window; None where the file takes none.
     """
 
-    x: Array
+    x: NDArray[Any]
     network: Array
     file: Array
     tolerance: dict[str, tuple[float, ...]]
+    lengths: NDArray[np.int64] | None = None
 
     def to_json(self) -> str:
-        """Write as JSON, the arrays as base64 of little-endian float32."""
-        return dumps(_GoldenJson(_encode(self.x), _encode(self.network), _encode(self.file), self.tolerance))
+        """Write as JSON, the arrays as base64 of their little-endian numbers."""
+        lengths = None if self.lengths is None else tuple(map(int, self.lengths))
+        return dumps(_GoldenJson(_encode(self.x), _encode(self.network), _encode(self.file), self.tolerance, lengths))
 
     @classmethod
     def from_json(cls, text: str) -> Golden:
@@ -51,11 +54,14 @@ class Golden(NamedTuple):
             raise ModelFileError(f"the golden vectors are damaged: {error}") from error
         x, network, file = _decode(record.x), _decode(record.network), _decode(record.file)
         outputs = file.shape[-1:] and file.shape[-1]
-        fits = x.ndim == 3 and file.ndim in (3, 4) and network.shape == file.shape and len(x) == len(file) >= 1
+        lengths = None if record.lengths is None else np.array(record.lengths, np.int64)
+        fits = x.ndim in (2, 3) and file.ndim in (2, 3, 4) and network.shape == file.shape and len(x) == len(file) >= 1
+        fits = fits and file.dtype == network.dtype == np.float32 and (x.dtype == np.int64) == (x.ndim == 2)
         complete = {PYPI, OTHER} == record.tolerance.keys()
-        if not fits or not complete or any(len(t) != outputs for t in record.tolerance.values()):
+        valid = lengths is None or (len(lengths) == len(x) and 1 <= lengths.min() <= lengths.max() <= x.shape[1])
+        if not (fits and complete and valid) or any(len(t) != outputs for t in record.tolerance.values()):
             raise ModelFileError("the golden vectors are damaged: their shapes do not fit each other")
-        return cls(x, network, file, record.tolerance)
+        return cls(x, network, file, record.tolerance, lengths)
 
 
 def worst_by_channel(a: Array, b: Array) -> tuple[float, ...]:
@@ -67,7 +73,8 @@ def worst_by_channel(a: Array, b: Array) -> tuple[float, ...]:
 
 class _ArrayJson(NamedTuple):
     shape: tuple[int, ...]
-    float32: str
+    dtype: str
+    base64: str
 
 
 class _GoldenJson(NamedTuple):
@@ -75,17 +82,22 @@ class _GoldenJson(NamedTuple):
     network: _ArrayJson
     file: _ArrayJson
     tolerance: dict[str, tuple[float, ...]]
+    lengths: tuple[int, ...] | None
 
 
-def _encode(array: Array) -> _ArrayJson:
-    return _ArrayJson(tuple(array.shape), base64.b64encode(array.astype("<f4").tobytes()).decode())
+_STORED = {"float32": "<f4", "int64": "<i8"}
 
 
-def _decode(record: _ArrayJson) -> Array:
-    if min(record.shape, default=1) < 0:
-        raise ModelFileError(f"the golden vectors are damaged: a shape of {list(record.shape)}")
+def _encode(array: NDArray[Any]) -> _ArrayJson:
+    content = array.astype(_STORED[str(array.dtype)]).tobytes()
+    return _ArrayJson(tuple(array.shape), str(array.dtype), base64.b64encode(content).decode())
+
+
+def _decode(record: _ArrayJson) -> NDArray[Any]:
+    if min(record.shape, default=1) < 0 or record.dtype not in _STORED:
+        raise ModelFileError(f"the golden vectors are damaged: {record.dtype} of the shape {list(record.shape)}")
     try:
-        content = base64.b64decode(record.float32, validate=True)
-        return np.frombuffer(content, "<f4").reshape(record.shape).astype(np.float32)
+        content = base64.b64decode(record.base64, validate=True)
+        return np.frombuffer(content, _STORED[record.dtype]).reshape(record.shape).astype(record.dtype)
     except (binascii.Error, ValueError) as error:
         raise ModelFileError(f"the golden vectors are damaged: {error}") from error

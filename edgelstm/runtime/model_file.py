@@ -228,10 +228,13 @@ def _metadata_entry(content: bytes, start: int, end: int) -> tuple[str, tuple[in
 
 def _check_golden(golden: Golden, contract: Contract) -> None:
     """See that the golden vectors are windows and answers of this contract."""
-    steps = golden.x.shape[1:2] if contract.state == "carried" else ()
-    windows = (len(golden.x), contract.window, len(contract.inputs))
-    answers = (len(golden.x), *steps, contract.horizon, len(contract.outputs))
-    if golden.x.shape != windows or golden.file.shape != answers:
+    steps = golden.x.shape[1:2] if contract.every_step else ()
+    windows: tuple[int, ...] = (len(golden.x), contract.window)
+    if not contract.tokens:
+        windows += (len(contract.inputs),)
+    answers = contract.answer_shape(len(golden.x), *steps)
+    fits = golden.x.shape == windows and golden.file.shape == answers
+    if not fits or (golden.lengths is not None) != contract.lengths:
         raise ModelFileError(
             f"the golden vectors are damaged: expected windows {windows} and answers {answers} as the contract says, "
             f"got {golden.x.shape} and {golden.file.shape}"

@@ -13,7 +13,7 @@ from edgelstm.contract import Contract
 from edgelstm.errors import InputError, ModelFileError
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile, read_model_file
-from edgelstm.runtime.samples import as_samples
+from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.session import create_session
 from edgelstm.runtime.stream import Stream
 
@@ -59,14 +59,15 @@ class Predictor:
         self.golden: Golden = model_file.golden
         self.digest: str = model_file.digest
         self.device: str = device
-        self._session = create_session(model_file.content, device, threads)
+        folded = self.contract.precision == "int8w"
+        self._session = create_session(model_file.content, device, threads, folded)
         _check_graph(self._session, self.contract)
         self._states = {
             state.input: tuple(0 if size == "B" else int(size) for size in state.shape)
             for state in self.contract.states
         }
 
-    def predict(self, x: Any) -> Array:
+    def predict(self, x: Any, lengths: Any = None) -> Array:
         """Predict from one window or a batch of windows, always from a zero state.
 
         An int8 file is run row by row: its kernel takes the range of the activations over the whole batch, so
@@ -74,11 +75,15 @@ class Predictor:
 
         Args:
             x: [T, F] or [B, T, F] numbers, in the physical units of `contract.inputs`. A window file takes
-                T = `contract.window`; a carried file any T of at least 1.
+                T = `contract.window`, with `lengths` any T up to that; a carried file any T of at least 1. Tokens
+                are whole numbers [T] or [B, T].
+            lengths: for a file that takes them, the valid steps of each row, a whole number or [B]; None: all are.
+                What lies behind them changes nothing.
 
         Returns:
             float32 [K, O] or [B, K, O], in the physical units of `contract.outputs`; a carried file answers
-            at every step: [T, K, O] or [B, T, K, O].
+            at every step: [T, K, O] or [B, T, K, O]. To classify: [C] or [B, C]; to label: [T, O] or [B, T, O],
+            NaN behind the length of a row.
 
         Raises:
             InputError: a wrong shape, no numbers, NaN or infinity.
@@ -89,14 +94,19 @@ class Predictor:
             >>> predictor.predict(np.full((104, 1), 340.0)).shape
             (12, 1)
         """
-        x = as_samples(x, self.contract.inputs)
-        self._check_shape(x)
-        batch = x if x.ndim == 3 else x[np.newaxis]
+        single = 1 if self.contract.tokens else 2
+        valid = self._as_lengths(lengths, np.shape(x), single)
+        x = as_x(x if valid is None else _without_padding(x, valid, single), self.contract.inputs)
+        self._check_shape(x, single)
+        batch = x if x.ndim > single else x[np.newaxis]
         if self.contract.precision == "int8" and len(batch) > 1:
-            y = np.concatenate([self._run(row) for row in batch[:, np.newaxis]])
+            rows = [(batch[i : i + 1], None if valid is None else valid[i : i + 1]) for i in range(len(batch))]
+            y = np.concatenate([self.run_batch(*row) for row in rows])
         else:
-            y = self._run(batch)
-        return y if x.ndim == 3 else y[0]
+            y = self.run_batch(batch, valid)
+        if valid is not None and self.contract.every_step:
+            y[np.arange(y.shape[1]) >= valid[:, np.newaxis]] = np.nan
+        return y if x.ndim > single else y[0]
 
     def stream(self, batch: int = 1) -> Stream:
         """Start a stream that takes one sample at a time, from a zero state.
@@ -112,19 +122,51 @@ class Predictor:
         """
         return Stream(self._session, self.contract, batch)
 
-    def _check_shape(self, x: Array) -> None:
+    def _check_shape(self, x: NDArray[Any], single: int) -> None:
         window = self.contract.window
-        if x.ndim not in (2, 3):
-            raise InputError(f"expected one window [T, F] or a batch [B, T, F], got shape {x.shape}")
-        if self.contract.state == "window" and x.shape[-2] != window:
+        if x.ndim not in (single, single + 1):
+            axes = "T, F"[: 3 * single - 2]
+            raise InputError(f"expected one window [{axes}] or a batch [B, {axes}], got shape {x.shape}")
+        steps = x.shape[x.ndim - single]
+        if self.contract.lengths and steps > window:
+            raise InputError(f"expected windows of at most {window} steps, as this network was trained, got {steps}")
+        if self.contract.state == "window" and not self.contract.lengths and steps != window:
             raise InputError(
-                f"expected windows of {window} steps, which is what this network was trained on, got {x.shape[-2]}"
+                f"expected windows of {window} steps, which is what this network was trained on, got {steps}"
             )
         if 0 in x.shape:  # onnxruntime 1.32 ends the whole process on an empty batch
             raise InputError(f"expected at least one row and one step, got shape {x.shape}")
 
-    def _run(self, batch: Array) -> Array:
-        feeds = {"x": batch}
+    def _as_lengths(self, lengths: Any, shape: tuple[int, ...], single: int) -> NDArray[np.int64] | None:
+        """One length for each row; a length of 0 is refused, onnxruntime would silently answer it."""
+        if not self.contract.lengths:
+            if lengths is not None:
+                raise InputError("lengths: this file takes none, its windows are whole")
+            return None
+        if len(shape) not in (single, single + 1):
+            raise InputError(f"expected one window or a batch of them, got shape {shape}")
+        rows = shape[0] if len(shape) > single else 1
+        steps = shape[len(shape) - single]
+        valid = np.full(rows, steps) if lengths is None else np.atleast_1d(np.asarray(lengths))
+        if valid.dtype.kind not in "iu" or valid.shape != (rows,):
+            raise InputError(f"lengths: expected {rows} whole number(s), got {valid.dtype} of shape {valid.shape}")
+        if rows and not 1 <= valid.min() <= valid.max() <= steps:
+            raise InputError(f"lengths: expected 1 to {steps} steps in each row, got {valid.min()} to {valid.max()}")
+        return valid.astype(np.int64)
+
+    def run_batch(self, batch: NDArray[Any], lengths: NDArray[np.int64] | None = None) -> Array:
+        """Run checked windows as any ONNX client would, all rows of an int8 file in one call.
+
+        Args:
+            batch: [B, T, F] float32 or tokens [B, T] int64, contiguous.
+            lengths: [B], for a file that takes them.
+
+        Returns:
+            y, as the graph gives it.
+        """
+        feeds: dict[str, NDArray[Any]] = {"x": batch}
+        if lengths is not None:
+            feeds["lengths"] = lengths
         for name, shape in self._states.items():
             feeds[name] = np.zeros([size or len(batch) for size in shape], np.float32)
         y: Array = self._session.run(["y"], feeds)[0]
@@ -133,11 +175,24 @@ class Predictor:
 
 def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> None:
     """See that the graph takes and gives what the contract says, by name and fixed sizes."""
-    steps = ("T",) if contract.states else ()
-    inputs = {"x": ("B", "T", len(contract.inputs))} | {s.input: s.shape for s in contract.states}
-    outputs = {"y": ("B", *steps, contract.horizon, len(contract.outputs))}
+    steps = ("T",) if contract.every_step else ()
+    x: tuple[int | str, ...] = ("B", "T") if contract.tokens else ("B", "T", len(contract.inputs))
+    inputs = {"x": x} | {s.input: s.shape for s in contract.states}
+    if contract.lengths:
+        inputs["lengths"] = ("B",)
+    outputs = {"y": contract.answer_shape("B", *steps)}
     outputs |= {s.output: s.shape for s in contract.states}
     for what, expected, found in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):
         got = {tensor.name: tuple(tensor.shape) for tensor in found}
-        if got != expected or any(tensor.type != "tensor(float)" for tensor in found):
+        integers = {"lengths"} | ({"x"} if contract.tokens else set())
+        types = all(t.type == ("tensor(int64)" if t.name in integers else "tensor(float)") for t in found)
+        if got != expected or not types:
             raise ModelFileError(f"the contract says that the graph {what} {expected}, but it {what} {got}")
+
+
+def _without_padding(x: Any, lengths: NDArray[np.int64], single: int) -> Any:
+    """Put zeros behind the length of each row: padding may hold anything, NaN too, and must not be refused for it."""
+    x = np.array(x)
+    rows = x if x.ndim > single else x[np.newaxis]
+    rows[np.arange(rows.shape[1]) >= lengths[:, np.newaxis]] = 0
+    return x

@@ -6,11 +6,12 @@ right. Against the outputs of the trained network, one sees what the precision c
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgelstm.runtime.golden import OTHER, PYPI, worst_by_channel
+from edgelstm.runtime.golden import OTHER, PYPI, Golden, worst_by_channel
 from edgelstm.runtime.predictor import Predictor
 
 
@@ -44,12 +45,18 @@ def replay(predictor: Predictor) -> Replay:
         The worst differences, and whether they are within the file's tolerance.
     """
     golden = predictor.golden
-    y = np.stack([predictor.predict(window) for window in golden.x])
+    y = np.stack([predictor.predict(*row) for row in golden_rows(golden)])
     target = PYPI if _is_pypi_wheel() else OTHER
     tolerance = golden.tolerance[target]
     file_error = worst_by_channel(y, golden.file)
     passed = all(error <= limit for error, limit in zip(file_error, tolerance, strict=True))
     return Replay(len(y), target, tolerance, file_error, worst_by_channel(y, golden.network), passed)
+
+
+def golden_rows(golden: Golden) -> list[tuple[NDArray[Any], int | None]]:
+    """List what `Predictor.predict` takes for each golden window: x, and its length where the file takes one."""
+    lengths = [None] * len(golden.x) if golden.lengths is None else golden.lengths.tolist()
+    return list(zip(golden.x, lengths, strict=True))
 
 
 def _is_pypi_wheel() -> bool:

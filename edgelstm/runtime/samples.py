@@ -13,6 +13,34 @@ from edgelstm.errors import InputError
 Array = NDArray[np.float32]
 
 
+def as_x(x: Any, channels: tuple[Channel, ...]) -> NDArray[Any]:
+    """Turn what a caller gives into what the graph takes: measurements or tokens, as the channels say.
+
+    Raises:
+        InputError: see `as_samples` and `as_tokens`.
+    """
+    return as_tokens(x, channels[0]) if channels[0].dtype == "int64" else as_samples(x, channels)
+
+
+def as_tokens(x: Any, channel: Channel) -> NDArray[np.int64]:
+    """Turn whole numbers into contiguous int64 tokens; a lookup would take a negative one from the table's end.
+
+    Args:
+        x: any array or nested list of whole numbers.
+        channel: says how many tokens there are.
+
+    Raises:
+        InputError: no whole numbers, or a token outside 0 to categories - 1.
+    """
+    array = np.asarray(x)
+    if array.dtype.kind not in "iu":
+        raise InputError(f"expected tokens (int64), got dtype {array.dtype}")
+    count = channel.categories or 0
+    if array.size and not 0 <= array.min() <= array.max() < count:
+        raise InputError(f"expected tokens from 0 to {count - 1}, got {array.min()} to {array.max()}")
+    return np.asarray(array, np.int64, order="C")
+
+
 def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
     """Turn numbers into a contiguous float32 array whose last axis is the channels.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
-from edgelstm.runtime.samples import as_samples
+from edgelstm.runtime.samples import as_x
 
 Array = NDArray[np.float32]
 MAX_SEEN = 2**62  # samples; a stream at 1 MHz gets there in 146,000 years
@@ -33,11 +33,12 @@ class Stream:
         self._contract = contract
         self._batch = batch
         self._carried = contract.state == "carried"
-        steps = () if not self._carried else (1,)
-        outputs = (contract.horizon, len(contract.outputs))
-        self._x = np.zeros((batch, 1 if self._carried else contract.window, len(contract.inputs)), np.float32)
-        self._y = np.zeros((batch, *steps, *outputs), np.float32)
-        self._answer = self._y.reshape(batch, *outputs)
+        length = 1 if self._carried else contract.window
+        every = (length,) if contract.every_step else ()
+        self._channels = () if contract.tokens else (len(contract.inputs),)
+        self._x: NDArray[Any] = np.zeros((batch, length, *self._channels), contract.inputs[0].dtype)
+        self._y: Array = np.zeros([int(size) for size in contract.answer_shape(batch, *every)], np.float32)
+        self._answer = self._y[:, -1] if contract.every_step else self._y
         self._seen = 0
         rows = 1 if contract.precision == "int8" else batch  # int8 neighbours would change each other's answers
         self._lanes = [
@@ -68,12 +69,12 @@ class Stream:
             >>> stream.step([340.0]).shape, stream.ready
             ((12, 1), False)
         """
-        samples = as_samples(sample, self._contract.inputs)
-        single = samples.ndim == 1 and self._batch == 1
-        if not single and samples.shape != (self._batch, samples.shape[-1]):
+        samples = as_x(sample, self._contract.inputs)
+        single = samples.shape == self._channels and self._batch == 1
+        if not single and samples.shape != (self._batch, *self._channels):
+            one, many = ("[F]", f"[{self._batch}, F]") if self._channels else ("token", f"[{self._batch}] of them")
             raise InputError(
-                f"expected one sample [F] or, with a batch of {self._batch}, [{self._batch}, F], "
-                f"got shape {samples.shape}"
+                f"expected one sample {one} or, with a batch of {self._batch}, {many}, got shape {samples.shape}"
             )
         if self._carried:
             self._x[:, 0] = samples
@@ -147,7 +148,7 @@ class _Lane:
     inputs of the other, so that no state is ever copied. A window file has no state and one binding.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, contract: Contract, x: Array, y: Array) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, contract: Contract, x: NDArray[Any], y: Array) -> None:
         self._session = session
         sets = [
             {
@@ -159,7 +160,11 @@ class _Lane:
         turns = [(sets[0], sets[1]), (sets[1], sets[0])] if contract.states else [({}, {})]
         outputs = {state.input: state.output for state in contract.states}
         self._sets = sets
-        self._bindings = [_bind(session, x, y, old, new, outputs) for old, new in turns]
+        inputs: dict[str, NDArray[Any]] = {"x": x}
+        if contract.lengths:
+            inputs["lengths"] = np.full(len(x), contract.window, np.int64)
+        self._inputs = inputs  # bound by their memory, which must live
+        self._bindings = [_bind(session, {**inputs, **old}, y, new, outputs) for old, new in turns]
         self._turn = 0
 
     @property
@@ -176,15 +181,14 @@ class _Lane:
 
 def _bind(
     session: onnxruntime.InferenceSession,
-    x: Array,
+    inputs: dict[str, NDArray[Any]],
     y: Array,
-    old: dict[str, Array],
     new: dict[str, Array],
     outputs: dict[str, str],
 ) -> onnxruntime.IOBinding:
     """Bind numpy buffers by their memory; the caller keeps them alive."""
     binding = session.io_binding()
-    for name, buffer in {"x": x, **old}.items():
+    for name, buffer in inputs.items():
         binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(buffer))
     binding.bind_ortvalue_output("y", onnxruntime.OrtValue.ortvalue_from_numpy(y))
     for name, buffer in new.items():

@@ -20,21 +20,20 @@ from edgelstm.data.scaling import measure
 from edgelstm.data.windows import Windows
 from edgelstm.errors import RecipeError, RunError, TrainingError
 from edgelstm.files import write_whole
+from edgelstm.network import carried_states
 from edgelstm.run import (
     METRICS,
     RECIPE,
     RECORD,
     RUN_FORMAT_VERSION,
-    NetworkShape,
     Run,
     RunRecord,
-    carried_states,
     pack_weights,
     write_run,
 )
 from edgelstm.train.evaluate import PartScores, answer, contract_metrics, evaluate, metrics_json
 from edgelstm.train.loop import Trained, run_loop
-from edgelstm.train.network import ForecastNetwork
+from edgelstm.train.network import ForecastNetwork, NetworkShape
 from edgelstm.train.plots import plot_forecast, plot_loss
 from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
 from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe, nearest
@@ -113,7 +112,7 @@ def fit(
         >>> x = np.stack([wave[i : i + 20, None] for i in range(170)])
         >>> y = np.stack([wave[i + 20 : i + 21] for i in range(170)])
         >>> fitted = fit(x, y, tempfile.mkdtemp() + "/wave", hidden_size=4, epochs=1, validation=0.2)
-        >>> fitted.run.record.network.hidden_size
+        >>> fitted.run.record.network.lstms[0].hidden_size
         4
     """
     network, training = _options(name, options)
@@ -232,9 +231,13 @@ def _make_run(
         window=problem.training.steps,
         horizon=problem.training.horizon,
         state=options.state,
-        states=carried_states(network.shape) if options.state == "carried" else (),
+        lengths=False,
+        trained_state=options.state,
+        states=carried_states(network.describe()) if options.state == "carried" else (),
         scaling=options.scaling,
         sample_period_s=problem.period_s,
+        quantization=None,
+        fidelity=None,
         metrics=contract_metrics(scores, problem),
         provenance=Provenance(
             versions={"edgelstm": __version__, "torch": torch.__version__},
@@ -243,7 +246,7 @@ def _make_run(
             seed=asked.training.seed,
         ),
     )
-    record = RunRecord(RUN_FORMAT_VERSION, contract, network.shape, asked.record, best_epoch)
+    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
     golden_x = _golden_windows(problem.test or problem.validation or problem.training)
     golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
     return Run(directory, record, weights, golden_x, golden_y, problem.test)

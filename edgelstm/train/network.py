@@ -5,11 +5,35 @@ Notation: B batch, T steps, F input channels, H hidden size, K horizon, O output
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from edgelstm.data.scaling import Scaling
-from edgelstm.run import NetworkShape
+from edgelstm.network import LAST, Layer, Linear, Lstm, Network, Rescale, Standardize, Take
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """The sizes of a `ForecastNetwork`.
+
+    Attributes:
+        input_size: F.
+        hidden_size: H.
+        num_layers: L, stacked as in `torch.nn.LSTM`.
+        horizon: K.
+        output_size: O.
+        relative_inputs: the input channel whose last value is added to each output; empty unless the scaling
+            is relative.
+    """
+
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    horizon: int
+    output_size: int
+    relative_inputs: tuple[int, ...]
 
 
 class ForecastNetwork(nn.Module):
@@ -47,6 +71,20 @@ class ForecastNetwork(nn.Module):
         for name in ("input_offset", "input_factor", "output_scale", "output_offset"):
             self.register_buffer(name, torch.from_numpy(getattr(scaling, name).copy()))
         _initialize(self.lstm, self.head)
+
+    def describe(self) -> Network:
+        """List the layers, as the run directory records them beside the weights."""
+        shape = self.shape
+        layers: list[Layer] = [
+            Standardize("input_offset", "input_factor"),
+            Lstm("lstm", shape.input_size, shape.hidden_size, shape.num_layers),
+            Take(LAST),
+            Linear("head", shape.hidden_size, shape.horizon * shape.output_size),
+            Rescale("output_scale", "output_offset"),
+        ]
+        if self.every_step:
+            layers.remove(Take(LAST))
+        return Network(tuple(layers), shape.relative_inputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Forecast in physical units.

@@ -20,11 +20,11 @@ from edgelstm.run import read_run
 from edgelstm.runtime import read_model_file
 from tests import oracles
 
-EXPORT = "from edgelstm.export import export_run; export_run({run!r}, {folder!r}, quantize=True)"
+EXPORT = "from edgelstm.export import export_run; export_run({run!r}, {folder!r}, precisions=['int8'])"
 
 
 def test_the_same_run_exported_twice_gives_the_same_bytes(window_files, tmp_path):
-    export_run(window_files.run, tmp_path, quantize=True)
+    export_run(window_files.run, tmp_path, precisions=["int8"])
     for file in (window_files.fp32, window_files.int8):
         assert (tmp_path / file.name).read_bytes() == file.read_bytes()
 
@@ -41,7 +41,7 @@ def test_the_files_compute_what_the_oracle_computes_from_the_weights(files, requ
     files = request.getfixturevalue(files)
     run = read_run(files.run)
     every_step = run.record.contract.state == "carried"
-    expected = oracles.forecast(run.weights, run.record.network, run.golden_x, every_step)
+    expected = oracles.forecast(run.weights, oracles.sizes_of(run), run.golden_x, every_step)
     limit = 1e-6 * max(1, np.abs(expected).max())
     assert np.abs(load(files.fp32).predict(run.golden_x) - expected).max() <= limit
     # The golden outputs come from torch, which rounds at the size of the output.
@@ -84,7 +84,7 @@ def test_a_graph_that_differs_from_the_network_is_a_parity_error_and_nothing_is_
     golden["y"][2, 1, 0] += 0.05  # as if torch had answered something else
     (run / "golden.safetensors").write_bytes(safetensors.numpy.save(golden))
     with pytest.raises(ParityError, match="differs from the trained network") as caught:
-        export_run(run, tmp_path / "files", quantize=True)
+        export_run(run, tmp_path / "files", precisions=["int8"])
     assert caught.value.report["co2"]["error"] == pytest.approx(0.05, abs=1e-3)
     assert not (tmp_path / "files").exists()
 

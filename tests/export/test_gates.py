@@ -8,6 +8,7 @@ import torch
 from onnx.reference import ReferenceEvaluator
 
 from edgelstm.export.gates import lstm_tensors, permute_gates
+from edgelstm.network import Lstm
 
 
 def test_gates_i_f_g_o_become_i_o_f_c():
@@ -19,7 +20,7 @@ def test_onnx_own_reference_runs_the_permuted_tensors_as_torch_does():
     torch.manual_seed(0)
     lstm = torch.nn.LSTM(3, 5)
     weights = {f"lstm.{name}": tensor.detach().numpy() for name, tensor in lstm.named_parameters()}
-    tensors = lstm_tensors(weights, 0)
+    tensors = lstm_tensors(Lstm("lstm", 3, 5), weights, 0)
     x = np.random.default_rng(0).normal(size=(6, 2, 3)).astype(np.float32)
 
     node = onnx.helper.make_node("LSTM", ["x", "W", "R", "B"], ["Y"], hidden_size=5)
@@ -28,7 +29,7 @@ def test_onnx_own_reference_runs_the_permuted_tensors_as_torch_does():
         [node], "lstm", [value(n, 1, None) for n in ("x", "W", "R", "B")], [value("Y", 1, None)]
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    y = ReferenceEvaluator(model).run(None, {"x": x, **tensors._asdict()})[0]
+    y = ReferenceEvaluator(model).run(None, {"x": x, **{name: getattr(tensors, name) for name in "WRB"}})[0]
 
     expected = lstm(torch.from_numpy(x))[0].detach().numpy()
     np.testing.assert_allclose(y[:, 0], expected, atol=1e-6)

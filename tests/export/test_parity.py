@@ -11,13 +11,13 @@ import onnxruntime
 import pytest
 import torch
 
-from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance, Quantization
 from edgelstm.data.scaling import Scaling
 from edgelstm.export.graph import build_graph
-from edgelstm.export.quantize import quantize_graph
-from edgelstm.run import NetworkShape, carried_states
+from edgelstm.export.quantize import convert_graph
+from edgelstm.network import carried_states
 from edgelstm.runtime import Golden, ModelFile, Predictor
-from edgelstm.train.network import ForecastNetwork
+from edgelstm.train.network import ForecastNetwork, NetworkShape
 from tests import oracles
 
 FEATURES, OUTPUTS, HORIZON = 3, 2, 4
@@ -64,9 +64,13 @@ def make_contract(network, steps, precision="fp32"):
         outputs,
         steps,
         shape.horizon,
+        False,
         "carried" if carried else "window",
-        carried_states(shape) if carried else (),
+        "carried" if carried else "window",
+        carried_states(network.describe()) if carried else (),
         "relative" if shape.relative_inputs else "standard",
+        None,
+        Quantization() if precision.startswith("int8") else None,
         None,
         (),
         Provenance({}, None, "", 0),
@@ -80,11 +84,11 @@ def weights_of(network):
 def predictors(network, steps):
     """The fp32 and the int8 graph of a network, loaded."""
     contract = make_contract(network, steps)
-    fp32 = build_graph(network.shape, weights_of(network), contract)
+    fp32 = build_graph(network.describe(), weights_of(network), contract)
     nothing = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
     return tuple(
         Predictor(ModelFile(graph.SerializeToString(), make_contract(network, steps, precision), nothing, ""))
-        for precision, graph in (("fp32", fp32), ("int8", quantize_graph(fp32)))
+        for precision, graph in (("fp32", fp32), ("int8", convert_graph(fp32, "int8")))
     )
 
 

@@ -38,8 +38,11 @@ def test_golden_vectors_are_read_back_bit_for_bit(golden):
 def test_the_arrays_are_base64_of_little_endian_float32():
     two = np.array([[[1.0], [-2.0]]], np.float32)
     text = Golden(two, two, two, {"pypi": (0.5,), "other": (1.0,)}).to_json()
-    array = '{"float32":"AACAPwAAAMA=","shape":[1,2,1]}'
-    assert text == f'{{"file":{array},"network":{array},"tolerance":{{"other":[1.0],"pypi":[0.5]}},"x":{array}}}'
+    array = '{"base64":"AACAPwAAAMA=","dtype":"float32","shape":[1,2,1]}'
+    assert (
+        text
+        == f'{{"file":{array},"lengths":null,"network":{array},"tolerance":{{"other":[1.0],"pypi":[0.5]}},"x":{array}}}'
+    )
 
 
 def good():
@@ -57,7 +60,7 @@ def test_the_vectors_that_get_damaged_below_are_good():
 )
 def test_damaged_base64_is_refused(name, text):
     value = good()
-    value[name]["float32"] = text
+    value[name]["base64"] = text
     with pytest.raises(ModelFileError, match="golden vectors are damaged"):
         Golden.from_json(json.dumps(value))
 

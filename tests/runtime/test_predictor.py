@@ -4,7 +4,7 @@ import pytest
 from edgelstm.errors import InputError, ModelFileNotFoundError, ProviderError
 from edgelstm.run import read_run
 from edgelstm.runtime import Predictor, load, read_model_file
-from tests.oracles import forecast
+from tests.oracles import forecast, sizes_of
 
 
 def some(seed, *shape):
@@ -22,7 +22,7 @@ def close(y, expected):
 def test_a_window_file_computes_what_the_trained_weights_say(window, window_files, rows):
     run = read_run(window_files.run)
     x = some(rows, rows, 24, 1)
-    close(window.predict(x), forecast(run.weights, run.record.network, x))
+    close(window.predict(x), forecast(run.weights, sizes_of(run), x))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 24, 100])
@@ -32,14 +32,14 @@ def test_a_carried_file_answers_at_every_step_of_any_length(carried, carried_fil
     x = some(steps, rows, steps, 1)
     y = carried.predict(x)
     assert y.shape == (rows, steps, 3, 1)
-    close(y, forecast(run.weights, run.record.network, x, every_step=True))
+    close(y, forecast(run.weights, sizes_of(run), x, every_step=True))
 
 
 def test_the_oracle_tells_another_network_apart(carried, carried_files):
     run = read_run(carried_files.run)
     x = some(0, 1, 24, 1)
     weights = {**run.weights, "lstm.weight_hh_l1": run.weights["lstm.weight_hh_l1"] * 1.01}
-    wrong = forecast(weights, run.record.network, x, every_step=True)
+    wrong = forecast(weights, sizes_of(run), x, every_step=True)
     with pytest.raises(AssertionError):
         close(carried.predict(x), wrong)
 

@@ -33,7 +33,7 @@ def test_a_replay_tells_how_far_the_network_is(path):
 
 def test_a_replay_fails_where_the_machine_computes_something_else(path):
     def change(golden):
-        y = np.frombuffer(base64.b64decode(golden["file"]["float32"]), "<f4").reshape(golden["file"]["shape"]).copy()
+        y = np.frombuffer(base64.b64decode(golden["file"]["base64"]), "<f4").reshape(golden["file"]["shape"]).copy()
         y[-1, ..., -1, 0] += 2.0
         golden["file"] = _array(y)
 
@@ -63,4 +63,8 @@ def test_a_replay_holds_each_build_to_its_own_tolerance(window_files, monkeypatc
 
 
 def _array(values):
-    return {"shape": list(values.shape), "float32": base64.b64encode(values.astype("<f4").tobytes()).decode()}
+    return {
+        "shape": list(values.shape),
+        "dtype": "float32",
+        "base64": base64.b64encode(values.astype("<f4").tobytes()).decode(),
+    }

@@ -87,7 +87,7 @@ def test_metrics_show_the_network_beside_every_baseline(whole):
 
 def test_the_metrics_are_those_of_the_network_that_was_kept(whole):
     run = read_run(whole.run.path)
-    forecast = oracles.forecast(run.weights, run.record.network, run.heldout.x())
+    forecast = oracles.forecast(run.weights, oracles.sizes_of(run), run.heldout.x())
     error = forecast - run.heldout.y()
     metrics = json.loads((run.path / "metrics.json").read_text())["parts"]["test"]
     assert metrics["windows"] == len(run.heldout)
@@ -104,7 +104,7 @@ def test_golden_vectors_are_held_out_windows_with_the_answers_of_the_network(who
     held_out = {window.tobytes() for window in run.heldout.x()}
     assert len(run.golden_x) == 5
     assert all(window.tobytes() in held_out for window in run.golden_x)
-    expected = oracles.forecast(run.weights, run.record.network, run.golden_x)
+    expected = oracles.forecast(run.weights, oracles.sizes_of(run), run.golden_x)
     np.testing.assert_allclose(run.golden_y, expected, rtol=1e-5, atol=1e-3)
 
 

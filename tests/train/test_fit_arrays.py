@@ -82,7 +82,7 @@ def test_a_carried_network_answers_behind_every_step(tmp_path, shape):
     run = read_run(tmp_path / "run")
     horizon = 1 if len(shape) == 3 else shape[2]
     assert run.golden_y.shape == (5, 6, horizon, shape[-1])
-    expected = oracles.forecast(run.weights, run.record.network, run.golden_x, every_step=True)
+    expected = oracles.forecast(run.weights, oracles.sizes_of(run), run.golden_x, every_step=True)
     np.testing.assert_allclose(run.golden_y, expected, rtol=1e-5, atol=1e-5)
     assert run.record.contract.state == "carried"
     assert [state.input for state in run.record.contract.states] == ["h0", "c0", "h1", "c1"]

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm.data.scaling import Scaling
-from edgelstm.run import NetworkShape
-from edgelstm.train.network import ForecastNetwork
+from edgelstm.train.network import ForecastNetwork, NetworkShape
 from tests import oracles
 
 
