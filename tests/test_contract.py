@@ -95,7 +95,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 statistics = st.builds(
     Statistics, numbers, numbers, numbers, numbers, st.lists(numbers, min_size=11, max_size=11).map(tuple)
 )
-channels = st.builds(Channel, st.text(), st.none() | st.text(), st.just("float32"), st.none() | statistics)
+channels = st.builds(Channel, st.text(), st.none() | st.text(), st.just("float32"), st.none() | statistics, st.none())
 scores = st.builds(Score, numbers, numbers, numbers, numbers, numbers)
 metrics = st.builds(
     Metrics, st.text(), st.integers(), scores, st.none() | scores, st.dictionaries(st.text(), scores, max_size=2)

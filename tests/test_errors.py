@@ -15,6 +15,7 @@ BUILTINS = {
     "ContractError": ValueError,
     "ProviderError": RuntimeError,
     "MissingDependencyError": ImportError,
+    "NetworkError": ValueError,
     "ExportError": RuntimeError,
     "ParityError": RuntimeError,
     "OutputError": OSError,

@@ -141,7 +141,7 @@ def judgement_words(judgement: Judgement) -> str:
     mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
     note = (
         f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
-        f"output: max error from the first file, stream: stepped against at once, neighbours: a row in a batch against alone"
+        "output. Max error: from the first file; stream: stepped against at once; neighbours: in a batch against alone"
     )
     return "\n".join([table(headers, rows), note, "", *judgement.sentences])
 
