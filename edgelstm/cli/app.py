@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import demo, device, export, train
+from edgelstm.cli import demo, device, export, importing, train
 from edgelstm.errors import EdgeLstmError
 
 BAD_INPUT = 2
@@ -68,6 +68,7 @@ app.command("inspect")(device.inspect)
 app.command("predict")(device.predict)
 app.command("bench")(device.bench)
 app.command("demo")(demo.demo)
+app.add_typer(importing.app, name="import")
 
 
 def main() -> None:

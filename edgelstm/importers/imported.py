@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, StateTensor
 from edgelstm.data.baselines import persistence
 from edgelstm.data.score import score_windows
 from edgelstm.data.series import statistics
@@ -53,6 +53,7 @@ class Imported:
             file's, padding behind a length NaN or anything.
         versions: of the packages it was read with, by name.
         source: where it came from, as plain JSON values; recorded as the recipe of the run.
+        states: the state tensors of a carried foreign graph; those of layers follow from the layers.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Imported:
     answer: Answer
     versions: dict[str, str]
     source: dict[str, Any]
+    states: tuple[StateTensor, ...] = ()
 
 
 def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
@@ -140,7 +142,7 @@ def write_imported(
 def _contract(imported: Imported, test: Windows | None) -> Contract:
     digest = graph_digest(imported.graph) if imported.graph is not None else pack_weights(imported.weights)[1]
     carried = imported.state == "carried"
-    states = carried_states(imported.network) if carried and imported.network is not None else ()
+    states = carried_states(imported.network) if carried and imported.network is not None else imported.states
     inputs, outputs = imported.inputs, imported.outputs
     if test is not None:  # the best that is known of the channels; training data would be better
         inputs = _described(inputs, test.x_rows)
