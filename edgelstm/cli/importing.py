@@ -17,6 +17,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _family() -> None:
+    """Keep `import` a family of commands, even of one."""
+
+
 @app.command("torch")
 def import_torch(
     weights: Annotated[Path, typer.Argument(help="A state dict: .safetensors, .json, or what torch.save wrote.")],
@@ -26,8 +31,8 @@ def import_torch(
     task: Annotated[str, typer.Option(help="forecast, classify or label.")] = "forecast",
     horizon: Annotated[int, typer.Option(min=1, help="Steps it forecasts at once.")] = 1,
     state: Annotated[str, typer.Option(help="window or carried, as it was trained.")] = "window",
-    feature: Annotated[list[str] | None, typer.Option(help="Name of an input, one for each. [x0, x1, ...]")] = None,
-    target: Annotated[list[str] | None, typer.Option(help="Name of an output, one for each. [y0, y1, ...]")] = None,
+    input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
+    output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     activation: Annotated[str, typer.Option(help="Function between linear layers: relu, ..., none.")] = "",
     final: Annotated[str, typer.Option(help="Function behind the last layer: softmax, sigmoid, ...")] = "",
     take: Annotated[str, typer.Option(help="What is taken of both directions: last step or final states.")] = "",
@@ -41,8 +46,8 @@ def import_torch(
         weights,
         output or Path("runs") / called,
         window=window,
-        inputs=feature or (),
-        outputs=target or (),
+        inputs=input_ or (),
+        outputs=output_name or (),
         task=task,
         horizon=horizon,
         state=state,
@@ -51,7 +56,7 @@ def import_torch(
         overwrite=overwrite,
     )
     if run.record.network is not None:
-        print("; ".join(_words(layer) for layer in run.record.network.layers))
+        print("\n".join(_words(layer) for layer in run.record.network.layers))
     print(f"wrote {run.path}; next: edgelstm export {run.path} --quantize")
 
 

@@ -121,7 +121,7 @@ def across_steps(model: onnx.ModelProto) -> list[str]:
         kernel = next((list(a.ints) for a in node.attribute if a.name == "kernel_shape"), [1])
         if product or node.op_type in _ACROSS or max(kernel) > 1:
             found.append(place(node))
-    return found
+    return list(dict.fromkeys(found))
 
 
 _ACROSS = frozenset(

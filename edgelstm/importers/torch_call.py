@@ -137,9 +137,15 @@ def prepare(module: Any, features: int, lengths: bool, window: int) -> Subject:
             or with its neighbours.
     """
     private = copy_module(module)
-    categories = 0 if features else _categories(private)
-    subject = Subject(private, 0 if categories else features or _features(private), categories, lengths)
-    return _with_layout(subject, window)
+    errors: list[NetworkError] = []
+    for size, categories in [(features, 0)] if features else _inputs(private):
+        try:
+            return _with_layout(Subject(private, size, categories, lengths), window)
+        except NetworkError as error:
+            errors.append(error)
+    if not errors:
+        raise InputError("inputs: no layer of this module says how many channels it takes; name them all")
+    raise errors[0]
 
 
 def copy_module(module: Any, given: bool = True) -> Any:
@@ -229,22 +235,16 @@ def _without_gradients(module: Any) -> dict[int, Any]:
     return found
 
 
-def _categories(module: Any) -> int:
-    """The tokens of an embedding that comes before anything that takes measurements; else 0."""
+def _inputs(module: Any) -> Iterator[tuple[int, int]]:
+    """What each layer could take if it were the first: channels, or the tokens of an embedding."""
     torch = require("torch", "train")
+    seen = set()
     for part in module.modules():
-        if isinstance(part, torch.nn.Embedding):
-            return int(part.num_embeddings)
-        if _input_size(part):
-            return 0
-    return 0
-
-
-def _features(module: Any) -> int:
-    found = next((size for size in map(_input_size, module.modules()) if size), 0)
-    if not found:
-        raise InputError("inputs: no layer of this module says how many channels it takes; name them all")
-    return found
+        embedding = isinstance(part, torch.nn.Embedding)
+        found = (0, int(part.num_embeddings)) if embedding else (_input_size(part), 0)
+        if any(found) and found not in seen:
+            seen.add(found)
+            yield found
 
 
 def _input_size(part: Any) -> int:

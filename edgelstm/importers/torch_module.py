@@ -109,7 +109,7 @@ def from_torch(
     if weights is not None:
         module, note = load_weights(module, weights)
         notes += note
-    windows = _test_windows(test, horizon, task, lengths)
+    windows = _test_windows(test, window, horizon, task, lengths)
     features = len(inputs) or (0 if windows is None else windows.x_rows.shape[1])
     tokens = any(isinstance(channel, Channel) and channel.dtype == "int64" for channel in inputs)
     subject = prepare(module, 0 if tokens else features, lengths, window)
@@ -210,7 +210,7 @@ def _read(subject: Subject, shape: Shape, state: str, tries: list[tuple[Array, L
     found, answer = record(subject, x, lengths)
     if found.beside:
         raise NetworkError(
-            f"the module returns {found.beside} tensor(s) behind its answer that are no states of its LSTMs; wrap it "
+            f"the module returns {found.beside} tensor(s) behind its answer that are no states of its layers; wrap it "
             "in a module whose forward returns the answer alone"
         )
     try:
@@ -239,6 +239,8 @@ def _read(subject: Subject, shape: Shape, state: str, tries: list[tuple[Array, L
 
 def _input_channels(subject: Subject, inputs: Sequence[str | Channel]) -> tuple[Channel, ...]:
     if not subject.categories:
+        if any(isinstance(channel, Channel) and channel.dtype != "float32" for channel in inputs):
+            raise InputError("inputs: a channel of tokens is named, but the module has no embedding to look them up in")
         return as_channels(inputs, subject.features, "x")
     return tuple(
         channel if channel.dtype == "int64" else channel._replace(dtype="int64", categories=subject.categories)
@@ -267,16 +269,18 @@ def _answer(subject: Subject, shape: Shape) -> Answer:
     return answer
 
 
-def _test_windows(test: tuple[Array, Array] | None, horizon: int, task: str, lengths: bool) -> Windows | None:
+def _test_windows(
+    test: tuple[Array, Array] | None, window: int, horizon: int, task: str, lengths: bool
+) -> Windows | None:
     if test is None:
         return None
     if task != "forecast" or lengths:
         raise InputError(f"test: only forecasts over whole windows are scored, not the task {task!r}")
     x, y = (np.ascontiguousarray(part, np.float32) for part in test)
     y = y.reshape(len(y), horizon, -1) if y.ndim == 2 and y.shape[1] % horizon == 0 else y
-    if x.ndim != 3 or y.ndim != 3 or len(x) != len(y) or len(x) == 0 or y.shape[1] != horizon:
+    if x.ndim != 3 or x.shape[1] != window or y.ndim != 3 or not len(x) == len(y) > 0 or y.shape[1] != horizon:
         raise InputError(
-            f"test: expected x [N, T, F] and y [N, {horizon}, O], got {list(np.shape(test[0]))} and "
+            f"test: expected x [N, {window}, F] and y [N, {horizon}, O], got {list(np.shape(test[0]))} and "
             f"{list(np.shape(test[1]))}"
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):

@@ -17,10 +17,10 @@ from edgelstm.importers.torch_call import Array, Lengths, Subject, quiet
 # Functions that put numbers in other places and change none of them.
 _MOVES = frozenset(
     """
-    __getitem__ _pack_padded_sequence _pad_packed_sequence cat chunk clone concat concatenate contiguous cpu detach
-    dropout expand expand_as flatten float gather hstack index_select movedim moveaxis narrow permute reshape reshape_as
-    select split squeeze stack swapaxes swapdims t tensor_split to transpose type type_as unbind unflatten unsqueeze
-    view view_as vstack
+    __getitem__ _pack_padded_sequence _pad_packed_sequence alpha_dropout cat chunk clone concat concatenate contiguous
+    cpu detach dropout dropout1d expand expand_as feature_alpha_dropout flatten float gather hstack index_select movedim
+    moveaxis narrow permute reshape reshape_as select split squeeze stack swapaxes swapdims t tensor_split to transpose
+    type type_as unbind unflatten unsqueeze view view_as vstack
     """.split()  # noqa: SIM905  (a list of words reads better)
 )
 # Functions that look at a tensor's form and not at its numbers, or make zeros.
@@ -78,13 +78,15 @@ class Record:
         foreign: the first arithmetic that is no layer or function of edgelstm's, in words; empty if there is none.
         decision: where Python looked at the numbers, in words; empty if nowhere.
         calls: how often each layer was called, by its name and type.
-        beside: how many tensors the module returns behind its answer that are no states of its LSTMs.
+        states: what recurrent layers left behind, their h_n and c_n.
+        beside: how many tensors the module returns behind its answer that are none of these.
     """
 
     events: list[Event] = field(default_factory=list)
     foreign: str = ""
     decision: str = ""
     calls: Counter[str] = field(default_factory=Counter)
+    states: list[Any] = field(default_factory=list)
     beside: int = 0
 
 
@@ -97,8 +99,7 @@ def record(subject: Subject, x: Array, lengths: Lengths | None) -> tuple[Record,
         answer = subject.module(*tensors)
     found = watch.record
     if isinstance(answer, (tuple, list)):
-        states = [state for event in found.events for state in event.states]
-        found.beside = sum(not any(_same(rest, state) for state in states) for rest in _tensors(answer[1:]))
+        found.beside = sum(not any(_same(rest, state) for state in found.states) for rest in _tensors(answer[1:]))
         answer = answer[0]
     return found, answer
 
@@ -156,6 +157,8 @@ class _Watch:
             with self.torch._C.DisableTorchFunction():
                 self.places.pop()
                 self.inside -= known
+                if isinstance(part, self.torch.nn.RNNBase):
+                    self.record.states += [state.clone() for state in _tensors(answer[1])]
                 if known and not self.inside:
                     hx = args[1] if len(args) > 1 else kwargs.get("hx")
                     self.record.events.append(self._layer(name, part, answer, hx))

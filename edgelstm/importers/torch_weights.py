@@ -220,8 +220,8 @@ def _from_torch(path: Path, content: bytes) -> Weights:
     try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zipfile's or torch's own
-        alien = re.search(r"GLOBAL ([\w.]+)|global: ?([\w.]+)", str(error))
-        why = f"it would import {next(filter(None, alien.groups()))}" if alien else type(error).__name__
+        alien = re.search(r"GLOBAL ([\w.]+)", str(error))
+        why = f"it would import {alien[1]}" if alien else type(error).__name__
         raise NetworkError(
             f"{path}: torch.load(weights_only=True) refuses this file ({why}); give one that "
             "torch.save(module.state_dict(), ...) wrote"
