@@ -79,10 +79,10 @@ def report(judgements: dict) -> str:
         "",
         "Made by `python benchmarks/precisions.py`: one LSTM layer, 3 inputs, carried state, trained on the Lorenz "
         f"system; steps carried over {first['steps']:,} samples, windows of {lorenz.WINDOW} steps. Latencies: all four "
-        "files in turn, one thread; `x fp32` is the median over rounds of fp32's time by this file's: above 1 is faster. "
-        "RMSE on the test part in the unit of the series, whose standard deviation is 7.9. In standard deviations of the "
-        "output: max error, the largest difference from fp32's answers; stream, between stepping and the same samples at "
-        "once; neighbours, of a row in a batch from the row alone.",
+        "files in turn, one thread; `x fp32` is the median over rounds of fp32's time by this file's: above 1 is "
+        "faster. RMSE on the test part in the unit of the series, whose standard deviation is 7.9. In standard "
+        "deviations of the output: max error, the largest difference from fp32's answers; stream, between stepping and "
+        "the same samples at once; neighbours, of a row in a batch from the row alone.",
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
         f"onnxruntime {machine['versions']['onnxruntime']}.",
