@@ -318,7 +318,7 @@ def _check_layer(layer: Layer) -> None:
         raise NetworkError(f"activation: expected one of {', '.join(FUNCTIONS)}, got {layer.function!r}")
     if isinstance(layer, Repeat) and layer.steps < 1:
         raise NetworkError(f"repeat: expected at least 1 step, got {layer.steps}")
-    if isinstance(layer, Mask) and not np.isfinite(np.float64(layer.value).astype(np.float32)):
+    if isinstance(layer, Mask) and not abs(layer.value) <= float(np.finfo(np.float32).max):
         raise NetworkError(f"mask: expected a finite float32 to look for, got {layer.value}")
     if isinstance(layer, Lstm):
         _check_lstm(layer)

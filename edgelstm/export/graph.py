@@ -137,6 +137,8 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
 
 def _check_contract(network: Network, contract: Contract) -> None:
     """See that this network can be what the contract says."""
+    if contract.states:
+        _check_carried(network, contract)
     _check_inputs(network, contract)
     _check_answer(network, contract)
     if contract.lengths and any(isinstance(layer, Mask) for layer in network.layers):
@@ -148,8 +150,6 @@ def _check_contract(network: Network, contract: Contract) -> None:
             f"relative scaling: expected {len(contract.outputs)} outputs of a forecast, one for each input that an "
             f"output starts from, got {len(network.relative_inputs)} such inputs and the task {contract.task}"
         )
-    if contract.states:
-        _check_carried(network, contract)
 
 
 def _check_inputs(network: Network, contract: Contract) -> None:
