@@ -146,13 +146,19 @@ class _Conversion:
         return made
 
     def _dequantize(self, name: str, whole: Array, scale: Array, axis: int) -> str:
+        """Scales along one axis, or a single one.
+
+        A single one comes with its zero point, which could be left out: onnxruntime moves such a node past a Reshape,
+        and up to 1.24 it took the missing zero point for that of uint8, so that negative weights became 0.
+        """
+        inputs = [f"{name}.int8", f"{name}.scale"]
         if not self.quantization.per_channel:
             scale = scale[:1].reshape(())
+            inputs.append(f"{name}.zero")
+            self.weights[f"{name}.zero"] = np.zeros((), np.int8)
         self.weights[f"{name}.int8"], self.weights[f"{name}.scale"] = whole, scale
-        node = helper.make_node(
-            "DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [f"{name}.float"], name=f"{name}.float", axis=axis
-        )
-        self.nodes.append(node)
+        made = f"{name}.float"
+        self.nodes.append(helper.make_node("DequantizeLinear", inputs, [made], name=made, axis=axis))
         return f"{name}.float"
 
     def _fp16(self, node: onnx.NodeProto) -> None:
