@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.bench import Candidate, Judged, Judgement, judge
+from edgelstm.bench import Judged, Judgement, judge, load_candidates
 from edgelstm.bench.timer import time_calls
 from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
 from edgelstm.data.score import Forecast, score_windows
@@ -130,20 +130,19 @@ def export_run(
 
 def _judged(run: Run, folder: Path, made: list[tuple[ExportedFile, bytes]], limit: float) -> Export:
     """Judge the files and write them; of one precision beside fp32 that lost too much, only fp32 stays."""
-    judgement = judge([_candidate(file, content) for file, content in made], run.heldout, max_metric_drop=limit)
+    files = [(file.path.name, len(content), partial(_load, file.path.name, content)) for file, content in made]
+    judgement = judge(load_candidates(files), run.heldout, max_metric_drop=limit)
     refused = None
-    if len(made) == 2 and (judgement.files[1].drop or 0.0) > limit:
+    if len(made) == 2 and not (judgement.files[1].drop or 0.0) <= limit:
         refused, made = judgement.files[1], made[:1]
     report = json.dumps(plain(judgement), indent=1, ensure_ascii=False).encode() + b"\n"
-    files = {file.path: content for file, content in made}
-    write_all_whole({**files, folder / f"{run.record.contract.name}.judgement.json": report})
+    written = {file.path: content for file, content in made}
+    write_all_whole({**written, folder / f"{run.record.contract.name}.judgement.json": report})
     return Export(run, tuple(file for file, _ in made), judgement, refused)
 
 
-def _candidate(file: ExportedFile, content: bytes) -> Candidate:
-    start = time.perf_counter()
-    predictor = Predictor(parse_model_file(content, file.path.name))
-    return Candidate(file.path.name, len(content), (time.perf_counter() - start) * 1e3, predictor)
+def _load(name: str, content: bytes) -> Predictor:
+    return Predictor(parse_model_file(content, name))
 
 
 def _fp32_graph(run: Run) -> onnx.ModelProto:
