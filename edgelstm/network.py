@@ -138,7 +138,7 @@ class Repeat(NamedTuple):
 
 
 class Reverse(NamedTuple):
-    """The valid steps in reverse order; padding stays behind them."""
+    """The steps in reverse order; not to be had together with lengths."""
 
     kind: str = "reverse"
 

@@ -24,7 +24,7 @@ from edgelstm.export.graph import build_graph
 from edgelstm.export.pack import pack
 from edgelstm.export.quantize import convert_graph
 from edgelstm.files import write_all_whole
-from edgelstm.network import Take, carried_states
+from edgelstm.network import carried_states
 from edgelstm.run import Run, read_run
 from edgelstm.runtime import Golden, ModelFile, Predictor, parse_model_file
 from edgelstm.runtime.golden import OTHER, PYPI, worst_by_channel
@@ -165,16 +165,21 @@ def _with_state(run: Run, state: str | None) -> Run:
     carried = replace(contract, state="carried", lengths=False, states=carried_states(network))
     run = replace(run, record=replace(run.record, contract=carried))
     graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
-    # The answer behind the last step is the one the network gave; those before it come from the graph that gives it.
+    # The answers that the network gave are held against it; the others come from the graph that gives them.
     draft = Golden(run.golden_x, run.golden_y, run.golden_y, {})
     predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, ""))
     y = np.concatenate([predictor.run_batch(window[np.newaxis]) for window in run.golden_x])
-    taken = any(isinstance(layer, Take) for layer in network.layers)
-    if taken:
-        _check_parity(run, y[:, -1])
-    else:
-        _check_parity(run, y)
-    return replace(run, golden_y=y)
+    _check_parity(run, _as_window_answers(run, y))
+    return replace(run, golden_y=y, golden_lengths=None)
+
+
+def _as_window_answers(run: Run, y: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of answers at every step, take those that a window file gives: at the end of each row, or up to it."""
+    if y.shape == run.golden_y.shape:
+        return np.where(np.isnan(run.golden_y), np.nan, y).astype(np.float32)  # behind the length of a row
+    ends = np.full(len(y), y.shape[1]) if run.golden_lengths is None else run.golden_lengths
+    last: NDArray[np.float32] = y[np.arange(len(y)), ends - 1]
+    return last
 
 
 def _make_file(
