@@ -35,6 +35,9 @@ from edgelstm.reference import compute
 _NARROW, _WIDE = 1e-5, 1e-6
 
 
+_AGAIN = "~"
+
+
 class _Value(NamedTuple):
     """What flows between two layers.
 
@@ -88,7 +91,7 @@ def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | No
         if place is None:
             raise NetworkError(f"what reaches {_called(event)} is not what the layer in front of it gave")
         _add_take(layers, place.take)
-        layers.append(_layer(event))
+        layers.append(_named_once(_layer(event), layers))
         value = _after(event, place)
     _add_take(layers, _ending(value, subject.batch_first(answer), mask))
     return Network(tuple(layers))
@@ -100,6 +103,7 @@ def layer_weights(network: Network, subject: Subject) -> Weights:
     weights = {}
     for name, _ in network.tensors():
         owner, _, tensor = name.rpartition(".")
+        owner = owner.partition(_AGAIN)[0]
         part = modules.get(owner, subject.module)  # a module that is one layer has no name
         weights[name] = getattr(part, tensor).detach().float().numpy().copy()
     return weights
@@ -193,6 +197,13 @@ def _equal(form: Any, reached: Any, mask: Any) -> bool:
     if reached.shape != (form.shape[0], steps, *form.shape[2:]) or steps > mask.shape[1]:
         return False
     return bool((form[:, :steps] == reached)[mask[:, :steps]].all())
+
+
+def _named_once(layer: Layer, layers: list[Layer]) -> Layer:
+    """A layer that is called again is one more layer, of the same weights under a name of their own."""
+    name = getattr(layer, "name", None)
+    before = sum(getattr(other, "name", "").partition(_AGAIN)[0] == name for other in layers)
+    return layer._replace(name=f"{name}{_AGAIN}{before + 1}") if before and name else layer  # type: ignore[call-arg]
 
 
 def _layer(event: Event) -> Layer:
