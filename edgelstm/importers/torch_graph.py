@@ -127,9 +127,11 @@ def _trace(subject: Subject, sample: tuple[Array, Lengths | None]) -> bytes:
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
     """Keep away what torch's C++ prints past Python: its whole graph, where an operator has no ONNX form."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [(number, os.dup(number)) for number in (1, 2)]
+    kept = []
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be none
+            stream.flush()
+            kept.append((number, os.dup(number)))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         for number, _ in kept:
@@ -144,14 +146,28 @@ def _silenced() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_attention() -> Iterator[None]:
-    """Keep `nn.MultiheadAttention` from the fused kernel of its evaluation mode, which has no ONNX form."""
-    mha = require("torch", "train").backends.mha
-    before = mha.get_fastpath_enabled()
+    """Let `nn.MultiheadAttention` be traced with free steps.
+
+    In evaluation mode it would call a fused kernel that has no ONNX form; and it projects query, key and value in one
+    product, whose parts the exporter of torch 2.13 takes to have as many steps as it saw. Each apart is the same.
+    """
+    torch = require("torch", "train")
+    functional, mha = torch.nn.functional, torch.backends.mha
+    before, packed = mha.get_fastpath_enabled(), getattr(functional, "_in_projection_packed", None)
+
+    def apart(q: Any, k: Any, v: Any, w: Any, b: Any = None) -> tuple[Any, ...]:
+        biases = (None,) * 3 if b is None else b.chunk(3)
+        return tuple(functional.linear(*parts) for parts in zip((q, k, v), w.chunk(3), biases, strict=True))
+
     mha.set_fastpath_enabled(False)
+    if packed is not None:
+        functional._in_projection_packed = apart
     try:
         yield
     finally:
         mha.set_fastpath_enabled(before)
+        if packed is not None:
+            functional._in_projection_packed = packed
 
 
 def _compare(run: Run, subject: Subject, shape: Shape, x: Array, lengths: Lengths | None, found: Record) -> None:

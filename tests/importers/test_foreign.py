@@ -48,6 +48,12 @@ def make(case):
         "attention over time": lambda: Network(
             attention, lstm=lstm(3, 6, bidirectional=True), score=nn.Linear(12, 1), head=nn.Linear(12, 2)
         ),
+        "multi-head attention": lambda: Network(
+            lambda m, x: m.head(m.encoder(m.lstm(x)[0])[:, -1]),
+            lstm=lstm(3, 8),
+            encoder=nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+            head=nn.Linear(8, 2),
+        ),
         "the mean over time": lambda: forecaster(lambda m, x: m.head(m.lstm(x)[0].mean(1)), num_layers=2),
         "a CNN and batch norm": lambda: Network(
             features,
@@ -69,6 +75,7 @@ def make(case):
 CASES = {
     "a convolution in front": {"Conv": 1, "LSTM": 1, "Gemm": 1, "Shape": 0},
     "attention over time": {"LSTM": 1, "Softmax": 1, "Gemm": 1, "Shape": 0},
+    "multi-head attention": {"LSTM": 1, "Softmax": 1, "LayerNormalization": 2},
     "the mean over time": {"LSTM": 2, "ReduceMean": 1, "Gemm": 1, "Shape": 0, "Slice": 0},
     "a CNN and batch norm": {"Conv": 1, "BatchNormalization": 0, "LSTM": 1, "Shape": 0},
     "layer norm between": {"LSTM": 2, "LayerNormalization": 1, "Shape": 0},
