@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models clean
+.PHONY: demo test lint models attack clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -30,6 +30,10 @@ models: $(INSTALLED)
 	rm -rf runs/co2
 	$(BIN)/edgelstm train --recipe models/co2/recipe.toml --output runs/co2
 	$(BIN)/edgelstm export runs/co2 --quantize --output models/co2
+
+# 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 15 minutes.
+attack: $(INSTALLED)
+	$(BIN)/python -m tests.attack.attack --output benchmarks/results
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

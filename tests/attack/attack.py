@@ -299,9 +299,9 @@ def _facts(arguments, seconds, opened, control, broken):
     words = (
         f"{arguments.files:,} files, seed {arguments.seed}, {told}, {platform.machine()}; {seconds:.0f} s with "
         f"{arguments.workers} workers. A child has {MEMORY_BYTES >> 20} MiB, {CPU_S} s of processor time, {WALL_S} s "
-        f"in all. Processes of ours that failed: {len(broken)}. Times a file outside was opened: {opened}. That the watch "
-        f"works: it saw {control['open']} plain open; of {control['files']} files that name it, handed to onnxruntime "
-        f"without the reader, {control['onnxruntime']} opened it."
+        f"in all. Processes of ours that failed: {len(broken)}. Times a file outside was opened: {opened}. That the "
+        f"watch works: it saw {control['open']} plain open; of {control['files']} files that name it, handed to "
+        f"onnxruntime without the reader, {control['onnxruntime']} opened it."
     )
     names = ("files", "seed", "workers")
     return {

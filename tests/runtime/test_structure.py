@@ -139,11 +139,17 @@ def test_a_shape_that_no_memory_holds(model, dims):
     refused(model, "has the shape")
 
 
-@pytest.mark.parametrize("dims", [[2**31 - 1] * 8, [1], [1, 1, 1], [0], []])
+@pytest.mark.parametrize("dims", [[2**31 - 1] * 8, [1], [1, 1, 1], []])
 def test_a_shape_that_the_data_does_not_fill(model, dims):
     del model.graph.initializer[0].dims[:]
     model.graph.initializer[0].dims.extend(dims)
     refused(model, "elements, but data for")
+
+
+@pytest.mark.parametrize("dims", [[0], [0, 2], [2, 0]])
+def test_weights_without_an_element_which_recurrent_kernels_die_of(model, dims):
+    model.graph.initializer.append(TensorProto(name="none", data_type=TensorProto.FLOAT, dims=dims, raw_data=b""))
+    refused(model, "no element")
 
 
 def test_more_axes_than_eight(model):
@@ -244,6 +250,95 @@ def test_an_attribute_that_holds_two_values(model, field):
         "ints": lambda: attribute.ints.append(1),
     }[field]()
     refused(model, "at once")
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31), 2**62, -(2**63)])
+def test_an_attribute_beyond_what_any_shape_needs(model, value):
+    model.graph.node.append(helper.make_node("Softmax", ["x"], ["s"], axis=value))
+    refused(model, "is beyond 2147483647")
+    model.graph.node.pop()
+    model.graph.node.append(helper.make_node("Transpose", ["x"], ["s"], perm=[0, 1, value]))
+    refused(model, "is beyond 2147483647")
+
+
+@pytest.mark.parametrize("value", [-1, -4, 9])
+def test_batch_dims_that_no_tensor_has(model, value):
+    model.graph.node.append(helper.make_node("GatherND", ["x", "y"], ["s"], batch_dims=value))
+    refused(model, "must be from 0 to 8")
+
+
+@pytest.mark.parametrize("name", ["strides", "dilations", "kernel_shape", "group", "hidden_size"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_an_attribute_that_kernels_divide_by(model, name, value):
+    value = value if name in ("group", "hidden_size") else [1, value]
+    model.graph.node.append(helper.make_node("Conv", ["x", "x"], ["s"], **{name: value}))
+    refused(model, "must be at least 1: less ends the process")
+
+
+@pytest.mark.parametrize("axes", [1, 2, 4])
+@pytest.mark.parametrize("way", [[], ["Cast"], ["DequantizeLinear"], ["Identity", "Cast"]])
+@pytest.mark.parametrize("place", [1, 2])
+def test_weights_of_other_axes_which_recurrent_kernels_do_not_look_at(model, axes, way, place):
+    model.graph.initializer.append(numpy_helper.from_array(np.ones([1] * axes, np.float32), "w0"))
+    for k, operator in enumerate(way):
+        attributes = {"to": TensorProto.FLOAT} if operator == "Cast" else {}
+        model.graph.node.insert(k, helper.make_node(operator, [f"w{k}"], [f"w{k + 1}"], **attributes))
+    node(model, "LSTM").input[place] = f"w{len(way)}"
+    refused(model, "weights of other than 3 axes")
+
+
+def divided(model, divisor, number=5):
+    """Divide whole numbers; the smallest by -1 is a signal that ends the process."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array([number], np.int64), "number"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(divisor, np.int64), "by"))
+
+
+@pytest.mark.parametrize("operator", ["Div", "Mod"])
+@pytest.mark.parametrize("divisor", [[-1], [0], [3, -1], list(range(1, 100))])
+def test_a_division_of_whole_numbers_that_may_end_the_process(model, operator, divisor):
+    divided(model, divisor)
+    model.graph.node.append(helper.make_node(operator, ["number", "by"], ["q"]))
+    refused(model, "that ends the process")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        helper.make_node("Identity", ["by"], ["b"]),
+        helper.make_node("Neg", ["by"], ["b"]),
+        helper.make_node("Cast", ["x"], ["b"], to=TensorProto.INT32),
+        helper.make_node("Shape", ["x"], ["b"]),
+        helper.make_node("ArgMax", ["x"], ["b"]),
+        helper.make_node("Where", ["x", "by", "by"], ["b"]),
+        helper.make_node("ConstantOfShape", ["by"], ["b"], value=numpy_helper.from_array(np.array([-1], np.int64))),
+        helper.make_node("Constant", [], ["b"], value_int=-1),
+        helper.make_node("Constant", [], ["b"], value=numpy_helper.from_array(np.array([-1], np.int64))),
+        helper.make_node("TopK", ["x", "by"], ["t", "b"]),
+        helper.make_node("Gather", ["by", "by"], ["b"]),
+    ],
+    ids=lambda node: node.op_type,
+)
+def test_a_divisor_that_is_computed(model, way):
+    divided(model, [2])
+    model.graph.node.extend([way, helper.make_node("Div", ["number", "b"], ["q"])])
+    refused(model, "that ends the process")
+
+
+def test_divisions_that_networks_need(model):
+    divided(model, [2, -3])
+    two = numpy_helper.from_array(np.array(2, np.int64))
+    model.graph.node.extend(
+        [
+            helper.make_node("Div", ["number", "by"], ["whole"]),
+            helper.make_node("Constant", [], ["two"], value=two),
+            helper.make_node("Div", ["number", "two"], ["half"]),
+            helper.make_node("Gather", ["x", "number"], ["taken"]),
+            helper.make_node("Div", ["x", "taken"], ["real"]),
+            helper.make_node("Cast", ["number"], ["cast"], to=TensorProto.FLOAT),
+            helper.make_node("Mod", ["cast", "cast"], ["rest"], fmod=1),
+        ]
+    )
+    assert parse_model_file(resealed(model)).let_pass == ()
 
 
 @pytest.mark.parametrize("kind", [0, 5, 9, 10, 11, 12, 13, 14])
