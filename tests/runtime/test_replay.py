@@ -3,10 +3,12 @@ from importlib import metadata
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import pytest
 
+from edgelstm.errors import ModelFileError
 from edgelstm.runtime import Predictor, load, parse_model_file, replay
-from tests.resealed import altered
+from tests.resealed import altered, resealed
 
 GOLDEN = "edgelstm.golden"
 
@@ -40,6 +42,15 @@ def test_a_replay_fails_where_the_machine_computes_something_else(path):
     result = replay(Predictor(parse_model_file(altered(path, GOLDEN, change))))
     assert not result.passed
     assert result.file_error[0] == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_graph_that_answers_in_another_shape_than_it_says_is_refused(window_files):
+    model = onnx.load(window_files.fp32)
+    last = model.graph.node[-1]
+    assert last.output == ["y"]
+    last.input[0] = "from_last"  # [B, T, 1] in the place of [B, K, 1]
+    with pytest.raises(ModelFileError, match=r"answers in the shape \(24, 1\), its golden vectors have \(3, 1\)"):
+        replay(Predictor(parse_model_file(resealed(model))))
 
 
 @pytest.mark.parametrize(
