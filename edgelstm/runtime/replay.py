@@ -53,8 +53,8 @@ def replay(predictor: Predictor) -> Replay:
     for y in rows:
         if y.shape != golden.file.shape[1:]:
             raise ModelFileError(
-                f"the graph answers in the shape {y.shape}, its golden vectors have {golden.file.shape[1:]}; the file is "
-                "damaged, export it again"
+                f"the graph answers in the shape {y.shape}, its golden vectors have {golden.file.shape[1:]}; "
+                "the file is damaged, export it again"
             )
     y = np.stack(rows)
     target = PYPI if _is_pypi_wheel() else OTHER

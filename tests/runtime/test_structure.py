@@ -11,11 +11,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm.errors import ExportError, ModelFileError
 from edgelstm.export.pack import pack
-from edgelstm.runtime import parse_model_file
+from edgelstm.runtime import parse_model_file, schema
 from edgelstm.runtime.structure import ELEMENT_BYTES, OPERATORS, OPSETS, check_structure
 from tests.attack.fresh import all_kinds, model_file
 from tests.conftest import CO2_FILES, ROOT
 from tests.resealed import resealed
+
+# Data comes packed into one field: that there is exactly one is what makes it countable.
+REPEATED_FIELDS_PACKED_INTO_ONE = {
+    ("TensorProto", name) for name in ("float_data", "int32_data", "int64_data", "double_data")
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,38 @@ def test_format_md_names_the_same_operators():
     for domain, operators in OPERATORS.items():
         listed = re.search(rf"^`{re.escape(domain or 'ai.onnx')}` {OPSETS[domain]}: ([\w ,\n]+)\.", text, re.MULTILINE)
         assert set(re.split(r",\s+", listed[1])) == operators, domain
+
+
+MESSAGES = {
+    "ModelProto": schema.MODEL,
+    "OperatorSetIdProto": schema.OPSET,
+    "StringStringEntryProto": schema.ENTRY,
+    "GraphProto": schema.GRAPH,
+    "NodeProto": schema.NODE,
+    "AttributeProto": schema.ATTRIBUTE,
+    "TensorProto": schema.TENSOR,
+    "ValueInfoProto": schema.VALUE,
+    "TypeProto": schema.TYPE,
+    "TypeProto.Tensor": schema.TENSOR_TYPE,
+    "TensorShapeProto": schema.SHAPE,
+    "TensorShapeProto.Dimension": schema.DIM,
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_format_md_and_onnx_know_the_same_fields(name):
+    text = (ROOT / "edgelstm" / "FORMAT.md").read_text()
+    row = re.search(rf"^\| `{re.escape(name)}` \| (.*) \|$", text, re.MULTILINE)[1]
+    taken = MESSAGES[name].fields
+    assert row == ", ".join(f"`{field}`" for field, _, _ in taken.values())
+    message = onnx
+    for part in name.split("."):
+        message = getattr(message, part)
+    described = {field.number: field for field in message.DESCRIPTOR.fields}
+    for number, (field, _, most) in taken.items():
+        assert described[number].name == field
+        assert (most > 1) == described[number].is_repeated or (name, field) in REPEATED_FIELDS_PACKED_INTO_ONE
+    assert described.keys() - taken.keys() <= MESSAGES[name].refused.keys(), "each refusal has its reason"
 
 
 def test_every_operator_on_the_list_is_one_of_onnx_or_known_by_name():
