@@ -162,6 +162,8 @@ def _check_fatal(operator: str, values: list[_Value], place: str) -> None:
         _expect(
             values[1].kind != _WHOLE, f"{place} divides by whole numbers that may be 0 or -1: that ends the process"
         )
+    if operator == "Squeeze":
+        _expect(values[1:2] != [] and values[1].kind != _REAL, f"{place} has no axes: a batch of one would go as well")
     if operator in _RECURRENT:
         _expect(all(value.axes in (3, None) for value in values[1:3]), f"{place} has weights of other than 3 axes")
 

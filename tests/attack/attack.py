@@ -49,6 +49,7 @@ MEMORY_BYTES = 512 * 2**20  # above what the worker has
 CPU_S, WALL_S = 3, 10
 
 REFUSALS = ("wire format", "metadata", "contract", "digest", "structure", "operators and opsets", "golden vectors")
+OURS = "in the child: an error that nobody foresaw"
 OUTCOMES = (
     *(f"refused by the reader: {what}" for what in REFUSALS),
     "in the child: refused by onnxruntime at load",
@@ -57,8 +58,8 @@ OUTCOMES = (
     "in the child: no memory",
     "in the child: answered, within tolerance",
     "in the child: answered, outside of it",
+    OURS,
     "child killed: time",
-    "child killed: memory",
     "child killed: signal",
 )
 
@@ -93,7 +94,7 @@ def attack_chunk(start, stop, seed, folder):
         outcome, reason = attack_one(content)
         counts[outcome, resealed] += 1
         reasons[outcome, reason] += 1
-        if outcome.startswith("child killed"):
+        if outcome == OURS or outcome.startswith("child killed"):
             killers.append((number, outcome, reason, names))
             (folder / "killers" / f"{number}.onnx").write_bytes(content)
     return counts, reasons, killers
@@ -185,7 +186,11 @@ def _be_child(work, writer):
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        os.write(writer, json.dumps(work()).encode())
+        try:
+            answer = work()
+        except Exception as error:
+            answer = OURS, repr(error)
+        os.write(writer, json.dumps(answer).encode())
     finally:
         os._exit(0)
 
@@ -255,6 +260,7 @@ def main():
                 _progress(done, len(jobs), counts, started)
         opened = watch.opened()
     killers.sort()
+    broken += [f"file {number}: {reason}" for number, outcome, reason, _ in killers if outcome == OURS]
     seconds = time.monotonic() - started
     facts = _facts(arguments, seconds, opened, control, broken)
     text = report(counts, reasons, killers, facts)

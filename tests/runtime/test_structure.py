@@ -324,6 +324,12 @@ def test_weights_of_other_axes_which_recurrent_kernels_do_not_look_at(model, axe
     refused(model, "weights of other than 3 axes")
 
 
+@pytest.mark.parametrize("inputs", [["x"], ["x", ""]])
+def test_a_squeeze_that_would_take_a_batch_of_one(model, inputs):
+    model.graph.node.append(helper.make_node("Squeeze", inputs, ["s"]))
+    refused(model, "has no axes")
+
+
 def divided(model, divisor, number=5):
     """Divide whole numbers; the smallest by -1 is a signal that ends the process."""
     model.graph.initializer.append(numpy_helper.from_array(np.array([number], np.int64), "number"))
