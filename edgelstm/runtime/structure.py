@@ -166,6 +166,11 @@ def _check_fatal(operator: str, values: list[_Value], place: str) -> None:
         _expect(values[1:2] != [] and values[1].kind != _REAL, f"{place} has no axes: a batch of one would go as well")
     if operator in _RECURRENT:
         _expect(all(value.axes in (3, None) for value in values[1:3]), f"{place} has weights of other than 3 axes")
+    if operator in ("Conv", "ConvTranspose"):
+        _expect(
+            all(value.axes is None or value.axes >= 3 for value in values[1:2]),
+            f"{place} has weights of fewer than 3 axes",
+        )
 
 
 def _given(operator: str, values: list[_Value], attributes: dict[str, _Value]) -> _Value:

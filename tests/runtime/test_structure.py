@@ -324,6 +324,14 @@ def test_weights_of_other_axes_which_recurrent_kernels_do_not_look_at(model, axe
     refused(model, "weights of other than 3 axes")
 
 
+@pytest.mark.parametrize("operator", ["Conv", "ConvTranspose"])
+@pytest.mark.parametrize("axes", [0, 1, 2])
+def test_a_convolution_with_weights_of_too_few_axes(model, operator, axes):
+    model.graph.initializer.append(numpy_helper.from_array(np.ones([1] * axes, np.float32), "w"))
+    model.graph.node.append(helper.make_node(operator, ["x", "w"], ["s"]))
+    refused(model, "weights of fewer than 3 axes")
+
+
 @pytest.mark.parametrize("inputs", [["x"], ["x", ""]])
 def test_a_squeeze_that_would_take_a_batch_of_one(model, inputs):
     model.graph.node.append(helper.make_node("Squeeze", inputs, ["s"]))
