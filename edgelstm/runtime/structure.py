@@ -205,7 +205,8 @@ def _check_attribute(content: bytes, field: Field, place: str) -> tuple[str, _Va
         value if value < 2**63 else value - 2**64 for key in ("i", "ints") for value in numbers(content, attribute, key)
     ]
     _expect(all(abs(value) <= _MAX_ATTRIBUTE for value in whole), f"{place} is beyond {_MAX_ATTRIBUTE}")
-    _expect(name != "batch_dims" or 0 <= whole[0] <= MAX_RANK, f"{place} must be from 0 to {MAX_RANK}")
+    fits = name != "batch_dims" or all(0 <= value <= MAX_RANK for value in whole)
+    _expect(fits, f"{place} must be from 0 to {MAX_RANK}")
     fatal = name in _AT_LEAST_ONE and min(whole, default=1) < 1
     _expect(not fatal, f"{place} must be at least 1: less ends the process")
     texts(content, attribute, "strings")

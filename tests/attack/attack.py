@@ -49,7 +49,7 @@ MEMORY_BYTES = 512 * 2**20  # above what the worker has
 CPU_S, WALL_S = 3, 10
 
 REFUSALS = ("wire format", "metadata", "contract", "digest", "structure", "operators and opsets", "golden vectors")
-OURS = "in the child: an error that nobody foresaw"
+OURS = "an error that nobody foresaw, in the reader or the child"
 OUTCOMES = (
     *(f"refused by the reader: {what}" for what in REFUSALS),
     "in the child: refused by onnxruntime at load",
@@ -106,6 +106,8 @@ def attack_one(content):
         model_file = parse_model_file(content, "file")
     except ModelFileError as error:
         return f"refused by the reader: {_stage(error)}", _plain(str(error))
+    except Exception as error:
+        return OURS, f"the reader raised {error!r}"
     return in_child(lambda: _load_and_run(model_file))
 
 

@@ -304,6 +304,17 @@ def test_batch_dims_that_no_tensor_has(model, value):
     refused(model, "must be from 0 to 8")
 
 
+@pytest.mark.parametrize("name", ["batch_dims", "group", "strides", "to", "axis", "value"])
+def test_an_attribute_without_a_value_raises_nothing_of_its_own(model, name):
+    made = helper.make_node("Identity", ["x"], ["s"])
+    made.attribute.add(name=name, type=onnx.AttributeProto.INT)
+    model.graph.node.append(made)
+    try:
+        parse_model_file(resealed(model))
+    except ModelFileError as error:
+        assert "data type 0" in str(error)
+
+
 @pytest.mark.parametrize("name", ["strides", "dilations", "kernel_shape", "group", "hidden_size"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_an_attribute_that_kernels_divide_by(model, name, value):
