@@ -31,7 +31,7 @@ models: $(INSTALLED)
 	$(BIN)/edgelstm train --recipe models/co2/recipe.toml --output runs/co2
 	$(BIN)/edgelstm export runs/co2 --quantize --output models/co2
 
-# 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 15 minutes.
+# 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 20 minutes.
 attack: $(INSTALLED)
 	$(BIN)/python -m tests.attack.attack --output benchmarks/results
 
