@@ -22,6 +22,9 @@ from tests.attack.mutations import mutate, reseal
 from tests.attack.tree import join, parse
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the watch is inotify, the limits of the children are Linux's"
+)
 FILES = 500
 
 

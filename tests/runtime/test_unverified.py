@@ -15,6 +15,7 @@ from edgelstm.runtime import load, replay, trial
 from tests.attack.fresh import STEPS, all_kinds, model_file
 from tests.resealed import entry, resealed
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits of the child are Linux's")
 OUR_PATH = "import sys; sys.path[:] = sys.argv[1:]"
 
 
