@@ -48,22 +48,27 @@ def export(
         str | None, typer.Option(help="carried: let a window network carry its state on. [as trained]")
     ] = None,
     per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
-    clip: Annotated[str, typer.Option(help="Range of the int8 weights: none, percentile, mse.")] = "none",
-    head: Annotated[str, typer.Option(help="Layers behind the LSTM: int8, fp32.")] = "int8",
+    clip: Annotated[
+        str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none, or as fine-tuned]")
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8, or as fine-tuned]")
+    ] = None,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
     from edgelstm.contract import CLIPS, HEADS, Quantization
     from edgelstm.export import export_run
 
     _one_of("--quantize", quantize, (None, *QUANTIZE))
-    _one_of("--clip", clip, CLIPS)
-    _one_of("--head", head, HEADS)
+    _one_of("--clip", clip, (None, *CLIPS))
+    _one_of("--head", head, (None, *HEADS))
+    given = per_tensor or clip is not None or head is not None
     precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
     exported = export_run(
         run,
         output,
         precisions=precisions,
-        quantization=Quantization(not per_tensor, clip, head),
+        quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
         max_metric_drop=_fraction(max_metric_drop or "1%") if precisions else None,
     )
