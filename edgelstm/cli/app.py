@@ -62,6 +62,7 @@ def _options(
 
 
 app.command("train")(train.train)
+app.command("finetune")(train.finetune)
 app.command("export", cls=export.ExportCommand)(export.export)
 app.command("compare")(export.compare)
 app.command("verify")(device.verify)

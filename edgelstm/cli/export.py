@@ -48,8 +48,12 @@ def export(
         str | None, typer.Option(help="carried: let a window network carry its state on. [as trained]")
     ] = None,
     per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
-    clip: Annotated[str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none]")] = None,
-    head: Annotated[str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8]")] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none, or as fine-tuned]")
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8, or as fine-tuned]")
+    ] = None,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
     from edgelstm.contract import CLIPS, HEADS, Quantization
@@ -61,12 +65,13 @@ def export(
     _needs_quantize("--max-metric-drop", max_metric_drop, quantize, QUANTIZE)
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
+    given = per_tensor or clip is not None or head is not None
     precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
     exported = export_run(
         run,
         output,
         precisions=precisions,
-        quantization=Quantization(not per_tensor, clip or "none", head or "int8"),
+        quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
         max_metric_drop=_fraction(max_metric_drop or "1%") if precisions else None,
     )
