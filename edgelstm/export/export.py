@@ -176,7 +176,12 @@ def _with_state(run: Run, state: str | None) -> Run:
     contract, network = run.record.contract, run.record.network
     if state is None or state == contract.state:
         return run
-    if state == "window" or network is None:
+    if network is None:
+        raise ExportError(
+            f"state: this network is a graph that was imported with its state {contract.state}, which export does not "
+            f"change; import it again with state {state}"
+        )
+    if state == "window":
         raise ExportError(f"state: this network answers with its state {contract.state}; it has no file of {state!r}")
     carried = replace(contract, state="carried", lengths=False, states=carried_states(network))
     run = replace(run, record=replace(run.record, contract=carried))
