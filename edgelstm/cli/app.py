@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import demo, device, export, train
+from edgelstm.cli import demo, device, export, importing, train
 from edgelstm.errors import EdgeLstmError
 
 BAD_INPUT = 2
@@ -62,6 +62,7 @@ def _options(
 
 app.command("train")(train.train)
 app.command("export", cls=export.ExportCommand)(export.export)
+app.add_typer(importing.app, name="import")
 app.command("compare")(export.compare)
 app.command("verify")(device.verify)
 app.command("inspect")(device.inspect)

@@ -53,6 +53,7 @@ class Imported:
             file's, padding behind a length NaN or anything.
         versions: of the packages it was read with, by name.
         source: where it came from, as plain JSON values; recorded as the recipe of the run.
+        sample_period_s: seconds between two samples; None where nobody said.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Imported:
     answer: Answer
     versions: dict[str, str]
     source: dict[str, Any]
+    sample_period_s: float | None = None
 
 
 def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
@@ -159,7 +161,7 @@ def _contract(imported: Imported, test: Windows | None) -> Contract:
         trained_state=imported.state,
         states=states,
         scaling="none",
-        sample_period_s=None,
+        sample_period_s=imported.sample_period_s,
         quantization=None,
         fidelity=None,
         metrics=(),
