@@ -143,7 +143,8 @@ def _check_module(entry: Entry, place: str) -> None:
 
 def _functional(config: Any, entries: list[Entry], layers: dict[str, KerasLayer]) -> list[str]:
     """Walk from the output back to the input; whatever is not on that way must be Keras' own arithmetic of masks."""
-    first, last = (_single(config.get(key), key) for key in ("input_layers", "output_layers"))
+    ends = config if isinstance(config, dict) else {}
+    first, last = (_single(ends.get(key), key, layers) for key in ("input_layers", "output_layers"))
     nodes = dict(zip(layers, entries, strict=True))
     order, masks = [last], []
     while order[-1] != first:
@@ -163,11 +164,11 @@ def _functional(config: Any, entries: list[Entry], layers: dict[str, KerasLayer]
     return order
 
 
-def _single(value: Any, key: str) -> str:
+def _single(value: Any, key: str, layers: dict[str, KerasLayer]) -> str:
     """Keras 2 writes [[name, 0, 0]], Keras 3 also [name, 0, 0]."""
     ends = [value] if isinstance(value, list) and value and isinstance(value[0], str) else value
-    if not isinstance(ends, list) or len(ends) != 1 or not _is_place(ends[0]):
-        raise NetworkError(f"{key}: expected one, got {value!r:.80}; models with several are not read")
+    if not isinstance(ends, list) or len(ends) != 1 or not _is_place(ends[0]) or ends[0][0] not in layers:
+        raise NetworkError(f"{key}: expected one, of a layer called once, got {value!r:.80}; others are not read")
     return str(ends[0][0])
 
 
@@ -263,6 +264,9 @@ def _with_weights(layers: list[KerasLayer], file: KerasFile) -> dict[str, KerasL
 
 
 def _has_weights(layer: KerasLayer) -> bool:
+    if layer.class_name == "TimeDistributed":
+        inner = layer.config.get("layer")
+        return isinstance(inner, dict) and inner.get("class_name") == "Dense"
     return layer.class_name != "Normalization" or layer.config.get("mean") is None
 
 

@@ -213,6 +213,8 @@ def _repeat_vector(flow: Flow, layer: KerasLayer) -> None:
 
 def _masking(flow: Flow, layer: KerasLayer) -> None:
     value = layer.get("mask_value", float)
+    if abs(value) > float(np.finfo(np.float32).max):
+        raise layer.refuse(f"expected a mask_value that float32 can hold, got {value!r}")
     _begin_mask(flow, layer, value)
 
 
@@ -259,7 +261,7 @@ def _normalization(flow: Flow, layer: KerasLayer) -> None:
     elif flow.layers:  # behind an LSTM of two directions only this is put in the right order of axes
         _add_rescale(flow, name, 1 / std, -mean / std)
     else:
-        flow.weights.update({f"{name}.offset": mean, f"{name}.factor": (1 / std).astype(np.float32)})
+        flow.weights.update({f"{name}.offset": mean, f"{name}.factor": _as_float32(1 / std)})
         flow.layers.append(Standardize(f"{name}.offset", f"{name}.factor"))
     flow.function = "linear"
 
@@ -272,17 +274,23 @@ def _mean_and_variance(flow: Flow, layer: KerasLayer) -> tuple[NDArray[np.float3
         raise layer.refuse(f"expected a mean for each channel (axis -1) or one for all, got axis {axis!r:.40}")
     shape = () if not axis else (flow.size,)
     if layer.config.get("mean") is not None:
-        given = [np.asarray(layer.config.get(key)) for key in ("mean", "variance")]
-        if any(array.dtype.kind not in "fiu" or array.size not in (1, flow.size) for array in given):
-            raise layer.refuse(f"expected {flow.size} numbers as mean and variance")
-        layer = layer._replace(
-            weights=tuple(np.broadcast_to(a.reshape(-1), flow.size).astype(np.float32) for a in given)
-        )
+        layer = layer._replace(weights=tuple(_given(flow, layer, key) for key in ("mean", "variance")))
         shape = (flow.size,)
     mean, variance = (checked_array(layer, i, shape, what) for i, what in enumerate(("mean", "variance")))
     if (variance < 0).any():
         raise layer.refuse("expected a variance of at least 0")
     return np.broadcast_to(mean, flow.size).copy(), np.broadcast_to(variance, flow.size).copy()
+
+
+def _given(flow: Flow, layer: KerasLayer, key: str) -> NDArray[np.float32]:
+    """Numbers that stand in the config: one for each channel, or one for all."""
+    try:
+        array = np.asarray(layer.config.get(key))
+    except ValueError:  # a ragged list
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiu" or array.size not in (1, flow.size):
+        raise layer.refuse(f"expected {flow.size} numbers as {key}")
+    return _as_float32(np.broadcast_to(array.reshape(-1), flow.size))
 
 
 def _rescaling(flow: Flow, layer: KerasLayer) -> None:
@@ -291,9 +299,15 @@ def _rescaling(flow: Flow, layer: KerasLayer) -> None:
 
 
 def _add_rescale(flow: Flow, name: str, scale: Array, offset: Array) -> None:
-    flow.weights.update({f"{name}.scale": scale.astype(np.float32), f"{name}.offset": offset.astype(np.float32)})
+    flow.weights.update({f"{name}.scale": _as_float32(scale), f"{name}.offset": _as_float32(offset)})
     flow.layers.append(Rescale(f"{name}.scale", f"{name}.offset"))
     flow.function = "linear"
+
+
+def _as_float32(array: Array) -> NDArray[np.float32]:
+    """What is too large becomes infinite, and is refused for it with all other weights."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
 
 
 def _flatten(flow: Flow, layer: KerasLayer) -> None:
