@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from edgelstm.cli.words import microseconds, table
+from edgelstm.cli.words import microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def export_table(export: Export) -> str:
     spread = [1.0 if one else channel.spread for channel in outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
     trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
-    rows = [["network (torch)", "", "", "", _rmse(trained, one), ""]]
+    rows = [[network_words(export.run.record.contract), "", "", "", _rmse(trained, one), ""]]
     for file in export.files:
         errors = [
             max(error / std for error, std in zip(found, spread, strict=True))
