@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
+from edgelstm.bench import judge
 from tests.importers.keras_by_hand import dense, input_layer, lstm, sequential, write_keras
 
 
@@ -40,7 +42,8 @@ def test_it_prints_what_each_layer_became_and_what_comes_next(net, cli_here):
     ]
 
 
-def test_with_test_data_the_precisions_are_judged(net, cli_here, tmp_path):
+def test_with_test_data_the_precisions_are_judged(net, cli_here, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgelstm.export.export.judge", partial(judge, seconds=0.05))
     table(tmp_path / "test.csv")
     names = ["--input", "a", "--input", "b", "--output-name", "y", "--unit", "y=C"]
     process = cli_here("import", "keras", net, *names, "--data", "test.csv", "--time", "date", "-o", "run")

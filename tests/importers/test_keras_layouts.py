@@ -22,6 +22,8 @@ from tests.importers.keras_by_hand import (
     write_keras,
 )
 
+pytestmark = pytest.mark.usefixtures("no_child")
+
 X = np.random.default_rng(3).normal(size=(3, STEPS, CHANNELS)).astype(np.float32) * 2
 
 

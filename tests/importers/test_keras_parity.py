@@ -42,7 +42,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_exported_file_predicts_what_keras_predicts(name, suffix, keras_files, tmp_path, monkeypatch):
+def test_the_exported_file_predicts_what_keras_predicts(name, suffix, keras_files, tmp_path, monkeypatch, no_child):
     monkeypatch.setattr("edgelstm.export.export._TIMED_S", 1e-3)
     options, task = NETWORKS[name]
     run = from_keras(keras_files / f"{name}.{suffix}", tmp_path / "run", name="net", **options)
@@ -92,7 +92,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_the_same_is_refused_by_name(name, keras_files):
+def test_what_cannot_be_the_same_is_refused_by_name(name, keras_files, no_child):
     with pytest.raises(NetworkError, match=REFUSED[name]):
         read_keras(keras_files / f"refused-{name}.keras")
 
