@@ -141,7 +141,8 @@ def judgement_words(judgement: Judgement) -> str:
     mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
     note = (
         f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
-        "output. Max error: from the first file; stream: stepped against at once; neighbours: in a batch against alone"
+        "output, where those are known. Max error: from the first file; stream: stepped against at once; neighbours: in "
+        "a batch against alone"
     )
     return "\n".join([table(headers, rows), note, "", *judgement.sentences])
 
@@ -177,7 +178,13 @@ def export_table(export: Export) -> str:
     """
     outputs = export.run.record.contract.outputs
     one = len(outputs) == 1
-    unit = (f" ({outputs[0].unit})" if outputs[0].unit else "") if one else " (std)"
+    unit = (
+        (f" ({outputs[0].unit})" if outputs[0].unit else "")
+        if one
+        else " (std)"
+        if all(output.statistics for output in outputs)
+        else ""
+    )
     spread = [1.0 if one else channel.spread for channel in outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
     trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)

@@ -1,12 +1,18 @@
-"""The layouts of Keras 2, written by hand, against a float64 LSTM in Keras' own order of gates."""
+"""The layouts of Keras 2: files that TensorFlow 2.15 saved, beside what it predicted, and files written by hand.
+
+`keras-2.15/` was made by `networks` of `keras_oracle.py` under TensorFlow 2.15.1, which takes half a gigabyte and
+numpy below 2; the tests do not need it. The others are held against a float64 LSTM in Keras' own order of gates.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgelstm.errors import InputError, NetworkError
-from edgelstm.importers import read_keras
+from edgelstm.importers import from_keras, read_keras
 from tests.importers.keras_by_hand import (
     CHANNELS,
     STEPS,
@@ -42,6 +48,17 @@ def expected(values, **functions):
 
 def answer(path):
     return read_keras(path).answer(X, None)[:, 0]
+
+
+@pytest.mark.parametrize(
+    "name", ["hard-sigmoid.h5", "hard-sigmoid.keras", "masking-bidirectional.h5", "masking-bidirectional.keras"]
+)
+def test_what_tensorflow_2_15_saved_answers_as_it_did(name):
+    path = Path(__file__).with_name("keras-2.15") / name
+    said = np.load(path.with_suffix(".npz"))
+    imported = read_keras(path, window=6)
+    assert imported.versions == {"keras": "2.15.0"}
+    assert np.abs(imported.answer(said["x"], None)[:, 0] - said["y"]).max() < 1e-6
 
 
 def test_keras_2_15(tmp_path):
@@ -239,3 +256,19 @@ def test_a_mixture_of_stateful_and_not_is_refused(tmp_path):
 
 def test_the_usual_model_is_read_from_both(tmp_path):
     assert np.array_equal(answer(write_keras(tmp_path / "a.keras")), answer(write_hdf5(tmp_path / "a.h5")))
+
+
+def test_golden_windows_lie_where_the_networks_own_scaling_expects_them(tmp_path):
+    scaling = {"class_name": "Normalization", "config": {"name": "n", "axis": [-1], "mean": [400, -3], "variance": 4}}
+    path = write_keras(tmp_path / "a.keras", sequential(input_layer(), scaling, lstm(), dense()))
+    x = from_keras(path, tmp_path / "run").golden_x
+    assert np.abs(x.mean(axis=(0, 1)) - [400, -3]).max() < 2
+    assert np.abs(x.std(axis=(0, 1)) - 2).max() < 1
+
+
+def test_one_golden_window_is_masked_in_part(tmp_path):
+    masking = {"class_name": "Masking", "config": {"name": "m", "mask_value": -9.0}}
+    path = write_keras(tmp_path / "a.keras", sequential(input_layer(), masking, lstm(), dense()))
+    x = from_keras(path, tmp_path / "run").golden_x
+    assert (x[-1, 2:] == -9).all()
+    assert not (x[:-1] == -9).any()
