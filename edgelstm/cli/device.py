@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgelstm.cli.words import microseconds, quantity, table
+from edgelstm.cli.words import microseconds, network_words, quantity, table
 from edgelstm.errors import InputError
 from edgelstm.files import write_whole
 from edgelstm.strict_json import plain
 
 if TYPE_CHECKING:
     from edgelstm.bench import BenchResult
-    from edgelstm.contract import Channel, Contract, Metrics
+    from edgelstm.contract import Channel, Contract, Metrics, Provenance
     from edgelstm.runtime import ModelFile, Predictor, Replay
     from edgelstm.runtime.model_file import GraphSummary
 
@@ -204,7 +204,7 @@ def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> st
     contract = model_file.contract
     nodes = ", ".join(f"{count} {name}" if count > 1 else name for name, count in graph.nodes.items())
     opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in graph.opsets.items())
-    data = contract.provenance.data_sha256
+    origin = contract.provenance
     lines = [
         f"{file.name}: {contract.name}, {contract.task}, {contract.precision}, {len(model_file.content):,} bytes",
         f"  sees      {contract.window} steps of {_channels(contract.inputs)}{_period(contract)}",
@@ -214,8 +214,8 @@ def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> st
         f"  graph     {sum(graph.nodes.values())} nodes ({nodes}), {graph.parameters:,} numbers, "
         f"opset {opsets}, IR {graph.ir_version}",
         f"  digest    {model_file.digest}",
-        f"  weights   {contract.provenance.weights_sha256}, seed {contract.provenance.seed}",
-        f"  data      {data or 'arrays, no file'}",
+        f"  weights   {origin.weights_sha256}",
+        f"  trained   {_training_words(origin)}",
         f"  made by   {', '.join(f'{name} {version}' for name, version in contract.provenance.versions.items())}",
         f"  golden    {len(model_file.golden.x)} window(s); `edgelstm verify` replays them",
         *(f"  UNVERIFIED: {reason}" for reason in model_file.let_pass),
@@ -231,7 +231,7 @@ def _metrics_table(part: Metrics, contract: Contract) -> str:
     unit = contract.outputs[0].unit if len(contract.outputs) == 1 else None
     suffix = f" ({unit})" if unit else ""
     found: list[tuple[str, Any]] = [("this file", part.file)] if part.file else []
-    found += [("network (torch)", part.network), *part.baselines.items()]
+    found += [(network_words(contract), part.network), *part.baselines.items()]
     rows = [[name, f"{score.rmse:.4g}", f"{score.mae:.4g}"] for name, score in found]
     return table([f"{part.part}, {part.windows} windows", f"RMSE{suffix}", f"MAE{suffix}"], rows)
 
@@ -248,6 +248,14 @@ def _state_words(contract: Contract) -> str:
     if contract.state == "carried":
         return "trained to carry its state on, may be stepped for ever"
     return "trained from a zero state over a window; a stream runs the last window at every step"
+
+
+def _training_words(origin: Provenance) -> str:
+    if origin.seed is not None:
+        return f"with seed {origin.seed}, on {origin.data_sha256 or 'arrays, no file'}"
+    tools = ("edgelstm", "onnx", "onnxruntime", "onnxruntime-gpu")
+    found = [f"{name} {version}" for name, version in origin.versions.items() if name not in tools]
+    return f"elsewhere, with {', '.join(found)}" if found else "elsewhere"
 
 
 def _range(channel: Channel) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from edgelstm.cli.words import microseconds, table
+from edgelstm.cli.words import microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Score
+    from edgelstm.contract import Channel, Score
     from edgelstm.export import Export
 
 
@@ -159,7 +159,8 @@ def judgement_words(judgement: Judgement) -> str:
     mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
     note = (
         f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
-        "output. Max error: from the first file; stream: stepped against at once; neighbours: in a batch against alone"
+        "output, where those are known. Max error: from the first file; stream: stepped against at once; neighbours: "
+        "in a batch against alone"
     )
     return "\n".join([table(headers, rows), note, "", *judgement.sentences])
 
@@ -200,11 +201,11 @@ def export_table(export: Export) -> str:
     """
     outputs = export.run.record.contract.outputs
     one = len(outputs) == 1
-    unit = (f" ({outputs[0].unit})" if outputs[0].unit else "") if one else " (std)"
+    unit = _unit_words(outputs)
     spread = [1.0 if one else channel.spread for channel in outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
     trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
-    rows = [["network (torch)", "", "", "", _rmse(trained, one), ""]]
+    rows = [[network_words(export.run.record.contract), "", "", "", _rmse(trained, one), ""]]
     for file in export.files:
         errors = [
             max(error / std for error, std in zip(found, spread, strict=True))
@@ -214,6 +215,13 @@ def export_table(export: Export) -> str:
         precision, size = file.contract.precision, f"{file.size_bytes:,}"
         rows.append([precision, size, *(f"{error:.2g}" for error in errors), _rmse(file.test, one), latency])
     return table(headers, rows)
+
+
+def _unit_words(outputs: tuple[Channel, ...]) -> str:
+    """In what the figures are: the unit of one output, spreads of several; nothing is said where it is unknown."""
+    if len(outputs) > 1:
+        return " (std)" if all(output.statistics for output in outputs) else ""
+    return f" ({outputs[0].unit})" if outputs[0].unit else ""
 
 
 def _rmse(score: Score | None, one: bool) -> str:
