@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models compat clean
+.PHONY: demo test lint models compat attack clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -34,6 +34,10 @@ models: $(INSTALLED)
 # Replay all kinds of model files on old and new onnxruntimes, each in an environment of its own.
 compat: $(INSTALLED)
 	$(BIN)/python benchmarks/compat.py
+
+# 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 20 minutes.
+attack: $(INSTALLED)
+	$(BIN)/python -m tests.attack.attack --output benchmarks/results
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

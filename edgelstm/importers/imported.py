@@ -18,7 +18,7 @@ from edgelstm.data.score import score_windows
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError, NetworkError, RunError
-from edgelstm.network import Network, Weights, carried_states, check_network
+from edgelstm.network import Mask, Network, Standardize, Weights, carried_states, check_network
 from edgelstm.run import (
     GOLDEN_BYTES,
     GOLDEN_ROWS,
@@ -56,6 +56,7 @@ class Imported:
         versions: of the packages it was read with, by name.
         source: where it came from, as plain JSON values; recorded as the recipe of the run.
         states: the state tensors of a carried foreign graph; those of layers follow from the layers.
+        sample_period_s: seconds between two samples; None where nobody said.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Imported:
     versions: dict[str, str]
     source: dict[str, Any]
     states: tuple[StateTensor, ...] = ()
+    sample_period_s: float | None = None
 
 
 def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
@@ -114,7 +116,7 @@ def write_imported(
         imported: the network.
         directory: where the run goes.
         samples: [N, T, F] float32 windows in physical units, or tokens int64 [N, T], for the golden vectors. None:
-            windows of `test`; without those, numbers drawn from a standard normal distribution.
+            windows of `test`; without those, normally distributed numbers, scaled as the network's first layer says.
         test: held-out windows with their targets, so that precisions can be judged; forecasts only.
         seed: of the numbers drawn.
         overwrite: replace a run that lies there.
@@ -163,7 +165,7 @@ def _contract(imported: Imported, test: Windows | None) -> Contract:
         trained_state=imported.state,
         states=states,
         scaling="none",
-        sample_period_s=None,
+        sample_period_s=imported.sample_period_s,
         quantization=None,
         fidelity=None,
         metrics=(),
@@ -197,10 +199,21 @@ def _golden(
     elif tokens:
         x = rng.integers(0, imported.inputs[0].categories or 1, (rows, *shape))
     else:
-        x = rng.standard_normal((rows, *shape), dtype=np.float32)
+        x = _plausible(imported, rng.standard_normal((rows, *shape), dtype=np.float32))
     if not imported.lengths:
         return x, None
     return x, np.linspace(imported.window, 1, len(x)).astype(np.int64)
+
+
+def _plausible(imported: Imported, x: Rows) -> Rows:
+    """Bring standard normal numbers to where the network's own scaling expects them, and mask the end of one row."""
+    layers = imported.network.layers if imported.network is not None else ()
+    first = layers[0] if layers else None
+    if isinstance(first, Standardize):
+        x = (x / imported.weights[first.factor] + imported.weights[first.offset]).astype(np.float32)
+    if isinstance(first, Mask):
+        x[-1, x.shape[1] // 2 :] = first.value
+    return x
 
 
 def _answers(imported: Imported, contract: Contract, x: Array, lengths: NDArray[np.int64] | None) -> Rows:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.errors import ModelFileError
 from edgelstm.runtime.golden import OTHER, PYPI, Golden, worst_by_channel
 from edgelstm.runtime.predictor import Predictor
 
@@ -43,9 +44,19 @@ def replay(predictor: Predictor) -> Replay:
 
     Returns:
         The worst differences, and whether they are within the file's tolerance.
+
+    Raises:
+        ModelFileError: the graph answers in another shape than it declares.
     """
     golden = predictor.golden
-    y = np.stack([predictor.predict(*row) for row in golden_rows(golden)])
+    rows = [predictor.predict(*row) for row in golden_rows(golden)]
+    for y in rows:
+        if y.shape != golden.file.shape[1:]:
+            raise ModelFileError(
+                f"the graph answers in the shape {y.shape}, its golden vectors have {golden.file.shape[1:]}; "
+                "the file is damaged, export it again"
+            )
+    y = np.stack(rows)
     if predictor.contract.every_step:
         y, file, network = (_without_padding(answers, golden) for answers in (y, golden.file, golden.network))
     else:

@@ -3,14 +3,16 @@ from importlib import metadata
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import pytest
 
 from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance
+from edgelstm.errors import ModelFileError
 from edgelstm.export import export_run
 from edgelstm.network import Linear, Lstm, Network
 from edgelstm.run import RUN_FORMAT_VERSION, Run, RunRecord, pack_weights, write_run
 from edgelstm.runtime import Predictor, load, parse_model_file, replay
-from tests.resealed import altered
+from tests.resealed import altered, resealed
 
 GOLDEN = "edgelstm.golden"
 
@@ -77,6 +79,15 @@ def test_there_is_no_answer_behind_the_length_of_a_row_and_none_is_asked_for(lab
         golden["file"] = _array(y)
 
     assert not replay(Predictor(parse_model_file(altered(labels_with_lengths, GOLDEN, change)))).passed
+
+
+def test_a_graph_that_answers_in_another_shape_than_it_says_is_refused(window_files):
+    model = onnx.load(window_files.fp32)
+    last = model.graph.node[-1]
+    assert last.output == ["y"]
+    last.input[0] = "from_last"  # [B, T, 1] in the place of [B, K, 1]
+    with pytest.raises(ModelFileError, match=r"answers in the shape \(24, 1\), its golden vectors have \(3, 1\)"):
+        replay(Predictor(parse_model_file(resealed(model))))
 
 
 @pytest.mark.parametrize(
