@@ -77,15 +77,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     if network.relative_inputs:
         value = _with_last_value(graph, value, network)
     _rename(graph, value.name, "y")
-    model = _model(graph)
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ExportError(
-            f"the graph of this network is no valid ONNX: {first}; rename its tensors, or report it"
-        ) from error
-    return model
+    return _checked(_model(graph))
 
 
 def _without_last_value(graph: Graph, x: Value) -> Value:
@@ -360,6 +352,15 @@ def _model(graph: Graph) -> onnx.ModelProto:
         producer_name="edgelstm",
         producer_version=__version__,
     )
+
+
+def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(f"this network gives no valid graph: {reason}; rename its tensors, or report it") from error
+    return model
 
 
 _LAYERS: dict[type, Any] = {
