@@ -39,6 +39,8 @@ RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "heldout.safetensors",
 )
 METRICS, RECIPE, GRAPH = "metrics.json", "recipe.json", "network.onnx"
+GOLDEN_ROWS = 5
+GOLDEN_BYTES = 256 * 2**10  # the vectors travel in every model file
 
 Array = NDArray[Any]
 
@@ -93,6 +95,18 @@ def pack_weights(weights: dict[str, Array]) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
+def graph_digest(graph: bytes) -> str:
+    """SHA-256 of a foreign graph, which the contract records in the place of its weights'."""
+    return hashlib.sha256(graph).hexdigest()
+
+
+def spread_windows(windows: Windows) -> NDArray[np.float32]:
+    """Take a few windows for the golden vectors, spread over the part; fewer of long ones: float32 [G, T, F]."""
+    window_bytes = 4 * windows.steps * windows.x_rows.shape[1]
+    rows = max(1, min(GOLDEN_ROWS, len(windows), GOLDEN_BYTES // window_bytes))
+    return windows.x(np.linspace(0, len(windows) - 1, rows).astype(np.int64))
+
+
 def write_run(run: Run, extra: dict[str, bytes]) -> None:
     """Write a run directory, all of it or nothing.
 
@@ -143,7 +157,7 @@ def _read_network(path: Path, record: RunRecord) -> tuple[dict[str, Array], byte
             graph = place.read_bytes()
         except OSError as error:
             raise RunError(f"{place}: cannot be read: {error.strerror}; import the network again") from error
-        digest = hashlib.sha256(graph).hexdigest()
+        digest = graph_digest(graph)
     else:
         place, graph = path / WEIGHTS, None
         weights = _read_tensors(place)

@@ -32,15 +32,41 @@ Unverified = Annotated[
 ]
 
 
-def verify(file: File, device: Device = "cpu", threads: Threads = 1, unverified: Unverified = False) -> None:
+def verify(
+    file: File,
+    key: Annotated[
+        str | None,
+        typer.Option(help="A minisign public key, its file or its text: FILE.minisig must hold, before all else."),
+    ] = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    unverified: Unverified = False,
+) -> None:
     """Replay the golden vectors of a file on this machine; exit 1 if it does not compute what it did at export."""
     from edgelstm.runtime import load, replay
 
-    predictor = load(file, device=device, threads=threads, unverified=unverified)
+    if key is None:
+        predictor = load(file, device, threads, unverified)
+    else:
+        predictor = _load_signed(file, key, device, threads, unverified)
     result = replay(predictor)
     print(verify_words(file, predictor, result))
     if not result.passed:
         raise typer.Exit(FAILED)
+
+
+def _load_signed(file: Path, key: str, device: str, threads: int, unverified: bool) -> Predictor:
+    """Verify the signature, say who signed, and load the very bytes that were verified."""
+    from edgelstm.runtime import Predictor, parse_model_file
+    from edgelstm.runtime.trial import try_in_child
+    from edgelstm.signing import verify_file
+
+    signed = verify_file(file, key)
+    print(f"{file.name}: signed with the key {signed.key.name}; trusted comment: {signed.comment}")
+    model_file = parse_model_file(signed.content, str(file), unverified)
+    if unverified:
+        try_in_child(signed.content, str(file))
+    return Predictor(model_file, device, threads)
 
 
 def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
 from edgelstm.data.scaling import measure
-from edgelstm.data.windows import Windows
 from edgelstm.errors import RecipeError, RunError, TrainingError
 from edgelstm.files import write_whole
 from edgelstm.network import carried_states
@@ -29,6 +28,7 @@ from edgelstm.run import (
     Run,
     RunRecord,
     pack_weights,
+    spread_windows,
     write_run,
 )
 from edgelstm.train.evaluate import PartScores, answer, contract_metrics, evaluate, metrics_json
@@ -39,8 +39,6 @@ from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_re
 from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe, nearest
 
 CHECKPOINT = "resume.ckpt"
-GOLDEN_ROWS = 5
-GOLDEN_BYTES = 256 * 2**10  # the vectors travel in every model file
 
 
 @dataclass(frozen=True)
@@ -247,16 +245,9 @@ def _make_run(
         ),
     )
     record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
-    golden_x = _golden_windows(problem.test or problem.validation or problem.training)
+    golden_x = spread_windows(problem.test or problem.validation or problem.training)
     golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
     return Run(directory, record, weights, golden_x, golden_y, problem.test)
-
-
-def _golden_windows(windows: Windows) -> NDArray[np.float32]:
-    """Take a few windows, spread over the part; fewer of long ones."""
-    window_bytes = 4 * windows.steps * windows.x_rows.shape[1]
-    rows = max(1, min(GOLDEN_ROWS, len(windows), GOLDEN_BYTES // window_bytes))
-    return windows.x(np.linspace(0, len(windows) - 1, rows).astype(np.int64))
 
 
 def _for_people(

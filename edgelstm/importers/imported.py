@@ -1,0 +1,231 @@
+"""From a network that was read somewhere to a run directory: what every importer ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import __version__
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance
+from edgelstm.data.baselines import persistence
+from edgelstm.data.score import score_windows
+from edgelstm.data.series import statistics
+from edgelstm.data.windows import Index, Rows, Windows
+from edgelstm.errors import InputError, NetworkError, RunError
+from edgelstm.network import Network, Weights, carried_states, check_network
+from edgelstm.run import (
+    GOLDEN_ROWS,
+    RECORD,
+    RUN_FORMAT_VERSION,
+    Run,
+    RunRecord,
+    graph_digest,
+    pack_weights,
+    spread_windows,
+    write_run,
+)
+
+Array = NDArray[Any]
+Answer = Callable[[Array, "NDArray[np.int64] | None"], Array]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A network that was trained elsewhere, as an importer read it.
+
+    Attributes:
+        name: of the run and its files.
+        network: its layers; None for a foreign graph.
+        weights: float32 tensors by their names in the network; empty for a foreign graph.
+        graph: an ONNX model with the inputs and outputs of FORMAT.md, in the place of layers; else None.
+        task: one of `edgelstm.contract.TASKS`.
+        inputs, outputs: the channels, in the order of the last axis.
+        window: T; with lengths, the most a row may have.
+        horizon: K.
+        lengths: it takes the valid steps of each row.
+        state: `"window"` or `"carried"`, as it was trained.
+        answer: what the network itself answers: takes x and lengths as the contract says, gives y shaped like the
+            file's, padding behind a length NaN or anything.
+        versions: of the packages it was read with, by name.
+        source: where it came from, as plain JSON values; recorded as the recipe of the run.
+    """
+
+    name: str
+    network: Network | None
+    weights: Weights
+    graph: bytes | None
+    task: str
+    inputs: tuple[Channel, ...]
+    outputs: tuple[Channel, ...]
+    window: int
+    horizon: int
+    lengths: bool
+    state: str
+    answer: Answer
+    versions: dict[str, str]
+    source: dict[str, Any]
+
+
+def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
+    """Name channels: as given, or `x0`, `x1`, ... where nothing is given.
+
+    Args:
+        channels: names, or whole channels with unit and statistics; empty for numbered names.
+        size: how many the network has.
+        letter: for numbered names, `"x"` or `"y"`.
+
+    Raises:
+        InputError: another number of names than channels, or one name twice.
+
+    Example:
+        >>> [channel.name for channel in as_channels((), 2, "x")]
+        ['x0', 'x1']
+    """
+    given = channels or [f"{letter}{i}" for i in range(size)]
+    found = tuple(c if isinstance(c, Channel) else Channel(c, None, "float32", None) for c in given)
+    names = [channel.name for channel in found]
+    if len(names) != size or len(set(names)) != size:
+        what = {"x": "inputs", "y": "outputs"}[letter]
+        raise InputError(f"{what}: expected {size} different name(s), one for each channel, got {', '.join(names)}")
+    return found
+
+
+def write_imported(
+    imported: Imported,
+    directory: str | Path,
+    *,
+    samples: Array | None = None,
+    test: Windows | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Run:
+    """Write the run directory of an imported network, whole or not at all.
+
+    Args:
+        imported: the network.
+        directory: where the run goes.
+        samples: [N, T, F] float32 windows in physical units, or tokens int64 [N, T], for the golden vectors. None:
+            windows of `test`; without those, numbers drawn from a standard normal distribution.
+        test: held-out windows with their targets, so that precisions can be judged; forecasts only.
+        seed: of the numbers drawn.
+        overwrite: replace a run that lies there.
+
+    Raises:
+        NetworkError: the layers or weights do not fit each other, or it answers something that is no number.
+        InputError: samples that do not fit.
+        RunError: a run lies there already.
+        OutputError: the disk is full or the folder cannot be written.
+    """
+    directory = Path(directory)
+    if (directory / RECORD).exists() and not overwrite:
+        raise RunError(f"{directory}: a run lies there already; give another --output, or --overwrite")
+    if imported.network is not None:
+        check_network(imported.network, imported.weights)
+    contract = _contract(imported, test)
+    x, lengths = _golden(imported, samples, test, np.random.default_rng(seed))
+    y = _answers(imported, contract, x, lengths)
+    if test is not None:
+        contract = _with_metrics(contract, imported, test)
+    record = RunRecord(RUN_FORMAT_VERSION, contract, imported.network, imported.source, 0)
+    run = Run(directory, record, imported.weights, x, y, test, lengths, imported.graph)
+    write_run(run, {})
+    return run
+
+
+def _contract(imported: Imported, test: Windows | None) -> Contract:
+    digest = graph_digest(imported.graph) if imported.graph is not None else pack_weights(imported.weights)[1]
+    carried = imported.state == "carried"
+    states = carried_states(imported.network) if carried and imported.network is not None else ()
+    inputs, outputs = imported.inputs, imported.outputs
+    if test is not None:  # the best that is known of the channels; training data would be better
+        inputs = _described(inputs, test.x_rows)
+        outputs = _described(outputs, test.y_rows)
+    return Contract(
+        format_version=FORMAT_VERSION,
+        name=imported.name,
+        task=imported.task,
+        precision="fp32",
+        inputs=inputs,
+        outputs=outputs,
+        window=imported.window,
+        horizon=imported.horizon,
+        lengths=imported.lengths,
+        state=imported.state,
+        trained_state=imported.state,
+        states=states,
+        scaling="none",
+        sample_period_s=None,
+        quantization=None,
+        fidelity=None,
+        metrics=(),
+        provenance=Provenance({"edgelstm": __version__, **imported.versions}, None, digest, None),
+    )
+
+
+def _described(channels: tuple[Channel, ...], rows: Rows) -> tuple[Channel, ...]:
+    return tuple(
+        channel
+        if channel.statistics or channel.dtype != "float32"
+        else channel._replace(statistics=statistics(rows[:, i]))
+        for i, channel in enumerate(channels)
+    )
+
+
+def _golden(
+    imported: Imported, samples: Array | None, test: Windows | None, rng: np.random.Generator
+) -> tuple[Array, NDArray[np.int64] | None]:
+    """A few windows and, for a network that takes them, lengths: the first row whole, the last of one step."""
+    tokens = imported.inputs[0].dtype == "int64"
+    shape = (imported.window,) if tokens else (imported.window, len(imported.inputs))
+    if samples is not None:
+        x = np.ascontiguousarray(samples)[:GOLDEN_ROWS]
+        x = x if tokens else x.astype(np.float32)
+        if x.shape[1:] != shape or len(x) == 0 or not np.isfinite(x).all():
+            raise InputError(f"samples: expected finite windows {['N', *shape]}, got {list(np.shape(samples))}")
+    elif test is not None:
+        x = spread_windows(test)
+    elif tokens:
+        x = rng.integers(0, imported.inputs[0].categories or 1, (GOLDEN_ROWS, *shape))
+    else:
+        x = rng.standard_normal((GOLDEN_ROWS, *shape), dtype=np.float32)
+    if not imported.lengths:
+        return x, None
+    return x, np.linspace(imported.window, 1, len(x)).astype(np.int64)
+
+
+def _answers(imported: Imported, contract: Contract, x: Array, lengths: NDArray[np.int64] | None) -> Rows:
+    """What the network itself answers, row by row; NaN behind the length of a row."""
+    rows = [imported.answer(x[i : i + 1], None if lengths is None else lengths[i : i + 1]) for i in range(len(x))]
+    y: Rows = np.concatenate(rows).astype(np.float32)
+    steps = x.shape[1:2] if contract.every_step else ()
+    expected = contract.answer_shape(len(x), *steps)
+    if y.shape != expected:
+        raise NetworkError(f"expected answers {list(expected)} from this network, got {list(y.shape)}")
+    if lengths is not None and contract.every_step:
+        y[np.arange(y.shape[1]) >= lengths[:, np.newaxis]] = np.nan
+        valid = y[np.arange(y.shape[1]) < lengths[:, np.newaxis]]
+    else:
+        valid = y
+    if not np.isfinite(valid).all():
+        raise NetworkError("the network answers with NaN or infinity; these weights cannot be used")
+    return y
+
+
+def _with_metrics(contract: Contract, imported: Imported, test: Windows) -> Contract:
+    """Score the network on held-out windows, beside persistence where the targets are among the inputs."""
+    spread = np.array([channel.spread for channel in contract.outputs])
+
+    def forecast(index: Index) -> Rows:
+        y: Rows = np.asarray(imported.answer(test.x(index), None), np.float32)
+        return y[:, -1] if contract.state == "carried" else y
+
+    network = score_windows(forecast, test, spread).score
+    baselines = {}
+    if test.history(slice(0, 1)) is not None:
+        baselines["persistence"] = score_windows(persistence(test), test, spread).score
+    return replace(contract, metrics=(Metrics("test", len(test), network, None, baselines),))
