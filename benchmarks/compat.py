@@ -43,8 +43,8 @@ def main() -> None:
     found = {version: on_version(version, wheel, files) for version in VERSIONS}
     RESULTS.mkdir(exist_ok=True)
     environment = {"machine": platform.machine(), "system": platform.system(), "python": platform.python_version()}
-    content = {"environment": environment, "versions": found}
-    (RESULTS / "compat.json").write_text(json.dumps(content, indent=1) + "\n")
+    lines = [json.dumps({"environment": environment}), *(json.dumps(result) for result in found.values())]
+    (RESULTS / "compat.json").write_text("[" + ",\n".join(lines) + "]\n")
     (RESULTS / "compat.md").write_text(report(found, environment))
     print(report(found, environment))
     sys.exit(any(failures(result) for result in found.values()))

@@ -123,7 +123,7 @@ CASES: dict[str, Case] = {
     "lstm-hard-sigmoid-keras2": with_functions("hard_sigmoid_keras2", "softsign", "linear"),
     "lstm-softplus-elu": with_functions("sigmoid", "elu", "softplus"),
     "encoder-decoder": Case(
-        forecast(lstm(), Take(LAST), Repeat(3), lstm(H, name="decoder"), Take(LAST)),
+        (*forecast(lstm(), Take(LAST))[:-2], Repeat(K), lstm(H, name="decoder"), Linear("head", H, OUTPUTS))
     ),
     "backwards": Case(forecast(Reverse(), lstm(), Take(LAST))),
     "per-tensor": Case(

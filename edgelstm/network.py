@@ -44,6 +44,8 @@ FUNCTIONS = (
     "elu",
     "selu",
     "leaky_relu",
+    "leaky_relu_02",
+    "leaky_relu_03",
     "softplus",
     "softsign",
 )

@@ -207,6 +207,8 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "elu": _elu,
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "leaky_relu_02": lambda x: np.where(x > 0, x, 0.2 * x),
+    "leaky_relu_03": lambda x: np.where(x > 0, x, 0.3 * x),
     "softplus": lambda x: np.logaddexp(x, 0),
     "softsign": lambda x: x / (1 + np.abs(x)),
 }

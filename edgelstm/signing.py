@@ -12,8 +12,6 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from edgelstm.errors import (
@@ -38,7 +36,7 @@ _LOCKED_BYTES = 104  # key id, seed, public point, checksum
 
 # crypto_pwhash_scryptsalsa208sha256_*_SENSITIVE: what minisign takes, and the most that is computed for a file.
 OPSLIMIT, MEMLIMIT = 2**25, 2**30
-_SHOWN: Mapping[int, str] = MappingProxyType({c: repr(chr(c))[1:-1] for c in (*range(32), *range(127, 160)) if c != 9})
+_SHOWN = {c: repr(chr(c))[1:-1] for c in (*range(32), *range(127, 160)) if c != 9}  # control characters but the tab
 
 
 class PublicKey(NamedTuple):

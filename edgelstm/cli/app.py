@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import demo, device, export, signing, train
+from edgelstm.cli import demo, device, export, importing, signing, train
 from edgelstm.errors import EdgeLstmError, SignatureError
 
 FAILED = 1  # as a replay that fails: the input is well-formed, and the answer is no
@@ -62,7 +62,9 @@ def _options(
 
 
 app.command("train")(train.train)
+app.command("finetune")(train.finetune)
 app.command("export", cls=export.ExportCommand)(export.export)
+app.add_typer(importing.app, name="import")
 app.command("compare")(export.compare)
 app.command("verify")(device.verify)
 app.command("inspect")(device.inspect)
@@ -71,6 +73,7 @@ app.command("bench")(device.bench)
 app.command("keygen")(signing.keygen)
 app.command("sign")(signing.sign)
 app.command("demo")(demo.demo)
+app.add_typer(importing.app, name="import")
 
 
 def main() -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgelstm.cli.words import microseconds, quantity, table
+from edgelstm.cli.words import microseconds, network_words, quantity, table
+from edgelstm.errors import InputError
 from edgelstm.files import write_whole
 from edgelstm.strict_json import plain
 
 if TYPE_CHECKING:
     from edgelstm.bench import BenchResult
-    from edgelstm.contract import Channel, Contract, Metrics
+    from edgelstm.contract import Channel, Contract, Metrics, Provenance
     from edgelstm.runtime import ModelFile, Predictor, Replay
     from edgelstm.runtime.model_file import GraphSummary
 
@@ -45,28 +46,23 @@ def verify(
     """Replay the golden vectors of a file on this machine; exit 1 if it does not compute what it did at export."""
     from edgelstm.runtime import load, replay
 
-    if key is None:
-        predictor = load(file, device, threads, unverified)
-    else:
-        predictor = _load_signed(file, key, device, threads, unverified)
+    if key is not None and unverified:
+        raise InputError("--key with --unverified: a signature holds for unaltered bytes; leave out one of them")
+    predictor = load(file, device, threads, unverified) if key is None else _load_signed(file, key, device, threads)
     result = replay(predictor)
     print(verify_words(file, predictor, result))
     if not result.passed:
         raise typer.Exit(FAILED)
 
 
-def _load_signed(file: Path, key: str, device: str, threads: int, unverified: bool) -> Predictor:
+def _load_signed(file: Path, key: str, device: str, threads: int) -> Predictor:
     """Verify the signature, say who signed, and load the very bytes that were verified."""
     from edgelstm.runtime import Predictor, parse_model_file
-    from edgelstm.runtime.trial import try_in_child
     from edgelstm.signing import verify_file
 
     signed = verify_file(file, key)
     print(f"{file.name}: signed with the key {signed.key.name}; trusted comment: {signed.comment}")
-    model_file = parse_model_file(signed.content, str(file), unverified)
-    if unverified:
-        try_in_child(signed.content, str(file))
-    return Predictor(model_file, device, threads)
+    return Predictor(parse_model_file(signed.content, str(file)), device, threads)
 
 
 def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
@@ -144,7 +140,6 @@ def predict(
 ) -> None:
     """Forecast from a table: what follows its last row, or each of its rows."""
     from edgelstm.cli.forecasts import forecast_rows, format_of, read_rows, render
-    from edgelstm.errors import InputError
     from edgelstm.runtime import load
 
     if missing not in ("error", "forward", "interpolate"):
@@ -209,7 +204,7 @@ def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> st
     contract = model_file.contract
     nodes = ", ".join(f"{count} {name}" if count > 1 else name for name, count in graph.nodes.items())
     opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in graph.opsets.items())
-    data = contract.provenance.data_sha256
+    origin = contract.provenance
     lines = [
         f"{file.name}: {contract.name}, {contract.task}, {contract.precision}, {len(model_file.content):,} bytes",
         f"  sees      {contract.window} steps of {_channels(contract.inputs)}{_period(contract)}",
@@ -219,8 +214,8 @@ def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> st
         f"  graph     {sum(graph.nodes.values())} nodes ({nodes}), {graph.parameters:,} numbers, "
         f"opset {opsets}, IR {graph.ir_version}",
         f"  digest    {model_file.digest}",
-        f"  weights   {contract.provenance.weights_sha256}, seed {contract.provenance.seed}",
-        f"  data      {data or 'arrays, no file'}",
+        f"  weights   {origin.weights_sha256}",
+        f"  trained   {_training_words(origin)}",
         f"  made by   {', '.join(f'{name} {version}' for name, version in contract.provenance.versions.items())}",
         f"  golden    {len(model_file.golden.x)} window(s); `edgelstm verify` replays them",
         *(f"  UNVERIFIED: {reason}" for reason in model_file.let_pass),
@@ -236,7 +231,7 @@ def _metrics_table(part: Metrics, contract: Contract) -> str:
     unit = contract.outputs[0].unit if len(contract.outputs) == 1 else None
     suffix = f" ({unit})" if unit else ""
     found: list[tuple[str, Any]] = [("this file", part.file)] if part.file else []
-    found += [("network (torch)", part.network), *part.baselines.items()]
+    found += [(network_words(contract), part.network), *part.baselines.items()]
     rows = [[name, f"{score.rmse:.4g}", f"{score.mae:.4g}"] for name, score in found]
     return table([f"{part.part}, {part.windows} windows", f"RMSE{suffix}", f"MAE{suffix}"], rows)
 
@@ -253,6 +248,14 @@ def _state_words(contract: Contract) -> str:
     if contract.state == "carried":
         return "trained to carry its state on, may be stepped for ever"
     return "trained from a zero state over a window; a stream runs the last window at every step"
+
+
+def _training_words(origin: Provenance) -> str:
+    if origin.seed is not None:
+        return f"with seed {origin.seed}, on {origin.data_sha256 or 'arrays, no file'}"
+    tools = ("edgelstm", "onnx", "onnxruntime", "onnxruntime-gpu")
+    found = [f"{name} {version}" for name, version in origin.versions.items() if name not in tools]
+    return f"elsewhere, with {', '.join(found)}" if found else "elsewhere"
 
 
 def _range(channel: Channel) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from edgelstm.cli.words import microseconds, table
+from edgelstm.cli.words import microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Score
+    from edgelstm.contract import Channel, Score
     from edgelstm.export import Export
 
 
@@ -48,8 +48,12 @@ def export(
         str | None, typer.Option(help="carried: let a window network carry its state on. [as trained]")
     ] = None,
     per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
-    clip: Annotated[str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none]")] = None,
-    head: Annotated[str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8]")] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none, or as fine-tuned]")
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8, or as fine-tuned]")
+    ] = None,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
     from edgelstm.contract import CLIPS, HEADS, Quantization
@@ -61,12 +65,13 @@ def export(
     _needs_quantize("--max-metric-drop", max_metric_drop, quantize, QUANTIZE)
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
+    given = per_tensor or clip is not None or head is not None
     precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
     exported = export_run(
         run,
         output,
         precisions=precisions,
-        quantization=Quantization(not per_tensor, clip or "none", head or "int8"),
+        quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
         max_metric_drop=_fraction(max_metric_drop or "1%") if precisions else None,
     )
@@ -154,7 +159,8 @@ def judgement_words(judgement: Judgement) -> str:
     mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
     note = (
         f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
-        "output. Max error: from the first file; stream: stepped against at once; neighbours: in a batch against alone"
+        "output, where those are known. Max error: from the first file; stream: stepped against at once; neighbours: "
+        "in a batch against alone"
     )
     return "\n".join([table(headers, rows), note, "", *judgement.sentences])
 
@@ -195,11 +201,11 @@ def export_table(export: Export) -> str:
     """
     outputs = export.run.record.contract.outputs
     one = len(outputs) == 1
-    unit = (f" ({outputs[0].unit})" if outputs[0].unit else "") if one else " (std)"
+    unit = _unit_words(outputs)
     spread = [1.0 if one else channel.spread for channel in outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
     trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
-    rows = [["network (torch)", "", "", "", _rmse(trained, one), ""]]
+    rows = [[network_words(export.run.record.contract), "", "", "", _rmse(trained, one), ""]]
     for file in export.files:
         errors = [
             max(error / std for error, std in zip(found, spread, strict=True))
@@ -209,6 +215,13 @@ def export_table(export: Export) -> str:
         precision, size = file.contract.precision, f"{file.size_bytes:,}"
         rows.append([precision, size, *(f"{error:.2g}" for error in errors), _rmse(file.test, one), latency])
     return table(headers, rows)
+
+
+def _unit_words(outputs: tuple[Channel, ...]) -> str:
+    """In what the figures are: the unit of one output, spreads of several; nothing is said where it is unknown."""
+    if len(outputs) > 1:
+        return " (std)" if all(output.statistics for output in outputs) else ""
+    return f" ({outputs[0].unit})" if outputs[0].unit else ""
 
 
 def _rmse(score: Score | None, one: bool) -> str:

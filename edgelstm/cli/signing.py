@@ -36,7 +36,10 @@ def keygen(
         raise InputError("--no-password and --password-file contradict each other: give one of them")
     for path in () if force else (secret, public):
         if os.path.lexists(path):
-            raise OutputError(f"{path} exists; --force replaces it, and what it signed can never be verified anew")
+            raise OutputError(
+                f"{path} exists; --force replaces the pair, and devices with the old public key will refuse what the "
+                "new one signs"
+            )
     password = None if no_password else _new_password(password_file)
     key = new_key()
     contents = {secret: write_secret_key(key, password), public: write_public_key(key.public)}

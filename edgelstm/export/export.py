@@ -92,7 +92,7 @@ def export_run(
     output: str | Path | None = None,
     *,
     precisions: Sequence[str] = (),
-    quantization: Quantization = Quantization(),  # noqa: B008  (immutable)
+    quantization: Quantization | None = None,
     state: str | None = None,
     max_metric_drop: float | None = None,
 ) -> Export:
@@ -102,7 +102,7 @@ def export_run(
         directory: a run directory.
         output: the folder of the files; None for the run directory.
         precisions: what to write beside fp32: `"int8"`, `"int8w"`, `"fp16"`.
-        quantization: how int8 weights are made.
+        quantization: how int8 weights are made; None for what the network was fine-tuned for, else the defaults.
         state: `"carried"` makes a file of a window network that carries its state on; its contract says that it was
             not trained so. None for the state it was trained for.
         max_metric_drop: judge the files side by side (some seconds), write `NAME.judgement.json` beside them, and
@@ -114,6 +114,7 @@ def export_run(
 
     Raises:
         RunError: the run is missing, incomplete or damaged.
+        ExportError: `quantization` is another form of the precision that the network was fine-tuned for.
         ParityError: the graph does not compute what the network computed; nothing is written.
         OutputError: the disk is full; what stood there before is untouched.
     """
@@ -121,11 +122,26 @@ def export_run(
     folder = Path(output) if output is not None else run.path
     graph = _fp32_graph(run)
     chosen = ["fp32", *(p for p in precisions if p != "fp32")]
-    made = [_make_file(run, folder, p, convert_graph(graph, p, quantization), quantization) for p in chosen]
+    forms = {p: _form(run, p, quantization) for p in chosen}
+    made = [_make_file(run, folder, p, convert_graph(graph, p, form), form) for p, form in forms.items()]
     if max_metric_drop is None:
         write_all_whole({file.path: content for file, content in made})
         return Export(run, tuple(file for file, _ in made))
     return _judged(run, folder, made, max_metric_drop)
+
+
+def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
+    """Decide how weights become whole numbers: a network that was fine-tuned for one form gets no other."""
+    tuned_for, form = run.record.tuned_for or (None, None)
+    if precision != tuned_for or form is None:
+        return asked or Quantization()
+    if asked is not None and asked != form:
+        scale = "per channel" if form.per_channel else "per tensor"
+        raise ExportError(
+            f"{run.path}: was fine-tuned for {precision} {scale}, clip {form.clip}, head {form.head}; leave out the "
+            "options that say otherwise, or fine-tune for that form"
+        )
+    return form
 
 
 def _judged(run: Run, folder: Path, made: list[tuple[ExportedFile, bytes]], limit: float) -> Export:
@@ -160,7 +176,12 @@ def _with_state(run: Run, state: str | None) -> Run:
     contract, network = run.record.contract, run.record.network
     if state is None or state == contract.state:
         return run
-    if state == "window" or network is None:
+    if network is None:
+        raise ExportError(
+            f"state: this network is a graph that was imported with its state {contract.state}, which export does not "
+            f"change; import it again with state {state}"
+        )
+    if state == "window":
         raise ExportError(f"state: this network answers with its state {contract.state}; it has no file of {state!r}")
     carried = replace(contract, state="carried", lengths=False, states=carried_states(network))
     run = replace(run, record=replace(run.record, contract=carried))

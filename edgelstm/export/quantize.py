@@ -100,7 +100,9 @@ class _Conversion:
         inputs = [node.input[0], f"{W}.int8", f"{R}.int8", *rest]
         inputs += [f"{W}.scale", f"{W}.zero", f"{R}.scale", f"{R}.zero"]
         made = helper.make_node("DynamicQuantizeLSTM", inputs, list(node.output), name=node.name, domain=MICROSOFT)
-        made.attribute.extend(node.attribute)
+        made.attribute.extend(
+            a for a in node.attribute if a.name != "layout"
+        )  # ONNX's, the kernel knows time-first only
         self.nodes.append(made)
 
     def _int8_head(self, node: onnx.NodeProto) -> None:

@@ -211,3 +211,9 @@ def test_a_comment_of_ones_own_is_signed(signed, cli_here):
     assert "trusted comment: for the gateways in the north\n" in (signed / "a.onnx.minisig").read_text()
     process = cli_here("verify", "a.onnx", "--key", "release.pub")
     assert "for the gateways in the north" in process.stdout
+
+
+def test_a_key_beside_unverified_is_refused_because_a_signature_holds_for_unaltered_bytes(cli_here, window_files):
+    result = cli_here("verify", window_files.fp32, "--key", "any.pub", "--unverified")
+    assert result.returncode == 2
+    assert "leave out one of them" in result.stderr
