@@ -24,6 +24,7 @@ RESULTS = Path(__file__).parent / "results"
 HIDDEN = (16, 50, 64, 128, 256, 512)
 EPOCHS = 40
 COLORS = {"fp32": "#444444", "int8": "#d1495b", "int8w": "#00798c", "fp16": "#edae49"}
+LINES = {"fp32": "o-", "int8": "o-", "int8w": "o--", "fp16": "o:"}
 
 
 def main() -> None:
@@ -125,34 +126,49 @@ def crossover(judgements: dict, what: str) -> str:
 
 
 def draw(judgements: dict, path: Path) -> None:
-    """Four panels over the hidden size: bytes, speed of a step, speed of a window, stream difference."""
+    """Six panels over the hidden size: bytes, latencies, accuracy, stream difference, and where int8 begins to win."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     sizes = [int(hidden) for hidden in judgements]
-    figure, axes = pyplot.subplots(1, 4, figsize=(13, 3.4), layout="constrained")
+    files = {p: [next(f for f in j["files"] if f["precision"] == p) for j in judgements.values()] for p in COLORS}
+    figure, axes = pyplot.subplots(2, 3, figsize=(12, 6.4), layout="constrained")
     panels = (
-        ("bytes of the file", lambda f: f["size_bytes"], "log"),
-        ("a step: times as fast as fp32", lambda f: f["step_speed"], "linear"),
-        (f"a window of {lorenz.WINDOW}: times as fast as fp32", lambda f: f["window_speed"], "linear"),
-        ("stream against window (std of the output)", lambda f: max(f["stream_difference"], 1e-8), "log"),
+        ("kB of the file", lambda f: f["size_bytes"] / 1e3, "log"),
+        ("median step (us)", lambda f: f["step"]["p50_us"], "log"),
+        (f"median window of {lorenz.WINDOW} steps (us)", lambda f: f["window"]["p50_us"], "log"),
+        ("test RMSE worse than fp32 (%)", lambda f: 100 * f["drop"], "linear"),
+        ("stream against window (% of the output's std)", lambda f: 100 * f["stream_difference"], "linear"),
     )
-    for axis, (title, value, scale) in zip(axes, panels, strict=True):
-        for k, (precision, color) in enumerate(COLORS.items()):
-            files = [next(f for f in j["files"] if f["precision"] == precision) for j in judgements.values()]
-            style = {"color": color, "marker": "o", "markersize": 4, "label": precision}
-            axis.plot(sizes, [value(f) for f in files], linestyle=("-", "-", "--", ":")[k], **style)
-        axis.set(title=title, xscale="log", yscale=scale, xticks=sizes, xlabel="hidden size")
-        axis.title.set_fontsize(10)
+    for axis, (title, value, scale) in zip(axes.flat, panels, strict=False):
+        for precision, color in COLORS.items():
+            found = [value(f) for f in files[precision]]
+            axis.plot(sizes, found, LINES[precision], color=color, markersize=4, label=precision)
+        axis.set_title(title, fontsize=11, loc="left")
+        axis.set_yscale(scale)
+        if scale == "log":
+            low, high = axis.get_ylim()
+            ticks = [t for t in (10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if low < t < high]
+            axis.set_yticks(ticks, [f"{t:,}" for t in ticks])
+    _draw_crossover(axes[1, 2], sizes, files["int8"])
+    for axis in axes.flat:
+        axis.set(xscale="log", xlabel="hidden size")
         axis.set_xticks(sizes, [str(size) for size in sizes])
         axis.minorticks_off()
         axis.spines[["top", "right"]].set_visible(False)
-    axes[3].axhline(1e-8, color="#cccccc", linewidth=0.8, zorder=0)
-    axes[3].text(sizes[0], 1.3e-8, "bit for bit equal", fontsize=8, color="#777777")
-    axes[0].legend(frameon=False, fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     figure.savefig(path, dpi=130)
+
+
+def _draw_crossover(axis, sizes: list[int], files: list[dict]) -> None:
+    """Speed of int8 against fp32, for a step and a window."""
+    for what, line in (("step", "o-"), ("window", "s--")):
+        axis.plot(sizes, [f[f"{what}_speed"] for f in files], line, color=COLORS["int8"], markersize=4, label=what)
+    axis.axhline(1, color="#444444", linewidth=0.8)
+    axis.set_title("int8: times as fast as fp32", fontsize=11, loc="left")
+    axis.legend(frameon=False, fontsize=9)
 
 
 if __name__ == "__main__":

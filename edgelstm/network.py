@@ -44,6 +44,8 @@ FUNCTIONS = (
     "elu",
     "selu",
     "leaky_relu",
+    "leaky_relu_02",
+    "leaky_relu_03",
     "softplus",
     "softsign",
 )
@@ -138,7 +140,7 @@ class Repeat(NamedTuple):
 
 
 class Reverse(NamedTuple):
-    """The valid steps in reverse order; padding stays behind them."""
+    """The steps in reverse order; not to be had together with lengths."""
 
     kind: str = "reverse"
 

@@ -110,6 +110,8 @@ def _lstm(flow: _Flow, lstm: Lstm, weights: Weights) -> _Flow:
             outputs.append(out)
             finals.append(h)
         value, final = np.concatenate(outputs, axis=2), np.concatenate(finals, axis=1)
+    if lstm.bidirectional:  # at a skipped step there is no answer before it to repeat, or one for each direction
+        value = np.where(flow.valid[:, :, np.newaxis], value, 0)
     return flow._replace(value=value, final=final)
 
 
@@ -205,6 +207,8 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "elu": _elu,
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "leaky_relu_02": lambda x: np.where(x > 0, x, 0.2 * x),
+    "leaky_relu_03": lambda x: np.where(x > 0, x, 0.3 * x),
     "softplus": lambda x: np.logaddexp(x, 0),
     "softsign": lambda x: x / (1 + np.abs(x)),
 }

@@ -75,6 +75,16 @@ def carried_files(tmp_path_factory):
     return _exported(tmp_path_factory.mktemp("carried"), network__state="carried", network__num_layers=2)
 
 
+@pytest.fixture(scope="session")
+def keras_files(tmp_path_factory):
+    """What Keras itself saved and predicted, in a process of its own; see tests/importers/keras_oracle.py."""
+    folder = tmp_path_factory.mktemp("keras")
+    oracle = ROOT / "tests" / "importers" / "keras_oracle.py"
+    process = subprocess.run([sys.executable, str(oracle), str(folder)], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return folder
+
+
 @pytest.fixture
 def cli_here(tmp_path, monkeypatch):
     """Run the command line in this process, in the folder of the test; gives what a process would give."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from edgelstm.cli.words import microseconds, table
+from edgelstm.cli.words import microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Score
+    from edgelstm.contract import Channel, Score
     from edgelstm.export import Export
 
 
@@ -62,6 +62,9 @@ def export(
     _one_of("--quantize", quantize, (None, *QUANTIZE))
     _one_of("--clip", clip, (None, *CLIPS))
     _one_of("--head", head, (None, *HEADS))
+    _needs_quantize("--max-metric-drop", max_metric_drop, quantize, QUANTIZE)
+    for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
+        _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
     given = per_tensor or clip is not None or head is not None
     precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
     exported = export_run(
@@ -80,6 +83,12 @@ def export(
 def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> None:
     if value not in known:
         raise InputError(f"{option}: expected one of {', '.join(filter(None, known))}, got {value!r}")
+
+
+def _needs_quantize(option: str, value: object, quantize: str | None, known: tuple[str, ...]) -> None:
+    """Refuse an option that nothing would read."""
+    if value is not None and quantize not in known:
+        raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
 
 
 def _fraction(text: str) -> float:
@@ -105,20 +114,24 @@ def compare(
 ) -> None:
     """Judge model files side by side on this machine: size, latency, metric, and what is given up."""
     import json
-    from time import perf_counter
+    from functools import partial
 
-    from edgelstm.bench import Candidate, judge
+    from edgelstm.bench import judge, load_candidates
     from edgelstm.cli.forecasts import read_windows
     from edgelstm.files import write_whole
-    from edgelstm.runtime import load
+    from edgelstm.runtime import load, read_model_file
     from edgelstm.strict_json import plain
 
     limit = _fraction(max_metric_drop)
-    candidates = []
-    for file in files:
-        start = perf_counter()
-        predictor = load(file, device=device, threads=threads)
-        candidates.append(Candidate(file.name, file.stat().st_size, (perf_counter() - start) * 1e3, predictor))
+    names = [file.name for file in files]
+    if len(set(names)) < len(names):
+        names = [str(file) for file in files]
+    candidates = load_candidates(
+        [
+            (name, len(read_model_file(file).content), partial(load, file, device, threads))
+            for name, file in zip(names, files, strict=True)
+        ]
+    )
     windows = None if data is None else read_windows(data, candidates[0].predictor.contract, time)
     judgement = judge(candidates, windows, max_metric_drop=limit, seconds=seconds)
     print(judgement_words(judgement))
@@ -146,7 +159,8 @@ def judgement_words(judgement: Judgement) -> str:
     mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
     note = (
         f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
-        "output. Max error: from the first file; stream: stepped against at once; neighbours: in a batch against alone"
+        "output, where those are known. Max error: from the first file; stream: stepped against at once; neighbours: "
+        "in a batch against alone"
     )
     return "\n".join([table(headers, rows), note, "", *judgement.sentences])
 
@@ -161,7 +175,7 @@ def show_export(export: Export) -> None:
     if export.refused is not None:
         print(
             f"{export.refused.name} was not written: its metric is {export.refused.drop:.1%} worse than that of the "
-            "fp32 file; allow more with --max-metric-drop, or try --quantize int8w"
+            f"fp32 file; allow more with --max-metric-drop, or try --quantize {_other(export.refused.precision)}"
         )
     for file in export.files:
         print(f"wrote {file.path}")
@@ -175,6 +189,11 @@ def show_export(export: Export) -> None:
     print(f"next: edgelstm verify {last.path}")
 
 
+def _other(precision: str) -> str:
+    """A precision that gives up less."""
+    return "int8w" if precision == "int8" else "fp16" if precision == "int8w" else "auto"
+
+
 def export_table(export: Export) -> str:
     """Lay out precision, size, errors, test metric and latency of each file.
 
@@ -182,11 +201,11 @@ def export_table(export: Export) -> str:
     """
     outputs = export.run.record.contract.outputs
     one = len(outputs) == 1
-    unit = (f" ({outputs[0].unit})" if outputs[0].unit else "") if one else " (std)"
+    unit = _unit_words(outputs)
     spread = [1.0 if one else channel.spread for channel in outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
     trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
-    rows = [["network (torch)", "", "", "", _rmse(trained, one), ""]]
+    rows = [[network_words(export.run.record.contract), "", "", "", _rmse(trained, one), ""]]
     for file in export.files:
         errors = [
             max(error / std for error, std in zip(found, spread, strict=True))
@@ -196,6 +215,13 @@ def export_table(export: Export) -> str:
         precision, size = file.contract.precision, f"{file.size_bytes:,}"
         rows.append([precision, size, *(f"{error:.2g}" for error in errors), _rmse(file.test, one), latency])
     return table(headers, rows)
+
+
+def _unit_words(outputs: tuple[Channel, ...]) -> str:
+    """In what the figures are: the unit of one output, spreads of several; nothing is said where it is unknown."""
+    if len(outputs) > 1:
+        return " (std)" if all(output.statistics for output in outputs) else ""
+    return f" ({outputs[0].unit})" if outputs[0].unit else ""
 
 
 def _rmse(score: Score | None, one: bool) -> str:

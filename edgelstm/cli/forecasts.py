@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from edgelstm.data.table import read_series
 from edgelstm.data.windows import Windows, from_rows
 from edgelstm.errors import DataError, InputError, OutputError, require
 from edgelstm.runtime import Predictor
+
+if TYPE_CHECKING:
+    from edgelstm.importers import Imported
 
 FORMATS = ("csv", "jsonl", "parquet")
 BATCH = 256
@@ -45,14 +48,27 @@ def read_rows(source: str, contract: Contract, time: str | None) -> Series:
 
 
 def read_windows(source: str, contract: Contract, time: str | None) -> Windows:
-    """Read inputs and outputs of a contract from a table and cut them into windows with their targets.
+    """Read inputs and outputs of a contract from a table and cut them into windows; errors as `read_test`."""
+    return read_test(source, contract, time)[0]
+
+
+def read_test(source: str, contract: Contract | Imported, time: str | None) -> tuple[Windows, float | None]:
+    """Read inputs and outputs from a table and cut them into windows with their targets.
+
+    Args:
+        source: the table.
+        contract: names the columns and says how long a window is: of a file, or of a network about to be imported.
+        time: column of timestamps.
+
+    Returns:
+        The windows, and the seconds between two rows; None without timestamps.
 
     Raises:
         DataError: the table cannot be read, or holds no window without a gap.
         InputError: the task is none that a table can score.
     """
-    if contract.task != "forecast" or contract.tokens:
-        raise InputError(f"--data: expected a file that forecasts, got one to {contract.task}")
+    if contract.task != "forecast" or contract.inputs[0].dtype == "int64":
+        raise InputError(f"--data: expected a network that forecasts numbers, got one to {contract.task}")
     inputs, outputs = ([channel.name for channel in channels] for channels in (contract.inputs, contract.outputs))
     series = read_series(source, tuple(dict.fromkeys(inputs + outputs)), time)
     column = {name: i for i, name in enumerate(series.names)}
@@ -62,7 +78,7 @@ def read_windows(source: str, contract: Contract, time: str | None) -> Windows:
     if not len(windows):
         needed = contract.window + contract.horizon
         raise DataError(f"{source}: expected at least {needed} rows without a gap, found no such stretch")
-    return windows
+    return windows, series.period_s
 
 
 def forecast_rows(predictor: Predictor, series: Series, every_row: bool, missing: str) -> Iterator[Row]:

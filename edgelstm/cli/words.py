@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgelstm.contract import Contract
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -43,3 +47,8 @@ def microseconds(value: float) -> str:
         ('283 us', '28.3 ms')
     """
     return f"{value:.3g} us" if value < 1000 else f"{value / 1000:.3g} ms"
+
+
+def network_words(contract: Contract) -> str:
+    """Say whose answers those of the network are: torch's, or for one that came from elsewhere our own in float64."""
+    return "network (torch)" if "torch" in contract.provenance.versions else "network (float64)"

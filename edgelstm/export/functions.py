@@ -32,6 +32,8 @@ _OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "elu": ("Elu", {}),
     "selu": ("Selu", {}),
     "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
+    "leaky_relu_02": ("LeakyRelu", {"alpha": 0.2}),  # tf.nn.leaky_relu's slope
+    "leaky_relu_03": ("LeakyRelu", {"alpha": 0.3}),  # that of the Keras layer LeakyReLU
     "softplus": ("Softplus", {}),
     "softsign": ("Softsign", {}),
 }

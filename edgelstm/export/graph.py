@@ -74,7 +74,6 @@ class Graph:
     mask: str = ""
     last_value: str = ""
     last_index: str = ""
-    valid_steps: str = ""
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
@@ -113,7 +112,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     """
     check_network(network, weights)
     _check_contract(network, contract)
-    layers, weights = _folded(_take_early(network, contract), weights)
+    layers, weights = _folded(_reordered(network, contract), weights)
     graph = Graph(contract, weights, layers, network.input_size)
     value = Value("x", "BT" if contract.tokens else "BTC")
     if contract.lengths:
@@ -208,21 +207,21 @@ def _check_carried(network: Network, contract: Contract) -> None:
         raise ExportError(f"state: expected the states {carried_states(network)}, got {contract.states}")
 
 
-def _take_early(network: Network, contract: Contract) -> list[Layer]:
+def _reordered(network: Network, contract: Contract) -> list[Layer]:
     """Put a Take in front of what works step by step: it gives the same there at a fraction of the cost.
 
     An LSTM with a Take right behind it gives its final state at once. A carried file answers at every step: nothing
-    is taken.
+    is taken. A Reverse goes in front of a Mask too, which changes the order of the steps.
     """
     layers: list[Layer] = []
     for layer in network.layers:
-        if not isinstance(layer, Take):
-            layers.append(layer)
-        elif not contract.states:
-            place = len(layers)
-            while place and isinstance(layers[place - 1], _STEP_BY_STEP):
-                place -= 1
-            layers.insert(place, layer)
+        if isinstance(layer, Take) and contract.states:
+            continue
+        passes = _STEP_BY_STEP if isinstance(layer, Take) else (*_STEP_BY_STEP, Mask)
+        place = len(layers)
+        while isinstance(layer, (Take, Reverse)) and place and isinstance(layers[place - 1], passes):
+            place -= 1
+        layers.insert(place, layer)
     return layers
 
 
@@ -389,19 +388,13 @@ def _without_skipped(graph: Graph, value: Value) -> Value:
     return Value(graph.add("Mul", [value.name, any_step], "taken_or_zero"), "BC")
 
 
-def _valid_steps(graph: Graph) -> str:
-    """How many steps of each row count: int64 [B]."""
-    if graph.contract.lengths:
-        return "lengths"
-    if not graph.valid_steps:
-        graph.valid_steps = graph.add("Cast", [graph.sequence_lens], "valid_steps", to=TensorProto.INT64)
-    return graph.valid_steps
-
-
 def _last_index(graph: Graph) -> str:
     """Where each row ends: int64 [B, 1]."""
     if not graph.last_index:
-        index = graph.add("Sub", [_valid_steps(graph), graph.integers(1)], "last_row")
+        lengths = "lengths"
+        if not graph.contract.lengths:
+            lengths = graph.add("Cast", [graph.sequence_lens], "lengths_of_mask", to=TensorProto.INT64)
+        index = graph.add("Sub", [lengths, graph.integers(1)], "last_row")
         graph.last_index = graph.add("Unsqueeze", [index, graph.integers(1)], "last_index")
     return graph.last_index
 
@@ -414,18 +407,13 @@ def _repeat(graph: Graph, value: Value, layer: Repeat, i: int) -> Value:
 
 
 def _reverse(graph: Graph, value: Value, layer: Reverse, i: int) -> Value:
+    if graph.sequence_lens:
+        reason = "behind an LSTM that skips steps" if graph.mask else "with lengths"
+        raise ExportError(f"reverse: steps cannot be put in reverse order {reason}")
     value = _time_first(graph, value)
-    if graph.mask:
-        graph.mask = _backwards(graph, graph.mask, 1, f"mask_reversed{i}")
-    if not graph.sequence_lens:
-        return Value(_backwards(graph, value.name, 0, f"reversed{i}"), "TBC")
-    inputs = [value.name, _valid_steps(graph)]
-    return Value(graph.add("ReverseSequence", inputs, f"reversed{i}", batch_axis=1, time_axis=0), "TBC")
-
-
-def _backwards(graph: Graph, x: str, axis: int, name: str) -> str:
     first, end = graph.integers(-1), graph.integers(-(2**31))
-    return graph.add("Slice", [x, first, end, graph.integers(axis), first], name)
+    inputs = [value.name, first, end, graph.integers(0), first]
+    return Value(graph.add("Slice", inputs, f"reversed{i}"), "TBC")
 
 
 def _mask(graph: Graph, value: Value, layer: Mask, i: int) -> Value:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.importers.keras_by_hand import write_keras
 
 README = (ROOT / "README.md").read_text()
 
@@ -28,11 +29,12 @@ def commands():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with the committed models and the table that the README speaks of."""
+    """A folder with the committed models, and the table and the Keras file that the README speaks of."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models" / "co2").mkdir(parents=True)
     for file in (ROOT / "models" / "co2").iterdir():
         os.symlink(file.resolve(), tmp_path / "models" / "co2" / file.name)
+    write_keras(tmp_path / "tutorial.keras")
     hours = np.datetime64("2024-01-01T00") + np.arange(1200)
     rows = [f"{h}:00,{20 + 5 * np.sin(i / 24 * 6.28):.3f},{50 + i % 24}" for i, h in enumerate(hours)]
     (tmp_path / "sensors.csv").write_text("\n".join(["timestamp,temperature,humidity", *rows]))

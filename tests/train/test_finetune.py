@@ -1,4 +1,4 @@
-"""A run is fine-tuned for the file that is exported: by its simulated loss, never to its harm, resumed like any."""
+"""A run is fine-tuned for the file that is then exported: by its simulated loss, never to its harm, and resumed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,162 @@
+"""`edgelstm import`: networks that were trained elsewhere. One function for each format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgelstm.errors import InputError
+
+if TYPE_CHECKING:
+    from edgelstm.contract import Channel
+    from edgelstm.importers import Imported
+    from edgelstm.network import Layer
+    from edgelstm.run import Run
+
+app = typer.Typer(
+    help="Make a run directory of a network that was trained elsewhere; `edgelstm export` takes it from there.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _family() -> None:
+    """Keep `import` a family of commands, even of one."""
+
+
+@app.command("torch")
+def import_torch(
+    weights: Annotated[Path, typer.Argument(help="A state dict: .safetensors, .json, or what torch.save wrote.")],
+    window: Annotated[int, typer.Option(min=1, help="Steps of a training window.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the run and its files. [that of the weights]")] = None,
+    task: Annotated[str, typer.Option(help="forecast, classify or label.")] = "forecast",
+    horizon: Annotated[int, typer.Option(min=1, help="Steps it forecasts at once.")] = 1,
+    state: Annotated[str, typer.Option(help="window or carried, as it was trained.")] = "window",
+    input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
+    output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
+    activation: Annotated[str, typer.Option(help="Function between linear layers: relu, ..., none.")] = "",
+    final: Annotated[str, typer.Option(help="Function behind the last layer: softmax, sigmoid, ...")] = "",
+    take: Annotated[str, typer.Option(help="What is taken of both directions: last step or final states.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that lies there.")] = False,
+) -> None:
+    """Read the weights of LSTMs and the linear layers behind them, whose names tell the network."""
+    from edgelstm.importers.torch_weights import Names, import_weights
+
+    called = name or weights.stem
+    run = import_weights(
+        weights,
+        output or Path("runs") / called,
+        window=window,
+        inputs=input_ or (),
+        outputs=output_name or (),
+        task=task,
+        horizon=horizon,
+        state=state,
+        names=Names(activation, final, take),
+        name=called,
+        overwrite=overwrite,
+    )
+    if run.record.network is not None:
+        print("\n".join(_words(layer) for layer in run.record.network.layers))
+    print(f"wrote {run.path}; next: edgelstm export {run.path} --quantize")
+
+
+def _words(layer: Layer) -> str:
+    """A layer in a line: `lstm (input_size 1, hidden_size 8)`."""
+    name = getattr(layer, "name", layer.kind)
+    told = {key: value for key, value in layer._asdict().items() if isinstance(value, (int, str)) and value}
+    return f"{name} ({', '.join(f'{k} {v}' for k, v in told.items() if k not in ('name', 'kind', 'bias'))})"
+
+
+@app.command("keras")
+def import_keras(
+    file: Annotated[Path, typer.Argument(help="A .keras file, or an HDF5 file of a whole model.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the run and its files. [the file's name]")] = None,
+    window: Annotated[int | None, typer.Option(help="Steps of a window, where the file leaves it open.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps that the last layer answers at once. [1]")] = None,
+    input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
+    output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
+    task: Annotated[str | None, typer.Option(help="forecast, classify, label. [what the last layer says]")] = None,
+    data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps of --data.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
+) -> None:
+    """Read a Keras model with h5py alone; a layer that cannot be exactly the same here is refused by name."""
+    from edgelstm.importers import read_keras
+
+    units = _units(unit or [])
+    imported = read_keras(
+        file,
+        name=name,
+        window=window,
+        horizon=horizon,
+        inputs=_channels(input_ or [], units, data is not None, "--input"),
+        outputs=_channels(output_name or [], units, data is not None, "--output-name"),
+        task=task,
+    )
+    run = _write(imported, output, data, time, units, overwrite)
+    show_imported(run, file)
+
+
+def _units(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for text, (_, equals, _) in zip(given, pairs, strict=True):
+        if not equals:
+            raise InputError(f"--unit: expected CHANNEL=UNIT such as co2=ppm, got {text!r}")
+    return {channel: unit for channel, _, unit in pairs}
+
+
+def _channels(names: list[str], units: dict[str, str], needed: bool, option: str) -> list[Channel]:
+    from edgelstm.contract import Channel
+
+    if needed and not names:
+        raise InputError(f"--data: expected {option} as well: which columns of the table the network takes and answers")
+    return [Channel(name, units.get(name), "float32", None) for name in names]
+
+
+def _write(
+    imported: Imported, output: Path | None, data: str | None, time: str | None, units: dict[str, str], overwrite: bool
+) -> Run:
+    """Read the test table, if there is one, and write the run directory."""
+    from dataclasses import replace
+
+    from edgelstm.cli.forecasts import read_test
+    from edgelstm.importers import write_imported
+
+    unknown = units.keys() - {channel.name for channel in imported.inputs + imported.outputs}
+    if unknown:
+        raise InputError(f"--unit: expected the name of a channel, got {min(unknown)!r}")
+    test = None
+    if data is not None:
+        test, period_s = read_test(data, imported, time)
+        imported = replace(imported, sample_period_s=period_s)
+    elif time is not None:
+        raise InputError("--time: expected --data as well, the table that the column is in")
+    return write_imported(imported, output or Path("runs") / imported.name, test=test, overwrite=overwrite)
+
+
+def show_imported(run: Run, file: Path) -> None:
+    """Print what was read, what became of it, and what to do next."""
+    contract, source = run.record.contract, run.record.recipe
+    inputs, outputs = (", ".join(c.name for c in channels) for channels in (contract.inputs, contract.outputs))
+    print(f"{file.name}: Keras {contract.provenance.versions['keras']}")
+    print(f"takes {contract.window} steps of {inputs}; to {contract.task} {outputs}, {contract.horizon} step(s)\n")
+    rows = [
+        ["layer", "class", "became"],
+        *([row["name"], row["class_name"], row["became"]] for row in source["layers"]),
+    ]
+    print(_columns(rows))
+    if not contract.metrics:
+        print("\nwithout test data (--data) nobody can say what a smaller file costs")
+    print(f"\nwrote {run.path}; next: edgelstm export {run.path} --quantize")
+
+
+def _columns(rows: list[list[Any]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
