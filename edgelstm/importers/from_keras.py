@@ -83,7 +83,13 @@ def read_keras(
     outputs: Sequence[str | Channel] = (),
     task: str | None = None,
 ) -> Imported:
-    """Read a Keras file without writing anything; arguments and errors are those of `from_keras`."""
+    """Read a Keras file without writing anything; arguments and errors are those of `from_keras`.
+
+    Example:
+        >>> read_keras("nothing.keras")
+        Traceback (most recent call last):
+        edgelstm.errors.NetworkError: nothing.keras: there is no such file
+    """
     file = read_keras_file(path)
     try:
         chain = chain_of(file)

@@ -24,6 +24,7 @@ _PLACES = {
     "TimeDistributed": ("layer/vars",),
     "Embedding": ("vars",),
     "Normalization": ("vars",),
+    "BatchNormalization": ("vars",),
 }
 _GROUPS = {
     "LSTM": "lstm",
@@ -32,6 +33,7 @@ _GROUPS = {
     "TimeDistributed": "time_distributed",
     "Embedding": "embedding",
     "Normalization": "normalization",
+    "BatchNormalization": "batch_normalization",
 }
 _MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
 _MASK_OPERATIONS = ("NotEqual", "Any")

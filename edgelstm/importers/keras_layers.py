@@ -266,13 +266,33 @@ def _normalization(flow: Flow, layer: KerasLayer) -> None:
     flow.function = "linear"
 
 
-def _mean_and_variance(flow: Flow, layer: KerasLayer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _batch_normalization(flow: Flow, layer: KerasLayer) -> None:
+    """Gamma (x - mean) / sqrt(variance + epsilon) + beta, with the moving mean and variance of the training."""
+    _check_axis(flow, layer)
+    names = [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.get(key, bool, True)]
+    names += ["moving mean", "moving variance"]
+    check_count(layer, len(names))
+    found = {name: checked_array(layer, i, (flow.size,), name).astype(np.float64) for i, name in enumerate(names)}
+    epsilon = layer.get("epsilon", float)
+    if epsilon < 0 or (found["moving variance"] + epsilon <= 0).any():
+        raise layer.refuse("expected a positive variance")
+    scale = found.get("gamma", 1.0) / np.sqrt(found["moving variance"] + epsilon)
+    offset = found.get("beta", 0.0) - found["moving mean"] * scale
+    _add_rescale(flow, f"batch_normalization{len(flow.layers)}", scale, offset)
+
+
+def _check_axis(flow: Flow, layer: KerasLayer) -> list[int]:
+    """See that there is one number for each channel, or one for all; gives the axes, none for the latter."""
     axis = layer.config.get("axis", -1)
     axis = [axis] if type(axis) is int else axis
     last = 2 if flow.sequence else 1
     if axis is not None and axis not in ([], [-1], [last]):
-        raise layer.refuse(f"expected a mean for each channel (axis -1) or one for all, got axis {axis!r:.40}")
-    shape = () if not axis else (flow.size,)
+        raise layer.refuse(f"expected numbers for each channel (axis -1) or for all, got axis {axis!r:.40}")
+    return axis or []
+
+
+def _mean_and_variance(flow: Flow, layer: KerasLayer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    shape = (flow.size,) if _check_axis(flow, layer) else ()
     if layer.config.get("mean") is not None:
         layer = layer._replace(weights=tuple(_given(flow, layer, key) for key in ("mean", "variance")))
         shape = (flow.size,)
@@ -341,6 +361,7 @@ _LAYERS: dict[str, Callable[[Flow, KerasLayer], None]] = {
     "Embedding": _embedding,
     "Masking": _masking,
     "Normalization": _normalization,
+    "BatchNormalization": _batch_normalization,
     "Rescaling": _rescaling,
     "Activation": _activation,
     **dict.fromkeys(FUNCTION_LAYERS, _function_layer),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial
 
 import numpy as np
@@ -69,6 +70,13 @@ def test_the_trained_network_is_not_called_torch(net, cli_here, tmp_path):
     inspected = cli_here("inspect", "run/net.fp32.onnx")
     assert "torch" not in inspected.stdout
     assert "  trained   elsewhere, with keras 3.15.1" in inspected.stdout
+
+
+def test_without_h5py_it_says_what_to_install(net, cli_here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    process = cli_here("import", "keras", net)
+    assert (process.returncode, len(process.stderr.splitlines())) == (2, 1)
+    assert "pip install 'edgelstm[keras]'" in process.stderr
 
 
 def test_an_existing_run_is_not_overwritten_unasked(net, cli_here, tmp_path):

@@ -243,6 +243,20 @@ def networks(rng):
             ),
             np.concatenate([x[:, :, :2], np.full_like(x[:, :, :1], 3)], axis=2),
         ),
+        "batch-normalization": (
+            Sequential(
+                [
+                    Input((6, 3)),
+                    L.BatchNormalization(),
+                    L.Bidirectional(L.LSTM(8, return_sequences=True)),
+                    L.BatchNormalization(scale=False),
+                    L.LSTM(5),
+                    L.BatchNormalization(center=False, epsilon=0.1),
+                    L.Dense(2),
+                ]
+            ),
+            x,
+        ),
         "no-bias": (Sequential([Input((6, 3)), L.LSTM(8, use_bias=False), L.Dense(2, use_bias=False)]), x),
         "hard-sigmoid": (
             Sequential(

@@ -33,6 +33,7 @@ NETWORKS = {
     "text-masked-backwards": ({}, "forecast"),
     "normalization": ({}, "forecast"),
     "normalization-given": ({}, "forecast"),
+    "batch-normalization": ({}, "forecast"),
     "no-bias": ({}, "forecast"),
     "hard-sigmoid": ({}, "forecast"),
     "activations": ({}, "forecast"),
