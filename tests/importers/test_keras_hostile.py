@@ -234,9 +234,14 @@ FILES = {
     "a name twice": (with_layers(lstm(), dense("lstm")), "got one name twice"),
     "units that are text": (with_layers(lstm(units="4"), dense()), "expected units as int, got '4'"),
     "units that are true": (with_layers(lstm(units=True), dense()), "expected units as int"),
-    "too many units": (with_layers(lstm(units=2**40), dense()), "kernel: expected shape"),
-    "negative units": (with_layers(lstm(units=-4), dense()), "kernel: expected shape"),
-    "no units at all": (with_layers(lstm(units=0), dense()), "kernel: expected shape"),
+    "too many units": (with_layers(lstm(units=2**40), dense()), "expected units from 1 to 1048576"),
+    "negative units": (with_layers(lstm(units=-4), dense()), "expected units from 1 to 1048576"),
+    "no units at all": (with_layers(lstm(units=0), dense()), "expected units from 1 to 1048576"),
+    "other units": (with_layers(lstm(units=5), dense()), "kernel: expected shape [2, 20], got [2, 16]"),
+    "a ragged input": (
+        lambda path: write_keras(path, sequential(input_layer(ragged=True), lstm(), dense())),
+        "expected plain windows as input",
+    ),
     "no activation": (with_layers(lstm(activation={"a": 1}), dense()), "activation {'a': 1} is not known"),
     "an activation of somebody's": (
         with_layers(lstm(), dense(activation={"class_name": "function", "config": "tanh", "module": "os"})),
