@@ -399,6 +399,13 @@ def models():
     groups = {"layers/time_distributed/layer/vars/0": kernel, "layers/time_distributed/layer/vars/1": bias}
     groups |= dict(zip(places, arrays()[:3] * 2, strict=True))
     yield sequential(input_layer(), scaling, both, many, each), groups
+    text = {"class_name": "Embedding", "config": {"name": "e", "input_dim": 3, "output_dim": 2, "mask_zero": True}}
+    batch = {"class_name": "BatchNormalization", "config": {"name": "n", "axis": -1, "epsilon": 1e-3, "scale": False}}
+    slope = {"class_name": "LeakyReLU", "config": {"name": "s", "alpha": 0.3}}
+    groups = {**usual_groups(arrays(outputs=6)), "layers/embedding/vars/0": np.eye(3, 2, dtype=np.float32)}
+    groups |= {f"layers/batch_normalization/vars/{k}": np.ones(4, np.float32) for k in range(3)}
+    reshape = {"class_name": "Reshape", "config": {"name": "r", "target_shape": [3, 2]}}
+    yield sequential(input_layer((None, STEPS)), text, lstm(), batch, slope, dense(units=6), reshape), groups
 
 
 def altered(config, place, value):
