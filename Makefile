@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models clean
+.PHONY: demo test lint models compat attack clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -31,6 +31,14 @@ models: $(INSTALLED)
 	$(BIN)/edgelstm train --recipe models/co2/recipe.toml --output runs/co2
 	$(BIN)/edgelstm export runs/co2 --quantize --output models/co2
 
+# Replay all kinds of model files on old and new onnxruntimes, each in an environment of its own.
+compat: $(INSTALLED)
+	$(BIN)/python benchmarks/compat.py
+
+# 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 20 minutes.
+attack: $(INSTALLED)
+	$(BIN)/python -m tests.attack.attack --output benchmarks/results
+
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
@@ -39,4 +47,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo runs dist
+	rm -rf $(VENV) demo runs dist .compat

@@ -115,7 +115,7 @@ class Quantization(NamedTuple):
     Attributes:
         per_channel: one scale for each gate row and each output of the head; else one for each tensor.
         clip: how the range of a scale was chosen: `"none"` (its largest weight), `"percentile"` or `"mse"`.
-        head: the precision of the layers behind the LSTM, `"int8"` or `"fp32"`.
+        head: the precision of all other products, `"int8"` or `"fp32"`: of the head, and of an LSTM's projection.
     """
 
     per_channel: bool = True

@@ -77,6 +77,14 @@ class ParityError(ExportError):
         return str(self.args[0])
 
 
+class SignatureError(EdgeLstmError, ValueError):
+    """A signature does not hold: another key signed, or the file or the comment were altered."""
+
+
+class SigningFileError(EdgeLstmError, ValueError):
+    """A key or a signature is missing, malformed, or locked by another password."""
+
+
 class OutputError(EdgeLstmError, OSError):
     """A result could not be written; the message says whether anything was changed."""
 

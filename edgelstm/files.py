@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from edgelstm.errors import OutputError
@@ -17,7 +17,7 @@ def write_whole(path: Path, content: bytes) -> None:
     write_all_whole({path: content})
 
 
-def write_all_whole(contents: Mapping[Path, bytes]) -> None:
+def write_all_whole(contents: Mapping[Path, bytes], private: Collection[Path] = ()) -> None:
     """Write several files, none of which appears before all of them lie complete on the disk.
 
     Each is written beside its place, flushed to the disk, and renamed only when all are there: a full disk
@@ -25,6 +25,7 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
 
     Args:
         contents: what to write, by path.
+        private: of these paths, those that their owner alone may read and write (mode 0600).
 
     Raises:
         OutputError: a folder or file cannot be written; the message names what was changed, as a rule nothing.
@@ -45,7 +46,7 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
                 raise IsADirectoryError(errno.EISDIR, "a folder is in its place")
             made += [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
-            waiting[path] = _write_beside(path, content)
+            waiting[path] = _write_beside(path, content, path in private)
         for path, temporary in waiting.items():
             os.replace(temporary, path)
             moved.append(path)
@@ -62,15 +63,16 @@ def write_all_whole(contents: Mapping[Path, bytes]) -> None:
                 folder.rmdir()
 
 
-def _write_beside(path: Path, content: bytes) -> Path:
-    """Write to a new temporary file in the same folder, flushed to the disk."""
+def _write_beside(path: Path, content: bytes, private: bool) -> Path:
+    """Write to a new temporary file in the same folder, flushed to the disk; it is private from the start."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with open(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
+        if not private:
+            os.chmod(name, 0o666 & ~_umask())
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)

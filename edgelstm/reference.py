@@ -110,6 +110,8 @@ def _lstm(flow: _Flow, lstm: Lstm, weights: Weights) -> _Flow:
             outputs.append(out)
             finals.append(h)
         value, final = np.concatenate(outputs, axis=2), np.concatenate(finals, axis=1)
+    if lstm.bidirectional:  # at a skipped step there is no answer before it to repeat, or one for each direction
+        value = np.where(flow.valid[:, :, np.newaxis], value, 0)
     return flow._replace(value=value, final=final)
 
 

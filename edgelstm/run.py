@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Contract
+from edgelstm.contract import Contract, Quantization
 from edgelstm.data.windows import Windows
 from edgelstm.errors import ContractError, NetworkError, RunError, require
 from edgelstm.files import write_all_whole
@@ -62,6 +62,14 @@ class RunRecord:
     network: Network | None
     recipe: Any
     best_epoch: int
+
+    @property
+    def tuned_for(self) -> tuple[str, Quantization] | None:
+        """The precision and the form of file that training was asked to fine-tune for; None for none."""
+        section = self.recipe.get("quantization") if isinstance(self.recipe, dict) else None
+        if not section:
+            return None
+        return section["precision"], Quantization(section["per_channel"], section["clip"], section["head"])
 
 
 @dataclass(frozen=True)

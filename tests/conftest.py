@@ -112,3 +112,12 @@ def cli(tmp_path):
         )
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests measured and recorded as `figures`."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    figures = [value for report in reports for name, value in report.user_properties if name == "figures"]
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(figures))

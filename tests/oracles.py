@@ -5,6 +5,7 @@ Notation: B batch, T steps, F input channels, H hidden size, K horizon, O output
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,3 +117,132 @@ def quantized_forecast(weights, shape, x, every_step=False, jitter=None):
     steps = h.shape[1:2] if every_step else ()
     y = flat.reshape(len(x), *steps, shape.horizon, shape.output_size)
     return y + last[:, :, list(shape.relative_inputs)] if shape.relative_inputs else y
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+# The functions of `edgelstm.network`, in float64.
+FUNCTIONS = {
+    "sigmoid": lambda x: 0.5 * (1 + np.tanh(x / 2)),
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_sigmoid_keras2": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+    "linear": lambda x: x,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "leaky_relu_02": lambda x: np.where(x > 0, x, 0.2 * x),
+    "leaky_relu_03": lambda x: np.where(x > 0, x, 0.3 * x),
+    "gelu": lambda x: x * 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x / math.sqrt(2))),
+    "gelu_tanh": lambda x: x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "softmax": softmax,
+}
+
+
+def lstm_steps(x, w_ih, w_hh, b, w_hr, functions):
+    """One direction of one layer over one row: x [T, I] to h [T, H or P]. b [4H] is the sum of both biases."""
+    gate, candidate, output = (FUNCTIONS[name] for name in functions)
+    h, c = np.zeros(w_hh.shape[1]), np.zeros(len(w_hh) // 4)
+    steps = []
+    for sample in x:
+        i, f, g, o = np.split(w_ih @ sample + w_hh @ h + b, 4)
+        c = gate(f) * c + gate(i) * candidate(g)
+        h = gate(o) * output(c)
+        h = h if w_hr is None else w_hr @ h
+        steps.append(h)
+    return np.array(steps).reshape(len(x), w_hh.shape[1])
+
+
+def lstm_stack(lstm, w, x):
+    """All layers and directions over one row: x [T, I] to (output [T, C], the final states side by side [C])."""
+    for n in range(lstm.num_layers):
+        outputs, finals = [], []
+        for suffix in ("", "_reverse") if lstm.bidirectional else ("",):
+            w_ih, w_hh, b_ih, b_hh, w_hr = (
+                w.get(f"{lstm.name}.{part}_l{n}{suffix}")
+                for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+            )
+            b = b_ih + b_hh if lstm.bias else 0
+            h = lstm_steps(x[::-1] if suffix else x, w_ih, w_hh, b, w_hr, lstm.functions)
+            finals.append(h[-1] if len(h) else np.zeros(w_hh.shape[1]))
+            outputs.append(h[::-1] if suffix else h)
+        x = np.concatenate(outputs, axis=1)
+    return x, np.concatenate(finals)
+
+
+def lstm_with_skips(lstm, w, x, counts):
+    """`lstm_stack` over the steps that count alone (bool [T]; None: all).
+
+    As Keras has it, a step that is skipped gives the answer before it again, or zero; of two directions zero.
+    """
+    if counts is None:
+        return lstm_stack(lstm, w, x)
+    found, final = lstm_stack(lstm, w, x[counts])
+    y = np.zeros((len(x), found.shape[1]))
+    y[counts] = found
+    if not lstm.bidirectional:
+        for t in range(1, len(x)):
+            y[t] = y[t] if counts[t] else y[t - 1]
+    return y, final
+
+
+def evaluate_row(layers, w, x, last):
+    """The layers, one after the other, over the valid steps of one row: x [T, F] or tokens [T], w in float64."""
+    value, counts, final = x - last, None, None
+    for layer in layers:
+        match layer.kind:
+            case "standardize":
+                value = (value - w[layer.offset]) * w[layer.factor]
+            case "rescale":
+                repeats = value.shape[-1] // w[layer.scale].size
+                value = value * np.tile(w[layer.scale], repeats) + np.tile(w[layer.offset], repeats)
+            case "embedding":
+                value = w[f"{layer.name}.weight"][value]
+            case "lstm":
+                value, final = lstm_with_skips(layer, w, value, counts)
+            case "take" if layer.which == "final":
+                value = final
+            case "take":
+                value = value[-1] if counts is None or not counts.any() else value[counts][-1]
+            case "repeat":
+                value, counts = np.stack([value] * layer.steps), None
+            case "reverse":
+                value, counts = value[::-1], None if counts is None else counts[::-1]
+            case "mask":
+                counts = (value != np.float32(layer.value)).any(axis=-1)
+            case "linear":
+                value = value @ w[f"{layer.name}.weight"].T + w.get(f"{layer.name}.bias", 0)
+            case "activation":
+                value = FUNCTIONS[layer.function](value)
+            case kind:
+                raise ValueError(kind)
+    return value
+
+
+def evaluate(network, weights, x, contract, lengths=None):
+    """A whole network in float64, row by row, each over its valid steps alone: nothing of another row can leak.
+
+    x [B, T, F] or tokens [B, T]; the answers are shaped as the contract says, NaN behind the length of a row.
+    """
+    w = {name: value.astype(np.float64) for name, value in weights.items()}
+    layers = [layer for layer in network.layers if not (contract.states and layer.kind == "take")]
+    answers = []
+    for b, row in enumerate(x if x.dtype == np.int64 else x.astype(np.float64)):
+        valid = row if lengths is None else row[: lengths[b]]
+        last = valid[-1] if network.relative_inputs else 0
+        value = evaluate_row(layers, w, valid, last)
+        if contract.task == "forecast":
+            steps = value.shape[:1] if contract.every_step else ()
+            value = value.reshape(*steps, contract.horizon, len(contract.outputs))
+        if network.relative_inputs:
+            value = value + last[list(network.relative_inputs)]
+        if lengths is not None and contract.every_step:
+            value = np.concatenate([value, np.full((len(row) - len(valid), *value.shape[1:]), np.nan)])
+        answers.append(value)
+    return np.stack(answers)

@@ -18,6 +18,8 @@ BUILTINS = {
     "NetworkError": ValueError,
     "ExportError": RuntimeError,
     "ParityError": RuntimeError,
+    "SignatureError": ValueError,
+    "SigningFileError": ValueError,
     "OutputError": OSError,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgelstm.bench.file import BenchResult, bench_file
-from edgelstm.bench.judge import Candidate, Judged, Judgement, judge
+from edgelstm.bench.judge import Candidate, Judged, Judgement, judge, load_candidates
 from edgelstm.bench.timer import Latency, time_calls, time_interleaved
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Latency",
     "bench_file",
     "judge",
+    "load_candidates",
     "time_calls",
     "time_interleaved",
 ]

@@ -44,7 +44,9 @@ class BenchResult:
     machine: Machine
 
 
-def bench_file(path: str | Path, *, device: str = "cpu", threads: int = 1, seconds: float = 3.0) -> BenchResult:
+def bench_file(
+    path: str | Path, *, device: str = "cpu", threads: int = 1, seconds: float = 3.0, unverified: bool = False
+) -> BenchResult:
     """Measure load, first call, step and window of a file, on its own golden windows.
 
     Args:
@@ -52,6 +54,7 @@ def bench_file(path: str | Path, *, device: str = "cpu", threads: int = 1, secon
         device: as for `edgelstm.load`.
         threads: as for `edgelstm.load`.
         seconds: how long to time each of step and window.
+        unverified: as for `edgelstm.load`; `load_ms` then holds the trial in a child process.
 
     Raises:
         ModelFileError: the file cannot be loaded.
@@ -63,7 +66,7 @@ def bench_file(path: str | Path, *, device: str = "cpu", threads: int = 1, secon
         True
     """
     start = time.perf_counter_ns()
-    predictor = load(path, device=device, threads=threads)
+    predictor = load(path, device=device, threads=threads, unverified=unverified)
     loaded = time.perf_counter_ns()
     windows = list(predictor.golden.x)
     predictor.predict(windows[0])

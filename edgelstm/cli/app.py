@@ -9,14 +9,15 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import demo, device, export, importing, train
-from edgelstm.errors import EdgeLstmError
+from edgelstm.cli import demo, device, export, importing, signing, train
+from edgelstm.errors import EdgeLstmError, SignatureError
 
+FAILED = 1  # as a replay that fails: the input is well-formed, and the answer is no
 BAD_INPUT = 2
 
 
 class WordsForErrors(TyperGroup):
-    """Turns every error that edgelstm raises on purpose into one line and exit status 2."""
+    """Turns every error that edgelstm raises on purpose into one line and exit status 2; 1 for a false signature."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; `--debug` lets the trace through."""
@@ -29,7 +30,7 @@ class WordsForErrors(TyperGroup):
                 raise
             message = " ".join(str(error).split())
             print(f"edgelstm: {message}", file=sys.stderr)
-            raise typer.Exit(BAD_INPUT) from error
+            raise typer.Exit(FAILED if isinstance(error, SignatureError) else BAD_INPUT) from error
 
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ def _options(
 
 
 app.command("train")(train.train)
+app.command("finetune")(train.finetune)
 app.command("export", cls=export.ExportCommand)(export.export)
 app.add_typer(importing.app, name="import")
 app.command("compare")(export.compare)
@@ -68,7 +70,10 @@ app.command("verify")(device.verify)
 app.command("inspect")(device.inspect)
 app.command("predict")(device.predict)
 app.command("bench")(device.bench)
+app.command("keygen")(signing.keygen)
+app.command("sign")(signing.sign)
 app.command("demo")(demo.demo)
+app.add_typer(importing.app, name="import")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgelstm.cli.words import microseconds, network_words, quantity, table
+from edgelstm.errors import InputError
 from edgelstm.files import write_whole
 from edgelstm.strict_json import plain
 
@@ -24,17 +25,44 @@ FAILED = 1
 File = Annotated[Path, typer.Argument(help="A model file.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
+Unverified = Annotated[
+    bool,
+    typer.Option(
+        "--unverified", help="Take a file that was altered since export; it is first tried in a child with limits."
+    ),
+]
 
 
-def verify(file: File, device: Device = "cpu", threads: Threads = 1) -> None:
+def verify(
+    file: File,
+    key: Annotated[
+        str | None,
+        typer.Option(help="A minisign public key, its file or its text: FILE.minisig must hold, before all else."),
+    ] = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    unverified: Unverified = False,
+) -> None:
     """Replay the golden vectors of a file on this machine; exit 1 if it does not compute what it did at export."""
     from edgelstm.runtime import load, replay
 
-    predictor = load(file, device=device, threads=threads)
+    if key is not None and unverified:
+        raise InputError("--key with --unverified: a signature holds for unaltered bytes; leave out one of them")
+    predictor = load(file, device, threads, unverified) if key is None else _load_signed(file, key, device, threads)
     result = replay(predictor)
     print(verify_words(file, predictor, result))
     if not result.passed:
         raise typer.Exit(FAILED)
+
+
+def _load_signed(file: Path, key: str, device: str, threads: int) -> Predictor:
+    """Verify the signature, say who signed, and load the very bytes that were verified."""
+    from edgelstm.runtime import Predictor, parse_model_file
+    from edgelstm.signing import verify_file
+
+    signed = verify_file(file, key)
+    print(f"{file.name}: signed with the key {signed.key.name}; trusted comment: {signed.comment}")
+    return Predictor(parse_model_file(signed.content, str(file)), device, threads)
 
 
 def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
@@ -43,7 +71,7 @@ def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
 
     contract = predictor.contract
     lines = [
-        f"{file.name}: digest {predictor.digest[:12]} is right; {result.rows} golden window(s) on onnxruntime "
+        f"{file.name}: {_digest_words(predictor)}; {result.rows} golden window(s) on onnxruntime "
         f"{onnxruntime.__version__}, {predictor.device}"
     ]
     for i, channel in enumerate(contract.outputs):
@@ -61,12 +89,24 @@ def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
     return "\n".join(lines)
 
 
-def inspect(file: File, as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False) -> None:
+def _digest_words(predictor: Predictor) -> str:
+    if predictor.let_pass:
+        return f"NOT the file that was exported ({'; '.join(predictor.let_pass)})"
+    return f"digest {predictor.digest[:12]} is right"
+
+
+def inspect(
+    file: File,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Take a file that was altered since export.")
+    ] = False,
+) -> None:
     """Print the contract, the graph and the metrics of a file, without running it."""
     from edgelstm.runtime import read_model_file
     from edgelstm.runtime.model_file import summarize_graph
 
-    model_file = read_model_file(file)
+    model_file = read_model_file(file, unverified)
     graph = summarize_graph(model_file.content)
     if as_json:
         size = len(model_file.content)
@@ -74,6 +114,7 @@ def inspect(file: File, as_json: Annotated[bool, typer.Option("--json", help="Fo
             "contract": plain(model_file.contract),
             "graph": plain(graph),
             "digest": model_file.digest,
+            "let_pass": list(model_file.let_pass),
         }
         print(json.dumps({"file": file.name, "bytes": size, **content}, indent=1, ensure_ascii=False))
     else:
@@ -95,16 +136,18 @@ def predict(
     missing: Annotated[str, typer.Option(help="Gaps: error, forward, interpolate.")] = "error",
     device: Device = "cpu",
     threads: Threads = 1,
+    unverified: Unverified = False,
 ) -> None:
     """Forecast from a table: what follows its last row, or each of its rows."""
     from edgelstm.cli.forecasts import forecast_rows, format_of, read_rows, render
-    from edgelstm.errors import InputError
     from edgelstm.runtime import load
 
     if missing not in ("error", "forward", "interpolate"):
         raise InputError(f"--missing: expected error, forward or interpolate, got {missing!r}")
     kind = format_of(output, kind)
-    predictor = load(file, device=device, threads=threads)
+    predictor = load(file, device=device, threads=threads, unverified=unverified)
+    for reason in predictor.let_pass:
+        print(f"edgelstm: unverified: {reason}", file=sys.stderr)
     rows = read_rows(data, predictor.contract, time)
     content = render(list(forecast_rows(predictor, rows, every_row, missing)), kind)
     if output == "-":
@@ -121,11 +164,12 @@ def bench(
     seconds: Annotated[float, typer.Option(min=0.01, help="For each of step and window.")] = 3.0,
     device: Device = "cpu",
     threads: Threads = 1,
+    unverified: Unverified = False,
 ) -> None:
     """Measure load, first call, step and window of a file on this machine."""
     from edgelstm.bench import bench_file
 
-    result = bench_file(file, device=device, threads=threads, seconds=seconds)
+    result = bench_file(file, device=device, threads=threads, seconds=seconds, unverified=unverified)
     print(bench_words(result))
     target = output or Path(f"{file.stem}.bench.json")
     write_whole(target, json.dumps(plain(result), indent=1).encode() + b"\n")
@@ -174,6 +218,7 @@ def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> st
         f"  trained   {_training_words(origin)}",
         f"  made by   {', '.join(f'{name} {version}' for name, version in contract.provenance.versions.items())}",
         f"  golden    {len(model_file.golden.x)} window(s); `edgelstm verify` replays them",
+        *(f"  UNVERIFIED: {reason}" for reason in model_file.let_pass),
     ]
     for channel in contract.inputs:
         lines.append(f"  trained on {channel.name}: {_range(channel)}")

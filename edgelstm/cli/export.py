@@ -48,22 +48,30 @@ def export(
         str | None, typer.Option(help="carried: let a window network carry its state on. [as trained]")
     ] = None,
     per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
-    clip: Annotated[str, typer.Option(help="Range of the int8 weights: none, percentile, mse.")] = "none",
-    head: Annotated[str, typer.Option(help="Layers behind the LSTM: int8, fp32.")] = "int8",
+    clip: Annotated[
+        str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none, or as fine-tuned]")
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8, or as fine-tuned]")
+    ] = None,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
     from edgelstm.contract import CLIPS, HEADS, Quantization
     from edgelstm.export import export_run
 
     _one_of("--quantize", quantize, (None, *QUANTIZE))
-    _one_of("--clip", clip, CLIPS)
-    _one_of("--head", head, HEADS)
+    _one_of("--clip", clip, (None, *CLIPS))
+    _one_of("--head", head, (None, *HEADS))
+    _needs_quantize("--max-metric-drop", max_metric_drop, quantize, QUANTIZE)
+    for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
+        _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
+    given = per_tensor or clip is not None or head is not None
     precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
     exported = export_run(
         run,
         output,
         precisions=precisions,
-        quantization=Quantization(not per_tensor, clip, head),
+        quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
         max_metric_drop=_fraction(max_metric_drop or "1%") if precisions else None,
     )
@@ -75,6 +83,12 @@ def export(
 def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> None:
     if value not in known:
         raise InputError(f"{option}: expected one of {', '.join(filter(None, known))}, got {value!r}")
+
+
+def _needs_quantize(option: str, value: object, quantize: str | None, known: tuple[str, ...]) -> None:
+    """Refuse an option that nothing would read."""
+    if value is not None and quantize not in known:
+        raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
 
 
 def _fraction(text: str) -> float:
@@ -100,20 +114,24 @@ def compare(
 ) -> None:
     """Judge model files side by side on this machine: size, latency, metric, and what is given up."""
     import json
-    from time import perf_counter
+    from functools import partial
 
-    from edgelstm.bench import Candidate, judge
+    from edgelstm.bench import judge, load_candidates
     from edgelstm.cli.forecasts import read_windows
     from edgelstm.files import write_whole
-    from edgelstm.runtime import load
+    from edgelstm.runtime import load, read_model_file
     from edgelstm.strict_json import plain
 
     limit = _fraction(max_metric_drop)
-    candidates = []
-    for file in files:
-        start = perf_counter()
-        predictor = load(file, device=device, threads=threads)
-        candidates.append(Candidate(file.name, file.stat().st_size, (perf_counter() - start) * 1e3, predictor))
+    names = [file.name for file in files]
+    if len(set(names)) < len(names):
+        names = [str(file) for file in files]
+    candidates = load_candidates(
+        [
+            (name, len(read_model_file(file).content), partial(load, file, device, threads))
+            for name, file in zip(names, files, strict=True)
+        ]
+    )
     windows = None if data is None else read_windows(data, candidates[0].predictor.contract, time)
     judgement = judge(candidates, windows, max_metric_drop=limit, seconds=seconds)
     print(judgement_words(judgement))
@@ -157,7 +175,7 @@ def show_export(export: Export) -> None:
     if export.refused is not None:
         print(
             f"{export.refused.name} was not written: its metric is {export.refused.drop:.1%} worse than that of the "
-            "fp32 file; allow more with --max-metric-drop, or try --quantize int8w"
+            f"fp32 file; allow more with --max-metric-drop, or try --quantize {_other(export.refused.precision)}"
         )
     for file in export.files:
         print(f"wrote {file.path}")
@@ -169,6 +187,11 @@ def show_export(export: Export) -> None:
             f"{last.contract.precision} is no smaller than {first.contract.precision} here: this network is too small"
         )
     print(f"next: edgelstm verify {last.path}")
+
+
+def _other(precision: str) -> str:
+    """A precision that gives up less."""
+    return "int8w" if precision == "int8" else "fp16" if precision == "int8w" else "auto"
 
 
 def export_table(export: Export) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,21 +95,60 @@ def train(
     patience: Annotated[int | None, typer.Option(help="Epochs without progress before stopping. [none]")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [torch's choice]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random. [0]")] = None,
+    quantization_aware: Annotated[
+        bool, typer.Option("--quantization-aware", help="Then fine-tune for its int8 file, as `finetune` does.")
+    ] = False,
 ) -> None:
     """Train an LSTM on a table and write a run directory."""
     given = {key: value for key, value in locals().items() if key in _KEYS and value not in (None, [])}
     flags = _flags(given, split, recipe)
+    if quantization_aware:
+        flags["quantization"] = {}  # with what the recipe says there
     if resume and overwrite:
         raise RecipeError("--resume goes on with a training, --overwrite begins it anew: give one of them")
+    _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
+
+
+def finetune(
+    run: Annotated[Path, typer.Argument(help="A run directory; stays as it is.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The new run. [RUN-int8]")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
+    quantize: Annotated[str | None, typer.Option(help="The file to train for: int8, int8w. [int8]")] = None,
+    per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
+    clip: Annotated[str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none]")] = None,
+    head: Annotated[str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Further passes over the training windows. [8]")] = None,
+    learning_rate_factor: Annotated[
+        float | None, typer.Option(help="Times the learning rate of the training. [0.2]")
+    ] = None,
+) -> None:
+    """Train a run on, simulating its int8 file, so that the file loses less."""
+    from edgelstm.train import finetune as finetune_run
+
+    given = {
+        "precision": quantize,
+        "per_channel": False if per_tensor else None,
+        "clip": clip,
+        "head": head,
+        "epochs": epochs,
+        "learning_rate_factor": learning_rate_factor,
+    }
+    options = {key: value for key, value in given.items() if value is not None}
+    _show(lambda: finetune_run(run, output, overwrite=overwrite, **options))
+
+
+def _show(train: Callable[[], Fitted]) -> None:
+    """Train and print what came out; Ctrl-C ends it with its own exit status."""
     try:
-        fitted = _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite)
+        fitted = train()
     except KeyboardInterrupt:
         print("stopped before an epoch had ended: nothing was kept", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     show_fitted(fitted)
     if fitted.interrupted:
         print(
-            f"interrupted; the best weights until then were kept, --resume --output {fitted.run.path} goes on",
+            "interrupted; the best weights until then were kept, "
+            f"`edgelstm train --resume --output {fitted.run.path}` goes on",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)
@@ -121,7 +161,8 @@ def show_fitted(fitted: Fitted) -> None:
     if fitted.scores:
         print()
         print(scores_table(fitted))
-    print(f"\nwrote {fitted.run.path}; next: edgelstm export {fitted.run.path} --quantize")
+    quantize = f"--quantize {_tuned_for(fitted)}".rstrip()
+    print(f"\nwrote {fitted.run.path}; next: edgelstm export {fitted.run.path} {quantize}")
 
 
 def scores_table(fitted: Fitted) -> str:
@@ -136,7 +177,7 @@ def scores_table(fitted: Fitted) -> str:
         headers += [] if many else [headers[-1].replace("RMSE", "MAE")]
     rows = []
     for name in fitted.scores[parts[0]]:
-        row = ["LSTM" if name == "network" else name]
+        row = [{"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}.get(name, name)]
         for part in parts:
             detailed = fitted.scores[part][name]
             values = detailed.rmse_by_channel if many else (detailed.score.rmse, detailed.score.mae)
@@ -144,6 +185,11 @@ def scores_table(fitted: Fitted) -> str:
         rows.append(row)
     headers[0] = "RMSE" if many else ""
     return table(headers, rows)
+
+
+def _tuned_for(fitted: Fitted) -> str:
+    tuned_for = fitted.run.record.tuned_for
+    return tuned_for[0] if tuned_for else ""
 
 
 def _flags(given: dict[str, Any], split: str | None, recipe: Path | None) -> dict[str, dict[str, Any]]:

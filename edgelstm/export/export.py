@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.bench import Candidate, Judged, Judgement, judge
+from edgelstm.bench import Judged, Judgement, judge, load_candidates
 from edgelstm.bench.timer import time_calls
 from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
 from edgelstm.data.score import Forecast, score_windows
@@ -24,7 +24,7 @@ from edgelstm.export.graph import build_graph
 from edgelstm.export.pack import pack
 from edgelstm.export.quantize import convert_graph
 from edgelstm.files import write_all_whole
-from edgelstm.network import Take, carried_states
+from edgelstm.network import carried_states
 from edgelstm.run import Run, read_run
 from edgelstm.runtime import Golden, ModelFile, Predictor, parse_model_file
 from edgelstm.runtime.golden import OTHER, PYPI, worst_by_channel
@@ -92,7 +92,7 @@ def export_run(
     output: str | Path | None = None,
     *,
     precisions: Sequence[str] = (),
-    quantization: Quantization = Quantization(),  # noqa: B008  (immutable)
+    quantization: Quantization | None = None,
     state: str | None = None,
     max_metric_drop: float | None = None,
 ) -> Export:
@@ -102,7 +102,7 @@ def export_run(
         directory: a run directory.
         output: the folder of the files; None for the run directory.
         precisions: what to write beside fp32: `"int8"`, `"int8w"`, `"fp16"`.
-        quantization: how int8 weights are made.
+        quantization: how int8 weights are made; None for what the network was fine-tuned for, else the defaults.
         state: `"carried"` makes a file of a window network that carries its state on; its contract says that it was
             not trained so. None for the state it was trained for.
         max_metric_drop: judge the files side by side (some seconds), write `NAME.judgement.json` beside them, and
@@ -114,6 +114,7 @@ def export_run(
 
     Raises:
         RunError: the run is missing, incomplete or damaged.
+        ExportError: `quantization` is another form of the precision that the network was fine-tuned for.
         ParityError: the graph does not compute what the network computed; nothing is written.
         OutputError: the disk is full; what stood there before is untouched.
     """
@@ -121,29 +122,43 @@ def export_run(
     folder = Path(output) if output is not None else run.path
     graph = _fp32_graph(run)
     chosen = ["fp32", *(p for p in precisions if p != "fp32")]
-    made = [_make_file(run, folder, p, convert_graph(graph, p, quantization), quantization) for p in chosen]
+    forms = {p: _form(run, p, quantization) for p in chosen}
+    made = [_make_file(run, folder, p, convert_graph(graph, p, form), form) for p, form in forms.items()]
     if max_metric_drop is None:
         write_all_whole({file.path: content for file, content in made})
         return Export(run, tuple(file for file, _ in made))
     return _judged(run, folder, made, max_metric_drop)
 
 
+def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
+    """Decide how weights become whole numbers: a network that was fine-tuned for one form gets no other."""
+    tuned_for, form = run.record.tuned_for or (None, None)
+    if precision != tuned_for or form is None:
+        return asked or Quantization()
+    if asked is not None and asked != form:
+        scale = "per channel" if form.per_channel else "per tensor"
+        raise ExportError(
+            f"{run.path}: was fine-tuned for {precision} {scale}, clip {form.clip}, head {form.head}; leave out the "
+            "options that say otherwise, or fine-tune for that form"
+        )
+    return form
+
+
 def _judged(run: Run, folder: Path, made: list[tuple[ExportedFile, bytes]], limit: float) -> Export:
     """Judge the files and write them; of one precision beside fp32 that lost too much, only fp32 stays."""
-    judgement = judge([_candidate(file, content) for file, content in made], run.heldout, max_metric_drop=limit)
+    files = [(file.path.name, len(content), partial(_load, file.path.name, content)) for file, content in made]
+    judgement = judge(load_candidates(files), run.heldout, max_metric_drop=limit)
     refused = None
-    if len(made) == 2 and (judgement.files[1].drop or 0.0) > limit:
+    if len(made) == 2 and not (judgement.files[1].drop or 0.0) <= limit:
         refused, made = judgement.files[1], made[:1]
     report = json.dumps(plain(judgement), indent=1, ensure_ascii=False).encode() + b"\n"
-    files = {file.path: content for file, content in made}
-    write_all_whole({**files, folder / f"{run.record.contract.name}.judgement.json": report})
+    written = {file.path: content for file, content in made}
+    write_all_whole({**written, folder / f"{run.record.contract.name}.judgement.json": report})
     return Export(run, tuple(file for file, _ in made), judgement, refused)
 
 
-def _candidate(file: ExportedFile, content: bytes) -> Candidate:
-    start = time.perf_counter()
-    predictor = Predictor(parse_model_file(content, file.path.name))
-    return Candidate(file.path.name, len(content), (time.perf_counter() - start) * 1e3, predictor)
+def _load(name: str, content: bytes) -> Predictor:
+    return Predictor(parse_model_file(content, name))
 
 
 def _fp32_graph(run: Run) -> onnx.ModelProto:
@@ -161,21 +176,31 @@ def _with_state(run: Run, state: str | None) -> Run:
     contract, network = run.record.contract, run.record.network
     if state is None or state == contract.state:
         return run
-    if state == "window" or network is None:
+    if network is None:
+        raise ExportError(
+            f"state: this network is a graph that was imported with its state {contract.state}, which export does not "
+            f"change; import it again with state {state}"
+        )
+    if state == "window":
         raise ExportError(f"state: this network answers with its state {contract.state}; it has no file of {state!r}")
     carried = replace(contract, state="carried", lengths=False, states=carried_states(network))
     run = replace(run, record=replace(run.record, contract=carried))
     graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
-    # The answer behind the last step is the one the network gave; those before it come from the graph that gives it.
+    # The answers that the network gave are held against it; the others come from the graph that gives them.
     draft = Golden(run.golden_x, run.golden_y, run.golden_y, {})
     predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, ""))
     y = np.concatenate([predictor.run_batch(window[np.newaxis]) for window in run.golden_x])
-    taken = any(isinstance(layer, Take) for layer in network.layers)
-    if taken:
-        _check_parity(run, y[:, -1])
-    else:
-        _check_parity(run, y)
-    return replace(run, golden_y=y)
+    _check_parity(run, _as_window_answers(run, y))
+    return replace(run, golden_y=y, golden_lengths=None)
+
+
+def _as_window_answers(run: Run, y: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of answers at every step, take those that a window file gives: at the end of each row, or up to it."""
+    if y.shape == run.golden_y.shape:
+        return np.where(np.isnan(run.golden_y), np.nan, y).astype(np.float32)  # behind the length of a row
+    ends = np.full(len(y), y.shape[1]) if run.golden_lengths is None else run.golden_lengths
+    last: NDArray[np.float32] = y[np.arange(len(y)), ends - 1]
+    return last
 
 
 def _make_file(

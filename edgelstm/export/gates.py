@@ -18,7 +18,8 @@ _ONNX_ORDER = (0, 3, 1, 2)
 class LstmTensors(NamedTuple):
     """Inputs of an ONNX LSTM node, float32: W [D, 4H, I], R [D, 4H, H], B [D, 8H] or None without bias.
 
-    `projection`, [D, H, P], follows behind the node: ONNX has no form for it. None without `proj_size`.
+    `projection`, [D * H, D * P], follows behind the node, its directions side by side: ONNX has no form for it. None
+    without `proj_size`.
     """
 
     W: Array
@@ -47,7 +48,17 @@ def lstm_tensors(lstm: Lstm, weights: dict[str, Array], layer: int) -> LstmTenso
     suffixes = ("", "_reverse")[: lstm.directions]
     found = [_direction(lstm, weights, f"l{layer}{suffix}") for suffix in suffixes]
     stacked = [None if parts[0] is None else np.stack(parts) for parts in zip(*found, strict=True)]
-    return LstmTensors(*stacked)  # type: ignore[arg-type]
+    W, R, B, projection = stacked
+    return LstmTensors(W, R, B, None if projection is None else _block_diagonal(projection))  # type: ignore[arg-type]
+
+
+def _block_diagonal(matrices: Array) -> Array:
+    """[D, H, P] to [D * H, D * P]; what is added beside the blocks is a product with zero."""
+    directions, rows, columns = matrices.shape
+    whole = np.zeros((directions, rows, directions, columns), np.float32)
+    for d, matrix in enumerate(matrices):
+        whole[d, :, d] = matrix
+    return whole.reshape(directions * rows, directions * columns)
 
 
 def _direction(lstm: Lstm, weights: dict[str, Array], suffix: str) -> LstmTensors:

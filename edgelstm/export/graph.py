@@ -20,7 +20,7 @@ from edgelstm import __version__
 from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
 from edgelstm.export.functions import LSTM_OPERATORS, add_function
-from edgelstm.export.gates import lstm_tensors
+from edgelstm.export.gates import LstmTensors, lstm_tensors
 from edgelstm.network import (
     FINAL,
     Activation,
@@ -36,6 +36,9 @@ from edgelstm.network import (
     Standardize,
     Take,
     Weights,
+    carried_states,
+    check_network,
+    size_behind,
 )
 
 OPSET = 17
@@ -49,9 +52,9 @@ class Value(NamedTuple):
 
     Attributes:
         name: of the output that holds it.
-        axes: what its axes are: `"BTC"`, `"TBC"`, `"BC"`; as an LSTM gives them at every step,
-            of one direction `"T1BH"`, of any `"TDBH"`; `"BT1C"`: batch first, the axis of one direction left in;
-            `"BT"`: tokens; `"answer"`: as the contract says.
+        axes: what its axes are: `"BTC"`, `"TBC"`, `"BC"`; as an LSTM gives them at every step, of one direction
+            `"T1BH"`, of two `"T2BH"`, and as its final state `"1BH"`, `"2BH"`; `"BT1C"`: batch first, the axis of
+            one direction left in; `"BT"`: tokens; `"answer"`: as the contract says.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Graph:
 
     contract: Contract
     weights: Weights
+    layers: list[Layer]
+    size: int  # of the last axis
     lstm_nodes: int = 0
     sequence_lens: str = ""
     mask: str = ""
@@ -102,11 +107,13 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
         An ONNX model without metadata, opset 17, that has passed `onnx.checker` with shape inference.
 
     Raises:
+        NetworkError: the layers do not fit each other, or the weights are not theirs.
         ExportError: this network has no such file: a bidirectional one with a carried state, for instance.
     """
-    layers, weights = _folded(network, weights, contract)
-    _check_carried(network, contract)
-    graph = Graph(contract, weights)
+    check_network(network, weights)
+    _check_contract(network, contract)
+    layers, weights = _folded(_reordered(network, contract), weights)
+    graph = Graph(contract, weights, layers, network.input_size)
     value = Value("x", "BT" if contract.tokens else "BTC")
     if contract.lengths:
         graph.sequence_lens = graph.add("Cast", ["lengths"], "sequence_lens", to=TensorProto.INT32)
@@ -115,8 +122,9 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     last_lstm = max(i for i, layer in enumerate(layers) if isinstance(layer, Lstm))
     for i, layer in enumerate(layers):
         value = _LAYERS[type(layer)](graph, value, layer, i)
+        graph.size = size_behind(layer, graph.size)
         if i == last_lstm and graph.mask and not any(isinstance(behind, Take) for behind in layers[i:]):
-            value = _unmasked(graph, value)
+            value = _unmasked(graph, value, network.lstms[-1])
     value = _as_answer(graph, value)
     if network.relative_inputs:
         value = _with_last_value(graph, value, network)
@@ -126,30 +134,106 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     return model
 
 
+def _check_contract(network: Network, contract: Contract) -> None:
+    """See that this network can be what the contract says."""
+    if contract.states:
+        _check_carried(network, contract)
+    _check_inputs(network, contract)
+    _check_answer(network, contract)
+    if contract.lengths and any(isinstance(layer, Mask) for layer in network.layers):
+        raise ExportError("mask: the lengths tell already which steps count; export without lengths, or without a mask")
+    if network.relative_inputs and (
+        contract.task == "classify" or len(network.relative_inputs) != len(contract.outputs)
+    ):
+        raise ExportError(
+            f"relative scaling: expected {len(contract.outputs)} outputs of a forecast, one for each input that an "
+            f"output starts from, got {len(network.relative_inputs)} such inputs and the task {contract.task}"
+        )
+
+
+def _check_inputs(network: Network, contract: Contract) -> None:
+    if network.tokens != contract.tokens:
+        first = "an embedding, which takes tokens" if network.tokens else "no embedding, it takes measurements"
+        raise ExportError(f"the first layer is {first}; the contract says that x is {contract.inputs[0].dtype}")
+    if len(contract.inputs) != network.input_size:
+        raise ExportError(f"the layers take {network.input_size} input(s), the contract names {len(contract.inputs)}")
+    if contract.tokens:
+        (known,) = (layer.num_embeddings for layer in network.layers if isinstance(layer, Embedding))
+        if (contract.inputs[0].categories or 0) > known:
+            raise ExportError(f"the embedding knows {known} tokens, the contract has {contract.inputs[0].categories}")
+
+
+def _check_answer(network: Network, contract: Contract) -> None:
+    """Hold what the layers end in, its steps and the size of its last axis, against the answer of the task."""
+    steps: str | int = "T"
+    for layer in network.layers:
+        if isinstance(layer, Take) and not contract.states:
+            steps = 1
+        elif isinstance(layer, Repeat):
+            steps = layer.steps
+    decoded = isinstance(steps, int) and any(isinstance(layer, Repeat) for layer in network.layers)
+    horizon, outputs = contract.horizon, len(contract.outputs)
+    if contract.every_step:
+        fits = steps == "T" or (decoded and steps == contract.window and not contract.lengths)
+        size = horizon * outputs
+    else:
+        fits = steps == (horizon if decoded else 1) and (contract.task == "forecast" or not decoded)
+        size = outputs if decoded else horizon * outputs
+    if not fits or network.output_size != size:
+        shape = ["B", *((steps,) if decoded or steps == "T" else ()), network.output_size]
+        wanted = list(contract.answer_shape("B", *(("T",) if contract.every_step else ())))
+        raise ExportError(
+            f"the layers end in {_words(shape)}, which is no answer to {contract.task}: the contract says "
+            f"{_words(wanted)}"
+        )
+
+
+def _words(shape: list[Any]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
 def _check_carried(network: Network, contract: Contract) -> None:
-    if not contract.states:
-        return
     reasons = {
-        "both directions: the backward one begins at the end": any(lstm.bidirectional for lstm in network.lstms),
-        "relative scaling: it is relative to a window": bool(network.relative_inputs),
-        "steps in reverse order": any(isinstance(layer, (Reverse, Repeat)) for layer in network.layers),
+        "both directions (the backward one begins at the end)": any(lstm.bidirectional for lstm in network.lstms),
+        "relative scaling (relative to the end of a window)": bool(network.relative_inputs),
+        "steps in reverse order": any(isinstance(layer, Reverse) for layer in network.layers),
+        "steps that repeat one vector": any(isinstance(layer, Repeat) for layer in network.layers),
         "a mask": any(isinstance(layer, Mask) for layer in network.layers),
     }
     for reason, holds in reasons.items():
         if holds:
             raise ExportError(f"state: a network with {reason} cannot carry a state on; export a window file")
+    if contract.states != carried_states(network):
+        raise ExportError(f"state: expected the states {carried_states(network)}, got {contract.states}")
 
 
-def _folded(network: Network, weights: Weights, contract: Contract) -> tuple[list[Layer], Weights]:
+def _reordered(network: Network, contract: Contract) -> list[Layer]:
+    """Put a Take in front of what works step by step: it gives the same there at a fraction of the cost.
+
+    An LSTM with a Take right behind it gives its final state at once. A carried file answers at every step: nothing
+    is taken. A Reverse goes in front of a Mask too, which changes the order of the steps.
+    """
+    layers: list[Layer] = []
+    for layer in network.layers:
+        if isinstance(layer, Take) and contract.states:
+            continue
+        passes = _STEP_BY_STEP if isinstance(layer, Take) else (*_STEP_BY_STEP, Mask)
+        place = len(layers)
+        while isinstance(layer, (Take, Reverse)) and place and isinstance(layers[place - 1], passes):
+            place -= 1
+        layers.insert(place, layer)
+    return layers
+
+
+def _folded(layers: list[Layer], weights: Weights) -> tuple[list[Layer], Weights]:
     """Fold the way back to physical units into a linear layer in front of it, computed in float64.
 
     Row k*O + o of the layer belongs to step k of output o. A per-channel int8 scale absorbs the factor exactly,
-    so nothing is lost by it, unlike in the LSTM's own weights. A carried file answers at every step: nothing is taken.
+    so nothing is lost by it, unlike in the LSTM's own weights.
     """
-    layers = [layer for layer in network.layers if not (contract.states and isinstance(layer, Take))]
     if len(layers) < 2 or not isinstance(layers[-1], Rescale) or not isinstance(layers[-2], Linear):
         return layers, weights
-    rescale, linear = layers.pop(), layers.pop()
+    *layers, linear, rescale = layers
     assert isinstance(linear, Linear) and isinstance(rescale, Rescale)  # noqa: S101, PT018  (for the type checker)
     size = weights[rescale.scale].size
     scale, offset = (
@@ -183,9 +267,11 @@ def _with_last_value(graph: Graph, value: Value, network: Network) -> Value:
 
 
 def _standardize(graph: Graph, value: Value, layer: Standardize, i: int) -> Value:
-    """Scaling that does nothing makes no node, and what is relative already is not centred again."""
+    """Scaling that does nothing makes no node."""
+    if value.axes == "T2BH":  # the constants run over both directions
+        value = _batch_first(graph, value)
     name, offset, factor = value.name, graph.weights[layer.offset], graph.weights[layer.factor]
-    if offset.any() and not graph.last_value:
+    if offset.any():
         name = graph.add("Sub", [name, graph.constant(layer.offset, offset)], f"centred{i}")
     if (factor != 1).any():
         name = graph.add("Mul", [name, graph.constant(layer.factor, factor)], f"scaled{i}")
@@ -195,7 +281,8 @@ def _standardize(graph: Graph, value: Value, layer: Standardize, i: int) -> Valu
 def _rescale(graph: Graph, value: Value, layer: Rescale, i: int) -> Value:
     """Where there was no linear layer to fold it into."""
     value = _batch_first(graph, value)
-    scale, offset = (graph.weights[name] for name in (layer.scale, layer.offset))
+    repeats = graph.size // graph.weights[layer.scale].size
+    scale, offset = (np.tile(graph.weights[name], repeats) for name in (layer.scale, layer.offset))
     name = graph.add("Mul", [value.name, graph.constant(layer.scale, scale)], f"rescaled{i}")
     return Value(graph.add("Add", [name, graph.constant(layer.offset, offset)], f"physical{i}"), value.axes)
 
@@ -208,24 +295,29 @@ def _embedding(graph: Graph, value: Value, layer: Embedding, i: int) -> Value:
 
 
 def _lstm(graph: Graph, value: Value, lstm: Lstm, i: int) -> Value:
-    """One node for each layer."""
+    """One node for each layer; the last one gives its final state at once where a Take wants nothing else."""
+    behind = graph.layers[i + 1] if i + 1 < len(graph.layers) else None
+    final = isinstance(behind, Take) and (behind.which == FINAL or not lstm.bidirectional)
     for layer in range(lstm.num_layers):
-        x = _time_first(graph, value)
         tensors = lstm_tensors(lstm, graph.weights, layer)
-        value = _lstm_node(graph, x, lstm, layer, tensors.W, tensors.R, tensors.B)
+        only_final = final and layer == lstm.num_layers - 1
+        value = _lstm_node(graph, _time_first(graph, value), lstm, layer, tensors, only_final)
+        if only_final:
+            value = _final_state(graph, value, i + 1)
         if tensors.projection is not None:
-            name = f"{lstm.name}.projection{layer}"
-            projection = graph.constant(name, tensors.projection)  # [D, H, P]: one for each direction of [T, D, B, H]
-            value = Value(graph.add("MatMul", [value.name, projection], f"{name}_out"), "TDBH")
+            value = _projected(graph, value, tensors.projection, f"{lstm.name}.projection{layer}")
     return value
 
 
-def _lstm_node(graph: Graph, x: Value, lstm: Lstm, layer: int, W: Array, R: Array, B: Array | None) -> Value:
+def _lstm_node(graph: Graph, x: Value, lstm: Lstm, layer: int, tensors: LstmTensors, final: bool) -> Value:
     number = graph.lstm_nodes
     graph.lstm_nodes += 1
-    inputs = [x.name, graph.constant(f"{lstm.name}.W{layer}", W), graph.constant(f"{lstm.name}.R{layer}", R)]
-    inputs += [graph.constant(f"{lstm.name}.B{layer}", B) if B is not None else "", graph.sequence_lens]
-    outputs = [f"lstm{number}", "", ""]
+    inputs = [x.name, graph.constant(f"{lstm.name}.W{layer}", tensors.W)]
+    inputs.append(graph.constant(f"{lstm.name}.R{layer}", tensors.R))
+    inputs.append(graph.constant(f"{lstm.name}.B{layer}", tensors.B) if tensors.B is not None else "")
+    inputs.append(graph.sequence_lens)
+    name = f"lstm{number}"
+    outputs = ["", name] if final else [name, "", ""]
     if graph.contract.states:
         h, c = graph.contract.states[2 * number : 2 * number + 2]
         inputs += [h.input, c.input]
@@ -236,7 +328,28 @@ def _lstm_node(graph: Graph, x: Value, lstm: Lstm, layer: int, W: Array, R: Arra
     if lstm.bidirectional:
         attributes["direction"] = "bidirectional"
     graph.add("LSTM", inputs, outputs, **attributes, **_lstm_functions(lstm))
-    return Value(outputs[0], "TDBH" if lstm.bidirectional else "T1BH")
+    axes = "BH" if final else "TBH"
+    return Value(name, axes[:-2] + ("2" if lstm.bidirectional else "1") + axes[-2:])
+
+
+def _final_state(graph: Graph, value: Value, i: int) -> Value:
+    """The node's own Y_h [D, B, H]: of two directions side by side."""
+    if value.axes == "1BH":
+        return Value(graph.add("Squeeze", [value.name, graph.integers(0)], f"taken{i}"), "BC")
+    beside = graph.add("Transpose", [value.name], f"beside{i}", perm=[1, 0, 2])
+    return Value(graph.add("Reshape", [beside, graph.integers(0, -1)], f"taken{i}"), "BC")
+
+
+def _projected(graph: Graph, value: Value, projection: Array, name: str) -> Value:
+    """Multiply by one matrix for both directions.
+
+    onnxruntime packs a constant matrix and runs one row as it runs several. A stack of matrices, [D, H, P], it does
+    not: a stream then differed from its window in the last bit.
+    """
+    if value.axes == "T2BH":
+        value = _time_first(graph, value)
+    product = graph.add("MatMul", [value.name, graph.constant(name, projection)], f"{name}_out")
+    return Value(product, value.axes)
 
 
 def _lstm_functions(lstm: Lstm) -> dict[str, Any]:
@@ -255,10 +368,9 @@ def _lstm_functions(lstm: Lstm) -> dict[str, Any]:
 
 
 def _take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
-    """The final state of each direction, or the output at the last valid step; one direction makes no difference."""
-    lstm = _lstm_behind(graph, value)
-    if lstm is not None and (_directions(graph, value) == 1 or layer.which == FINAL):
-        return _without_skipped(graph, _final_state(graph, value, lstm, i))
+    """The output at the last valid step, unless the LSTM gave its final state already."""
+    if value.axes == "BC":
+        return _without_skipped(graph, value)
     sequence = _batch_first(graph, value)
     if graph.sequence_lens:
         name = graph.add("GatherND", [sequence.name, _last_index(graph)], f"taken{i}", batch_dims=1)
@@ -266,25 +378,6 @@ def _take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
         last = graph.add("Gather", [sequence.name, graph.integers(-1)], f"last{i}", axis=1)
         name = graph.add("Squeeze", [last, graph.integers(1)], f"taken{i}")
     return _without_skipped(graph, Value(name, "BC"))
-
-
-def _lstm_behind(graph: Graph, value: Value) -> onnx.NodeProto | None:
-    """The node that gave this value, at once or through its projection."""
-    if value.axes not in ("T1BH", "TDBH"):
-        return None
-    last = graph.nodes[-1]
-    return last if last.op_type == "LSTM" else graph.nodes[-2]
-
-
-def _final_state(graph: Graph, value: Value, lstm: onnx.NodeProto, i: int) -> Value:
-    """Use the node's own Y_h [D, B, H] and not its output at every step; a projection behind it fits both."""
-    state = lstm.output[0]
-    del lstm.output[:]
-    lstm.output.extend(["", state])
-    if _directions(graph, value) == 1:
-        return Value(graph.add("Squeeze", [value.name, graph.integers(0)], f"taken{i}"), "BC")
-    beside = graph.add("Transpose", [value.name], f"beside{i}", perm=[1, 0, 2])
-    return Value(graph.add("Reshape", [beside, graph.integers(0, -1)], f"taken{i}"), "BC")
 
 
 def _without_skipped(graph: Graph, value: Value) -> Value:
@@ -315,7 +408,8 @@ def _repeat(graph: Graph, value: Value, layer: Repeat, i: int) -> Value:
 
 def _reverse(graph: Graph, value: Value, layer: Reverse, i: int) -> Value:
     if graph.sequence_lens:
-        raise ExportError("reverse: steps in reverse order cannot be combined with lengths or a mask")
+        reason = "behind an LSTM that skips steps" if graph.mask else "with lengths"
+        raise ExportError(f"reverse: steps cannot be put in reverse order {reason}")
     value = _time_first(graph, value)
     first, end = graph.integers(-1), graph.integers(-(2**31))
     inputs = [value.name, first, end, graph.integers(0), first]
@@ -342,15 +436,20 @@ def _mask(graph: Graph, value: Value, layer: Mask, i: int) -> Value:
     return Value(graph.add("GatherND", [value.name, index], f"front{i}", batch_dims=1), "BTC")
 
 
-def _unmasked(graph: Graph, value: Value) -> Value:
-    """Undo the order of `_mask`: a step that was skipped repeats the answer before it, or zero if there is none."""
+def _unmasked(graph: Graph, value: Value, lstm: Lstm) -> Value:
+    """Undo the order of `_mask`; a step that was skipped repeats the answer before it, or zero if there is none.
+
+    Of two directions it is always zero, as in Keras, whose Bidirectional has no answer to repeat.
+    """
     value = _batch_first(graph, value)
     seen = graph.add("CumSum", [graph.mask, graph.constant("axis_1", np.array(1, np.int64))], "seen")
     begun = graph.add("Min", [seen, graph.constant("one", np.array(1, np.float32))], "begun")
     place = graph.add("Cast", [graph.add("Sub", [seen, begun], "place_float")], "place", to=TensorProto.INT64)
     index = graph.add("Unsqueeze", [place, graph.integers(2)], "place_index")
     gathered = graph.add("GatherND", [value.name, index], "in_place", batch_dims=1)
-    once = graph.add("Unsqueeze", [begun, graph.integers(2)], "begun_steps")
+    answered = graph.mask if lstm.bidirectional else begun
+    graph.mask = graph.sequence_lens = ""
+    once = graph.add("Unsqueeze", [answered, graph.integers(2)], "answered_steps")
     return Value(graph.add("Mul", [gathered, once], "in_place_or_zero"), "BTC")
 
 
@@ -369,7 +468,7 @@ def _linear(graph: Graph, value: Value, layer: Linear, i: int) -> Value:
 
 
 def _activation(graph: Graph, value: Value, layer: Activation, i: int) -> Value:
-    if value.axes == "TDBH":  # softmax goes over the last axis, which is both directions
+    if value.axes == "T2BH":  # softmax goes over the last axis, which is both directions
         value = _batch_first(graph, value)
     return Value(add_function(graph.add, graph.constant, layer.function, value.name, f"activation{i}"), value.axes)
 
@@ -385,8 +484,6 @@ def _time_first(graph: Graph, value: Value) -> Value:
         return Value(graph.add("Squeeze", [value.name, graph.integers(1)], name), "TBC")
     if value.axes == "BT1C":
         return _time_first(graph, _batch_first(graph, value))
-    if _directions(graph, value) == 1:
-        return Value(graph.add("Squeeze", [value.name, graph.integers(1)], name), "TBC")
     beside = graph.add("Transpose", [value.name], f"{name}_beside", perm=[0, 2, 1, 3])
     return Value(graph.add("Reshape", [beside, graph.integers(0, 0, -1)], name), "TBC")
 
@@ -403,35 +500,21 @@ def _batch_first(graph: Graph, value: Value, keep_direction: bool = False) -> Va
     if value.axes == "TBC":
         return Value(graph.add("Transpose", [value.name], name, perm=[1, 0, 2]), "BTC")
     kept = graph.add("Transpose", [value.name], name, perm=[2, 0, 1, 3])
-    if _directions(graph, value) == 1:
+    if value.axes == "T1BH":
         return Value(kept, "BT1C") if keep_direction else _batch_first(graph, Value(kept, "BT1C"))
     return Value(graph.add("Reshape", [kept, graph.integers(0, 0, -1)], f"{name}_beside"), "BTC")
 
 
-def _directions(graph: Graph, value: Value) -> int:
-    """D of an LSTM's output; a projection leaves it as it is."""
-    if value.axes == "T1BH":
-        return 1
-    lstm = next(node for node in reversed(graph.nodes) if node.op_type == "LSTM")
-    return 2 if any(a.name == "direction" and a.s == b"bidirectional" for a in lstm.attribute) else 1
-
-
 def _as_answer(graph: Graph, value: Value) -> Value:
-    """Give the last value the shape that the contract says."""
+    """Give the last value, whose size fits, the shape that the contract says."""
     contract = graph.contract
-    leading = ("B", "T") if contract.every_step else ("B",)
     if contract.task == "forecast" and (value.axes == "BC" or contract.every_step):
         value = _batch_first(graph, value, keep_direction=True)
         if value.axes == "BT1C" and contract.horizon == 1:
             return value
         sizes = ([0, 0] if contract.every_step else [-1]) + [contract.horizon, len(contract.outputs)]
         return Value(graph.add("Reshape", [value.name, graph.integers(*sizes)], "shaped"), "answer")
-    value = _batch_first(graph, value)
-    wanted = "BC" if len(contract.answer_shape(*leading)) == 2 else "BTC"
-    if value.axes != wanted:
-        end = "one vector" if value.axes == "BC" else "an answer at every step"
-        raise ExportError(f"the layers end in {end}, which is no answer of the task {contract.task}")
-    return value
+    return _batch_first(graph, value)
 
 
 def _rename(graph: Graph, old: str, new: str) -> None:
@@ -483,3 +566,6 @@ _LAYERS: dict[type, Any] = {
     Linear: _linear,
     Activation: _activation,
 }
+
+# Layers that work on each step by itself.
+_STEP_BY_STEP = (Linear, Activation, Standardize, Rescale)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import onnx
 
 from edgelstm.contract import Contract
+from edgelstm.errors import ExportError, ModelFileError
 from edgelstm.runtime import Golden
 from edgelstm.runtime.model_file import CONTRACT_KEY, DIGEST_KEY, GOLDEN_KEY, compute_digest, digest_span
+from edgelstm.runtime.structure import check_structure
 
 _NO_DIGEST = "0" * 64
 
@@ -21,6 +23,9 @@ def pack(model: onnx.ModelProto, contract: Contract, golden: Golden) -> tuple[by
 
     Returns:
         The bytes of the file, and its digest as 64 hex digits.
+
+    Raises:
+        ExportError: the graph has an operator or a structure that no reader takes.
     """
     complete = onnx.ModelProto()
     complete.CopyFrom(model)
@@ -30,5 +35,16 @@ def pack(model: onnx.ModelProto, contract: Contract, golden: Golden) -> tuple[by
         complete.metadata_props.add(key=key, value=value)
     content = complete.SerializeToString(deterministic=True)
     start, end = digest_span(content)
+    _check_readable(content)
     digest = compute_digest(content, (start, end))
     return content[:start] + digest.encode() + content[end:], digest
+
+
+def _check_readable(content: bytes) -> None:
+    """A writer writes nothing that a reader refuses."""
+    try:
+        foreign = check_structure(content)
+    except ModelFileError as error:
+        raise ExportError(f"no reader would take this graph: {error}") from error
+    if foreign:
+        raise ExportError(f"no reader would take this graph: {foreign[0]}")

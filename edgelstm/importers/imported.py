@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, StateTensor
 from edgelstm.data.baselines import persistence
 from edgelstm.data.score import score_windows
 from edgelstm.data.series import statistics
@@ -19,6 +20,7 @@ from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError, NetworkError, RunError
 from edgelstm.network import Mask, Network, Standardize, Weights, carried_states, check_network
 from edgelstm.run import (
+    GOLDEN_BYTES,
     GOLDEN_ROWS,
     RECORD,
     RUN_FORMAT_VERSION,
@@ -53,6 +55,7 @@ class Imported:
             file's, padding behind a length NaN or anything.
         versions: of the packages it was read with, by name.
         source: where it came from, as plain JSON values; recorded as the recipe of the run.
+        states: the state tensors of a carried foreign graph; those of layers follow from the layers.
         sample_period_s: seconds between two samples; None where nobody said.
     """
 
@@ -70,6 +73,7 @@ class Imported:
     answer: Answer
     versions: dict[str, str]
     source: dict[str, Any]
+    states: tuple[StateTensor, ...] = ()
     sample_period_s: float | None = None
 
 
@@ -142,7 +146,7 @@ def write_imported(
 def _contract(imported: Imported, test: Windows | None) -> Contract:
     digest = graph_digest(imported.graph) if imported.graph is not None else pack_weights(imported.weights)[1]
     carried = imported.state == "carried"
-    states = carried_states(imported.network) if carried and imported.network is not None else ()
+    states = carried_states(imported.network) if carried and imported.network is not None else imported.states
     inputs, outputs = imported.inputs, imported.outputs
     if test is not None:  # the best that is known of the channels; training data would be better
         inputs = _described(inputs, test.x_rows)
@@ -184,17 +188,18 @@ def _golden(
     """A few windows and, for a network that takes them, lengths: the first row whole, the last of one step."""
     tokens = imported.inputs[0].dtype == "int64"
     shape = (imported.window,) if tokens else (imported.window, len(imported.inputs))
+    rows = max(1, min(GOLDEN_ROWS, GOLDEN_BYTES // (4 * math.prod(shape))))
     if samples is not None:
-        x = np.ascontiguousarray(samples)[:GOLDEN_ROWS]
+        x = np.ascontiguousarray(samples)[:rows]
         x = x if tokens else x.astype(np.float32)
         if x.shape[1:] != shape or len(x) == 0 or not np.isfinite(x).all():
             raise InputError(f"samples: expected finite windows {['N', *shape]}, got {list(np.shape(samples))}")
     elif test is not None:
         x = spread_windows(test)
     elif tokens:
-        x = rng.integers(0, imported.inputs[0].categories or 1, (GOLDEN_ROWS, *shape))
+        x = rng.integers(0, imported.inputs[0].categories or 1, (rows, *shape))
     else:
-        x = _plausible(imported, rng.standard_normal((GOLDEN_ROWS, *shape), dtype=np.float32))
+        x = _plausible(imported, rng.standard_normal((rows, *shape), dtype=np.float32))
     if not imported.lengths:
         return x, None
     return x, np.linspace(imported.window, 1, len(x)).astype(np.int64)

@@ -54,11 +54,13 @@ class Golden(NamedTuple):
             raise ModelFileError(f"the golden vectors are damaged: {error}") from error
         x, network, file = _decode(record.x), _decode(record.network), _decode(record.file)
         outputs = file.shape[-1:] and file.shape[-1]
+        if record.lengths and not 1 <= min(record.lengths) <= max(record.lengths) < 2**63:
+            raise ModelFileError("the golden vectors are damaged: a length that no window has")
         lengths = None if record.lengths is None else np.array(record.lengths, np.int64)
         fits = x.ndim in (2, 3) and file.ndim in (2, 3, 4) and network.shape == file.shape and len(x) == len(file) >= 1
         fits = fits and file.dtype == network.dtype == np.float32 and (x.dtype == np.int64) == (x.ndim == 2)
         complete = {PYPI, OTHER} == record.tolerance.keys()
-        valid = lengths is None or (len(lengths) == len(x) and 1 <= lengths.min() <= lengths.max() <= x.shape[1])
+        valid = lengths is None or (len(lengths) == len(x) and lengths.max() <= x.shape[1])
         if not (fits and complete and valid) or any(len(t) != outputs for t in record.tolerance.values()):
             raise ModelFileError("the golden vectors are damaged: their shapes do not fit each other")
         return cls(x, network, file, record.tolerance, lengths)

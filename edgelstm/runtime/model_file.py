@@ -16,6 +16,7 @@ from edgelstm.contract import Contract
 from edgelstm.errors import ModelFileError, ModelFileNotFoundError
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.protobuf import BYTES, VARINT, DamagedProtobufError, fields, varint
+from edgelstm.runtime.structure import check_structure
 
 CONTRACT_KEY = "edgelstm.contract"
 GOLDEN_KEY = "edgelstm.golden"
@@ -24,6 +25,8 @@ DIGEST_KEY = "edgelstm.digest"
 MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit
 MAX_METADATA_ENTRIES = 256
 MAX_METADATA_BYTES = 32 * 2**20
+
+_WAY_ROUND = "copy or export it again; if it was altered on purpose, load it with unverified=True (--unverified)"
 
 # Field numbers of onnx.proto3.
 _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA = 1, 7, 8, 14
@@ -42,12 +45,14 @@ class ModelFile(NamedTuple):
         contract: what the file says about itself.
         golden: recorded inputs and outputs.
         digest: SHA-256 over every byte but its own hex digits, as 64 hex digits.
+        let_pass: what would have been refused, had it not been read with `unverified`, one sentence each.
     """
 
     content: bytes
     contract: Contract
     golden: Golden
     digest: str
+    let_pass: tuple[str, ...] = ()
 
 
 class GraphSummary(NamedTuple):
@@ -66,7 +71,7 @@ class GraphSummary(NamedTuple):
     parameters: int
 
 
-def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
+def read_model_file(path: str | os.PathLike[str], unverified: bool = False) -> ModelFile:
     """Read a model file from the disk and check it; see `parse_model_file`.
 
     Raises:
@@ -88,36 +93,42 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(f"{name}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a NUL in the path
         raise ModelFileError(f"{name!r}: cannot be read: {error}") from error
-    return parse_model_file(content, name)
+    return parse_model_file(content, name, unverified)
 
 
-def parse_model_file(content: bytes, name: str = "model file") -> ModelFile:
-    """Check the bytes of a model file: wire format, metadata, digest, contract and golden vectors.
+def parse_model_file(content: bytes, name: str = "model file", unverified: bool = False) -> ModelFile:
+    """Check the bytes of a model file: wire format, metadata, contract, digest, structure and golden vectors.
 
     Args:
         content: the whole file.
         name: how to call it in an error.
+        unverified: let a wrong digest and foreign operators and opsets pass, and list them in `let_pass`. The rest is
+            refused all the same.
 
     Raises:
-        ModelFileError: it is empty, truncated, altered, no ONNX file, or has no contract.
+        ModelFileError: it is empty, truncated, altered, no ONNX file, has no contract, or a graph that is refused.
         ContractError: the contract is damaged or of a newer format.
     """
     spans = _metadata_spans(content, name)
     if CONTRACT_KEY not in spans:
         raise ModelFileError(
             f"{name}: an ONNX file without an edgelstm contract; only files written by `edgelstm export` can be run"
+            + (", unverified or not" if unverified else "")
         )
     for key in (DIGEST_KEY, GOLDEN_KEY):
         if key not in spans:
             raise ModelFileError(f"{name}: the metadata {key!r} is missing; the file is damaged, export it again")
     try:
         contract = Contract.from_json(_text(content, spans[CONTRACT_KEY], name))
-        digest = _checked_digest(content, spans[DIGEST_KEY], name)
+        digest, altered = _check_digest(content, spans[DIGEST_KEY], name)
+        let_pass = altered if altered and not unverified else altered + check_structure(content)
+        if let_pass and not unverified:
+            raise ModelFileError(f"{let_pass[0]}; {_WAY_ROUND}")
         golden = Golden.from_json(_text(content, spans[GOLDEN_KEY], name))
         _check_golden(golden, contract)
     except ModelFileError as error:
         raise type(error)(str(error) if str(error).startswith(name) else f"{name}: {error}") from error
-    return ModelFile(content, contract, golden, digest)
+    return ModelFile(content, contract, golden, digest, let_pass)
 
 
 def digest_span(content: bytes) -> tuple[int, int]:
@@ -248,14 +259,13 @@ def _text(content: bytes, span: tuple[int, int], name: str) -> str:
         raise ModelFileError(f"{name}: the metadata is damaged: {error}") from error
 
 
-def _checked_digest(content: bytes, span: tuple[int, int], name: str) -> str:
+def _check_digest(content: bytes, span: tuple[int, int], name: str) -> tuple[str, tuple[str, ...]]:
+    """Compute the digest; give it, and what is wrong with the one that the file tells."""
     recorded = _text(content, span, name)
-    if not re.fullmatch(r"[0-9a-f]{64}", recorded):
-        raise ModelFileError(f"{name}: the digest is damaged: expected 64 hex digits, got {recorded[:70]!r}")
     computed = compute_digest(content, span)
+    if not re.fullmatch(r"[0-9a-f]{64}", recorded):
+        return computed, (f"the digest is damaged: expected 64 hex digits, got {recorded[:70]!r}",)
     if computed != recorded:
-        raise ModelFileError(
-            f"{name}: the bytes were altered since export: the digest says {recorded[:12]}, they give "
-            f"{computed[:12]}; copy the file again"
-        )
-    return recorded
+        told = f"the digest says {recorded[:12]}, they give {computed[:12]}"
+        return computed, (f"the bytes were altered since export: {told}",)
+    return computed, ()

@@ -20,20 +20,23 @@ from edgelstm.runtime.stream import Stream
 Array = NDArray[np.float32]
 
 
-def load(path: str | os.PathLike[str], device: str = "cpu", threads: int = 1) -> Predictor:
+def load(path: str | os.PathLike[str], device: str = "cpu", threads: int = 1, unverified: bool = False) -> Predictor:
     """Load a model file: check its bytes and its contract, then open it in onnxruntime.
 
     Args:
         path: a file written by `edgelstm export`.
         device: `"cpu"` or `"cuda"`.
         threads: for the work inside one call; 1 is quickest for most LSTMs on small devices.
+        unverified: take a file that was altered since export, by an optimizer for instance, or that has operators
+            which FORMAT.md does not name. It still needs its contract and golden vectors, and is first tried in a
+            child process with limits (0.3 s, Linux only). `Predictor.let_pass` lists what would have been refused.
 
     Returns:
         A predictor, ready to run.
 
     Raises:
         ModelFileNotFoundError: there is no such file.
-        ModelFileError: the file is damaged, altered, foreign or of a newer format.
+        ModelFileError: the file is damaged, altered, foreign or of a newer format; or the child process died of it.
         ProviderError: the device is not to be had.
 
     Example:
@@ -41,7 +44,12 @@ def load(path: str | os.PathLike[str], device: str = "cpu", threads: int = 1) ->
         >>> predictor.contract.window, predictor.contract.horizon
         (104, 12)
     """
-    return Predictor(read_model_file(path), device, threads)
+    model_file = read_model_file(path, unverified)
+    if unverified:
+        from edgelstm.runtime.trial import try_in_child  # subprocess: a millisecond that only this way takes
+
+        try_in_child(model_file.content, os.fspath(path))
+    return Predictor(model_file, device, threads)
 
 
 class Predictor:
@@ -52,6 +60,7 @@ class Predictor:
         golden: its recorded inputs and outputs, for `edgelstm.runtime.replay`.
         digest: SHA-256 of the file without its own hex digits, as 64 hex digits.
         device: what it runs on.
+        let_pass: what would have been refused, had the file not been loaded with `unverified`.
     """
 
     def __init__(self, model_file: ModelFile, device: str = "cpu", threads: int = 1) -> None:
@@ -59,6 +68,7 @@ class Predictor:
         self.golden: Golden = model_file.golden
         self.digest: str = model_file.digest
         self.device: str = device
+        self.let_pass: tuple[str, ...] = model_file.let_pass
         folded = self.contract.precision == "int8w"
         self._session = create_session(model_file.content, device, threads, folded)
         _check_graph(self._session, self.contract)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.errors import ModelFileError
 from edgelstm.runtime.golden import OTHER, PYPI, Golden, worst_by_channel
 from edgelstm.runtime.predictor import Predictor
 
@@ -43,20 +44,43 @@ def replay(predictor: Predictor) -> Replay:
 
     Returns:
         The worst differences, and whether they are within the file's tolerance.
+
+    Raises:
+        ModelFileError: the graph answers in another shape than it declares.
     """
     golden = predictor.golden
-    y = np.stack([predictor.predict(*row) for row in golden_rows(golden)])
+    rows = [predictor.predict(*row) for row in golden_rows(golden)]
+    for y in rows:
+        if y.shape != golden.file.shape[1:]:
+            raise ModelFileError(
+                f"the graph answers in the shape {y.shape}, its golden vectors have {golden.file.shape[1:]}; "
+                "the file is damaged, export it again"
+            )
+    y = np.stack(rows)
+    if predictor.contract.every_step:
+        y, file, network = (_without_padding(answers, golden) for answers in (y, golden.file, golden.network))
+    else:
+        file, network = golden.file, golden.network
     target = PYPI if _is_pypi_wheel() else OTHER
     tolerance = golden.tolerance[target]
-    file_error = worst_by_channel(y, golden.file)
+    file_error = worst_by_channel(y, file)
     passed = all(error <= limit for error, limit in zip(file_error, tolerance, strict=True))
-    return Replay(len(y), target, tolerance, file_error, worst_by_channel(y, golden.network), passed)
+    return Replay(len(y), target, tolerance, file_error, worst_by_channel(y, network), passed)
 
 
 def golden_rows(golden: Golden) -> list[tuple[NDArray[Any], int | None]]:
     """List what `Predictor.predict` takes for each golden window: x, and its length where the file takes one."""
     lengths = [None] * len(golden.x) if golden.lengths is None else golden.lengths.tolist()
     return list(zip(golden.x, lengths, strict=True))
+
+
+def _without_padding(answers: NDArray[np.float32], golden: Golden) -> NDArray[np.float32]:
+    """Put zeros behind the length of each row of [G, T, ...], where there is no answer."""
+    if golden.lengths is None:
+        return answers
+    answers = answers.copy()
+    answers[np.arange(answers.shape[1]) >= golden.lengths[:, np.newaxis]] = 0
+    return answers
 
 
 def _is_pypi_wheel() -> bool:

@@ -7,7 +7,8 @@ from edgelstm.errors import require
 require("torch", "train")
 require("pytorch_lightning", "train")
 
+from edgelstm.train.finetune import finetune  # noqa: E402  (the sentence above must come first)
 from edgelstm.train.fit import Fitted, fit, fit_recipe, resume_recipe  # noqa: E402  (the sentence above must come first)
 from edgelstm.train.recipe import Recipe, load_recipe  # noqa: E402  (the sentence above must come first)
 
-__all__ = ["Fitted", "Recipe", "fit", "fit_recipe", "load_recipe", "resume_recipe"]
+__all__ = ["Fitted", "Recipe", "finetune", "fit", "fit_recipe", "load_recipe", "resume_recipe"]

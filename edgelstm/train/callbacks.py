@@ -16,6 +16,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.callbacks import EarlyStopping
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -34,7 +35,7 @@ class BestWeights(lightning.Callback):
 
     Attributes:
         history: (training loss, validation loss) of each epoch, NaN where there is none.
-        best_epoch: from 1; 0 before the first epoch has ended.
+        best_epoch: from 1; 0 before the first epoch has ended, and where none was better than the beginning.
         weights: of the best epoch, by name.
     """
 
@@ -43,6 +44,16 @@ class BestWeights(lightning.Callback):
         self.best_epoch = 0
         self.weights: dict[str, torch.Tensor] = {}
         self._best = math.inf
+
+    def begin_with(self, network: torch.nn.Module, validation: float) -> None:
+        """Keep the weights that a fine-tuning begins with, as epoch 0, until an epoch is better.
+
+        Args:
+            network: holds them.
+            validation: their loss; NaN without validation data, and then any epoch is better.
+        """
+        self.weights = _copied(network)
+        self._best = math.inf if math.isnan(validation) else validation
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         """Compare; validation has already run when this is called."""
@@ -60,7 +71,7 @@ class BestWeights(lightning.Callback):
         if "validation_loss" not in losses or validation < self._best:
             self._best = validation
             self.best_epoch = len(self.history)
-            self.weights = {name: tensor.detach().clone().cpu() for name, tensor in module.network.state_dict().items()}
+            self.weights = _copied(module.network)
 
     def state_dict(self) -> dict[str, Any]:
         """Travel in the checkpoint."""
@@ -76,6 +87,22 @@ class BestWeights(lightning.Callback):
         self.history = [(float(a), float(b)) for a, b in state_dict["history"]]
         self.best_epoch, self.weights = state_dict["best_epoch"], state_dict["weights"]
         self._best = state_dict["best"]
+
+
+def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone().cpu() for name, tensor in network.state_dict().items()}
+
+
+class StopEarly(EarlyStopping):
+    """Stops after `patience` epochs without a better validation loss, and stays stopped when it is resumed."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__("validation_loss", patience=patience)
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        """A checkpoint may be of the last epoch: Lightning itself would train one more."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
 
 
 class SaveEveryEpoch(lightning.Callback):

@@ -16,33 +16,48 @@ from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.train.network import ForecastNetwork
 from edgelstm.train.problem import Problem
 
-NETWORK = "network"
+NETWORK, QUANTIZED = "network", "quantized"
 PartScores = dict[str, DetailedScore]
 
 
-def evaluate(network: ForecastNetwork, problem: Problem) -> dict[str, PartScores]:
+def evaluate(
+    network: ForecastNetwork, problem: Problem, quantized: ForecastNetwork | None = None
+) -> dict[str, PartScores]:
     """Score the network and the baselines on validation and test.
 
+    Args:
+        network: as it was trained.
+        problem: gives the windows.
+        quantized: the same as its int8 file will compute, to be scored too.
+
     Returns:
-        By part (`"validation"`, `"test"`), by forecaster (`"network"`, `"persistence"`, ...).
+        By part (`"validation"`, `"test"`), by forecaster (`"network"`, `"quantized"`, `"persistence"`, ...).
     """
     ridge = Ridge(problem.training, problem.validation, problem.target_std)
     return {
         part: {
             name: score_windows(forecast, windows, problem.target_std)
-            for name, forecast in forecasters(network, ridge, windows, problem.season).items()
+            for name, forecast in forecasters(network, ridge, windows, problem.season, quantized).items()
         }
         for part, windows in (("validation", problem.validation), ("test", problem.test))
         if windows is not None
     }
 
 
-def forecasters(network: ForecastNetwork, ridge: Ridge, windows: Windows, season: int | None) -> dict[str, Forecast]:
+def forecasters(
+    network: ForecastNetwork,
+    ridge: Ridge,
+    windows: Windows,
+    season: int | None,
+    quantized: ForecastNetwork | None = None,
+) -> dict[str, Forecast]:
     """List everything that can forecast these windows: the network first, the baselines beside it.
 
     Persistence and the seasonal naive need the past of the targets; without it, ridge stands alone.
     """
     found = {NETWORK: network_forecast(network, windows)}
+    if quantized is not None:
+        found[QUANTIZED] = network_forecast(quantized, windows)
     if windows.history(slice(0, 1)) is not None:
         found["persistence"] = persistence(windows)
         if season is not None:
@@ -80,7 +95,7 @@ def contract_metrics(scores: dict[str, PartScores], problem: Problem) -> tuple[M
             len(counts[part] or ()),
             found[NETWORK].score,
             None,
-            {name: detailed.score for name, detailed in found.items() if name != NETWORK},
+            {name: detailed.score for name, detailed in found.items() if name not in (NETWORK, QUANTIZED)},
         )
         for part, found in scores.items()
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
 from edgelstm.data.scaling import measure
-from edgelstm.errors import RecipeError, RunError, TrainingError
+from edgelstm.errors import DataError, RecipeError, RunError, TrainingError
 from edgelstm.files import write_whole
 from edgelstm.network import carried_states
 from edgelstm.run import (
@@ -28,6 +28,7 @@ from edgelstm.run import (
     Run,
     RunRecord,
     pack_weights,
+    read_run,
     spread_windows,
     write_run,
 )
@@ -36,9 +37,10 @@ from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.network import ForecastNetwork, NetworkShape
 from edgelstm.train.plots import plot_forecast, plot_loss
 from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
-from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, check_recipe, nearest
+from edgelstm.train.quantized import QuantizedNetwork
+from edgelstm.train.recipe import NetworkRecipe, QuantizationRecipe, Recipe, TrainingRecipe, check_recipe, nearest
 
-CHECKPOINT = "resume.ckpt"
+CHECKPOINTS = ("resume.ckpt", "finetune.ckpt")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Fitted:
 
     Attributes:
         run: as written to the run directory.
-        scores: by part (`"validation"`, `"test"`) and forecaster (`"network"`, `"persistence"`, ...).
+        scores: by part (`"validation"`, `"test"`) and forecaster (`"network"`, `"persistence"`, ...); after a
+            fine-tuning also `"quantized"`, as its file will compute.
         problem: what was learned from.
         interrupted: Ctrl-C ended it; the best weights until then were kept.
         seconds: spent in the loop.
@@ -73,6 +76,7 @@ def fit(
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = True,
+    quantization: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Fitted:
     """Train on your own arrays and write a run directory.
@@ -92,6 +96,8 @@ def fit(
         overwrite: replace a run that lies there.
         resume: go on with the killed or interrupted training in `directory`, on the same arrays and options.
         progress: tell on stderr how it goes.
+        quantization: keys of a recipe's `[quantization]`, such as `{"precision": "int8"}`: fine-tune for such a file
+            after the training. `{}` takes what is usual there, None leaves it out.
         **options: any key of a recipe's `[network]` and `[training]`, such as `hidden_size=50`,
             `scaling="none"`, `epochs=100`.
 
@@ -113,11 +119,12 @@ def fit(
         >>> fitted.run.record.network.lstms[0].hidden_size
         4
     """
-    network, training = _options(name, options)
+    recipe = _options(name, options, quantization)
+    network, training = recipe.network, recipe.training
     every_step = network.state == "carried"
     problem = problem_from_arrays(x, y, validation, test, tuple(inputs), tuple(outputs), every_step, name)
-    sections = {"network": network.model_dump(mode="json"), "training": training.model_dump(mode="json")}
-    asked = _Asked(problem, network, training, {"name": name, **sections})
+    record = recipe.model_dump(mode="json", include={"name", "network", "training", "quantization"})
+    asked = _Asked(problem, network, training, recipe.quantization, record)
     return _fit(asked, Path(directory), overwrite=overwrite, resume=resume, progress=progress)
 
 
@@ -168,17 +175,19 @@ class _Asked:
     problem: Problem
     network: NetworkRecipe
     training: TrainingRecipe
+    quantization: QuantizationRecipe | None
     record: dict[str, Any]
 
 
 def _asked_by(recipe: Recipe) -> _Asked:
-    return _Asked(problem_from_recipe(recipe), recipe.network, recipe.training, recipe.model_dump(mode="json"))
+    record = recipe.model_dump(mode="json")
+    return _Asked(problem_from_recipe(recipe), recipe.network, recipe.training, recipe.quantization, record)
 
 
 def _fit(
     asked: _Asked, directory: Path, *, overwrite: bool = False, resume: bool = False, progress: bool = True
 ) -> Fitted:
-    problem, training = asked.problem, asked.training
+    problem = asked.problem
     network = _make_network(asked)
     if resume:
         _check_resumable(directory, asked.record)
@@ -188,14 +197,54 @@ def _fit(
         print("\n".join(problem.report), file=sys.stderr)
     for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
         litter.unlink()
-    trained = run_loop(network, problem, training, directory / CHECKPOINT, progress)
+    trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
-    scores = evaluate(network, problem)
+    quantized = None if asked.quantization is None else QuantizedNetwork(network, asked.quantization)
+    scores = evaluate(network, problem, quantized)
     run = _make_run(network, asked, scores, trained.best_epoch, directory)
     write_run(run, _for_people(network, problem, scores, trained))
     if not trained.interrupted:
-        (directory / CHECKPOINT).unlink(missing_ok=True)
+        for name in CHECKPOINTS:
+            (directory / name).unlink(missing_ok=True)
     return Fitted(run, scores, problem, trained.interrupted, trained.seconds)
+
+
+def _train(network: ForecastNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:
+    """Train, and fine-tune what came out where that was asked for; either goes on from its checkpoint, if there is one.
+
+    A training that had ended before a kill ends at once here: its last checkpoint holds the best weights.
+    """
+    problem, quantization = asked.problem, asked.quantization
+    before = None
+    if quantization is None or quantization.start is None:
+        before = run_loop(network, problem, asked.training, directory / CHECKPOINTS[0], progress)
+        if quantization is None or before.interrupted:
+            return before
+        network.load_state_dict(before.weights)
+    if progress:
+        print(f"fine-tuning for {quantization.precision}: losses are those of the simulated file", file=sys.stderr)
+    simulated, gentler = QuantizedNetwork(network, quantization), quantization.training_of(asked.training)
+    tuned = run_loop(simulated, problem, gentler, directory / CHECKPOINTS[1], progress, fine_tuning=True)
+    return tuned if before is None else _joined(before, tuned)
+
+
+def _joined(before: Trained, tuned: Trained) -> Trained:
+    """Count the epochs of a fine-tuning on from those of the training."""
+    epoch = len(before.history) + tuned.best_epoch if tuned.best_epoch else before.best_epoch
+    return replace(
+        tuned, history=before.history + tuned.history, best_epoch=epoch, seconds=before.seconds + tuned.seconds
+    )
+
+
+def _load_start(network: ForecastNetwork, problem: Problem, start: str) -> None:
+    """Take the weights of a run, and see that they are of such a network, trained on this data."""
+    run = read_run(start)
+    if run.record.network != network.describe():
+        raise RecipeError(f"quantization.start: {start} holds another network than the recipe asks for")
+    same_scaling = all(np.array_equal(run.weights[name], tensor.numpy()) for name, tensor in network.named_buffers())
+    if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:
+        raise DataError(f"quantization.start: {start} was trained on other data; bring that back, or train anew")
+    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
 
 
 def _make_network(asked: _Asked) -> ForecastNetwork:
@@ -211,7 +260,10 @@ def _make_network(asked: _Asked) -> ForecastNetwork:
         len(inputs), options.hidden_size, options.num_layers, horizon, len(outputs), scaling.relative_inputs
     )
     torch.manual_seed(asked.training.seed)
-    return ForecastNetwork(shape, scaling, options.dropout, every_step=options.state == "carried")
+    network = ForecastNetwork(shape, scaling, options.dropout, every_step=options.state == "carried")
+    if asked.quantization is not None and asked.quantization.start is not None:
+        _load_start(network, problem, asked.quantization.start)
+    return network
 
 
 def _make_run(
@@ -268,7 +320,7 @@ def _for_people(
 
 def _claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
     """Begin a run: remove what an older one left, and keep the recipe where a resume will look."""
-    old = [path for path in (directory / RECORD, directory / CHECKPOINT) if path.exists()]
+    old = [path for path in (directory / name for name in (RECORD, *CHECKPOINTS)) if path.exists()]
     if old and not overwrite:
         raise RunError(
             f"{directory}: a {'run' if old[0].name == RECORD else 'begun training'} lies there already; give another "
@@ -283,7 +335,7 @@ def _check_resumable(directory: Path, record: dict[str, Any]) -> None:
     """See that an unfinished training with the same settings lies there."""
     if _recorded(directory) != json.loads(json.dumps(record)):
         raise TrainingError(f"{directory}: was begun with other settings; give the same ones or train elsewhere")
-    if (directory / RECORD).exists() and not (directory / CHECKPOINT).exists():
+    if (directory / RECORD).exists() and not any((directory / name).exists() for name in CHECKPOINTS):
         raise TrainingError(
             f"{directory}: this training is finished; leave out --resume, or begin anew with --overwrite"
         )
@@ -301,25 +353,24 @@ def _recorded(directory: Path) -> dict[str, Any]:
     return recorded
 
 
-def _options(name: str, options: dict[str, Any]) -> tuple[NetworkRecipe, TrainingRecipe]:
+def _options(name: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
     """Sort keyword arguments into the sections of a recipe and check them there."""
     known = {**NetworkRecipe.model_fields, **TrainingRecipe.model_fields}
     for key in options.keys() - known:
         raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(known))}")
     network = {key: value for key, value in options.items() if key in NetworkRecipe.model_fields}
     training = {key: value for key, value in options.items() if key in TrainingRecipe.model_fields}
-    sections = {"network": network, "training": training}
+    sections = {"network": network, "training": training, "quantization": quantization}
     # The data and windows are the caller's arrays.
-    recipe = check_recipe(
+    return check_recipe(
         {"name": name, "data": {"path": "", "targets": ("y",)}, "window": {"steps": 1}, **sections}, "fit"
     )
-    return recipe.network, recipe.training
 
 
 def _first_difference(a: Recipe, b: Recipe) -> str:
     for section, values in a.model_dump(mode="json").items():
         other = b.model_dump(mode="json")[section]
-        if not isinstance(values, dict):
+        if not (isinstance(values, dict) and isinstance(other, dict)):
             values, other = {"": values}, {"": other}
         for key, value in values.items():
             if value != other[key]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor
 
 from edgelstm.errors import TrainingError
 from edgelstm.train.batches import batches
-from edgelstm.train.callbacks import BestWeights, SaveEveryEpoch, ShowProgress, StopOnInterrupt
+from edgelstm.train.callbacks import BestWeights, SaveEveryEpoch, ShowProgress, StopEarly, StopOnInterrupt
 from edgelstm.train.module import DATA, ForecastModule
 from edgelstm.train.network import ForecastNetwork
 from edgelstm.train.problem import Problem
@@ -34,7 +35,7 @@ class Trained:
     Attributes:
         weights: of the best epoch, by name in the network.
         history: (training loss, validation loss) of each epoch, NaN without validation.
-        best_epoch: from 1.
+        best_epoch: from 1; 0: no epoch of a fine-tuning was better than what it began with.
         interrupted: somebody pressed Ctrl-C.
         seconds: spent in this loop, not counting what a resumed training had spent before.
     """
@@ -47,7 +48,13 @@ class Trained:
 
 
 def run_loop(
-    network: ForecastNetwork, problem: Problem, training: TrainingRecipe, checkpoint: Path, progress: bool
+    network: ForecastNetwork,
+    problem: Problem,
+    training: TrainingRecipe,
+    checkpoint: Path,
+    progress: bool,
+    *,
+    fine_tuning: bool = False,
 ) -> Trained:
     """Train until the last epoch, the patience or Ctrl-C ends it.
 
@@ -57,6 +64,7 @@ def run_loop(
         training: how to train.
         checkpoint: written after each epoch; if it is there already, training goes on from it.
         progress: tell on stderr how it goes.
+        fine_tuning: the network has been trained: its weights are kept as epoch 0 unless an epoch is better.
 
     Raises:
         TrainingError: the loss is no longer a number, or the checkpoint is damaged.
@@ -72,7 +80,7 @@ def run_loop(
     if progress:
         callbacks.append(ShowProgress(best, len(problem.training)))
     if training.patience is not None and validation_loader is not None:
-        callbacks.append(EarlyStopping("validation_loss", patience=training.patience))
+        callbacks.append(StopEarly(training.patience))
     callbacks.append(SaveEveryEpoch(checkpoint))
     start_s = time.perf_counter()
     with _quiet(), _threads(training.threads):
@@ -88,8 +96,10 @@ def run_loop(
             num_sanity_val_steps=0,
             default_root_dir=checkpoint.parent,
         )
-        data = _digest(problem)
+        data = _digest(problem, network if fine_tuning else None)
         module = ForecastModule(network, training, training.epochs * len(train_loader), data)
+        if fine_tuning:
+            best.begin_with(network, _loss(module, validation_loader))
         resume = _checked(checkpoint, data) if checkpoint.is_file() else None
         try:
             with interrupt.listening():
@@ -107,9 +117,22 @@ def run_loop(
     )
 
 
-def _digest(problem: Problem) -> str:
-    """Hash what the weights and their choice depend on: SHA-256 of the rows of training and validation."""
+def _loss(module: ForecastModule, loader: Any) -> float:
+    """Validate once, before the first epoch: NaN without validation data."""
+    if loader is None:
+        return math.nan
+    module.network.eval()
+    with torch.no_grad():
+        losses = [(float(module.loss(batch)), len(batch[0])) for batch in loader]
+    module.network.train()
+    return sum(loss * windows for loss, windows in losses) / sum(windows for _, windows in losses)
+
+
+def _digest(problem: Problem, begun_with: ForecastNetwork | None) -> str:
+    """Hash what the weights and their choice depend on: the rows of training and validation, the first weights."""
     hasher = hashlib.sha256()
+    for tensor in begun_with.state_dict().values() if begun_with else ():
+        hasher.update(tensor.numpy().tobytes())
     for windows in filter(None, (problem.training, problem.validation)):
         for rows in (windows.x_rows, windows.x_starts, windows.y_rows, windows.y_starts):
             hasher.update(rows.tobytes())
@@ -128,8 +151,8 @@ def _checked(checkpoint: Path, data: str) -> Path:
         ) from error
     if recorded != data:
         raise TrainingError(
-            f"{checkpoint}: this training was begun on other data; bring the data back, or train from the start with "
-            "--overwrite"
+            f"{checkpoint}: this training was begun on other data, or with other weights; bring them back, or train "
+            "from the start with --overwrite"
         )
     return checkpoint
 

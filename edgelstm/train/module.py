@@ -60,13 +60,17 @@ class ForecastModule(lightning.LightningModule):
         schedule = _schedule(optimizer, self._training, self._steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _log(self, name: str, batch: Batch) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
+        """Give the loss of one batch, in scaled units."""
         x, y = batch
         z = self.network.scaled(x)
         if z.ndim > y.ndim:  # validation looks at the last step alone, as the scores do
             z = z[:, -1]
-        loss: Tensor = self._loss(z, self.network.scale_targets(x, y))
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(x))
+        return self._loss(z, self.network.scale_targets(x, y))
+
+    def _log(self, name: str, batch: Batch) -> Tensor:
+        loss = self.loss(batch)
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
         return loss
 
 

@@ -100,11 +100,21 @@ class ForecastNetwork(nn.Module):
     def scaled(self, x: Tensor) -> Tensor:
         """Forecast in scaled units, where the loss is: float32, shaped as `forward`."""
         offset = x[:, -1:] if self.shape.relative_inputs else self.input_offset
-        h, _ = self.lstm((x - offset) * self.input_factor)
+        h = self.run_lstm((x - offset) * self.input_factor)
         if not self.every_step:
             h = h[:, -1]
-        z: Tensor = self.head(self.dropout(h))
+        z = self.run_head(self.dropout(h))
         return z.reshape(*z.shape[:-1], self.shape.horizon, self.shape.output_size)
+
+    def run_lstm(self, x: Tensor) -> Tensor:
+        """Run the stack from a zero state: float32 [B, T, F] to [B, T, H]."""
+        h: Tensor = self.lstm(x)[0]
+        return h
+
+    def run_head(self, h: Tensor) -> Tensor:
+        """Answer in scaled units: float32 [..., H] to [..., K * O]."""
+        z: Tensor = self.head(h)
+        return z
 
     def base(self, x: Tensor) -> Tensor:
         """What is added to a scaled-back answer: float32 [B, 1, O] relative to the window, else [O]."""

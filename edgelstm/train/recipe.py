@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -129,6 +129,26 @@ class TrainingRecipe(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
 
 
+class QuantizationRecipe(_Section):
+    """`[quantization]`: after the training, epochs that feel the arithmetic of an int8 file; absent, there are none."""
+
+    precision: Literal["int8", "int8w"] = Field("int8", description="the file to train for")
+    per_channel: bool = Field(True, description="a scale for each gate row and output; else one for each tensor")
+    clip: Literal["none", "percentile", "mse"] = Field("none", description="how the range of a scale is chosen")
+    head: Literal["int8", "fp32"] = Field("int8", description="precision of the layer behind the LSTM")
+    epochs: Count = Field(8, description="further passes over the training windows")
+    learning_rate_factor: Annotated[float, Field(gt=0)] = Field(
+        0.2, description="times the learning rate of the training, falling to 0 as a cosine"
+    )
+    start: str | None = Field(None, description="a run whose weights to begin with; none: they are trained first")
+
+    def training_of(self, training: TrainingRecipe) -> TrainingRecipe:
+        """Give the settings of the further epochs: those of the training, gentler and without early stopping."""
+        gentler = training.learning_rate * self.learning_rate_factor
+        changes = {"epochs": self.epochs, "learning_rate": gentler, "schedule": "cosine", "patience": None}
+        return training.model_copy(update=changes)
+
+
 class Recipe(_Section):
     """A whole recipe."""
 
@@ -141,6 +161,7 @@ class Recipe(_Section):
     window: WindowRecipe
     network: NetworkRecipe = NetworkRecipe()
     training: TrainingRecipe = TrainingRecipe()
+    quantization: QuantizationRecipe | None = None
 
 
 def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Recipe:
@@ -190,7 +211,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None:
     """Anchor the paths of a recipe, so that it means the same from any folder: a resume may come from another."""
-    for section, key in (("data", "path"), ("split", "validation_path"), ("split", "test_path")):
+    for section, key in (
+        ("data", "path"),
+        ("split", "validation_path"),
+        ("split", "test_path"),
+        ("quantization", "start"),
+    ):
         table = content.get(section)
         value = table.get(key) if isinstance(table, dict) else None
         if isinstance(value, str) and not value.startswith(BUILTIN):
@@ -241,4 +267,5 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     kind: Any = Recipe
     for part in location:
         kind = kind.model_fields[part].annotation
+        kind = next((inner for inner in get_args(kind) if inner is not type(None)), kind)
     return list(kind.model_fields)

@@ -118,7 +118,7 @@ def test_bench_prints_and_writes_figures_with_their_machine(cli_here, window_fil
 
 def test_help_names_every_command(cli_here):
     words = cli_here("--help").stdout
-    for command in ("train", "export", "verify", "inspect", "predict", "bench", "demo"):
+    for command in ("train", "export", "verify", "inspect", "predict", "bench", "keygen", "sign", "demo"):
         assert f"  {command} " in words
 
 

@@ -107,6 +107,13 @@ def test_a_tolerance_that_does_not_fit_is_refused(tolerance):
         Golden.from_json(json.dumps({**good(), "tolerance": tolerance}))
 
 
+@pytest.mark.parametrize("lengths", [[], [4], [0, 4], [4, 5], [-1, 4], [4, 2**63], [2**70, 4], [4, 4, 4]])
+def test_lengths_that_no_window_has_are_refused(lengths):
+    assert Golden.from_json(json.dumps({**good(), "lengths": [1, 4]})).lengths.tolist() == [1, 4]
+    with pytest.raises(ModelFileError, match="golden vectors are damaged"):
+        Golden.from_json(json.dumps({**good(), "lengths": lengths}))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", "NaN", '{"x":1}'])
 def test_text_that_holds_no_golden_vectors_is_refused(text):
     with pytest.raises(ModelFileError, match="golden vectors are damaged"):

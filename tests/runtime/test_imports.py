@@ -20,6 +20,7 @@ HEAVY = {
     "matplotlib",
     "rich",
     "jinja2",
+    "cryptography",
 }
 WATCH = """
 import os, sys

@@ -1,0 +1,308 @@
+"""A caller's torch module: a private copy of it, and how it is called."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.errors import InputError, NetworkError, require
+
+Array = NDArray[Any]
+Lengths = NDArray[np.int64]
+
+
+class Sizes(NamedTuple):
+    """How many rows and steps a module is tried with."""
+
+    batch: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A private copy of a module and the way in which it wants to be called.
+
+    Attributes:
+        module: float32, on the CPU, in evaluation mode, without gradients.
+        features: F; 0 for tokens.
+        categories: how many tokens it knows; 0 for measurements.
+        lengths: it takes `lengths` int64 [B] behind x.
+        time_first: it takes and answers [T, B, ...], as `nn.LSTM` does without `batch_first`.
+        every_step: it answers at every step.
+        answer_sizes: of its answer, behind B and T.
+    """
+
+    module: Any
+    features: int
+    categories: int
+    lengths: bool
+    time_first: bool = False
+    every_step: bool = False
+    answer_sizes: tuple[int, ...] = ()
+
+    def draw(self, sizes: Sizes, rng: np.random.Generator) -> tuple[Array, Lengths | None]:
+        """Draw windows and, where it takes them, lengths: the first row whole, the others of any length."""
+        if self.categories:
+            x: Array = rng.integers(0, self.categories, sizes)
+        else:
+            x = rng.standard_normal((*sizes, self.features), dtype=np.float32)
+        if not self.lengths:
+            return x, None
+        lengths = rng.integers(1, sizes.steps + 1, sizes.batch)
+        lengths[0] = sizes.steps
+        return x, lengths
+
+    def tensors(self, x: Array, lengths: Lengths | None) -> tuple[Any, ...]:
+        """Lay the arguments out as the module takes them."""
+        torch = require("torch", "train")
+        given = torch.from_numpy(np.ascontiguousarray(x))
+        given = given.transpose(0, 1).contiguous() if self.time_first else given
+        return (given,) if lengths is None else (given, torch.from_numpy(lengths))
+
+    def call(self, x: Array, lengths: Lengths | None = None) -> Array:
+        """Run the module and give its answer as it is.
+
+        Raises:
+            NetworkError: it fails, or answers with anything but numbers.
+        """
+        torch = require("torch", "train")
+        with quiet(), torch.no_grad():
+            try:
+                answer = self.module(*self.tensors(x, lengths))
+            except Exception as error:  # whatever a stranger's code raises
+                taken = "tokens [B, T]" if self.categories else f"x [B, T, {self.features}]"
+                also = " and lengths [B]" if self.lengths else ""
+                raise NetworkError(
+                    f"the module fails on {taken}{also}, {x.shape[0]} row(s) of {x.shape[1]} steps: {one_line(error)}"
+                ) from error
+        found: Array = first_tensor(answer).numpy()
+        return found
+
+    def answer(self, x: Array, lengths: Lengths | None = None) -> Array:
+        """Run the module and lay its answer out.
+
+        Args:
+            x: float32 [B, T, F], or tokens int64 [B, T].
+            lengths: int64 [B].
+
+        Returns:
+            float32 [B, ...] or, at every step, [B, T, ...], NaN behind the length of a row.
+
+        Raises:
+            NetworkError: it fails, or answers with another number of numbers than it did before.
+        """
+        return self.laid(self.call(x, lengths), x, lengths)
+
+    def batch_first(self, answer: Any) -> Any:
+        """Turn an answer of the module so that B comes first."""
+        return answer.swapaxes(0, 1) if self.time_first and self.every_step and answer.ndim > 1 else answer
+
+    def laid(self, y: Array, x: Array, lengths: Lengths | None) -> Array:
+        """Bring an answer of the module, or of its graph, to batch first, steps second."""
+        batch, steps = x.shape[:2]
+        if self.every_step:
+            y = self.batch_first(y)
+            given = y.shape[1] if y.ndim > 1 else 0
+            if lengths is not None and lengths.max() <= given < steps:  # pad_packed_sequence cuts off the padding
+                y = np.concatenate([y, np.zeros((batch, steps - given, *y.shape[2:]), y.dtype)], axis=1)
+        expected = (batch, *((steps,) if self.every_step else ()), *self.answer_sizes)
+        if y.size != math.prod(expected):
+            raise NetworkError(f"expected an answer {list(expected)}, got {list(y.shape)}")
+        y = y.reshape(expected)
+        if lengths is not None and self.every_step:
+            y = y.copy()
+            y[np.arange(steps) >= lengths[:, np.newaxis]] = np.nan
+        return y
+
+
+def prepare(module: Any, features: int, lengths: bool, window: int) -> Subject:
+    """Copy a module and find out how it is called, by calling it.
+
+    Args:
+        module: an `nn.Module`; left as it is.
+        features: F, if the caller knows; 0: read off the first layer that says.
+        lengths: it takes lengths.
+        window: the steps it was trained with.
+
+    Raises:
+        NetworkError: it cannot be copied, is quantized already, fails, or answers a row differently from call to call
+            or with its neighbours.
+    """
+    private = copy_module(module)
+    errors: list[NetworkError] = []
+    for size, categories in [(features, 0)] if features else _inputs(private):
+        try:
+            return _with_layout(Subject(private, size, categories, lengths), window)
+        except NetworkError as error:
+            errors.append(error)
+    if not errors:
+        raise InputError("inputs: no layer of this module says how many channels it takes; name them all")
+    raise errors[0]
+
+
+def copy_module(module: Any, given: bool = True) -> Any:
+    """Copy a module to float32 on the CPU, in evaluation mode and without gradients; parametrized weights stay so.
+
+    Args:
+        module: left as it is.
+        given: its own weights are those to use, and must be numbers.
+    """
+    torch = require("torch", "train")
+    while hasattr(module, "_orig_mod"):  # torch.compile
+        module = module._orig_mod
+    if isinstance(module, torch.nn.DataParallel):
+        module = module.module
+    if not isinstance(module, torch.nn.Module):
+        raise InputError(f"module: expected a torch.nn.Module, got {type(module).__name__}")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise NetworkError("the module is compiled to TorchScript already; give the torch.nn.Module it was made of")
+    _refuse(module, given)
+    with quiet():
+        try:
+            private = copy.deepcopy(module, _without_gradients(module))
+        except Exception as error:
+            raise NetworkError(f"{type(module).__name__}: this module cannot be copied: {one_line(error)}") from error
+        private = private.cpu().float().eval()
+        for parameter in filter(lambda p: p.is_leaf, private.parameters()):
+            parameter.requires_grad_(False)
+    return private
+
+
+def first_tensor(answer: Any) -> Any:
+    """Take the answer out of what a module returns: a tensor, or the first of a tuple such as (y, (h, c))."""
+    torch = require("torch", "train")
+    found = answer[0] if isinstance(answer, (tuple, list)) and answer else answer
+    if not isinstance(found, torch.Tensor):
+        raise NetworkError(
+            f"the module answers with {type(answer).__name__}, expected one tensor; wrap it in a module whose forward "
+            "returns the answer alone"
+        )
+    if not found.is_floating_point():
+        raise NetworkError(f"the module answers with {found.dtype}, expected floating point numbers")
+    return found
+
+
+def one_line(error: BaseException) -> str:
+    """Say an error of a stranger's code in a line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep a stranger's warnings away: they are no news of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _refuse(module: Any, given: bool) -> None:
+    """Refuse what no copy can run in float32."""
+    torch = require("torch", "train")
+    for name, part in module.named_modules():
+        kind = type(part)
+        if "quantized" in kind.__module__.split("."):
+            raise NetworkError(
+                f"{name or 'the module'!r} ({kind.__name__}): quantized already; give the float network it was made "
+                "of, `edgelstm export --quantize` quantizes it"
+            )
+        if any(torch.nn.parameter.is_lazy(p) for p in (*part.parameters(False), *part.buffers(False))):
+            raise NetworkError(f"{name!r} ({kind.__name__}): its weights have no shape yet; run the module once first")
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.is_meta:
+            raise NetworkError(f"{name}: this tensor is on the meta device and holds no numbers")
+        if given and tensor.is_floating_point() and not tensor.isfinite().all():
+            raise NetworkError(f"{name}: holds NaN or infinity; these weights cannot be run")
+
+
+def _without_gradients(module: Any) -> dict[int, Any]:
+    """What copy.deepcopy refuses, copied beforehand: tensors that still know how they were computed."""
+    torch = require("torch", "train")
+    found: dict[int, Any] = {}
+    for part in module.modules():
+        for value in vars(part).values():
+            for tensor in value if isinstance(value, (list, tuple)) else (value,):
+                if isinstance(tensor, torch.Tensor) and not tensor.is_leaf:
+                    found[id(tensor)] = tensor.detach().clone()
+    return found
+
+
+def _inputs(module: Any) -> Iterator[tuple[int, int]]:
+    """What each layer could take if it were the first: channels, or the tokens of an embedding."""
+    torch = require("torch", "train")
+    seen = set()
+    for part in module.modules():
+        embedding = isinstance(part, torch.nn.Embedding)
+        found = (0, int(part.num_embeddings)) if embedding else (_input_size(part), 0)
+        if any(found) and found not in seen:
+            seen.add(found)
+            yield found
+
+
+def _input_size(part: Any) -> int:
+    """What a layer says about the size of its input; 0 if it says nothing."""
+    for attribute in ("input_size", "in_features", "in_channels", "num_features", "embed_dim"):
+        size = getattr(part, attribute, None)
+        if isinstance(size, int):
+            return size
+    shape = getattr(part, "normalized_shape", None)
+    return int(shape[-1]) if isinstance(shape, tuple) and shape else 0
+
+
+def _with_layout(subject: Subject, window: int) -> Subject:
+    """Find out whether B or T comes first: rows must not know of each other, steps do."""
+    tried = []
+    for time_first in (False, True):
+        try:
+            return _with_answer(replace(subject, time_first=time_first), window, np.random.default_rng(0))
+        except NetworkError as error:
+            tried.append(error)
+    raise tried[0]
+
+
+def _with_answer(subject: Subject, window: int, rng: np.random.Generator) -> Subject:
+    """Describe the answer, by its sizes at two numbers of steps, and see that it is one of each row alone."""
+    batch = 4 if window == 3 else 3
+    x, lengths = subject.draw(Sizes(batch, window), rng)
+    first = subject.call(x, lengths)
+    try:
+        second = subject.call(*subject.draw(Sizes(batch, window + 3), rng))
+    except NetworkError as error:
+        raise NetworkError(f"it runs with {window} steps, but with no other number of them: {error}") from error
+    axis = 0 if subject.time_first else 1
+    every_step = min(first.ndim, second.ndim) > axis and (first.shape[axis], second.shape[axis]) == (window, window + 3)
+    leading = (
+        (window, batch)[: 1 + every_step] if every_step and subject.time_first else (batch, window)[: 1 + every_step]
+    )
+    if first.shape[: len(leading)] != leading:
+        raise NetworkError(f"the module answers {batch} rows of {window} steps with the shape {list(first.shape)}")
+    found = replace(subject, every_step=every_step, answer_sizes=first.shape[len(leading) :])
+    together = found.answer(x, lengths)
+    if not np.array_equal(together, found.answer(x, lengths), equal_nan=True):
+        raise NetworkError(
+            "the module answers the same window differently from call to call: dropout that eval() does not switch "
+            "off, or a state that it keeps between calls"
+        )
+    parts = [found.answer(x[i : i + 1], None if lengths is None else lengths[i : i + 1]) for i in range(batch)]
+    if differ(np.concatenate(parts), together) > 1e-4:
+        raise NetworkError("the module answers a row differently when other rows stand beside it in a batch")
+    return found
+
+
+def differ(a: Array, b: Array) -> float:
+    """The largest difference, as a share of the largest number of `b` or, if that is below 1, in itself.
+
+    NaN stands for padding and must stand in both.
+    """
+    if a.shape != b.shape or not np.array_equal(np.isnan(a), np.isnan(b)):
+        return float("inf")
+    a, b = np.nan_to_num(a.astype(np.float64)), np.nan_to_num(b.astype(np.float64))
+    return float(np.abs(a - b).max() / max(1.0, np.abs(b).max()))

@@ -1,0 +1,110 @@
+"""A network of `edgelstm.network` as the `torch.nn.Module` that anybody would write: oracle, and food for exporters."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+FUNCTIONS = {
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "hard_sigmoid": F.hardsigmoid,
+    "hard_sigmoid_keras2": lambda x: torch.clamp(0.2 * x + 0.5, 0, 1),
+    "softmax": lambda x: torch.softmax(x, dim=-1),
+    "elu": F.elu,
+    "selu": F.selu,
+    "leaky_relu": F.leaky_relu,
+    "softplus": F.softplus,
+    "softsign": F.softsign,
+}
+
+
+def can_express(network):
+    """Whether torch has these layers: `nn.LSTM` knows no other functions and skips no steps."""
+    plain = all(lstm.functions == ("sigmoid", "tanh", "tanh") for lstm in network.lstms)
+    return plain and not any(layer.kind == "mask" for layer in network.layers)
+
+
+class Eager(nn.Module):
+    """Takes x [B, T, F] or tokens [B, T] and, where the contract says so, lengths [B]; answers as the contract says."""
+
+    def __init__(self, network, weights, contract):
+        super().__init__()
+        self.network, self.contract = network, contract
+        self.layers = [layer for layer in network.layers if not (contract.states and layer.kind == "take")]
+        self.modules_of = nn.ModuleDict()
+        for layer in self.layers:
+            if layer.kind in ("lstm", "linear", "embedding"):
+                self.modules_of[layer.name] = _module(layer)
+        constants = {n for layer in self.layers for n in _constants(layer)}
+        for name in constants:
+            self.register_buffer(name, torch.from_numpy(weights[name]))
+        owned = {k: torch.from_numpy(v) for k, v in weights.items() if k not in constants}
+        self.modules_of.load_state_dict(owned)
+        self.eval()
+
+    def forward(self, x, lengths=None):
+        last = self._last_value(x, lengths) if self.network.relative_inputs else None
+        value, final = x if last is None else x - last, None
+        for layer in self.layers:
+            if layer.kind == "lstm":
+                value, final = _run_lstm(self.modules_of[layer.name], value, lengths)
+            elif layer.kind in ("linear", "embedding"):
+                value = self.modules_of[layer.name](value)
+            elif layer.kind == "standardize":
+                value = (value - getattr(self, layer.offset)) * getattr(self, layer.factor)
+            elif layer.kind == "rescale":
+                scale, offset = getattr(self, layer.scale), getattr(self, layer.offset)
+                repeats = value.shape[-1] // len(scale)
+                value = value * scale.repeat(repeats) + offset.repeat(repeats)
+            elif layer.kind == "take":
+                value = final if layer.which == "final" else _last_step(value, lengths)
+            elif layer.kind == "repeat":
+                value, lengths = value.unsqueeze(1).expand(-1, layer.steps, -1), None
+            elif layer.kind == "reverse":
+                value = value.flip(1)
+            else:
+                value = FUNCTIONS[layer.function](value)
+        if self.contract.task == "forecast":
+            steps = value.shape[1:2] if self.contract.every_step else ()
+            value = value.reshape(-1, *steps, self.contract.horizon, len(self.contract.outputs))
+        return value if last is None else value + last[:, :, list(self.network.relative_inputs)]
+
+    def _last_value(self, x, lengths):
+        return x[:, -1:] if lengths is None else _last_step(x, lengths).unsqueeze(1)
+
+
+def _module(layer):
+    if layer.kind == "linear":
+        return nn.Linear(layer.in_features, layer.out_features, layer.bias)
+    if layer.kind == "embedding":
+        return nn.Embedding(layer.num_embeddings, layer.embedding_dim)
+    options = {"bidirectional": layer.bidirectional, "proj_size": layer.proj_size, "bias": layer.bias}
+    return nn.LSTM(layer.input_size, layer.hidden_size, layer.num_layers, batch_first=True, **options)
+
+
+def _constants(layer):
+    if layer.kind == "standardize":
+        return layer.offset, layer.factor
+    return (layer.scale, layer.offset) if layer.kind == "rescale" else ()
+
+
+def _run_lstm(lstm, x, lengths):
+    """The output at every step, and the last layer's h_n with its directions side by side."""
+    if lengths is None:
+        y, (h, _) = lstm(x)
+    else:
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        y, (h, _) = lstm(packed)
+        y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+    directions = 2 if lstm.bidirectional else 1
+    return y, h[-directions:].transpose(0, 1).flatten(1)
+
+
+def _last_step(x, lengths):
+    return x[:, -1] if lengths is None else x[torch.arange(len(x)), lengths - 1]

@@ -1,0 +1,266 @@
+"""Networks drawn for the grid: any that a person could write down, with weights, scaling and windows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance
+from edgelstm.network import (
+    LSTM_FUNCTIONS,
+    Activation,
+    Embedding,
+    Linear,
+    Lstm,
+    Mask,
+    Network,
+    Repeat,
+    Rescale,
+    Reverse,
+    Standardize,
+    Take,
+    carried_states,
+)
+from edgelstm.runtime import Golden, ModelFile, Predictor
+
+HEADS = ("relu", "gelu", "gelu_tanh", "tanh", "elu", "selu", "leaky_relu", "softplus", "softsign", "hard_sigmoid")
+GATES = (
+    "sigmoid",
+    "hard_sigmoid",
+    "hard_sigmoid_keras2",
+    "tanh",
+    "softsign",
+)  # what is bounded: others let a state grow
+TORCH = ("sigmoid", "tanh", "tanh")
+MASKED = -1.0
+NOTHING = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
+
+
+class Case(NamedTuple):
+    """A network, what its file says, and a batch of windows."""
+
+    network: Network
+    weights: dict[str, Any]
+    contract: Contract
+    x: Any
+    lengths: Any
+
+    def __repr__(self):
+        said = (self.contract.task, self.contract.state, self.contract.horizon, len(self.contract.outputs))
+        return f"{self.network}, {said}, x {self.x.shape}, lengths {self.lengths}"
+
+
+def make_contract(network, task="forecast", *, outputs, inputs=1, tokens=None, window=5, horizon=1, **changes):
+    """The least that a file must say about a network."""
+    x = [Channel("x", None, "int64", None, tokens)] if tokens else []
+    x = x or [Channel(f"x{i}", None, "float32", None) for i in range(inputs)]
+    y = tuple(Channel(f"y{i}", None, "float32", None) for i in range(outputs))
+    state, lengths = changes.get("state", "window"), changes.get("lengths", False)
+    states = carried_states(network) if state == "carried" else ()
+    what = (FORMAT_VERSION, "drawn", task, "fp32", tuple(x), y, window, horizon, lengths, state, "window", states)
+    return Contract(*what, "none", None, None, None, (), Provenance({}, None, "", None))
+
+
+def load_graph(model, contract):
+    """Open a graph as the runtime does."""
+    return Predictor(ModelFile(model.SerializeToString(), contract, NOTHING, ""))
+
+
+def make_weights(network, seed, inputs=1, outputs=1, spread=300, factors=(0.05, 20)):
+    """As torch begins: uniform up to 1 / sqrt(H); scaling as of channels around -spread to spread."""
+    rng = np.random.default_rng(seed)
+    bounds = {lstm.name: lstm.hidden_size**-0.5 for lstm in network.lstms}
+    sizes = {}
+    for layer in network.layers:
+        if layer.kind in ("standardize", "rescale"):
+            size = inputs if layer.kind == "standardize" else outputs
+            offset = 0 if network.relative_inputs else spread
+            factor = layer.factor if layer.kind == "standardize" else layer.scale
+            sizes |= {layer.offset: (-offset, offset, size), factor: (*factors, size)}
+    weights = {}
+    for name, shape in network.tensors():
+        bound = bounds.get(name.split(".")[0]) or (shape[-1] if shape else 1) ** -0.5
+        low, high, size = sizes.get(name, (-bound, bound, shape))
+        weights[name] = rng.uniform(low, high, size).astype(np.float32)
+    return weights
+
+
+@st.composite
+def lstms(draw, name, inputs, most_layers=8, bidirectional=None):
+    """Any LSTM, mostly with torch's functions."""
+    hidden = draw(st.sampled_from((*range(1, 13), 40)))
+    functions = TORCH
+    if draw(st.integers(0, 3)) == 0:
+        functions = tuple(draw(st.sampled_from(known)) for known in (GATES, LSTM_FUNCTIONS, LSTM_FUNCTIONS))
+    return Lstm(
+        name,
+        inputs,
+        hidden,
+        draw(st.integers(1, most_layers if functions == TORCH else 2)),
+        draw(st.booleans()) if bidirectional is None else bidirectional,
+        draw(st.integers(0, hidden - 1)),
+        draw(st.booleans()),
+        functions,
+    )
+
+
+@st.composite
+def heads(draw, size, outputs, task):
+    """Linear or several of them, and what a class ends in."""
+    layers = []
+    for n in range(draw(st.integers(0, 2))):
+        width = draw(st.integers(1, 8))
+        layers += [Linear(f"dense{n}", size, width, draw(st.booleans())), Activation(draw(st.sampled_from(HEADS)))]
+        size = width
+    layers.append(Linear("head", size, outputs, draw(st.booleans())))
+    if task != "forecast" and draw(st.booleans()):
+        layers.append(Activation(draw(st.sampled_from(("softmax", "sigmoid")))))
+    return layers
+
+
+@st.composite
+def cases(draw):
+    """A network from front to back, with a batch of windows."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    task = draw(st.sampled_from(("forecast", "classify", "label")))
+    carried = draw(st.integers(0, 3)) == 0
+    tokens = draw(st.sampled_from((None, None, 7)))
+    inputs, outputs = 1 if tokens else draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    horizon = draw(st.integers(1, 4)) if task == "forecast" else 1
+    batch, steps = draw(st.integers(1, 5)), draw(st.integers(1, 9))
+    scalings = ("none", "standard") if tokens or carried or task == "classify" else ("none", "standard", "relative")
+    scaling = draw(st.sampled_from(scalings))
+    relative = tuple(int(draw(st.integers(0, inputs - 1))) for _ in range(outputs)) if scaling == "relative" else ()
+    valid = None
+    skipping = draw(st.sampled_from(("", "", "lengths", "mask", "reverse"))) if not carried else ""
+    if skipping == "mask" and (relative or tokens):
+        skipping = "lengths"
+
+    layers, size = [], inputs
+    if tokens:
+        size = draw(st.integers(1, 6))
+        layers.append(Embedding("embedding", tokens, size))
+    elif skipping == "mask":
+        layers.append(Mask(MASKED))
+    if scaling != "none" and not tokens:
+        layers.append(Standardize("input_offset", "input_factor"))
+    if skipping == "reverse":
+        layers.append(Reverse())
+    if draw(st.integers(0, 5)) == 0:
+        layers += [Linear("in", size, 5), Activation(draw(st.sampled_from(HEADS)))]
+        size = 5
+    lstm = draw(lstms("lstm", size, bidirectional=False if carried else None))
+    layers.append(lstm)
+    size = lstm.output_size
+    if draw(st.integers(0, 5)) == 0:
+        layers += [Activation(draw(st.sampled_from((*HEADS, "softmax")))), Linear("between", size, 4)]
+        lstm = draw(lstms("second", 4, 2, bidirectional=False if carried else None))
+        layers.append(lstm)
+        size = lstm.output_size
+    answers = horizon * outputs
+    decodes = not carried and task == "forecast" and draw(st.integers(0, 3)) == 0
+    if decodes:  # an encoder and a decoder
+        third = draw(lstms("decoder", size, 2))
+        layers += [Take(draw(st.sampled_from(("last", "final")))), Repeat(horizon), third]
+        size, answers = third.output_size, outputs
+    head = draw(heads(size, answers, task))
+    if task != "label" and not decodes:
+        which = draw(st.sampled_from(("last", "final")))
+        place = draw(st.integers(0, len(head))) if which == "last" else 0
+        head.insert(place, Take(which))
+    layers += head
+    if task == "forecast" and scaling != "none":
+        layers.append(Rescale("output_scale", "output_offset"))
+
+    network = Network(tuple(layers), relative)
+    weights = make_weights(network, seed, inputs, outputs)
+    state, lengths = "carried" if carried else "window", skipping == "lengths"
+    contract = make_contract(
+        network,
+        task,
+        outputs=outputs,
+        inputs=inputs,
+        tokens=tokens,
+        window=steps,
+        horizon=horizon,
+        state=state,
+        lengths=lengths,
+    )
+    rng = np.random.default_rng(seed + 1)
+    x = _windows(rng, contract, weights, batch)
+    if lengths:
+        valid = rng.integers(1, steps + 1, batch)
+        if not tokens:
+            x[np.arange(steps) >= valid[:, np.newaxis]] = np.nan
+    if skipping == "mask":
+        x[rng.random((batch, steps)) < rng.random((batch, 1)) * 1.2] = MASKED
+    return Case(network, weights, contract, x, valid)
+
+
+WITH_STEPS = ("lstm", "lstm", "lstm", "linear", "activation", "take", "reverse", "mask", "standardize", "rescale")
+WITHOUT_STEPS = ("linear", "activation", "repeat", "standardize", "rescale")
+
+
+@st.composite
+def layer_lists(draw):
+    """Layers in any order, which mostly fit each other, and a contract that mostly fits them."""
+    inputs = draw(st.integers(1, 3))
+    tokens = draw(st.sampled_from((None, None, None, 5)))
+    layers, size, steps = ([Embedding("embedding", 5, 2)], 2, "T") if tokens else ([], inputs, "T")
+    count = draw(st.integers(1, 8))
+    first_lstm = draw(st.integers(0, count - 1))
+    for n in range(count):
+        strange = draw(st.integers(0, 30)) == 30
+        kind = draw(st.sampled_from(WITH_STEPS if strange or steps else WITHOUT_STEPS))
+        kind = "lstm" if n == first_lstm and steps else kind
+        layers.append(draw(_layer(kind, f"{kind}{n}", size)))
+        size = layers[-1].output_size if kind == "lstm" else 4 if kind == "linear" else size
+        steps = layers[-1].steps if kind == "repeat" else None if kind == "take" else steps
+    task, outputs, horizon = "forecast", 1, size
+    if steps == "T":
+        task, outputs, horizon = "label", size, 1
+    elif steps is None:
+        task, outputs, horizon = draw(st.sampled_from((("forecast", 1, size), ("classify", size, 1))))
+    else:
+        task, outputs, horizon = "forecast", size, steps
+    if draw(st.integers(0, 30)) == 30:
+        task, outputs, horizon = "forecast", 2, 2
+    relative = () if draw(st.integers(0, 5)) else (0,) * outputs
+    network = Network(tuple(layers), relative)
+    state = draw(st.sampled_from(("window", "window", "window", "carried"))) if network.lstms else "window"
+    lengths = state == "window" and draw(st.booleans())
+    options = {"window": draw(st.integers(1, 4)), "horizon": horizon, "state": state, "lengths": lengths}
+    contract = make_contract(network, task, outputs=outputs, inputs=inputs, tokens=tokens, **options)
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    x = _windows(rng, contract, {}, 3)
+    if layers[0].kind == "mask":
+        x[rng.random(x.shape[:2]) < 0.4] = MASKED
+    valid = rng.integers(1, contract.window + 1, 3) if lengths else None
+    return Case(network, make_weights(network, seed, spread=1, factors=(0.5, 1.5)), contract, x, valid)
+
+
+def _layer(kind, name, size):
+    """One layer in front of which the last axis has `size` channels."""
+    return {
+        "lstm": lstms(name, size, most_layers=2),
+        "linear": st.booleans().map(lambda bias: Linear(name, size, 4, bias)),
+        "activation": st.sampled_from(("relu", "gelu", "softmax", "tanh")).map(Activation),
+        "take": st.sampled_from(("last", "last", "final")).map(Take),
+        "repeat": st.integers(1, 3).map(Repeat),
+        "reverse": st.just(Reverse()),
+        "mask": st.just(Mask(MASKED)),
+        "standardize": st.just(Standardize(f"{name}.offset", f"{name}.factor")),
+        "rescale": st.just(Rescale(f"{name}.scale", f"{name}.offset")),
+    }[kind]
+
+
+def _windows(rng, contract, weights, batch):
+    if contract.tokens:
+        return rng.integers(0, contract.inputs[0].categories, (batch, contract.window))
+    x = rng.normal(size=(batch, contract.window, len(contract.inputs))).astype(np.float32)
+    if "input_factor" in weights:
+        x = (x / weights["input_factor"] + weights["input_offset"]).astype(np.float32)
+    return x

@@ -1,0 +1,127 @@
+"""The grid: a thousand drawn networks, each run by onnxruntime and by torch, held against float64 numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+
+from edgelstm import reference
+from edgelstm.errors import ExportError, NetworkError
+from edgelstm.export.graph import build_graph
+from edgelstm.network import Network
+from tests import oracles
+from tests.eager import Eager, can_express
+from tests.export.drawn import cases, layer_lists, load_graph
+
+DRAWS, DISTINCT = 750, 500
+LIMIT = 1e-6
+
+# onnxruntime's kernels of these treat the end of a vector otherwise than its middle: where a number stands in a
+# tensor moves its last bit. All others, and all that an LSTM node does, give the same bits wherever it stands.
+PLACE_MATTERS = {"elu", "selu", "softplus"}
+
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+
+
+def relative_error(y, oracle):
+    """The largest error over max(1, max |y|), over what is valid; infinite where a number is missing."""
+    assert y.shape == oracle.shape
+    valid = ~np.isnan(oracle)
+    error = np.abs(y[valid] - oracle[valid]).max() / max(1, np.abs(oracle[valid]).max())
+    return float(np.nan_to_num(error, nan=np.inf))
+
+
+def eager(case):
+    with torch.inference_mode():
+        lengths = None if case.lengths is None else torch.from_numpy(case.lengths)
+        return Eager(*case[:3])(torch.from_numpy(case.x), lengths).numpy()
+
+
+def referred(case):
+    """What the package's own reference computes, shaped as the contract says."""
+    layers = [layer for layer in case.network.layers if not (case.contract.states and layer.kind == "take")]
+    network = Network(tuple(layers), case.network.relative_inputs)
+    y = reference.compute(network, case.weights, case.x, case.lengths)
+    steps = case.x.shape[1:2] if case.contract.every_step else ()
+    return y.reshape(case.contract.answer_shape(len(case.x), *steps))
+
+
+def shorter(case):
+    """The first row, over about half of its steps."""
+    steps = case.x.shape[1] // 2 + 1
+    lengths = None if case.lengths is None else np.minimum(case.lengths[:1], steps)
+    return case._replace(x=case.x[:1, :steps], lengths=lengths)
+
+
+def stepped(predictor, x):
+    stream = predictor.stream(len(x))
+    return np.stack([stream.step(x[:, t]).copy() for t in range(x.shape[1])], axis=1)
+
+
+def row_by_row(predictor, case):
+    lengths = [None] * len(case.x) if case.lengths is None else np.split(case.lengths, len(case.x))
+    rows = np.split(case.x, len(case.x))
+    return np.concatenate([predictor.run_batch(*row) for row in zip(rows, lengths, strict=True)])
+
+
+def assert_same_bits(a, b, network):
+    """Where a function's last bit depends on its place, the limit of the grid holds instead."""
+    functions = {layer.function for layer in network.layers if layer.kind == "activation"}
+    if functions & PLACE_MATTERS:
+        assert relative_error(a, b) <= LIMIT
+    else:
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_network_that_can_be_written_down_computes_what_float64_numpy_computes(record_property):
+    """Padding is NaN; batch and time change on the open file; rows alone and a carried state give the same bits."""
+    ours, torchs, seen = [], [], set()
+
+    @settings(max_examples=DRAWS, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(cases())
+    def hold(case):
+        predictor = load_graph(build_graph(*case[:3]), case.contract)
+        for part in (case, shorter(case)):
+            oracle = oracles.evaluate(part.network, part.weights, part.x, part.contract, part.lengths)
+            y = predictor.run_batch(part.x, part.lengths)
+            ours.append(relative_error(y, oracle))
+            assert ours[-1] <= LIMIT
+            if can_express(part.network):
+                torchs.append(relative_error(eager(part), oracle))
+                assert torchs[-1] <= LIMIT
+            assert_same_bits(row_by_row(predictor, part), y, part.network)
+            if part.contract.states:
+                assert_same_bits(stepped(predictor, part.x), y, part.network)
+        seen.add((case.network, case.contract.task, case.contract.state, case.contract.lengths))
+
+    hold()
+    assert len(seen) >= DISTINCT
+    record_property(
+        "figures",
+        f"grid: {len(seen)} different networks, {len(ours)} batches; worst error against float64, over "
+        f"max(1, max |y|): onnxruntime {max(ours):.2g}, torch eager {max(torchs):.2g} ({len(torchs)} batches)",
+    )
+
+
+def test_layers_in_any_order_compute_what_the_oracle_computes_or_are_refused_in_words(record_property):
+    refused, computed = [], []
+
+    @settings(max_examples=DRAWS, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(layer_lists())
+    def hold(case):
+        try:
+            model = build_graph(*case[:3])
+        except (NetworkError, ExportError) as error:
+            refused.append(str(error))
+            return
+        y = load_graph(model, case.contract).run_batch(case.x, case.lengths)
+        oracle = oracles.evaluate(case.network, case.weights, case.x, case.contract, case.lengths)
+        assert relative_error(referred(case), oracle) <= 1e-12
+        assert relative_error(y, oracle) <= LIMIT
+        computed.append(case.network)
+
+    hold()
+    assert len(set(computed)) >= 100
+    record_property("figures", f"any order: {len(set(computed))} networks computed, {len(refused)} refused")

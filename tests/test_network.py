@@ -1,0 +1,167 @@
+"""What a network may be made of, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgelstm.errors import NetworkError
+from edgelstm.network import (
+    Activation,
+    Embedding,
+    Linear,
+    Lstm,
+    Mask,
+    Network,
+    Repeat,
+    Rescale,
+    Reverse,
+    Standardize,
+    Take,
+    carried_states,
+    check_network,
+    size_behind,
+)
+
+LSTM, HEAD = Lstm("lstm", 3, 8), Linear("head", 8, 2)
+SCALED = (Standardize("offset", "factor"), LSTM, Take("last"), HEAD, Rescale("scale", "shift"))
+
+
+def weights_of(network, **changes):
+    """Ones of the right shape; scaling constants fit three inputs and two outputs."""
+    sizes = {"offset": (3,), "factor": (3,), "scale": (2,), "shift": (2,)}
+    weights = {name: np.ones(np.maximum(shape or sizes[name], 0), np.float32) for name, shape in network.tensors()}
+    return {**weights, **changes}
+
+
+def refuse(*layers, relative=(), match):
+    network = Network(layers, relative)
+    with pytest.raises(NetworkError, match=match) as caught:
+        check_network(network, weights_of(network))
+    assert "\n" not in str(caught.value)
+
+
+def test_tensors_are_called_and_shaped_as_torch_has_them():
+    torch = pytest.importorskip("torch")
+    for options in (
+        {},
+        {"num_layers": 3, "bidirectional": True},
+        {"proj_size": 2, "bidirectional": True, "bias": False},
+    ):
+        lstm = torch.nn.LSTM(3, 8, **options)
+        expected = {f"lstm.{name}": tuple(tensor.shape) for name, tensor in lstm.named_parameters()}
+        assert dict(Network((Lstm("lstm", 3, 8, **options),)).tensors()) == expected
+
+
+def test_a_fitting_network_passes():
+    network = Network(SCALED)
+    check_network(network, weights_of(network))
+    assert (network.input_size, network.output_size, network.tokens) == (3, 2, False)
+
+
+def test_an_embedding_takes_tokens():
+    network = Network((Embedding("words", 10, 3), LSTM))
+    check_network(network, weights_of(network))
+    assert (network.input_size, network.output_size, network.tokens) == (1, 8, True)
+
+
+def test_size_behind_follows_both_directions_and_the_projection():
+    assert size_behind(Lstm("lstm", 3, 8, bidirectional=True, proj_size=5), 3) == 10
+    assert size_behind(Repeat(4), 6) == 6
+
+
+def test_a_state_pair_for_each_layer_is_as_large_as_what_is_in_front_of_the_projection():
+    states = carried_states(Network((Lstm("a", 3, 8, 2, proj_size=5), Lstm("b", 5, 4))))
+    assert [(s.input, s.output, s.shape) for s in states[:2]] == [
+        ("h0", "h0_out", (1, "B", 8)),
+        ("c0", "c0_out", (1, "B", 8)),
+    ]
+    assert [s.input for s in states] == ["h0", "c0", "h1", "c1", "h2", "c2"]
+    assert states[-1].shape == (1, "B", 4)
+
+
+@pytest.mark.parametrize(
+    ("layers", "match"),
+    [
+        ((), "at least one LSTM"),
+        ((HEAD,), "at least one LSTM"),
+        ((Lstm("lstm", 3, 8, num_layers=9),), "expected 1 to 8 layers, got 9"),
+        ((Lstm("lstm", 3, 8, num_layers=0),), "expected 1 to 8 layers, got 0"),
+        ((Lstm("lstm", 3, 8, proj_size=8),), "proj_size below it, got 8 and 8"),
+        ((Lstm("lstm", 3, 8, proj_size=-1),), "proj_size below it, got 8 and -1"),
+        ((Lstm("lstm", 3, 0),), "hidden_size of at least 1"),
+        ((Lstm("lstm", 0, 8),), "sizes of at least 1"),
+        ((Lstm("lstm", 3, 8, functions=("sigmoid", "tanh")),), "expected three functions"),
+        ((Lstm("lstm", 3, 8, functions=("sigmoid", "tanh", "gelu")),), "expected three functions of sigmoid.*gelu"),
+        ((LSTM, Take("first")), "expected last or final, got 'first'"),
+        ((LSTM, Activation("swish")), "expected one of relu.*got 'swish'"),
+        ((LSTM, Take("last"), Repeat(0)), "at least 1 step, got 0"),
+        ((Mask(float("nan")), LSTM), "finite"),
+        ((Mask(1e39), LSTM), "finite"),
+        ((LSTM, Take("last"), Lstm("second", 8, 4)), r"layer 3 \(lstm\): expected a sequence in front of it"),
+        ((LSTM, Take("last"), Take("last")), "expected a sequence in front of it"),
+        ((LSTM, Take("last"), Reverse()), "expected a sequence in front of it"),
+        ((LSTM, Repeat(3)), "expected one vector in front of it"),
+        ((LSTM, Embedding("words", 10, 3)), "an embedding must come first"),
+        ((LSTM, HEAD, Take("final")), "the final state is an LSTM's"),
+        ((Take("final"), Repeat(2), LSTM), "the final state is an LSTM's"),
+        ((LSTM, Mask(0.0)), "an LSTM behind it that skips the steps"),
+        ((LSTM, Mask(0.0), Take("last")), "an LSTM behind it that skips the steps"),
+        ((Mask(0.0), Mask(1.0), LSTM), "expected one in a network, got 2"),
+        ((LSTM, Linear("head", 7, 2)), r"layer 2 \(linear\): expected 7 inputs, the layer in front gives 8"),
+        ((Linear("in", 3, 2), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer in front gives 2"),
+        ((LSTM, Linear("head", 8, 0)), "sizes of at least 1"),
+        ((LSTM, Linear("lstm", 8, 2), Linear("lstm", 2, 2)), "'lstm.weight' belongs to two layers"),
+        ((LSTM, LSTM._replace(input_size=8)), "belongs to two layers"),
+        ((LSTM, Rescale("offset", "offset")), "'offset' belongs to two layers"),
+    ],
+)
+def test_layers_that_do_not_fit_are_refused_in_one_line(layers, match):
+    refuse(*layers, match=match)
+
+
+@pytest.mark.parametrize(
+    ("layers", "relative", "match"),
+    [
+        ((LSTM,), (3,), "expected channels from 0 to 2"),
+        ((LSTM,), (-1,), "expected channels from 0 to 2"),
+        ((Embedding("words", 10, 3), LSTM), (0,), "tokens have no last value"),
+        ((Mask(0.0), LSTM), (0,), "cannot be told"),
+    ],
+)
+def test_what_is_relative_to_no_value_is_refused(layers, relative, match):
+    refuse(*layers, relative=relative, match=match)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "match"),
+    [
+        ("head.bias", None, "the weights lack 'head.bias'"),
+        ("tail.bias", np.ones(2, np.float32), "hold 'tail.bias', which no layer"),
+        ("head.weight", np.ones((8, 2), np.float32), r"head.weight: expected shape \[2, 8\], got \[8, 2\]"),
+        ("head.weight", np.ones((2, 8)), "expected float32, got float64"),
+        ("head.weight", np.ones((2, 8), np.int8), "expected float32, got int8"),
+        ("lstm.weight_hh_l0", np.full((32, 8), np.nan, np.float32), "lstm.weight_hh_l0: holds NaN or infinity"),
+        ("factor", np.full(3, np.inf, np.float32), "factor: holds NaN or infinity"),
+        ("offset", np.ones(2, np.float32), r"offset: expected shape \[3\] or \[1\], got \[2\]"),
+        ("offset", np.ones((1, 3), np.float32), r"offset: expected shape \[3\] or \[1\]"),
+        ("scale", np.ones(1, np.float32), r"one number for each output, 2 or a whole part of it, got \[1\] and \[2\]"),
+        ("shift", np.ones((), np.float32), "one number for each output"),
+    ],
+)
+def test_weights_that_are_not_the_networks_are_refused(name, tensor, match):
+    network = Network(SCALED)
+    weights = weights_of(network)
+    weights.pop(name, None)
+    if tensor is not None:
+        weights[name] = tensor
+    with pytest.raises(NetworkError, match=match):
+        check_network(network, weights)
+
+
+@pytest.mark.parametrize("count", [0, 3, 4])
+def test_rescaling_runs_over_whole_horizon_steps(count):
+    network = Network(SCALED)
+    constants = np.ones(count, np.float32)
+    with pytest.raises(NetworkError, match="whole part"):
+        check_network(network, weights_of(network, scale=constants, shift=constants))

@@ -1,0 +1,169 @@
+"""A run is fine-tuned for the file that is then exported: by its simulated loss, never to its harm, and resumed."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+
+from edgelstm.contract import Quantization
+from edgelstm.errors import DataError, ExportError, RecipeError, RunError, TrainingError
+from edgelstm.export import export_run
+from edgelstm.run import read_run
+from edgelstm.train import finetune, fit, resume_recipe
+from edgelstm.train.module import ForecastModule
+from edgelstm.train.quantized import QuantizedNetwork
+from tests.conftest import train_small
+
+SMALL = {"window__stride": 8, "training__epochs": 4, "network__scaling": "relative"}
+TUNING = {"quantization__epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train_small(tmp_path_factory.mktemp("tuned") / "small", **SMALL).run
+
+
+@pytest.fixture(scope="module")
+def tuned(trained):
+    return finetune(trained.path, epochs=3)
+
+
+def assert_same_weights(one, other):
+    for name, tensor in one.weights.items():
+        np.testing.assert_array_equal(tensor, other.weights[name], err_msg=name)
+
+
+def test_the_new_run_lies_beside_the_old_one_which_stays(trained, tuned):
+    assert tuned.run.path == trained.path.with_name("small-int8")
+    assert_same_weights(read_run(trained.path), trained)
+    assert read_run(tuned.run.path).record.tuned_for == ("int8", Quantization())
+    assert trained.record.tuned_for is None
+
+
+def test_the_simulated_score_is_that_of_the_exported_file(tuned, tmp_path):
+    file = export_run(tuned.run.path, tmp_path, precisions=["int8"]).files[1]
+    simulated = tuned.scores["test"]["quantized"].score
+    assert file.test.scaled_mse == pytest.approx(simulated.scaled_mse, rel=1e-3)
+    assert simulated.scaled_mse != tuned.scores["test"]["network"].score.scaled_mse
+
+
+def test_training_with_it_is_training_and_then_fine_tuning(trained, tuned, tmp_path):
+    whole = train_small(tmp_path / "run", **SMALL, **TUNING)
+    assert_same_weights(whole.run, tuned.run)
+    rows = [(run.path / "loss.csv").read_text().splitlines()[1:] for run in (trained, tuned.run, whole.run)]
+    assert [row.split(",")[1:] for row in rows[2]] == [row.split(",")[1:] for row in rows[0] + rows[1]]
+    assert whole.run.record.best_epoch == 4 + tuned.run.record.best_epoch
+
+
+def test_fine_tuning_that_does_harm_keeps_the_weights_it_began_with(trained, tmp_path):
+    harmed = finetune(trained.path, tmp_path / "run", epochs=1, learning_rate_factor=200)
+    assert harmed.run.record.best_epoch == 0
+    assert_same_weights(harmed.run, trained)
+
+
+def test_arrays_are_fine_tuned_by_fit(tmp_path):
+    x = np.random.default_rng(0).normal(size=(64, 8, 1)).astype(np.float32)
+    options = {"hidden_size": 4, "epochs": 2, "validation": 0.25, "threads": 1, "progress": False}
+    fit(x, x[:, -1], tmp_path / "run", **options)
+    with pytest.raises(TrainingError, match=r"not trained on a table; give edgelstm\.train\.fit"):
+        finetune(tmp_path / "run")
+    asked = {"precision": "int8w", "epochs": 1, "start": str(tmp_path / "run")}
+    assert fit(x, x[:, -1], tmp_path / "tuned", quantization=asked, **options).run.record.tuned_for[0] == "int8w"
+    with pytest.raises(DataError, match="other data"):
+        fit(2 * x, x[:, -1], tmp_path / "other", quantization=asked, **options)
+    assert not (tmp_path / "other").exists()
+
+
+def press_ctrl_c(monkeypatch, times):
+    """Let SIGINT arrive in the second epoch of fine-tuning."""
+    real = ForecastModule.training_step
+
+    def training_step(module, samples, number):
+        if isinstance(module.network, QuantizedNetwork) and (module.current_epoch, number) == (1, 2):
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+        return real(module, samples, number)
+
+    monkeypatch.setattr(ForecastModule, "training_step", training_step)
+
+
+@pytest.mark.parametrize("start", ["trained before", "trained here", "stopped early"])
+def test_an_interrupted_fine_tuning_goes_on_and_ends_like_an_undisturbed_one(trained, tmp_path, monkeypatch, start):
+    settings = {**SMALL, **TUNING}
+    if start == "trained before":
+        settings["quantization__start"] = str(trained.path)
+    if start == "stopped early":
+        settings |= {"training__patience": 1, "training__epochs": 30, "training__learning_rate": 0.1}
+    undisturbed = train_small(tmp_path / "undisturbed", **settings)
+    with monkeypatch.context() as patch:
+        press_ctrl_c(patch, times=2)
+        with pytest.raises(KeyboardInterrupt):
+            train_small(tmp_path / "run", **settings)
+    with pytest.raises(RunError, match="--resume"):
+        read_run(tmp_path / "run")
+    resumed = resume_recipe(tmp_path / "run")
+    assert resumed.run.record == undisturbed.run.record
+    assert_same_weights(resumed.run, undisturbed.run)
+    losses = [(tmp_path / name / "loss.csv").read_text() for name in ("run", "undisturbed")]
+    assert losses[0] == losses[1]
+    if start == "stopped early":
+        assert len(losses[0].splitlines()) < 1 + 30 + 3
+    assert not list((tmp_path / "run").glob("*.ckpt"))
+    with pytest.raises(TrainingError, match="finished"):
+        resume_recipe(tmp_path / "run")
+
+
+def test_ctrl_c_keeps_the_best_weights_until_then(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        press_ctrl_c(patch, times=1)
+        stopped = train_small(tmp_path / "run", **SMALL, **TUNING)
+    assert stopped.interrupted
+    assert len((tmp_path / "run" / "loss.csv").read_text().splitlines()) == 1 + 4 + 1
+    assert not resume_recipe(tmp_path / "run").interrupted
+
+
+def test_a_fine_tuning_does_not_go_on_from_other_weights(trained, tmp_path, monkeypatch):
+    start = tmp_path / "start"
+    train_small(start, **SMALL)
+    with monkeypatch.context() as patch:
+        press_ctrl_c(patch, times=1)
+        finetune(start, tmp_path / "run")
+    for path in start.iterdir():
+        path.unlink()
+    train_small(start, **SMALL, training__seed=1)
+    with pytest.raises(TrainingError, match="other weights"):
+        resume_recipe(tmp_path / "run")
+
+
+def test_the_file_is_made_in_the_form_it_was_tuned_for(trained, tmp_path):
+    finetune(trained.path, tmp_path / "run", epochs=1, per_channel=False, clip="mse", head="fp32")
+    form = Quantization(False, "mse", "fp32")
+    export = export_run(tmp_path / "run", tmp_path / "files", precisions=["int8", "int8w"])
+    assert [file.contract.quantization for file in export.files] == [None, form, Quantization()]
+    assert export_run(tmp_path / "run", tmp_path / "again", precisions=["int8"], quantization=form).files
+    with pytest.raises(ExportError, match="fine-tuned for int8 per tensor, clip mse, head fp32; leave out"):
+        export_run(tmp_path / "run", tmp_path / "none", precisions=["int8"], quantization=Quantization())
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_start_must_hold_the_network_that_is_asked_for(trained, tmp_path):
+    settings = {**SMALL, "network__hidden_size": 5, "quantization__start": str(trained.path)}
+    with pytest.raises(RecipeError, match="holds another network"):
+        train_small(tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_bad_requests_are_refused_before_anything_is_written(trained, tmp_path):
+    for error, words, output, options in (
+        (RecipeError, "cannot replace the one it begins with", trained.path, {"overwrite": True}),
+        (RecipeError, r"quantization\.precision", tmp_path / "run", {"precision": "int4"}),
+        (RecipeError, r"quantization\.epoch: .* did you mean 'epochs'", tmp_path / "run", {"epoch": 3}),
+    ):
+        with pytest.raises(error, match=words):
+            finetune(trained.path, output, **options)
+    with pytest.raises(RunError, match="no such run directory"):
+        finetune(tmp_path / "nowhere", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert_same_weights(read_run(trained.path), trained)
