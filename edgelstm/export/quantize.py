@@ -144,8 +144,7 @@ class _Conversion:
     def _reshaped(self, name: str, value: str, shape: tuple[int, ...]) -> str:
         self.weights[f"{name}.shape"] = np.array(shape, np.int64)
         inputs, made = [value, f"{name}.shape"], f"{name}.shaped"
-        self.nodes.append(helper.make_node("Reshape", inputs, [made], name=made))
-        return made
+        return self._once("Reshape", inputs, made)
 
     def _dequantize(self, name: str, whole: Array, scale: Array, axis: int) -> str:
         """Scales along one axis, or a single one.
@@ -159,9 +158,13 @@ class _Conversion:
             inputs.append(f"{name}.zero")
             self.weights[f"{name}.zero"] = np.zeros((), np.int8)
         self.weights[f"{name}.int8"], self.weights[f"{name}.scale"] = whole, scale
-        made = f"{name}.float"
-        self.nodes.append(helper.make_node("DequantizeLinear", inputs, [made], name=made, axis=axis))
-        return f"{name}.float"
+        return self._once("DequantizeLinear", inputs, f"{name}.float", axis=axis)
+
+    def _once(self, operator: str, inputs: list[str], made: str, **attributes: Any) -> str:
+        """Add a node for a tensor; a decoder that was unrolled uses the same weights in many nodes."""
+        if all(node.name != made for node in self.nodes):
+            self.nodes.append(helper.make_node(operator, inputs, [made], name=made, **attributes))
+        return made
 
     def _fp16(self, node: onnx.NodeProto) -> None:
         """Cast what comes in and goes out; scaling and head, in physical units, need the range of float32."""

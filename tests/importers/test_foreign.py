@@ -36,6 +36,15 @@ def normalized(m, x):
     return m.head(m.second(m.norm(m.lstm(x)[0]))[0])
 
 
+def decoded(m, x):
+    state, y, steps = m.lstm(x)[1], x[:, -1:, :1], []
+    for _ in range(3):
+        y, state = m.decoder(y, state)
+        y = m.out(y)
+        steps.append(y)
+    return m.head(torch.cat(steps, dim=1)[..., 0])
+
+
 def make(case):
     """Each module with the operators that its cleaned graph holds, in number."""
     torch.manual_seed(0)
@@ -69,6 +78,9 @@ def make(case):
             second=lstm(4, 5),
             head=nn.Linear(5, 2),
         ),
+        "a decoder unrolled over its horizon": lambda: Network(
+            decoded, lstm=lstm(3, 5), decoder=lstm(1, 5), out=nn.Linear(5, 1), head=nn.Linear(3, 2)
+        ),
         "a normalization of its own": lambda: forecaster(lambda m, x: m.head(m.lstm((x - 3) / 2)[0][:, -1]) * 10 + 20),
     }[case]()
 
@@ -80,6 +92,7 @@ CASES = {
     "the mean over time": {"LSTM": 2, "ReduceMean": 1, "Gemm": 1, "Shape": 0, "Slice": 0},
     "a CNN and batch norm": {"Conv": 1, "BatchNormalization": 0, "LSTM": 1, "Shape": 0},
     "layer norm between": {"LSTM": 2, "LayerNormalization": 1, "Shape": 0},
+    "a decoder unrolled over its horizon": {"LSTM": 4, "Shape": 0},
     "a normalization of its own": {"LSTM": 1, "Shape": 0},
 }
 
@@ -263,6 +276,11 @@ REFUSED = {
     ),
     "a number taken out": (lambda m, x: m.head(m.lstm(x)[0][:, -1]) * x.max().item(), {}, "row differently"),
     "a batch that knows itself": (lambda m, x: torch.softmax(m.head(m.lstm(x)[0][:, -1]), 0), {}, "row differently"),
+    "batch_first forgotten": (
+        lambda m, x: m.head(m.lstm(x)[0][:, -1]),
+        {"lstm": nn.LSTM(3, 5)},
+        "'lstm' takes the steps first, is batch_first=True missing?",
+    ),
     "a state it keeps": (kept, {}, "from call to call"),
     "dropout that stays on": (
         lambda m, x: nn.functional.dropout(m.head(m.lstm(x)[0][:, -1])),
