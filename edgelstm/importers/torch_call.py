@@ -293,8 +293,18 @@ def _with_answer(subject: Subject, window: int, rng: np.random.Generator) -> Sub
         )
     parts = [found.answer(x[i : i + 1], None if lengths is None else lengths[i : i + 1]) for i in range(batch)]
     if differ(np.concatenate(parts), together) > 1e-4:
-        raise NetworkError("the module answers a row differently when other rows stand beside it in a batch")
+        raise NetworkError(
+            f"the module answers a row differently when other rows stand beside it in a batch{_mixed(subject)}"
+        )
     return found
+
+
+def _mixed(subject: Subject) -> str:
+    """The usual reason: a layer that was meant to take the batch first."""
+    recurrent = require("torch", "train").nn.RNNBase
+    parts = subject.module.named_modules()
+    name = next((n for n, part in parts if isinstance(part, recurrent) and not part.batch_first), None)
+    return "" if name is None else f"; {name!r} takes the steps first, is batch_first=True missing?"
 
 
 def differ(a: Array, b: Array) -> float:
