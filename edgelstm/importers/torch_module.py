@@ -113,6 +113,8 @@ def from_torch(
     features = len(inputs) or (0 if windows is None else windows.x_rows.shape[1])
     tokens = any(isinstance(channel, Channel) and channel.dtype == "int64" for channel in inputs)
     subject = prepare(module, 0 if tokens else features, lengths, window)
+    if any(parameter.dtype == require("torch", "train").float64 for parameter in module.parameters()):
+        notes.append("its float64 weights are rounded to float32")
     if subject.time_first:
         notes.append("it takes and answers [T, B, ...]: the file takes [B, T, F]")
     shape = _shape(subject, task, horizon, state)

@@ -292,6 +292,8 @@ def test_what_a_module_is_wrapped_in_changes_nothing(change, tmp_path):
     found, file = exported(module, tmp_path)
     assert kinds(found) == ["lstm", "take", "linear"]
     assert_same(file, plain)
+    rounded = any("rounded to float32" in note for note in found.notes)
+    assert rounded == any(parameter.dtype == torch.float64 for parameter in module.parameters())
 
 
 def test_the_module_is_left_as_it_was(tmp_path):
