@@ -16,7 +16,6 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import EarlyStopping
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -93,15 +92,27 @@ def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone().cpu() for name, tensor in network.state_dict().items()}
 
 
-class StopEarly(EarlyStopping):
-    """Stops after `patience` epochs without a better validation loss, and stays stopped when it is resumed."""
+class StopEarly(lightning.Callback):
+    """Stops after `patience` epochs without a better validation loss, and stays stopped when it is resumed.
 
-    def __init__(self, patience: int) -> None:
-        super().__init__("validation_loss", patience=patience)
+    It counts what `BestWeights` keeps: Lightning runs its own EarlyStopping after all other callbacks, so that a
+    checkpoint never knew of the epoch that had just ended.
+    """
+
+    def __init__(self, best: BestWeights, patience: int) -> None:
+        self._best = best
+        self._patience = patience
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
-        """A checkpoint may be of the last epoch: Lightning itself would train one more."""
-        if self.wait_count >= self.patience:
+        """Stop at once if the checkpoint is of the last epoch."""
+        self._check(trainer)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Stop if it is time."""
+        self._check(trainer)
+
+    def _check(self, trainer: lightning.Trainer) -> None:
+        if len(self._best.history) - self._best.best_epoch >= self._patience:
             trainer.should_stop = True
 
 

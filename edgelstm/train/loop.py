@@ -80,7 +80,7 @@ def run_loop(
     if progress:
         callbacks.append(ShowProgress(best, len(problem.training)))
     if training.patience is not None and validation_loader is not None:
-        callbacks.append(StopEarly(training.patience))
+        callbacks.append(StopEarly(best, training.patience))
     callbacks.append(SaveEveryEpoch(checkpoint))
     start_s = time.perf_counter()
     with _quiet(), _threads(training.threads):

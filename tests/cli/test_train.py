@@ -191,7 +191,7 @@ def test_ctrl_c_keeps_the_best_weights_and_exits_130(interrupted, cli_here):
     folder, status, shown = interrupted
     assert status == INTERRUPTED == 130
     assert "stopping after this batch" in shown
-    assert "--resume --output run goes on" in " ".join(shown.split())
+    assert "`edgelstm train --resume --output run` goes on" in " ".join(shown.split())
     assert "Traceback" not in shown
     assert 1 <= read_run(folder).record.best_epoch < 100
     assert cli_here("export", folder).returncode == 0
@@ -245,3 +245,29 @@ def test_nothing_to_resume_is_one_line(cli_here, tmp_path, options, complaint):
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
+    assert cli_here("train", *SMALL, "--epochs", "1", "-o", "run").returncode == 0
+    tuned = cli_here("finetune", "run", "--epochs", "1", "--per-tensor", "--head", "fp32")
+    assert tuned.returncode == 0
+    assert re.search(r"^LSTM as int8 +[0-9.]+", tuned.stdout, re.MULTILINE)
+    assert "wrote run-int8; next: edgelstm export run-int8 --quantize int8" in tuned.stdout
+    exported = cli_here("export", "run-int8", "--quantize", "int8", "--max-metric-drop", "100%", "--clip", "mse")
+    assert exported.returncode == 2
+    assert "fine-tuned for int8 per tensor, clip none, head fp32" in exported.stderr
+    again = cli_here("finetune", "run", "--epochs", "1")
+    assert again.returncode == 2
+    assert "lies there already" in again.stderr
+
+
+def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked, tmp_path):
+    from edgelstm.train.recipe import QuantizationRecipe
+
+    assert checked(*SMALL)[0].quantization is None
+    assert checked(*SMALL, "--quantization-aware")[0].quantization == QuantizationRecipe()
+    recipe = tmp_path / "recipe.toml"
+    table = '[data]\npath = "x.csv"\ntargets = ["y"]\n[window]\nsteps = 9\n'
+    recipe.write_text(table + '[quantization]\nprecision = "int8w"\nstart = "runs/a"\n')
+    asked = QuantizationRecipe(precision="int8w", start=str(tmp_path / "runs" / "a"))
+    assert checked("--recipe", recipe, "--quantization-aware")[0].quantization == asked

@@ -56,7 +56,7 @@ def test_the_simulation_answers_as_the_file_does(layers, scaling, precision, for
         trained = network(torch.from_numpy(x)).numpy()
     expected = file_of(network, precision, form).predict(x)
     assert_same_but_for_roundings(found, expected)
-    assert np.abs(found - trained).max() / trained.std() > 1e-3  # what there is to simulate
+    assert np.abs(found - trained).max() / trained.std() > 3e-4  # what there is to simulate
 
 
 @pytest.mark.parametrize("precision", ["int8", "int8w"])
