@@ -129,6 +129,8 @@ def write_run(run: Run, extra: dict[str, bytes]) -> None:
     if run.golden_lengths is not None:
         golden["lengths"] = run.golden_lengths
     weights = {WEIGHTS: pack_weights(run.weights)[0]} if run.graph is None else {GRAPH: run.graph}
+    # safetensors writes an array in the order of its memory, and so a transposed one as another array.
+    golden = {name: np.ascontiguousarray(array) for name, array in golden.items()}
     files = {**weights, GOLDEN: _safetensors().save(golden), **extra}
     if run.heldout is not None:
         files[HELDOUT] = _pack_windows(run.heldout)

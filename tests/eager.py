@@ -71,7 +71,7 @@ class Eager(nn.Module):
             else:
                 value = FUNCTIONS[layer.function](value)
         if self.contract.task == "forecast":
-            steps = value.shape[1:2] if self.contract.every_step else ()
+            steps = (value.shape[1],) if self.contract.every_step else ()
             value = value.reshape(-1, *steps, self.contract.horizon, len(self.contract.outputs))
         return value if last is None else value + last[:, :, list(self.network.relative_inputs)]
 
@@ -107,4 +107,4 @@ def _run_lstm(lstm, x, lengths):
 
 
 def _last_step(x, lengths):
-    return x[:, -1] if lengths is None else x[torch.arange(len(x)), lengths - 1]
+    return x[:, -1] if lengths is None else x[torch.arange(x.shape[0]), lengths - 1]

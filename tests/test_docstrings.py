@@ -26,7 +26,8 @@ def test_examples_run(name, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["edgelstm", "edgelstm.runtime", "edgelstm.train", "edgelstm.export", "edgelstm.bench"]
+    "name",
+    ["edgelstm", "edgelstm.runtime", "edgelstm.train", "edgelstm.export", "edgelstm.bench", "edgelstm.importers"],
 )
 def test_all_is_complete_and_sorted(name):
     module = importlib.import_module(name)

@@ -57,6 +57,14 @@ def test_a_run_comes_back_as_it_was_written(fitted):
     assert_same(read_run(str(fitted.run.path)), fitted.run)
 
 
+def test_golden_vectors_come_back_whatever_their_order_in_memory(fitted, tmp_path):
+    x, y = fitted.run.golden_x, fitted.run.golden_y[::-1]
+    write_run(replace(fitted.run, path=tmp_path / "turned", golden_x=np.asfortranarray(x), golden_y=y), {})
+    again = read_run(tmp_path / "turned")
+    np.testing.assert_array_equal(again.golden_x, x)
+    np.testing.assert_array_equal(again.golden_y, y)
+
+
 def test_the_weights_are_what_torch_calls_them(fitted):
     names = {f"lstm.{part}_l{n}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh") for n in range(2)}
     names |= {"head.weight", "head.bias", "input_offset", "input_factor", "output_scale", "output_offset"}

@@ -41,6 +41,9 @@ _TOLERANCE = {
     "int8": {PYPI: 5e-3, OTHER: 5e-2},
 }
 _ULPS = 4
+# Of a network whose training data is not known, the golden answers may lie much closer together than what it computes
+# with: 1e-6 of the largest answer is what float32 itself costs.
+_FP32_ROUNDING = 1e-6
 _TIMED_S = 0.5
 
 Vector = NDArray[np.float64]
@@ -283,7 +286,9 @@ def _tolerance(run: Run, precision: str, y: NDArray[np.float32]) -> dict[str, tu
 def _fp32_limits(run: Run, y: NDArray[np.float32]) -> Vector:
     largest = np.nanmax(np.abs(y), axis=tuple(range(y.ndim - 1))).astype(np.float32)
     limits: Vector = _FP32_TOLERANCE * _spread(run) + _ULPS * np.spacing(largest)
-    return limits
+    known = np.array([channel.statistics is not None for channel in run.record.contract.outputs])
+    found: Vector = np.where(known, limits, np.maximum(limits, _FP32_ROUNDING * np.maximum(1, largest)))
+    return found
 
 
 def _spread(run: Run) -> Vector:

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm.contract import StateTensor
 from edgelstm.errors import NetworkError
+from edgelstm.runtime.structure import OPERATORS
 
 OPSET = 17
 IR_VERSION = 8
@@ -52,7 +53,7 @@ def clean_graph(content: bytes, shape: Shape) -> onnx.ModelProto:
         shape: what becomes of it.
 
     Raises:
-        NetworkError: it holds control flow, or an operator that is none of ai.onnx.
+        NetworkError: it holds control flow, or an operator that no model file holds.
     """
     model = onnx.load_from_string(content)
     for _ in range(2):
@@ -60,6 +61,7 @@ def clean_graph(content: bytes, shape: Shape) -> onnx.ModelProto:
         _drop_dead(model)
         model = _fold(model)
     _plain_gemms(model)
+    _plain_inverses(model)
     _add_answer(model, shape)
     _drop_dead(model)
     _describe(model, shape)
@@ -69,12 +71,12 @@ def clean_graph(content: bytes, shape: Shape) -> onnx.ModelProto:
 
 
 def check_operators(model: onnx.ModelProto) -> None:
-    """Refuse control flow and operators that are none of ai.onnx, by the name of the node."""
+    """Refuse control flow and operators that no model file holds, by the name of the node."""
     for node in model.graph.node:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
             raise NetworkError(f"{place(node)}: control flow; a model file holds none")
-        if node.domain not in ("", "ai.onnx"):
-            raise NetworkError(f"{place(node)}: an operator of {node.domain}; a model file takes those of ai.onnx")
+        if node.op_type not in OPERATORS.get(node.domain, ()):
+            raise NetworkError(f"{place(node)}: an operator that is not on the list of FORMAT.md")
 
 
 def surface_states(model: onnx.ModelProto) -> tuple[StateTensor, ...]:
@@ -236,6 +238,33 @@ def _plain_gemms(model: onnx.ModelProto) -> None:
             model.graph.initializer.append(weights[name])
         node.input[1] = name
         node.attribute.remove(flags["transB"])
+
+
+def _plain_inverses(model: onnx.ModelProto) -> None:
+    """Invert an order of rows by sorting it, not by scattering 0, 1, ... into it: packed sequences do.
+
+    The list of FORMAT.md has no operator that writes into places which its data tells.
+    """
+    made = {name: node for node in model.graph.node for name in node.output}
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        counts = made.get(node.input[2]) if node.op_type == "ScatterElements" else None
+        from_zero = [constants.get(name) for name in (counts.input[0], counts.input[2])] if counts is not None else []
+        if counts is None or counts.op_type != "Range" or from_zero != [0, 1] or not _along_rows(node):
+            nodes.append(node)
+            continue
+        order, inverse = node.input[1], node.output[0]
+        size, values = f"{inverse}.size", f"{inverse}.values"
+        nodes.append(helper.make_node("Shape", [order], [size], name=size))
+        nodes.append(
+            helper.make_node("TopK", [order, size], [values, inverse], name=node.name, axis=0, largest=0, sorted=1)
+        )
+    _set(model.graph.node, [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes])
+
+
+def _along_rows(node: onnx.NodeProto) -> bool:
+    return all(a.i in (0, -1) for a in node.attribute if a.name == "axis")
 
 
 def _add_answer(model: onnx.ModelProto, shape: Shape) -> None:

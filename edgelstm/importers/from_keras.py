@@ -83,7 +83,13 @@ def read_keras(
     outputs: Sequence[str | Channel] = (),
     task: str | None = None,
 ) -> Imported:
-    """Read a Keras file without writing anything; arguments and errors are those of `from_keras`."""
+    """Read a Keras file without writing anything; arguments and errors are those of `from_keras`.
+
+    Example:
+        >>> read_keras("nothing.keras")
+        Traceback (most recent call last):
+        edgelstm.errors.NetworkError: nothing.keras: there is no such file
+    """
     file = read_keras_file(path)
     try:
         chain = chain_of(file)
@@ -130,16 +136,16 @@ def _task(found: Translated, asked: str | None) -> str:
     """What the last layer says, or what was asked for and fits."""
     if asked not in (None, *TASKS):
         raise InputError(f"task: expected one of {', '.join(TASKS)}, got {asked!r}")
-    if found.every_step:
-        fitting = ("forecast", "label") if found.stateful else ("label",)
-    elif found.repeated or found.reshaped:
-        fitting = ("forecast",)
-    elif found.last_function in ("softmax", "sigmoid"):
+    probabilities = found.last_function in ("softmax", "sigmoid")
+    fitting: tuple[str, ...] = ("forecast",)
+    if found.every_step and not found.stateful:
+        fitting = ("label",)
+    elif found.every_step:
+        fitting = ("label", "forecast") if probabilities else ("forecast", "label")
+    elif probabilities and not found.repeated and not found.reshaped:
         fitting = ("classify", "forecast")
-    else:
-        fitting = ("forecast", "classify")
     if asked is not None and asked not in fitting:
-        raise InputError(f"task: this network answers as one of {', '.join(fitting)}, got {asked!r}")
+        raise InputError(f"task: the layers of this network can {' or '.join(fitting)}, got {asked!r}")
     return asked or fitting[0]
 
 
@@ -149,7 +155,7 @@ def _horizon(found: Translated, task: str, asked: int | None, names: int) -> tup
     if found.repeated or task != "forecast":
         horizon = found.repeated or 1
     elif found.reshaped:
-        horizon, units = found.reshaped[0], found.output_size
+        horizon = found.reshaped[0]
     else:
         horizon = asked or (units // names if names and units % names == 0 else 1)
     if asked not in (None, horizon):

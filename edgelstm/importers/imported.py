@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,11 +124,15 @@ def write_imported(
 
     Raises:
         NetworkError: the layers or weights do not fit each other, or it answers something that is no number.
-        InputError: samples that do not fit.
+        InputError: samples that do not fit, or a name that no file can have.
         RunError: a run lies there already.
         OutputError: the disk is full or the folder cannot be written.
     """
     directory = Path(directory)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", imported.name):
+        raise InputError(
+            f"name: expected letters, digits, '.', '_', '-', as files are called by it, got {imported.name!r}"
+        )
     if (directory / RECORD).exists() and not overwrite:
         raise RunError(f"{directory}: a run lies there already; give another --output, or --overwrite")
     if imported.network is not None:

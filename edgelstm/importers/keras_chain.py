@@ -24,6 +24,7 @@ _PLACES = {
     "TimeDistributed": ("layer/vars",),
     "Embedding": ("vars",),
     "Normalization": ("vars",),
+    "BatchNormalization": ("vars",),
 }
 _GROUPS = {
     "LSTM": "lstm",
@@ -32,8 +33,9 @@ _GROUPS = {
     "TimeDistributed": "time_distributed",
     "Embedding": "embedding",
     "Normalization": "normalization",
+    "BatchNormalization": "batch_normalization",
 }
-_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
+_PACKAGES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.", "builtins.")
 _MASK_OPERATIONS = ("NotEqual", "Any")
 
 
@@ -63,6 +65,13 @@ class KerasLayer(NamedTuple):
             value = float(value)
         if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
             raise self.refuse(f"expected {key} as {kind.__name__}, got {value!r:.60}")
+        return value
+
+    def size(self, key: str) -> int:
+        """Take a setting that counts something: 1 to 2**20."""
+        value = self.get(key, int)
+        if not 1 <= value <= 2**20:
+            raise self.refuse(f"expected {key} from 1 to {2**20}, got {value}")
         return value
 
 
@@ -135,8 +144,7 @@ def _layer(entry: Entry) -> KerasLayer:
 def _check_module(entry: Entry, place: str) -> None:
     """A class of somebody else's may be called LSTM too."""
     module, registered = entry.get("module"), entry.get("registered_name")
-    known = module is None or (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins"))
-    known = known or (isinstance(module, str) and module.startswith(_MODULES))
+    known = module is None or (isinstance(module, str) and f"{module}.".startswith(_PACKAGES))
     if not known or (registered is not None and registered != entry.get("class_name")):
         raise NetworkError(f"{place}: a custom class ({module!r:.60}, {registered!r:.60}); its code is not in the file")
 
@@ -218,17 +226,24 @@ def _mask_operations(
                 continue
             raise layer.refuse("is called with a mask that is neither Masking's nor Embedding's")
         arguments = _arguments(nodes[name], layers[name])
-        if kind == "Any" and layers[name].config.get("axis") != -1:
+        config = layers[name].config
+        if kind == "Any" and (config.get("axis") != -1 or config.get("keepdims")):
             raise layers[name].refuse("expected a mask over the channels of a step")
         place, blank = _history(arguments[0]), arguments[1] if len(arguments) > 1 else None
         used.add(name)
     source = place[0] if _is_place(place) else None
     makers = [layers[behind] for front, behind in pairwise(order) if front == source]
     maker = makers[0] if makers else None
-    blanks = {"Masking": maker and maker.config.get("mask_value"), "Embedding": 0}
-    if maker is None or maker.class_name not in blanks or blanks[maker.class_name] != blank:
+    if maker is None or _mask_value(maker) is None or _mask_value(maker) != blank:
         raise layer.refuse("is called with a mask that is neither Masking's nor Embedding's")
     return used
+
+
+def _mask_value(layer: KerasLayer) -> Any:
+    """What a layer masks; None if it does not."""
+    if layer.class_name == "Embedding":
+        return 0 if layer.config.get("mask_zero") is True else None
+    return layer.config.get("mask_value") if layer.class_name == "Masking" else None
 
 
 def _arguments(entry: Entry, layer: KerasLayer) -> list[Any]:
@@ -306,6 +321,10 @@ def _by_name(layer: KerasLayer, stored: Stored) -> tuple[Array, ...]:
 
 def _input_shape(model: Entry, config: Any, first: KerasLayer) -> tuple[int | None, ...]:
     """What the input layer says, else the first layer (Keras 2), else what the model was built with."""
+    if first.config.get("ragged") or first.config.get("sparse"):
+        raise first.refuse(
+            "expected plain windows as input, got ragged or sparse ones; pad them behind a Masking layer"
+        )
     build = model.get("build_config")
     places = [first.config.get("batch_shape"), first.config.get("batch_input_shape")]
     places += [config.get("build_input_shape")] if isinstance(config, dict) else []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from edgelstm.importers.keras_chain import KerasLayer, layer_in
 
@@ -40,7 +39,7 @@ def function_of(major: int, layer: KerasLayer, value: Any, what: str = "activati
 def _leaky_relu(layer: KerasLayer) -> str:
     key = "negative_slope" if "negative_slope" in layer.config else "alpha"
     slope = layer.get(key, float)
-    found = next((name for known, name in _SLOPES.items() if np.float32(known) == np.float32(slope)), None)
+    found = next((name for known, name in _SLOPES.items() if math.isclose(known, slope, rel_tol=1e-7)), None)
     if found is None:
         raise layer.refuse(f"expected a slope of {', '.join(map(str, _SLOPES))}, got {slope:g}")
     return found

@@ -134,8 +134,6 @@ def _check_end(flow: Flow, chain: Chain) -> None:
             "a stateful model with Bidirectional, go_backwards, RepeatVector or a mask cannot carry its state step by "
             "step; save it again with stateful=False"
         )
-    if flow.mask_at is not None:
-        raise NetworkError("expected an LSTM behind the mask, got none")
     if flow.zeroed:
         raise NetworkError(
             f"layer {chain.layers[-1].name!r}: the model answers at every step, with zeros out of its last LSTM at "
@@ -174,7 +172,7 @@ def _nothing(flow: Flow, layer: KerasLayer) -> None:
 
 def _dense(flow: Flow, layer: KerasLayer) -> None:
     bias = layer.get("use_bias", bool)
-    linear = Linear(flow.name("dense"), flow.size, layer.get("units", int), bias)
+    linear = Linear(flow.name("dense"), flow.size, layer.size("units"), bias)
     check_count(layer, 2 if bias else 1)
     flow.weights[f"{linear.name}.weight"] = checked_array(layer, 0, (flow.size, linear.out_features), "kernel").T
     if bias:
@@ -204,23 +202,25 @@ def _function_layer(flow: Flow, layer: KerasLayer) -> None:
 
 
 def _repeat_vector(flow: Flow, layer: KerasLayer) -> None:
-    steps = layer.get("n", int)
-    if flow.sequence or not 1 <= steps <= 2**20:
-        raise layer.refuse(f"expected one vector in front of it and 1 to {2**20} steps, got n={steps}")
+    steps = layer.size("n")
+    if flow.sequence:
+        raise layer.refuse("expected one vector in front of it, got a sequence")
     flow.layers.append(Repeat(steps))
     flow.sequence, flow.repeated = True, steps
 
 
 def _masking(flow: Flow, layer: KerasLayer) -> None:
     value = layer.get("mask_value", float)
+    if flow.layers:  # what a layer computes is equal to a number only by the last bit of a rounding
+        raise layer.refuse(
+            "expected in front of all that computes: it compares what comes in with a number, bit by bit"
+        )
     if abs(value) > float(np.finfo(np.float32).max):
         raise layer.refuse(f"expected a mask_value that float32 can hold, got {value!r}")
-    _begin_mask(flow, layer, value)
+    _begin_mask(flow, value)
 
 
-def _begin_mask(flow: Flow, layer: KerasLayer, value: float) -> None:
-    if flow.masked or not flow.sequence:
-        raise layer.refuse("expected one mask, over a sequence")
+def _begin_mask(flow: Flow, value: float) -> None:
     flow.masked, flow.mask_at = True, len(flow.layers)
     flow.layers.append(Mask(value))
 
@@ -229,7 +229,7 @@ def _embedding(flow: Flow, layer: KerasLayer) -> None:
     """With mask_zero, token 0 is skipped: its row, which nothing sees then, is made to stand for that."""
     if flow.layers or flow.tokens is not None:
         raise layer.refuse("expected an Embedding in front of all others")
-    tokens, size = layer.get("input_dim", int), layer.get("output_dim", int)
+    tokens, size = layer.size("input_dim"), layer.size("output_dim")
     check_count(layer, 1)
     table = checked_array(layer, 0, (tokens, size), "embeddings").copy()
     embedding = Embedding("embedding0", tokens, size)
@@ -238,7 +238,7 @@ def _embedding(flow: Flow, layer: KerasLayer) -> None:
     if layer.get("mask_zero", bool, False):
         blank = _blank(table[1:])
         table[0] = blank
-        _begin_mask(flow, layer, float(blank))
+        _begin_mask(flow, float(blank))
     flow.weights["embedding0.weight"] = table
 
 
@@ -266,13 +266,33 @@ def _normalization(flow: Flow, layer: KerasLayer) -> None:
     flow.function = "linear"
 
 
-def _mean_and_variance(flow: Flow, layer: KerasLayer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _batch_normalization(flow: Flow, layer: KerasLayer) -> None:
+    """Gamma (x - mean) / sqrt(variance + epsilon) + beta, with the moving mean and variance of the training."""
+    _check_axis(flow, layer)
+    names = [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.get(key, bool, True)]
+    names += ["moving mean", "moving variance"]
+    check_count(layer, len(names))
+    found = {name: checked_array(layer, i, (flow.size,), name).astype(np.float64) for i, name in enumerate(names)}
+    epsilon = layer.get("epsilon", float)
+    if epsilon < 0 or (found["moving variance"] + epsilon <= 0).any():
+        raise layer.refuse("expected a positive variance")
+    scale = found.get("gamma", 1.0) / np.sqrt(found["moving variance"] + epsilon)
+    offset = found.get("beta", 0.0) - found["moving mean"] * scale
+    _add_rescale(flow, f"batch_normalization{len(flow.layers)}", scale, offset)
+
+
+def _check_axis(flow: Flow, layer: KerasLayer) -> list[int]:
+    """See that there is one number for each channel, or one for all; gives the axes, none for the latter."""
     axis = layer.config.get("axis", -1)
     axis = [axis] if type(axis) is int else axis
     last = 2 if flow.sequence else 1
     if axis is not None and axis not in ([], [-1], [last]):
-        raise layer.refuse(f"expected a mean for each channel (axis -1) or one for all, got axis {axis!r:.40}")
-    shape = () if not axis else (flow.size,)
+        raise layer.refuse(f"expected numbers for each channel (axis -1) or for all, got axis {axis!r:.40}")
+    return axis or []
+
+
+def _mean_and_variance(flow: Flow, layer: KerasLayer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    shape = (flow.size,) if _check_axis(flow, layer) else ()
     if layer.config.get("mean") is not None:
         layer = layer._replace(weights=tuple(_given(flow, layer, key) for key in ("mean", "variance")))
         shape = (flow.size,)
@@ -341,6 +361,7 @@ _LAYERS: dict[str, Callable[[Flow, KerasLayer], None]] = {
     "Embedding": _embedding,
     "Masking": _masking,
     "Normalization": _normalization,
+    "BatchNormalization": _batch_normalization,
     "Rescaling": _rescaling,
     "Activation": _activation,
     **dict.fromkeys(FUNCTION_LAYERS, _function_layer),

@@ -59,7 +59,7 @@ def _lstm_layer(flow: Flow, layer: KerasLayer, *, bidirectional: bool) -> Lstm:
     return Lstm(
         flow.name("lstm"),
         flow.size,
-        layer.get("units", int),
+        layer.size("units"),
         bidirectional=bidirectional,
         bias=layer.get("use_bias", bool),
         functions=(gate, cell, cell),

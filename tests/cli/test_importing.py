@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial
 
 import numpy as np
@@ -71,6 +72,13 @@ def test_the_trained_network_is_not_called_torch(net, cli_here, tmp_path):
     assert "  trained   elsewhere, with keras 3.15.1" in inspected.stdout
 
 
+def test_without_h5py_it_says_what_to_install(net, cli_here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    process = cli_here("import", "keras", net)
+    assert (process.returncode, len(process.stderr.splitlines())) == (2, 1)
+    assert "pip install 'edgelstm[keras]'" in process.stderr
+
+
 def test_an_existing_run_is_not_overwritten_unasked(net, cli_here, tmp_path):
     assert cli_here("import", "keras", net, "-o", "run").returncode == 0
     before = (tmp_path / "run" / "run.json").read_bytes()
@@ -88,6 +96,8 @@ REFUSED = {
     "too few names": (["--window", "5", "--input", "a"], "inputs: expected 2 different name(s)"),
     "data without names": (["--window", "5", "--data", "test.csv"], "expected --input as well"),
     "time without data": (["--window", "5", "--time", "date"], "expected --data as well"),
+    "a name with a path": (["--window", "5", "--name", "../evil"], "name: expected letters"),
+    "classes that are no probabilities": (["--window", "5", "--task", "classify"], "can forecast, got 'classify'"),
     "a task that is none": (["--window", "5", "--task", "sing"], "task: expected one of"),
     "data that is not there": (
         ["--window", "5", "--input", "a", "--input", "b", "--output-name", "y", "--data", "no.csv"],
@@ -132,7 +142,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.replace(" ", "-"))
 def test_importing_refuses(case, cli_here, tmp_path):
-    write_keras(tmp_path / "net.keras", sequential(input_layer((None, None, 2)), lstm(), dense()))
+    config = sequential(
+        input_layer((None, None, 2)), lstm(), dense(activation="sigmoid" if "score" in case else "linear")
+    )
+    write_keras(tmp_path / "net.keras", config)
     table(tmp_path / "test.csv")
     options, expected = REFUSED[case]
     process = cli_here("import", "keras", "net.keras", *options)

@@ -191,7 +191,7 @@ def test_ctrl_c_keeps_the_best_weights_and_exits_130(interrupted, cli_here):
     folder, status, shown = interrupted
     assert status == INTERRUPTED == 130
     assert "stopping after this batch" in shown
-    assert "--resume --output run goes on" in " ".join(shown.split())
+    assert "`edgelstm train --resume --output run` goes on" in " ".join(shown.split())
     assert "Traceback" not in shown
     assert 1 <= read_run(folder).record.best_epoch < 100
     assert cli_here("export", folder).returncode == 0

@@ -214,6 +214,19 @@ def test_an_encoder_hands_its_state_to_a_decoder_at_every_horizon_step(x):
     assert_computes(BOTH, *decoder, x=x, horizon=4, lengths=np.array([1, 6, 2, 3]), relative=(1, 1))
 
 
+def test_a_decoder_may_end_in_a_take_of_its_own(x):
+    decoder = (Take("final"), Repeat(4), Lstm("decoder", 16, 5), Take("last"), Linear("head", 5, 6))
+    assert_computes(BOTH, *decoder, x=x, horizon=3)
+    assert_computes(BOTH, *decoder, x=x, horizon=3, lengths=np.array([1, 6, 2, 3]))
+
+
+def test_an_autoencoder_is_a_forecast_with_the_window_as_its_horizon(x):
+    decoder = (Take("final"), Repeat(6), Lstm("decoder", 16, 5), Linear("head", 5, 3))
+    assert_computes(BOTH, *decoder, x=x, horizon=6, outputs=3)
+    with pytest.raises(ExportError, match=r"end in \[B, 6, 3\].*says \[B, T, 3\]"):
+        built(BOTH, *decoder, task="label", outputs=3, window=6)
+
+
 def test_rescaling_runs_over_horizon_steps_behind_any_layer(x):
     assert_computes(LSTM, Take("last"), HEAD, Activation("tanh"), Rescale("scale", "shift"), x=x, horizon=3)
 
@@ -262,3 +275,11 @@ def test_a_contract_with_the_states_of_another_network_is_refused():
     contract = drawn.make_contract(Network((LSTM._replace(hidden_size=9),)), inputs=3, outputs=2, state="carried")
     with pytest.raises(ExportError, match="expected the states"):
         build_graph(network, drawn.make_weights(network, 0), contract)
+
+
+@pytest.mark.parametrize("name", ["x", "lstm0", "y"])
+def test_a_tensor_that_is_called_like_a_value_of_the_graph_is_an_error_in_one_line(name):
+    layers = (Standardize(name, "factor"), LSTM, Take("last"), Linear("head", 8, 2))
+    with pytest.raises(ExportError, match="no valid graph") as caught:
+        built(*layers)
+    assert "\n" not in str(caught.value)

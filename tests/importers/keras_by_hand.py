@@ -48,8 +48,9 @@ def dense(name="dense", **changes):
     return {"class_name": "Dense", "config": {**config, **changes}}
 
 
-def input_layer(shape=(None, STEPS, CHANNELS), key="batch_shape"):
-    return {"class_name": "InputLayer", "config": {key: list(shape), "dtype": "float32", "name": "input_1"}}
+def input_layer(shape=(None, STEPS, CHANNELS), key="batch_shape", **changes):
+    config = {key: list(shape), "dtype": "float32", "name": "input_1"}
+    return {"class_name": "InputLayer", "config": {**config, **changes}}
 
 
 def sequential(*layers):

@@ -243,6 +243,20 @@ def networks(rng):
             ),
             np.concatenate([x[:, :, :2], np.full_like(x[:, :, :1], 3)], axis=2),
         ),
+        "batch-normalization": (
+            Sequential(
+                [
+                    Input((6, 3)),
+                    L.BatchNormalization(),
+                    L.Bidirectional(L.LSTM(8, return_sequences=True)),
+                    L.BatchNormalization(scale=False),
+                    L.LSTM(5),
+                    L.BatchNormalization(center=False, epsilon=0.1),
+                    L.Dense(2),
+                ]
+            ),
+            x,
+        ),
         "no-bias": (Sequential([Input((6, 3)), L.LSTM(8, use_bias=False), L.Dense(2, use_bias=False)]), x),
         "hard-sigmoid": (
             Sequential(
@@ -329,7 +343,12 @@ def refused():
             [Input((6, 3)), L.Masking(), L.LSTM(4, return_sequences=True), L.LSTM(4, go_backwards=True)]
         ),
         "mask-of-another": keras.Model(both, L.LSTM(4)(masked, mask=keras.ops.any(keras.ops.not_equal(both, 2.0), -1))),
-        "mask-without-lstm": Sequential([Input((6, 3)), L.LSTM(4, return_sequences=True), L.Masking(), L.Dense(1)]),
+        "mask-of-what-was-computed": Sequential(
+            [Input((6, 3)), L.LSTM(4, return_sequences=True), L.Masking(), L.LSTM(4)]
+        ),
+        "mask-of-tokens-that-none-makes": keras.Model(
+            text := Input((6,)), L.LSTM(4)(L.Embedding(9, 4)(text), mask=keras.ops.not_equal(text, 0))
+        ),
         "dropout-that-stays-on": keras.Model(both, L.LSTM(4)(L.Dropout(0.5)(both, training=True))),
         "stateful-bidirectional": Sequential(
             [Input(batch_shape=(1, 6, 3)), L.Bidirectional(L.LSTM(4, stateful=True)), L.Dense(1)]

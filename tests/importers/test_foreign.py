@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgelstm import load
 from edgelstm.errors import ExportError, NetworkError
 from edgelstm.export import export_run, from_torch
 from edgelstm.importers.foreign import Shape, clean_graph, operators, place
@@ -95,7 +96,7 @@ def test_the_file_answers_as_the_module_and_quantizes(case, tmp_path):
     assert {name: counts.get(name, 0) for name in CASES[case]} == CASES[case]
     assert f"{sum(counts.values())} cleaned" in found.notes[-1]
     files = {path.name.split(".")[1]: path for path in (tmp_path / "files").glob("*.onnx")}
-    assert onnx.load(files["int8"]).graph.node[-1].op_type != "LSTM"
+    assert {load(path).contract.precision for path in files.values()} == {"fp32", "int8", "int8w", "fp16"}
     assert "LSTM" not in operators(onnx.load(files["int8"]))
     assert files["int8w"].stat().st_size < files["fp32"].stat().st_size + 8192
 
@@ -336,6 +337,12 @@ def test_control_flow_is_refused_by_its_node():
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     with pytest.raises(NetworkError, match=r"'head' \(If\): control flow"):
         clean_graph(model.SerializeToString(), Shape(3, False, True, (3,), (3,)))
+
+
+def test_operators_that_no_model_file_holds_are_refused_by_their_layer(tmp_path):
+    module = forecaster(lambda m, x: m.head(torch.det(m.lstm(x)[0][:, -1, None] * torch.eye(5))[:, None].expand(-1, 5)))
+    with pytest.raises(NetworkError, match=r"the operator Det: an operator that is not on the list of FORMAT\.md"):
+        from_torch(module, tmp_path / "run", window=WINDOW)
 
 
 def _value(name):

@@ -234,9 +234,14 @@ FILES = {
     "a name twice": (with_layers(lstm(), dense("lstm")), "got one name twice"),
     "units that are text": (with_layers(lstm(units="4"), dense()), "expected units as int, got '4'"),
     "units that are true": (with_layers(lstm(units=True), dense()), "expected units as int"),
-    "too many units": (with_layers(lstm(units=2**40), dense()), "kernel: expected shape"),
-    "negative units": (with_layers(lstm(units=-4), dense()), "kernel: expected shape"),
-    "no units at all": (with_layers(lstm(units=0), dense()), "kernel: expected shape"),
+    "too many units": (with_layers(lstm(units=2**40), dense()), "expected units from 1 to 1048576"),
+    "negative units": (with_layers(lstm(units=-4), dense()), "expected units from 1 to 1048576"),
+    "no units at all": (with_layers(lstm(units=0), dense()), "expected units from 1 to 1048576"),
+    "other units": (with_layers(lstm(units=5), dense()), "kernel: expected shape [2, 20], got [2, 16]"),
+    "a ragged input": (
+        lambda path: write_keras(path, sequential(input_layer(ragged=True), lstm(), dense())),
+        "expected plain windows as input",
+    ),
     "no activation": (with_layers(lstm(activation={"a": 1}), dense()), "activation {'a': 1} is not known"),
     "an activation of somebody's": (
         with_layers(lstm(), dense(activation={"class_name": "function", "config": "tanh", "module": "os"})),
@@ -394,6 +399,13 @@ def models():
     groups = {"layers/time_distributed/layer/vars/0": kernel, "layers/time_distributed/layer/vars/1": bias}
     groups |= dict(zip(places, arrays()[:3] * 2, strict=True))
     yield sequential(input_layer(), scaling, both, many, each), groups
+    text = {"class_name": "Embedding", "config": {"name": "e", "input_dim": 3, "output_dim": 2, "mask_zero": True}}
+    batch = {"class_name": "BatchNormalization", "config": {"name": "n", "axis": -1, "epsilon": 1e-3, "scale": False}}
+    slope = {"class_name": "LeakyReLU", "config": {"name": "s", "alpha": 0.3}}
+    groups = {**usual_groups(arrays(outputs=6)), "layers/embedding/vars/0": np.eye(3, 2, dtype=np.float32)}
+    groups |= {f"layers/batch_normalization/vars/{k}": np.ones(4, np.float32) for k in range(3)}
+    reshape = {"class_name": "Reshape", "config": {"name": "r", "target_shape": [3, 2]}}
+    yield sequential(input_layer((None, STEPS)), text, lstm(), batch, slope, dense(units=6), reshape), groups
 
 
 def altered(config, place, value):

@@ -184,14 +184,12 @@ def six_units(tmp_path, **changes):
         ({"horizon": 2}, 2, 3),
         ({"outputs": ["a", "b"]}, 3, 2),
         ({"outputs": ["a"]}, 6, 1),
-        ({"task": "classify"}, 1, 6),
     ],
 )
 def test_names_or_horizon_say_what_is_a_step_and_what_an_output(options, horizon, outputs, tmp_path):
     imported = read_keras(six_units(tmp_path), **options)
     assert (imported.horizon, len(imported.outputs)) == (horizon, outputs)
-    last = (outputs,) if imported.task == "classify" else (horizon, outputs)
-    assert imported.answer(X, None).shape == (3, *last)
+    assert imported.answer(X, None).shape == (3, horizon, outputs)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +201,7 @@ def test_names_or_horizon_say_what_is_a_step_and_what_an_output(options, horizon
         {"outputs": ["a", "b", "c", "d"]},
         {"task": "label"},
         {"task": "sing"},
-        {"task": "classify", "horizon": 2},
+        {"task": "classify"},
         {"inputs": ["a"]},
         {"inputs": ["a", "a"]},
         {"window": 0},
@@ -211,7 +209,7 @@ def test_names_or_horizon_say_what_is_a_step_and_what_an_output(options, horizon
     ids=str,
 )
 def test_what_does_not_fit_the_network_is_refused(options, tmp_path):
-    with pytest.raises(InputError, match=r"expected|answers"):
+    with pytest.raises(InputError, match=r"expected|answers|can forecast"):
         read_keras(six_units(tmp_path), **options)
 
 
@@ -219,6 +217,14 @@ def test_one_sigmoid_unit_classifies_and_may_forecast(tmp_path):
     path = write_keras(tmp_path / "a.keras", sequential(input_layer(), lstm(), dense(activation="sigmoid")))
     assert read_keras(path).task == "classify"
     assert np.array_equal(read_keras(path).answer(X, None), read_keras(path, task="forecast").answer(X, None)[:, 0])
+
+
+def test_several_classes_have_one_step(tmp_path):
+    path = six_units(tmp_path, activation="softmax")
+    assert read_keras(path).answer(X, None).shape == (3, 6)
+    with pytest.raises(InputError, match="this network answers 1 step"):
+        read_keras(path, horizon=2)
+    assert read_keras(path, task="forecast", horizon=2).answer(X, None).shape == (3, 2, 3)
 
 
 def test_a_row_of_the_embedding_that_looks_like_the_mask_is_not_skipped(tmp_path):

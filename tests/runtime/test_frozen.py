@@ -22,7 +22,7 @@ FROZEN = ROOT / "tests" / "runtime" / "frozen"
 SHA256 = {
     "format1.window.fp32.onnx": "7ded83dabe1e39b471116eced7f98651b0d92821aa4ea3888171411fb65ae482",
     "format1.carried.int8.onnx": "be72dca83f745c3f84580ee20929ddfff9c33e8ffb0fdd40ad27f9cd655405fb",
-    "format1.lengths.int8w.onnx": "015c27c49279090a47fecc3f257f3b0e6118fac48997bc205c5c995f0241767b",
+    "format1.lengths.int8w.onnx": "cf0aba1f3b60c34d1d3bfb4a25c44cac41834589a204d3e4b52cd345233734af",
 }
 KEYS = {
     "format_version",

@@ -1,0 +1,99 @@
+"""A graph as it grows, and the axes of what flows through it.
+
+The API is batch-first, an LSTM node is time-first, and between the two stands as little as can be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from edgelstm.contract import Contract
+from edgelstm.network import Layer, Weights
+
+Array = NDArray[Any]
+
+
+class Value(NamedTuple):
+    """A tensor on its way through the graph.
+
+    Attributes:
+        name: of the output that holds it.
+        axes: what its axes are: `"BTC"`, `"TBC"`, `"BC"`; as an LSTM gives them at every step, of one direction
+            `"T1BH"`, of two `"T2BH"`, and as its final state `"1BH"`, `"2BH"`; `"BT1C"`: batch first, the axis of
+            one direction left in; `"BT"`: tokens; `"answer"`: as the contract says.
+    """
+
+    name: str
+    axes: str
+
+
+@dataclass
+class Graph:
+    """Nodes and initializers, in the order in which they are added, and what all layers need to know."""
+
+    contract: Contract
+    weights: Weights
+    layers: list[Layer]
+    size: int  # of the last axis
+    lstm_nodes: int = 0
+    sequence_lens: str = ""
+    mask: str = ""
+    last_value: str = ""
+    last_index: str = ""
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
+
+    def add(self, operator: str, inputs: list[str], outputs: str | list[str], **attributes: Any) -> str:
+        """Add a node that is called like its first named output, which is returned."""
+        names = [outputs] if isinstance(outputs, str) else outputs
+        name = next(filter(None, names))
+        self.nodes.append(helper.make_node(operator, inputs, names, name=name, **attributes))
+        return name
+
+    def constant(self, name: str, value: Array) -> str:
+        """Add an initializer, once."""
+        if name not in self.initializers:
+            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+    def integers(self, *values: int) -> str:
+        """Add whole numbers, int64 [n], as axes and shapes take them; equal ones share an initializer."""
+        return self.constant("integers_" + "_".join(map(str, values)).replace("-", "minus"), np.array(values, np.int64))
+
+
+def time_first(graph: Graph, value: Value) -> Value:
+    """Bring any sequence to [T, B, C], as an LSTM node takes it."""
+    if value.axes == "TBC":
+        return value
+    name = f"{value.name}_time_first"
+    if value.axes == "BTC":
+        return Value(graph.add("Transpose", [value.name], name, perm=[1, 0, 2]), "TBC")
+    if value.axes == "T1BH":
+        return Value(graph.add("Squeeze", [value.name, graph.integers(1)], name), "TBC")
+    if value.axes == "BT1C":
+        return time_first(graph, batch_first(graph, value))
+    beside = graph.add("Transpose", [value.name], f"{name}_beside", perm=[0, 2, 1, 3])
+    return Value(graph.add("Reshape", [beside, graph.integers(0, 0, -1)], name), "TBC")
+
+
+def batch_first(graph: Graph, value: Value, keep_direction: bool = False) -> Value:
+    """Bring any sequence to [B, T, C]; or leave the axis of one direction in, which a horizon of 1 may become."""
+    name = f"{value.name}_batch_first"
+    if value.axes in ("BC", "BTC"):
+        return value
+    if value.axes == "BT1C":
+        if keep_direction:
+            return value
+        return Value(graph.add("Squeeze", [value.name, graph.integers(2)], name), "BTC")
+    if value.axes == "TBC":
+        return Value(graph.add("Transpose", [value.name], name, perm=[1, 0, 2]), "BTC")
+    kept = graph.add("Transpose", [value.name], name, perm=[2, 0, 1, 3])
+    if value.axes == "T1BH":
+        return Value(kept, "BT1C") if keep_direction else batch_first(graph, Value(kept, "BT1C"))
+    return Value(graph.add("Reshape", [kept, graph.integers(0, 0, -1)], f"{name}_beside"), "BTC")
