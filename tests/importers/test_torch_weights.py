@@ -26,6 +26,7 @@ from tests.importers.torch_modules import (
     forecaster,
     lstm,
 )
+from tests.runtime.test_imports import modules_after
 
 DATA = os.environ.get("EDGELSTM_DATA")
 
@@ -189,3 +190,11 @@ def test_tensors_are_read_in_float32_whatever_they_were(tmp_path):
     torch.save(tensors, tmp_path / "w.pt")
     read = read_weights(tmp_path / "w.pt")
     assert {name: str(t.dtype) for name, t in read.items()} == {"a": "float32", "b": "float32", "n": "int64"}
+
+
+def test_neither_export_nor_weights_of_other_files_bring_in_torch(tmp_path):
+    path = written(carried_module(), tmp_path / "w.json")
+    code = "import sys, edgelstm.export; from edgelstm.importers.torch_weights import import_weights\n"
+    code += "import_weights(sys.argv[1], sys.argv[2], window=4, state='carried')"
+    assert "torch" not in modules_after(code, path, tmp_path / "run")
+    assert (tmp_path / "run" / "run.json").exists()
