@@ -148,7 +148,7 @@ def _show(train: Callable[[], Fitted]) -> None:
     if fitted.interrupted:
         print(
             "interrupted; the best weights until then were kept, "
-            f"edgelstm train --resume --output {fitted.run.path} goes on",
+            f"`edgelstm train --resume --output {fitted.run.path}` goes on",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)

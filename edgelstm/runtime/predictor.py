@@ -67,6 +67,7 @@ class Predictor:
 
         Example:
             >>> import numpy as np
+            >>> from edgelstm import load
             >>> predictor = load("models/co2/co2.fp32.onnx")
             >>> predictor.predict(np.full((104, 1), 340.0)).shape
             (12, 1)
