@@ -41,28 +41,30 @@ def import_torch(
     activation: Annotated[str, typer.Option(help="Function between linear layers: relu, ..., none.")] = "",
     final: Annotated[str, typer.Option(help="Function behind the last layer: softmax, sigmoid, ...")] = "",
     take: Annotated[str, typer.Option(help="What is taken of both directions: last step or final states.")] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that lies there.")] = False,
+    unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
+    data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps of --data.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
 ) -> None:
     """Read the weights of LSTMs and the linear layers behind them, whose names tell the network."""
-    from edgelstm.importers.torch_weights import Names, import_weights
+    from edgelstm.importers import Names, read_torch
 
-    called = name or weights.stem
-    run = import_weights(
+    units = _units(unit or [])
+    imported = read_torch(
         weights,
-        output or Path("runs") / called,
         window=window,
-        inputs=input_ or (),
-        outputs=output_name or (),
+        inputs=_channels(input_ or [], units, data is not None, "--input"),
+        outputs=_channels(output_name or [], units, data is not None, "--output-name"),
         task=task,
         horizon=horizon,
         state=state,
         names=Names(activation, final, take),
-        name=called,
-        overwrite=overwrite,
+        name=name or weights.stem,
     )
+    run = _write(imported, output, data, time, units, overwrite)
     if run.record.network is not None:
         print("\n".join(_words(layer) for layer in run.record.network.layers))
-    print(f"wrote {run.path}; next: edgelstm export {run.path} --quantize")
+    _show_next(run)
 
 
 def _words(layer: Layer) -> str:
@@ -152,7 +154,11 @@ def show_imported(run: Run, file: Path) -> None:
         *([row["name"], row["class_name"], row["became"]] for row in source["layers"]),
     ]
     print(_columns(rows))
-    if not contract.metrics:
+    _show_next(run)
+
+
+def _show_next(run: Run) -> None:
+    if not run.record.contract.metrics:
         print("\nwithout test data (--data) nobody can say what a smaller file costs")
     print(f"\nwrote {run.path}; next: edgelstm export {run.path} --quantize")
 

@@ -8,7 +8,6 @@ require("onnx", "export")
 require("safetensors", "export")
 
 from edgelstm.export.export import Export, ExportedFile, export_run  # noqa: E402  (the sentence above must come first)
-from edgelstm.importers import from_keras  # noqa: E402
-from edgelstm.importers.torch_module import FromTorch, from_torch  # noqa: E402
+from edgelstm.importers import FromTorch, from_keras, from_torch  # noqa: E402
 
 __all__ = ["Export", "ExportedFile", "FromTorch", "export_run", "from_keras", "from_torch"]

@@ -9,5 +9,17 @@ require("safetensors", "export")
 
 from edgelstm.importers.from_keras import from_keras, read_keras  # noqa: E402
 from edgelstm.importers.imported import Imported, as_channels, write_imported  # noqa: E402  (the sentence above must come first)
+from edgelstm.importers.torch_module import FromTorch, from_torch  # noqa: E402
+from edgelstm.importers.torch_weights import Names, read_torch  # noqa: E402
 
-__all__ = ["Imported", "as_channels", "from_keras", "read_keras", "write_imported"]
+__all__ = [
+    "FromTorch",
+    "Imported",
+    "Names",
+    "as_channels",
+    "from_keras",
+    "from_torch",
+    "read_keras",
+    "read_torch",
+    "write_imported",
+]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import TASKS, Channel
 from edgelstm.errors import InputError, NetworkError, require
-from edgelstm.importers.imported import Imported, as_channels, write_imported
+from edgelstm.importers.imported import Imported, as_channels
 from edgelstm.importers.torch_call import Lengths, copy_module, one_line
 from edgelstm.network import (
     FINAL,
@@ -33,7 +33,6 @@ from edgelstm.network import (
     check_network,
 )
 from edgelstm.reference import compute
-from edgelstm.run import Run
 from edgelstm.strict_json import StrictJsonError, parse
 
 Array = NDArray[Any]
@@ -105,9 +104,8 @@ class Names(NamedTuple):
     take: str = ""
 
 
-def import_weights(
+def read_torch(
     path: str | Path,
-    directory: str | Path,
     *,
     window: int,
     inputs: Sequence[str | Channel] = (),
@@ -117,13 +115,11 @@ def import_weights(
     state: str = "window",
     names: Names = Names(),  # noqa: B008  (immutable)
     name: str = "network",
-    overwrite: bool = False,
-) -> Run:
-    """Write the run directory of a network whose tensors' names tell all of it: LSTMs, linear layers behind them.
+) -> Imported:
+    """Read a network whose tensors' names tell all of it: LSTMs, and linear layers behind them.
 
     Args:
         path: of the weights, see `read_weights`.
-        directory: where the run goes.
         window: T, the steps it was trained with.
         inputs: names of the channels; by default x0, x1, ...
         outputs: names of what it answers; by default y0, y1, ...
@@ -132,14 +128,28 @@ def import_weights(
         state: `"carried"`: it was trained with its state carried on, and answers at every step.
         names: what the names do not tell.
         name: of the run and its files.
-        overwrite: replace a run that lies there.
+
+    Returns:
+        The network, for `write_imported`.
 
     Raises:
         InputError: arguments that do not fit each other or the network.
         NetworkError: the file is no weights file, or could be more than one network, or none.
-        RunError: a run lies there already.
+
+    Example:
+        >>> import json, os, tempfile
+        >>> shapes = {"lstm.weight_ih_l0": (8, 1), "lstm.weight_hh_l0": (8, 2), "head.weight": (1, 2)}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "weights.json")
+        ...     with open(path, "w") as file:
+        ...         json.dump({name: np.ones(shape).tolist() for name, shape in shapes.items()}, file)
+        ...     imported = read_torch(path, window=24)
+        >>> [layer.kind for layer in imported.network.layers]
+        ['lstm', 'take', 'linear']
     """
     _check_choices(task, state, names)
+    if window < 1 or horizon < 1:
+        raise InputError(f"window, horizon: expected at least 1, got {window}, {horizon}")
     weights = read_weights(path)
     _check_finite(path, weights)
     every_step = state == "carried" or task == "label"
@@ -153,7 +163,7 @@ def import_weights(
         steps = x.shape[1:2] if every_step else ()
         return compute(network, weights, x, lengths).reshape(len(x), *steps, *answer_sizes)
 
-    imported = Imported(
+    return Imported(
         name=name,
         network=network,
         weights=weights,
@@ -169,7 +179,6 @@ def import_weights(
         versions={},
         source={"from": "torch", "weights": Path(path).name},
     )
-    return write_imported(imported, directory, overwrite=overwrite)
 
 
 def _check_choices(task: str, state: str, names: Names) -> None:

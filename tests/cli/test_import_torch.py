@@ -31,6 +31,9 @@ def test_weights_become_files_that_verify(weights, cli_here, tmp_path):
         "lstm (input_size 1, hidden_size 4, num_layers 1)",
         "lstm2 (input_size 4, hidden_size 4, num_layers 3)",
         "dense (in_features 4, out_features 1)",
+        "",
+        "without test data (--data) nobody can say what a smaller file costs",
+        "",
         "wrote runs/amp; next: edgelstm export runs/amp --quantize",
     ]
     assert cli_here("export", "runs/amp", "-o", "files").returncode == 0
@@ -46,6 +49,19 @@ def test_int8_without_test_data_is_written_and_said_to_be_unjudged(weights, cli_
     process = cli_here("export", "runs/amp", "--quantize", "int8")
     assert process.returncode == 0, process.stderr
     assert "without test data nobody knows what it costs" in process.stdout
+
+
+def test_a_table_it_never_saw_lets_int8_be_judged(weights, cli_here, tmp_path):
+    rows = [f"{np.sin(i / 9):.4f},{np.sin((i + 1) / 9):.4f}" for i in range(120)]
+    (tmp_path / "test.csv").write_text("\n".join(["in,out", *rows]))
+    told = ("--input", "in", "--output-name", "out", "--unit", "out=V", "--data", "test.csv")
+    process = cli_here("import", "torch", "amp.json", "--window", "20", "--state", "carried", *told)
+    assert process.returncode == 0, process.stderr
+    contract = json.loads((tmp_path / "runs" / "amp" / "run.json").read_text())["contract"]
+    assert contract["metrics"][0]["windows"] == 100
+    assert contract["outputs"][0]["unit"] == "V"
+    process = cli_here("import", "torch", "amp.json", "--window", "20", "--data", "test.csv", "-o", "other")
+    assert_one_line_and_exit_2(process, "expected --input as well")
 
 
 def test_what_the_names_do_not_tell_may_be_told(cli_here, tmp_path):

@@ -299,7 +299,8 @@ def test_what_cannot_be_done_is_refused_with_the_reason_and_nothing_is_written(c
 
 
 def test_a_quantized_module_is_refused_by_its_layer(tmp_path):
-    with warnings.catch_warnings(action="ignore"):  # torch says that this will go
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that this will go
         module = torch.ao.quantization.quantize_dynamic(forecaster(), {nn.LSTM})
     with pytest.raises(NetworkError, match=r"'lstm' \(LSTM\): quantized already"):
         from_torch(module, tmp_path / "run", window=WINDOW)

@@ -13,8 +13,7 @@ from safetensors.torch import save
 
 from edgelstm.errors import NetworkError
 from edgelstm.export import from_torch
-from edgelstm.importers.torch_weights import import_weights
-from tests.importers.torch_modules import WINDOW, forecaster
+from tests.importers.torch_modules import WINDOW, forecaster, import_weights
 
 
 class Trap:

@@ -14,7 +14,7 @@ from torch import nn
 
 from edgelstm.errors import InputError, NetworkError
 from edgelstm.export import from_torch
-from edgelstm.importers.torch_weights import Names, import_weights, read_weights
+from edgelstm.importers.torch_weights import Names, read_weights
 from tests.importers.torch_modules import (
     WINDOW,
     Network,
@@ -24,6 +24,7 @@ from tests.importers.torch_modules import (
     draw,
     exported_run,
     forecaster,
+    import_weights,
     lstm,
 )
 from tests.runtime.test_imports import modules_after
@@ -174,6 +175,7 @@ def test_names_that_do_not_tell_the_network_are_refused(case, tmp_path):
         ({"names": Names(take="first")}, "expected one of last, final"),
         ({"names": Names(activation="swish")}, "activation: expected one of"),
         ({"task": "classify"}, "ends in softmax or sigmoid"),
+        ({"window": 0}, "expected at least 1"),
         ({"horizon": 2}, "which are no 2 steps"),
         ({"inputs": ["a"]}, "expected 3 different"),
     ],
@@ -181,7 +183,7 @@ def test_names_that_do_not_tell_the_network_are_refused(case, tmp_path):
 def test_choices_that_do_not_fit_are_refused(options, expected, tmp_path):
     path = written(stacked(a=nn.LSTM(3, 5), c=nn.Linear(5, 1)), tmp_path / "w.pt")
     with pytest.raises(InputError, match=expected):
-        import_weights(path, tmp_path / "run", window=WINDOW, **options)
+        import_weights(path, tmp_path / "run", **{"window": WINDOW, **options})
     assert not (tmp_path / "run").exists()
 
 
@@ -194,7 +196,7 @@ def test_tensors_are_read_in_float32_whatever_they_were(tmp_path):
 
 def test_neither_export_nor_weights_of_other_files_bring_in_torch(tmp_path):
     path = written(carried_module(), tmp_path / "w.json")
-    code = "import sys, edgelstm.export; from edgelstm.importers.torch_weights import import_weights\n"
-    code += "import_weights(sys.argv[1], sys.argv[2], window=4, state='carried')"
+    code = "import sys, edgelstm.export; from edgelstm.importers import read_torch, write_imported\n"
+    code += "write_imported(read_torch(sys.argv[1], window=4, state='carried'), sys.argv[2])"
     assert "torch" not in modules_after(code, path, tmp_path / "run")
     assert (tmp_path / "run" / "run.json").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 
 from edgelstm import load
 from edgelstm.export import export_run, from_torch
+from edgelstm.importers import read_torch, write_imported
 
 torch.set_num_threads(1)
 
@@ -64,6 +67,11 @@ def exported(module, folder, precisions=(), **options):
     return found, exported_run(folder, precisions=precisions)
 
 
+def import_weights(path, folder, **options):
+    """Read weights whose names tell their network into a run directory."""
+    return write_imported(read_torch(path, **options), folder)
+
+
 def exported_run(folder, **options):
     """Export a run that lies in a folder, hardly timed; give the fp32 file, loaded."""
     with pytest.MonkeyPatch.context() as patch:
@@ -74,7 +82,8 @@ def exported_run(folder, **options):
 def answer(module, *arguments):
     """What the module itself answers, in evaluation mode; it is left in the mode it was in."""
     mode = module.training
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch has no fast kernel for projections, and says so once
         y = module.eval()(*(torch.from_numpy(a) for a in arguments))
     module.train(mode)
     return (y[0] if isinstance(y, tuple) else y).numpy()
