@@ -64,7 +64,6 @@ def _options(
 app.command("train")(train.train)
 app.command("finetune")(train.finetune)
 app.command("export", cls=export.ExportCommand)(export.export)
-app.add_typer(importing.app, name="import")
 app.command("compare")(export.compare)
 app.command("verify")(device.verify)
 app.command("inspect")(device.inspect)

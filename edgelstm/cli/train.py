@@ -157,7 +157,9 @@ def _show(train: Callable[[], Fitted]) -> None:
 def show_fitted(fitted: Fitted) -> None:
     """Print what came out, and where it lies."""
     record = fitted.run.record
-    print(f"trained {len(fitted.problem.training)} windows in {fitted.seconds:.1f} s, kept epoch {record.best_epoch}")
+    best = record.best_epoch
+    kept = f"kept epoch {best}" if best else "no epoch was better than the weights it began with: kept those"
+    print(f"trained {len(fitted.problem.training)} windows in {fitted.seconds:.1f} s, {kept}")
     if fitted.scores:
         print()
         print(scores_table(fitted))

@@ -8,8 +8,9 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from edgelstm.runtime.golden import Golden
+from edgelstm.runtime.loading import load
 from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_file
-from edgelstm.runtime.predictor import Predictor, load
+from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.replay import Replay, replay
 from edgelstm.runtime.stream import Stream
 

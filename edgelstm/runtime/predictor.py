@@ -1,8 +1,7 @@
-"""Load a model file and predict with it."""
+"""Predict with a model file."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -12,44 +11,12 @@ from numpy.typing import NDArray
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError, ModelFileError
 from edgelstm.runtime.golden import Golden
-from edgelstm.runtime.model_file import ModelFile, read_model_file
+from edgelstm.runtime.model_file import ModelFile
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.session import create_session
 from edgelstm.runtime.stream import Stream
 
 Array = NDArray[np.float32]
-
-
-def load(path: str | os.PathLike[str], device: str = "cpu", threads: int = 1, unverified: bool = False) -> Predictor:
-    """Load a model file: check its bytes and its contract, then open it in onnxruntime.
-
-    Args:
-        path: a file written by `edgelstm export`.
-        device: `"cpu"` or `"cuda"`.
-        threads: for the work inside one call; 1 is quickest for most LSTMs on small devices.
-        unverified: take a file that was altered since export, by an optimizer for instance, or that has operators
-            which FORMAT.md does not name. It still needs its contract and golden vectors, and is first tried in a
-            child process with limits (0.3 s, Linux only). `Predictor.let_pass` lists what would have been refused.
-
-    Returns:
-        A predictor, ready to run.
-
-    Raises:
-        ModelFileNotFoundError: there is no such file.
-        ModelFileError: the file is damaged, altered, foreign or of a newer format; or the child process died of it.
-        ProviderError: the device is not to be had.
-
-    Example:
-        >>> predictor = load("models/co2/co2.fp32.onnx")
-        >>> predictor.contract.window, predictor.contract.horizon
-        (104, 12)
-    """
-    model_file = read_model_file(path, unverified)
-    if unverified:
-        from edgelstm.runtime.trial import try_in_child  # subprocess: a millisecond that only this way takes
-
-        try_in_child(model_file.content, os.fspath(path))
-    return Predictor(model_file, device, threads)
 
 
 class Predictor:
@@ -100,6 +67,7 @@ class Predictor:
 
         Example:
             >>> import numpy as np
+            >>> from edgelstm import load
             >>> predictor = load("models/co2/co2.fp32.onnx")
             >>> predictor.predict(np.full((104, 1), 340.0)).shape
             (12, 1)

@@ -25,9 +25,9 @@ ConvTranspose Cos CumSum DequantizeLinear Div DynamicQuantizeLinear Einsum Elu E
 Gather GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual HardSigmoid HardSwish
 Identity InstanceNormalization LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul MatMulInteger
 Max MaxPool Mean Min Mod Mul Neg Not Or PRelu Pad Pow QuantizeLinear RNN Range Reciprocal ReduceL1 ReduceL2
-ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Selu Shape
-Sigmoid Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh ThresholdedRelu Tile TopK Transpose
-Trilu Unsqueeze Where Xor
+ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements
+Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh ThresholdedRelu Tile TopK
+Transpose Trilu Unsqueeze Where Xor
 """
 _MICROSOFT = "DynamicQuantizeLSTM DynamicQuantizeMatMul"
 OPERATORS = {"": frozenset(_AI_ONNX.split()), "com.microsoft": frozenset(_MICROSOFT.split())}

@@ -123,8 +123,8 @@ def whole_activations(a: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]
         Whole numbers less their zero point, -255..255, as float32; and their scale, with axes of size 1.
 
     Example:
-        >>> whole_activations(torch.tensor([[0.0, 0.5, 1.0]]), (1,))
-        (tensor([[  0., 128., 255.]]), tensor([[0.0039]]))
+        >>> whole_activations(torch.tensor([[0.0, 0.2, 1.0]]), (1,))
+        (tensor([[  0.,  51., 255.]]), tensor([[0.0039]]))
     """
     low, high = a.amin(over, keepdim=True).clamp(max=0), a.amax(over, keepdim=True).clamp(min=0)
     scale = (high - low) / ACTIVATION_LEVELS

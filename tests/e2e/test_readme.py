@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=["device", "first-example"])
+@pytest.mark.parametrize("code", blocks("python"), ids=["device", "first-example", "own-network"])
 def test_its_python_runs(code, folder, capsys):
     exec(compile(code, "README.md", "exec"), {})
     printed = [float(number) for number in re.findall(r"\[\[([0-9.]+)\]\]", capsys.readouterr().out)]
@@ -51,7 +51,7 @@ def test_its_python_runs(code, folder, capsys):
 
 def test_its_commands_run(folder, cli_here):
     found = list(commands())
-    assert [command[0] for command in found] == ["train", "export", "train"]
+    assert [command[0] for command in found] == ["train", "export", "train", "import", "export"]
     for command in found:
         quick = ["--epochs", "1", "--threads", "1"] if command[0] == "train" else []
         process = cli_here(*command, *quick)
