@@ -101,6 +101,7 @@ class Predictor:
 
         Raises:
             InputError: `batch` is not a whole number of at least 1, or the file was made for another `state`.
+            SharingError: this process is a fork that must not use the session.
 
         Example:
             >>> from edgelstm import load
@@ -108,7 +109,7 @@ class Predictor:
             Traceback (most recent call last):
             edgelstm.errors.InputError: state: expected 'window'
         """
-        self._check_state(state)
+        self._check_may_stream(state)
         return Stream(self._session, self.contract, batch)
 
     def streams(self, count: int = 0, state: str | None = None, exact: bool = True) -> Streams:
@@ -126,6 +127,7 @@ class Predictor:
 
         Raises:
             InputError: `count` is not a whole number of at least 0, or the file was made for another `state`.
+            SharingError: as for `stream`.
 
         Example:
             >>> from edgelstm import load
@@ -133,10 +135,12 @@ class Predictor:
             >>> streams.step([[340.0], [341.0]], at=[7, 42]).shape
             (2, 12, 1)
         """
-        self._check_state(state)
+        self._check_may_stream(state)
         return Streams(self._session, self.contract, count, exact)
 
-    def _check_state(self, state: str | None) -> None:
+    def _check_may_stream(self, state: str | None) -> None:
+        if self._token.reason:
+            raise self._token.error()
         own = self.contract.state
         if state not in (None, *STATES):
             raise InputError(f"state: expected {', '.join(STATES)} or None, got {state!r}")
@@ -195,7 +199,7 @@ class Predictor:
             y, as the graph gives it.
 
         Raises:
-            SharingError: this process is a fork that must not.
+            SharingError: this process is a fork that must not use the session.
         """
         feeds: dict[str, NDArray[Any]] = {"x": batch}
         if lengths is not None:
