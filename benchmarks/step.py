@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parent / "results"
 HIDDEN, F, STREAMS, LONG = (16, 64, 128, 256), 8, 1000, 257
 NOTHING = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
 
-Cases = dict[str, tuple[Callable[[], object], int]]
+Cases = dict[str, tuple[Callable[[int], object], int]]  # what to call so many times
 
 
 def main() -> None:
@@ -83,13 +83,13 @@ def measure(hidden: int, rounds: int) -> dict[str, Any]:
     feeds = {"x": sample[np.newaxis, np.newaxis], **zero_states(predictor.contract, 1)}
     calls = max(20, 6000 // hidden)
     cases: Cases = {
-        "bound": (bound(predictor, 1), calls),
-        "bound_long": (bound(predictor, LONG), max(1, calls // LONG)),
-        "step": (lambda: stream.step(sample, copy=False), calls),
-        "step_copy": (lambda: copying.step(sample), calls),
-        "plain": (lambda: session.run(names, feeds), calls),
-        "many": (lambda: many.step(x), 1),
-        "half": (lambda: many.step(x[: STREAMS // 2], at=some), 1),
+        "bound": (again(bound(predictor, 1)), calls),
+        "bound_long": (again(bound(predictor, LONG)), max(1, calls // LONG)),
+        "step": (lambda n: [stream.step(sample, copy=False) for _ in range(n)], calls),
+        "step_copy": (lambda n: [copying.step(sample) for _ in range(n)], calls),
+        "plain": (lambda n: [session.run(names, feeds) for _ in range(n)], calls),
+        "many": (again(lambda: many.step(x)), 1),
+        "half": (again(lambda: many.step(x[: STREAMS // 2], at=some)), 1),
     }
     times = time_rounds(cases, rounds)
     kernel = (times["bound_long"] - times["bound"]) / (LONG - 1)
@@ -113,8 +113,12 @@ def bound(predictor: Predictor, steps: int) -> Callable[[], None]:
     return run
 
 
+def again(call: Callable[[], object]) -> Callable[[int], object]:
+    return lambda n: [call() for _ in range(n)]
+
+
 def pieces(rounds: int) -> dict[str, Any]:
-    """Time the ways there were to choose from, in nanoseconds: each stands in a loop whose own time is taken off."""
+    """Time the ways there were to choose from, in nanoseconds, the loop around them (about 20) included."""
     predictor = make_predictor(16)
     session, binding = predictor._session, predictor._session.io_binding()
     kept = zero_states(predictor.contract, 1)
@@ -126,35 +130,44 @@ def pieces(rounds: int) -> dict[str, Any]:
     unsynchronized = onnxruntime.RunOptions()
     unsynchronized.add_run_config_entry("disable_synchronize_execution_providers", "1")
     lock, free, row, numbers = threading.Lock(), [None], x[0, 0], memoryview(x[0, 0])
-    wide, mask = np.ones(64, np.float32), np.empty(64, bool)
+    sample, wide, mask = np.ones(F, np.float32), np.ones(64, np.float32), np.empty(64, bool)
 
-    def token() -> None:
-        free.pop()
-        free.append(None)
+    def token(n: int) -> None:
+        for _ in range(n):
+            free.pop()
+            free.append(None)
 
-    def locked() -> None:
-        lock.acquire(blocking=False)
-        lock.release()
+    def locked(n: int) -> None:
+        for _ in range(n):
+            lock.acquire(blocking=False)
+            lock.release()
 
-    def public() -> None:
-        session.run_with_iobinding(binding)
+    everything = slice(None)
+
+    def written(n: int) -> None:
+        for _ in range(n):
+            numbers[everything] = sample
+
+    def private(*options: object) -> Callable[[int], object]:
+        return again(partial(native, binding._iobinding, *options))
 
     cases: Cases = {
-        "nothing": (lambda: None, 200),
         "token: list.pop and append": (token, 200),
-        "threading.Lock": (locked, 200),
-        "finite: sum of a memoryview, F = 8": (lambda: sum(numbers), 200),
-        "finite: x.dot(x), F = 8": (lambda: row.dot(row), 200),
-        "finite: np.isfinite into a mask, F = 64": (lambda: b"\0" not in np.isfinite(wide, mask).tobytes(), 200),
-        "finite: np.isfinite(x).all(), F = 8": (lambda: np.isfinite(row).all(), 200),
-        "call: public, no options": (public, 50),
-        "call: private, no options": (partial(native, binding._iobinding, None), 50),
-        "call: private, empty options": (partial(native, binding._iobinding, options), 50),
-        "call: private, not synchronized": (partial(native, binding._iobinding, unsynchronized), 50),
-        "call: public, empty options": (lambda: session.run_with_iobinding(binding, options), 50),
+        "token: threading.Lock": (locked, 200),
+        "copy: into a memoryview, which looks at dtype and shape": (written, 200),
+        "copy: x.copy()": (again(sample.copy), 200),
+        "finite: sum of a memoryview, F = 8": (again(partial(sum, numbers)), 200),
+        "finite: x.dot(x), F = 8": (again(partial(row.dot, row)), 200),
+        "finite: np.isfinite into a mask, F = 64": (again(lambda: b"\0" not in np.isfinite(wide, mask).tobytes()), 200),
+        "finite: np.isfinite(x).all(), F = 8": (again(lambda: np.isfinite(row).all()), 200),
+        "call: public, no options": (again(partial(session.run_with_iobinding, binding)), 50),
+        "call: public, empty options": (again(partial(session.run_with_iobinding, binding, options)), 50),
+        "call: private, no options": (private(None), 50),
+        "call: private, empty options": (private(options), 50),
+        "call: private, not synchronized": (private(unsynchronized), 50),
     }
     times = time_rounds(cases, rounds)
-    return {name: quartiles((times[name] - times["nothing"]) * 1e3) for name in list(cases)[1:]}
+    return {name: quartiles(times[name] * 1e3) for name in cases}
 
 
 def time_rounds(cases: Cases, rounds: int) -> dict[str, np.ndarray]:
@@ -163,11 +176,9 @@ def time_rounds(cases: Cases, rounds: int) -> dict[str, np.ndarray]:
     times = {name: np.empty(rounds) for name in cases}
     for turn in range(-10, rounds):  # ten that do not count
         for name, (call, calls) in cases.items():
-            for _ in range(1 + calls // 10):  # the case before has filled the caches
-                call()
+            call(1 + calls // 10)  # the case before has filled the caches
             start = clock()
-            for _ in range(calls):
-                call()
+            call(calls)
             if turn >= 0:
                 times[name][turn] = (clock() - start) / calls / 1e3
     return times
@@ -191,8 +202,8 @@ def report(found: dict[str, Any]) -> str:
         "# What a step is made of",
         "",
         f"`python benchmarks/step.py` on {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}, {versions}. Carried networks of {F} channels, fp32, one thread, microseconds of processor time: medians "
-        "over interleaved rounds, quartiles in brackets; shares are medians of the differences within a round.",
+        f"{machine['python']}, {versions}. Carried networks of {F} channels, fp32, one thread, microseconds of processor time: "
+        "medians over interleaved rounds, quartiles in brackets; shares are medians of the differences within a round.",
         "",
         "| hidden size | " + " | ".join(sizes) + " |",
         "|---|" + "--:|" * len(sizes),

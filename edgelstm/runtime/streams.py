@@ -19,7 +19,7 @@ from edgelstm.runtime.stream import check_snapshot
 Array = NDArray[np.float32]
 Places = slice | NDArray[np.int64]
 MAX_STREAMS = 2**24
-MAX_ROWS = 1024  # of one call: more are no quicker, and bound what the calls of a window file hold
+MAX_ROWS = 256  # of one call: 1,000 rows of 64 units in one fall out of a cache of 1 MB, 1.9 instead of 0.7 us for each
 _KEPT_SIZES = 8  # calls that stay bound: one of 1,000 rows of 64 units has 1.3 MB of buffers
 
 
