@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from edgelstm.cli.words import microseconds, network_words, table
+from edgelstm.cli.words import fraction, microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def export(
         precisions=precisions,
         quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
-        max_metric_drop=_fraction(max_metric_drop or "1%") if precisions else None,
+        max_metric_drop=fraction("--max-metric-drop", max_metric_drop or "1%") if precisions else None,
     )
     show_export(exported)
     if exported.refused is not None:
@@ -89,17 +89,6 @@ def _needs_quantize(option: str, value: object, quantize: str | None, known: tup
     """Refuse an option that nothing would read."""
     if value is not None and quantize not in known:
         raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
-
-
-def _fraction(text: str) -> float:
-    """Read `1%` or `0.01`."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < math.inf:
-        raise InputError(f"--max-metric-drop: expected a share such as 1% or 0.01, got {text!r}")
-    return value
 
 
 def compare(
@@ -122,7 +111,7 @@ def compare(
     from edgelstm.runtime import load, read_model_file
     from edgelstm.strict_json import plain
 
-    limit = _fraction(max_metric_drop)
+    limit = fraction("--max-metric-drop", max_metric_drop)
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         names = [str(file) for file in files]
