@@ -13,6 +13,7 @@ from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_
 from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.replay import Replay, replay
 from edgelstm.runtime.stream import Stream
+from edgelstm.runtime.streams import Streams
 
 __all__ = [
     "Golden",
@@ -20,6 +21,7 @@ __all__ = [
     "Predictor",
     "Replay",
     "Stream",
+    "Streams",
     "load",
     "parse_model_file",
     "read_model_file",
