@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from edgelstm.bench.machine import Machine, describe_machine, resident_mib
 from edgelstm.bench.timer import Latency, time_calls
@@ -20,7 +22,7 @@ class BenchResult:
         file: its name.
         digest: of the file, 64 hex digits.
         precision, state, window: from its contract.
-        device, threads: as asked.
+        device, threads: as asked, or as they were chosen.
         load_ms: reading, checking and opening the file.
         first_call_ms: the first window after that.
         step: one sample through a stream that is ready.
@@ -45,13 +47,20 @@ class BenchResult:
 
 
 def bench_file(
-    path: str | Path, *, device: str = "cpu", threads: int = 1, seconds: float = 3.0, unverified: bool = False
+    path: str | Path,
+    *,
+    device: str = "cpu",
+    provider_options: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    seconds: float = 3.0,
+    unverified: bool = False,
 ) -> BenchResult:
     """Measure load, first call, step and window of a file, on its own golden windows.
 
     Args:
         path: a model file.
         device: as for `edgelstm.load`.
+        provider_options: as for `edgelstm.load`.
         threads: as for `edgelstm.load`.
         seconds: how long to time each of step and window.
         unverified: as for `edgelstm.load`; `load_ms` then holds the trial in a child process.
@@ -66,7 +75,7 @@ def bench_file(
         True
     """
     start = time.perf_counter_ns()
-    predictor = load(path, device=device, threads=threads, unverified=unverified)
+    predictor = load(path, device, threads, unverified, provider_options=provider_options)
     loaded = time.perf_counter_ns()
     windows = list(predictor.golden.x)
     predictor.predict(windows[0])
@@ -81,8 +90,8 @@ def bench_file(
         precision=predictor.contract.precision,
         state=predictor.contract.state,
         window=predictor.contract.window,
-        device=device,
-        threads=threads,
+        device=predictor.device,
+        threads=predictor.threads,
         load_ms=(loaded - start) / 1e6,
         first_call_ms=(called - loaded) / 1e6,
         step=Latency.of(time_calls(lambda: stream.step(next(samples), copy=False), seconds)),
