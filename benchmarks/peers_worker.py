@@ -39,7 +39,7 @@ def open_edgelstm(folder: Path, case: Case, precision: str) -> Call:
     import edgelstm
 
     state = "carried" if case.what == "step" else "window"
-    predictor = edgelstm.load(folder / f"{state}.{precision}.onnx")
+    predictor = edgelstm.load(folder / f"{state}.{precision}.onnx", threads=1)
     if case.what == "window":
         return lambda x: predictor.predict(x)
     if case.streams == 1:

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,7 +26,7 @@ from edgelstm.bench.machine import (
 )
 from edgelstm.bench.timer import Latency, time_calls, time_overhead_ns
 from edgelstm.errors import InputError, ProviderError
-from edgelstm.runtime import Predictor, Stream, load
+from edgelstm.runtime import Predictor, load
 from edgelstm.runtime.replay import golden_rows
 
 STREAMS = (1, 100, 1000)
@@ -36,12 +37,11 @@ _PARTS = 20  # of the long run: between them the machine is asked how it is
 _FEWEST_CALLS = 3  # of many streams: a call may take a second
 _START = """
 import json, sys, time
-path, device, threads, unverified = sys.argv[1:5]
-sys.path[:] = sys.argv[5:]
+path, arguments, options, *sys.path[:] = sys.argv[1:]
 start = time.perf_counter_ns()
 import edgelstm.runtime
 imported = time.perf_counter_ns()
-predictor = edgelstm.runtime.load(path, device, int(threads), unverified == "True")
+predictor = edgelstm.runtime.load(path, *json.loads(arguments), provider_options=json.loads(options))
 loaded = time.perf_counter_ns()
 golden = predictor.golden
 predictor.predict(golden.x[0], None if golden.lengths is None else golden.lengths[0])
@@ -89,7 +89,7 @@ class BenchResult:
         file: its name.
         digest: of the file, 64 hex digits.
         precision, state, window: from its contract.
-        device, threads: as asked.
+        device, threads: as asked, or as they were chosen.
         import_ms: importing edgelstm.runtime, which imports numpy and onnxruntime.
         load_ms: reading, checking and opening the file after that.
         first_call_ms: the first window after that. All three are medians over processes of their own.
@@ -132,7 +132,8 @@ def bench_file(
     path: str | Path,
     *,
     device: str = "cpu",
-    threads: int = 1,
+    provider_options: Mapping[str, Any] | None = None,
+    threads: int | None = None,
     seconds: float = 3.0,
     steps: int = STEPS,
     streams: Sequence[int] = STREAMS,
@@ -144,6 +145,7 @@ def bench_file(
     Args:
         path: a model file.
         device: as for `edgelstm.load`.
+        provider_options: as for `edgelstm.load`.
         threads: as for `edgelstm.load`.
         seconds: how long to time each of step and window, and all of `streams` together.
         steps: of the long run.
@@ -164,8 +166,8 @@ def bench_file(
     _check_counts("steps", [steps])
     _check_counts("streams", streams)
     conditions = [read_condition()]
-    predictor = load(path, device=device, threads=threads, unverified=unverified)
-    stream, samples = _ready(predictor, 1)
+    predictor = load(path, device, threads, unverified, provider_options=provider_options)
+    step_on, samples = _ready(predictor, 1)
     rows = cycle(golden_rows(predictor.golden))
 
     def then(value: Value) -> Value:
@@ -174,10 +176,10 @@ def bench_file(
 
     overhead_ns = time_overhead_ns(lambda: next(samples))
     idle = then(_idle_cpu_percent(idle_s))
-    starts = then(_starts(path, device, threads, unverified))
-    step = then(time_calls(lambda: stream.step(next(samples), copy=False), seconds))
+    starts = then(_starts(path, [device, threads, unverified], dict(provider_options or {})))
+    step = then(time_calls(lambda: step_on(next(samples)), seconds))
     whole = then(time_calls(lambda: predictor.predict(*next(rows)), seconds))
-    long_run = _long_run(lambda: stream.step(next(samples), copy=False), steps, conditions)
+    long_run = _long_run(lambda: step_on(next(samples)), steps, conditions)
     memory = resident_mib()
     throughput = [then(_throughput(predictor, n, seconds / len(streams), overhead_ns)) for n in streams]
     return BenchResult(
@@ -186,8 +188,8 @@ def bench_file(
         predictor.contract.precision,
         predictor.contract.state,
         predictor.contract.window,
-        device,
-        threads,
+        predictor.device,
+        predictor.threads,
         *starts,
         overhead_ns / 1e3,
         Latency.of(step, overhead_ns),
@@ -209,24 +211,26 @@ def _check_counts(name: str, values: Sequence[int]) -> None:
             raise InputError(f"{name}: expected whole numbers of at least 1, got {value!r}")
 
 
-def _ready(predictor: Predictor, n: int) -> tuple[Stream, Iterator[NDArray[Any]]]:
+def _ready(predictor: Predictor, n: int) -> tuple[Callable[[Any], object], Iterator[NDArray[Any]]]:
     """Streams that answer, and samples for all of them without end: each stream begins at another golden sample."""
     golden = np.concatenate(list(predictor.golden.x))
     found = golden[~np.isnan(golden).any(axis=tuple(range(1, golden.ndim)))]  # no padding
     starts = np.linspace(0, len(found), n, endpoint=False).astype(int)
     samples = [found[(starts + i) % len(found)] for i in range(min(len(found), 64))] if n > 1 else list(found)
-    stream, endless = predictor.stream(batch=n), cycle(samples)
+    endless = cycle(samples)
+    step = partial(predictor.stream().step, copy=False) if n == 1 else predictor.streams(n).step
     for _ in range(predictor.contract.window):
-        stream.step(next(endless), copy=False)
-    return stream, endless
+        step(next(endless))
+    return step, endless
 
 
-def _starts(path: str | Path, device: str, threads: int, unverified: bool) -> tuple[float, float, float]:
+def _starts(path: str | Path, arguments: list[Any], options: dict[str, Any]) -> tuple[float, float, float]:
     """Import, load and predict in processes of their own; the median of each, in ms."""
-    command = [sys.executable, "-c", _START, str(Path(path).resolve()), device, str(threads), str(unverified)]
+    asked = [str(Path(path).resolve()), json.dumps(arguments), json.dumps(options)]
+    command = [sys.executable, "-c", _START, *asked, *sys.path]
     times = np.empty((_STARTS, 3))
     for i in range(_STARTS):
-        child = subprocess.run([*command, *sys.path], capture_output=True)  # noqa: S603  (our own interpreter and code)
+        child = subprocess.run(command, capture_output=True)  # noqa: S603  (our own interpreter and code)
         if child.returncode:
             reason = child.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"status {child.returncode}"]
             raise ProviderError(f"loads the file here, but a fresh process does not: {reason[0]}")
@@ -236,8 +240,8 @@ def _starts(path: str | Path, device: str, threads: int, unverified: bool) -> tu
 
 
 def _throughput(predictor: Predictor, n: int, seconds: float, overhead_ns: float) -> Throughput:
-    stream, samples = _ready(predictor, n)
-    times = time_calls(lambda: stream.step(next(samples), copy=False), seconds, _FEWEST_CALLS)
+    step_on, samples = _ready(predictor, n)
+    times = time_calls(lambda: step_on(next(samples)), seconds, _FEWEST_CALLS)
     return Throughput(n, len(times), n * 1e9 / max(float(np.median(times)) - overhead_ns, 1.0))
 
 

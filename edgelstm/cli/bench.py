@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgelstm.cli.device import FAILED, Device, File, Threads, Unverified
+from edgelstm.cli.device import FAILED, Device, File, ProviderOption, Threads, Unverified, provider_options
 from edgelstm.cli.words import fraction, microseconds, table
 from edgelstm.errors import InputError
 from edgelstm.files import write_all_whole
@@ -37,7 +37,8 @@ def bench(
         bool, typer.Option("--even-if-different", help="Compare another file, device or machine.")
     ] = False,
     device: Device = "cpu",
-    threads: Threads = 1,
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
     """Measure start, step, window, many streams, memory and idling of a file on this machine."""
@@ -49,13 +50,17 @@ def bench(
         option = "--even-if-different" if max_regression is None else "--max-regression"
         raise InputError(f"{option}: means nothing without --compare")
     limit = fraction("--max-regression", max_regression or "10%")
-    old = None if compare is None else _comparable(compare, file, device, threads, unverified, even_if_different)
+    load_as: dict[str, Any] = {
+        "device": device,
+        "provider_options": provider_options(provider_option),
+        "threads": threads,
+        "unverified": unverified,
+    }
+    old = None if compare is None else _comparable(compare, file, load_as, even_if_different)
     if plot is not None:
         check_drawing()
     counts = tuple(dict.fromkeys(streams or STREAMS))
-    result = bench_file(
-        file, device=device, threads=threads, seconds=seconds, steps=steps, streams=counts, unverified=unverified
-    )
+    result = bench_file(file, seconds=seconds, steps=steps, streams=counts, **load_as)
     print(bench_words(result))
     target = output or Path(f"{file.stem}.bench.json")
     content = {target: json.dumps(plain(result), indent=1).encode() + b"\n"}
@@ -67,19 +72,17 @@ def bench(
         raise typer.Exit(FAILED)
 
 
-def _comparable(
-    place: Path, file: Path, device: str, threads: int, unverified: bool, even_if_different: bool
-) -> BenchResult:
+def _comparable(place: Path, file: Path, load_as: dict[str, Any], even_if_different: bool) -> BenchResult:
     """Read the figures of before, and say what is another now; an error unless that was asked for."""
     from edgelstm.bench import describe_machine, differences, read_condition, read_result
-    from edgelstm.runtime import read_model_file
+    from edgelstm.runtime import load
 
-    old = read_result(place)
+    old, predictor = read_result(place), load(file, **load_as)
     found = differences(
         old,
-        digest=read_model_file(file, unverified).digest,
-        device=device,
-        threads=threads,
+        digest=predictor.digest,
+        device=predictor.device,
+        threads=predictor.threads,
         machine=describe_machine(),
         condition=read_condition(),
     )

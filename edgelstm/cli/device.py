@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 FAILED = 1
 
 File = Annotated[Path, typer.Argument(help="A model file.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, tensorrt, auto, or an execution provider by its name.")]
+ProviderOption = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the device, as onnxruntime documents it.")
+]
+Threads = Annotated[int | None, typer.Option(help="Threads inside one call. [by the width of the network]")]
 Unverified = Annotated[
     bool,
     typer.Option(
@@ -39,7 +42,8 @@ def verify(
         typer.Option(help="A minisign public key, its file or its text: FILE.minisig must hold, before all else."),
     ] = None,
     device: Device = "cpu",
-    threads: Threads = 1,
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
     """Replay the golden vectors of a file on this machine; exit 1 if it does not compute what it did at export."""
@@ -47,21 +51,47 @@ def verify(
 
     if key is not None and unverified:
         raise InputError("--key with --unverified: a signature holds for unaltered bytes; leave out one of them")
-    predictor = load(file, device, threads, unverified) if key is None else _load_signed(file, key, device, threads)
+    options = provider_options(provider_option)
+    if key is None:
+        predictor = load(file, device, threads, unverified, provider_options=options)
+    else:
+        predictor = _load_signed(file, key, device, threads, options)
     result = replay(predictor)
     print(verify_words(file, predictor, result))
     if not result.passed:
         raise typer.Exit(FAILED)
 
 
-def _load_signed(file: Path, key: str, device: str, threads: int) -> Predictor:
+def provider_options(pairs: list[str] | None) -> dict[str, str]:
+    """Read what `--provider-option` was given.
+
+    Raises:
+        InputError: one is not KEY=VALUE, or a key comes twice.
+
+    Example:
+        >>> provider_options(["device_id=1", "gpu_mem_limit=268435456"])
+        {'device_id': '1', 'gpu_mem_limit': '268435456'}
+    """
+    options: dict[str, str] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InputError(f"--provider-option: expected KEY=VALUE, got {pair!r}")
+        if key in options:
+            raise InputError(f"--provider-option: {key} is given twice")
+        options[key] = value
+    return options
+
+
+def _load_signed(file: Path, key: str, device: str, threads: int | None, options: dict[str, str]) -> Predictor:
     """Verify the signature, say who signed, and load the very bytes that were verified."""
-    from edgelstm.runtime import Predictor, parse_model_file
+    from edgelstm.runtime import parse_model_file
+    from edgelstm.runtime.loading import open_model_file
     from edgelstm.signing import verify_file
 
     signed = verify_file(file, key)
     print(f"{file.name}: signed with the key {signed.key.name}; trusted comment: {signed.comment}")
-    return Predictor(parse_model_file(signed.content, str(file)), device, threads)
+    return open_model_file(parse_model_file(signed.content, str(file)), device, threads, provider_options=options)
 
 
 def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
@@ -73,6 +103,8 @@ def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
         f"{file.name}: {_digest_words(predictor)}; {result.rows} golden window(s) on onnxruntime "
         f"{onnxruntime.__version__}, {predictor.device}"
     ]
+    if predictor.choice:
+        lines += [f"  {predictor.choice.reason}", *(f"  {why}" for why in predictor.choice.refused.values())]
     for i, channel in enumerate(contract.outputs):
         verdict = "ok" if result.file_error[i] <= result.tolerance[i] else "FAILED"
         lines.append(
@@ -134,7 +166,8 @@ def predict(
     ] = False,
     missing: Annotated[str, typer.Option(help="Gaps: error, forward, interpolate.")] = "error",
     device: Device = "cpu",
-    threads: Threads = 1,
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
     """Forecast from a table: what follows its last row, or each of its rows."""
@@ -144,9 +177,12 @@ def predict(
     if missing not in ("error", "forward", "interpolate"):
         raise InputError(f"--missing: expected error, forward or interpolate, got {missing!r}")
     kind = format_of(output, kind)
-    predictor = load(file, device=device, threads=threads, unverified=unverified)
+    options = provider_options(provider_option)
+    predictor = load(file, device, threads, unverified, provider_options=options)
     for reason in predictor.let_pass:
         print(f"edgelstm: unverified: {reason}", file=sys.stderr)
+    if predictor.choice:
+        print(f"edgelstm: {predictor.choice.reason}", file=sys.stderr)
     rows = read_rows(data, predictor.contract, time)
     content = render(list(forecast_rows(predictor, rows, every_row, missing)), kind)
     if output == "-":

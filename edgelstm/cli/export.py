@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
 from edgelstm.cli.words import fraction, microseconds, network_words, table
 from edgelstm.errors import InputError
 
@@ -98,8 +99,9 @@ def compare(
     max_metric_drop: Annotated[str, typer.Option(help="How much worse the metric may be.")] = "1%",
     seconds: Annotated[float, typer.Option(min=0.01, help="For steps, and again for windows.")] = 2.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the judgement as JSON.")] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Threads inside one call.")] = 1,
+    device: Device = "cpu",
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
 ) -> None:
     """Judge model files side by side on this machine: size, latency, metric, and what is given up."""
     import json
@@ -111,13 +113,15 @@ def compare(
     from edgelstm.runtime import load, read_model_file
     from edgelstm.strict_json import plain
 
-    limit = fraction("--max-metric-drop", max_metric_drop)
+    limit, options = fraction("--max-metric-drop", max_metric_drop), provider_options(provider_option)
+    if device == "auto":
+        raise InputError("--device: files are compared on one device, and auto may take another for each; name one")
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         names = [str(file) for file in files]
     candidates = load_candidates(
         [
-            (name, len(read_model_file(file).content), partial(load, file, device, threads))
+            (name, len(read_model_file(file).content), partial(load, file, device, threads, provider_options=options))
             for name, file in zip(names, files, strict=True)
         ]
     )

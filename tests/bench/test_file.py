@@ -80,7 +80,7 @@ def test_steps_are_timed_on_streams_that_are_ready(path, monkeypatch, no_childre
     """Each call that is timed is made once; were the stream of a window file not ready, it would answer NaN."""
     answers = []
 
-    def time_once(call, seconds, fewest=20):
+    def time_once(call, seconds, *_):
         answers.append(call())
         return np.ones(20, np.int64)
 
