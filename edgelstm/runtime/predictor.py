@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from edgelstm.errors import InputError, ModelFileError
 from edgelstm.runtime.binding import zero_states
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile
+from edgelstm.runtime.providers import Choice, device_of
 from edgelstm.runtime.samples import as_x
-from edgelstm.runtime.session import create_session
+from edgelstm.runtime.session import Settings, create_session
 from edgelstm.runtime.sharing import Token, refuse_pickle
 from edgelstm.runtime.stream import Stream
 from edgelstm.runtime.streams import Streams
+from edgelstm.runtime.threads import choose_threads
 
 Array = NDArray[np.float32]
 
@@ -30,17 +33,32 @@ class Predictor:
         golden: its recorded inputs and outputs, for `edgelstm.runtime.replay`.
         digest: SHA-256 of the file without its own hex digits, as 64 hex digits.
         device: what it runs on.
+        choice: how that came about, where it was loaded with `"auto"`; else None.
+        threads: for the work inside one call.
         let_pass: what would have been refused, had the file not been loaded with `unverified`.
     """
 
-    def __init__(self, model_file: ModelFile, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        model_file: ModelFile,
+        device: str = "cpu",
+        threads: int | None = None,
+        *,
+        provider_options: Mapping[str, Any] | None = None,
+        spinning: bool = False,
+        arena: bool = False,
+    ) -> None:
         self.contract: Contract = model_file.contract
         self.golden: Golden = model_file.golden
         self.digest: str = model_file.digest
-        self.device: str = device
+        self.device: str = device_of(device)
+        self.choice: Choice | None = None
+        self.threads: int = choose_threads(model_file.content) if threads is None else threads
         self.let_pass: tuple[str, ...] = model_file.let_pass
         folded = self.contract.precision == "int8w"
-        self._session = create_session(model_file.content, device, threads, folded)
+        self._session = create_session(
+            model_file.content, Settings(self.device, self.threads, provider_options or {}, spinning, arena), folded
+        )
         _check_graph(self._session, self.contract)
         self._token = Token(self._session)
 

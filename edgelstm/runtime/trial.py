@@ -82,10 +82,10 @@ def _try() -> None:
         from edgelstm.runtime.model_file import compute_digest, parse_model_file
         from edgelstm.runtime.predictor import Predictor
         from edgelstm.runtime.replay import golden_rows
-        from edgelstm.runtime.session import create_session
+        from edgelstm.runtime.session import Settings, create_session
 
         compute_digest(b"", (0, 0))
-        create_session(_IDENTITY, "cpu", 1)
+        create_session(_IDENTITY, Settings())
         content = sys.stdin.buffer.read()
         _limit(MEMORY_BYTES + MEMORY_PER_BYTE * len(content))
         predictor = Predictor(parse_model_file(content, "model file", unverified=True))
