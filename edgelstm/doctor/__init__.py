@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from edgelstm.doctor.child import Outcome, import_onnxruntime, try_device, try_file
 from edgelstm.doctor.facts import Facts, gather_facts
-from edgelstm.doctor.findings import FAIL, OK, WARN, Finding, judge_facts
+from edgelstm.doctor.findings import Finding, judge_facts
 from edgelstm.doctor.report import Report, examine
 
 __all__ = [
-    "FAIL",
-    "OK",
-    "WARN",
     "Facts",
     "Finding",
     "Outcome",

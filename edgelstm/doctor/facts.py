@@ -14,8 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from edgelstm.host import ROOT, cgroup_cores, installed_builds, jetpack, l4t_release, read_text
+from edgelstm.host import cgroup_cores, installed_builds, jetpack, l4t_release, read_text
 
+ROOT = Path("/")
 COMMAND_S = 5.0
 
 # From /proc/cpuinfo, "CPU part" of implementer 0x41.
@@ -93,7 +94,7 @@ def gather_facts(root: Path = ROOT) -> Facts:
         >>> gather_facts().processors >= 1
         True
     """
-    cpuinfo = read_text(root / "proc/cpuinfo")
+    cpuinfo = read_text(root, "proc/cpuinfo")
     release = l4t_release(root)
     builds = installed_builds()
     memory = _meminfo(root)
@@ -125,7 +126,7 @@ def gather_facts(root: Path = ROOT) -> Facts:
 
 
 def _board(root: Path, cpuinfo: str) -> str | None:
-    model = read_text(root / "proc/device-tree/model").strip()
+    model = read_text(root, "proc/device-tree/model").strip()
     told = re.search(r"^Model\s*: (.+)$", cpuinfo, re.MULTILINE)
     return model or (told[1].strip() if told else None)
 
@@ -139,13 +140,13 @@ def _cores(cpuinfo: str) -> tuple[str, ...]:
 
 
 def _system(root: Path) -> str:
-    told = re.search(r'^PRETTY_NAME="?([^"\n]+)', read_text(root / "etc/os-release"), re.MULTILINE)
+    told = re.search(r'^PRETTY_NAME="?([^"\n]+)', read_text(root, "etc/os-release"), re.MULTILINE)
     return told[1] if told else platform.system()
 
 
 def _cuda(root: Path) -> str | None:
     try:
-        return str(json.loads(read_text(root / "usr/local/cuda/version.json"))["cuda"]["version"])
+        return str(json.loads(read_text(root, "usr/local/cuda/version.json"))["cuda"]["version"])
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -166,13 +167,13 @@ def _temperature(root: Path) -> float | None:
 
 
 def _meminfo(root: Path) -> dict[str, float]:
-    lines = re.findall(r"^(\w+):\s+(\d+) kB$", read_text(root / "proc/meminfo"), re.MULTILINE)
+    lines = re.findall(r"^(\w+):\s+(\d+) kB$", read_text(root, "proc/meminfo"), re.MULTILINE)
     return {name: int(kib) / 1024 for name, kib in lines}
 
 
 def _cgroup_memory(root: Path) -> float | None:
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        word = read_text(root / "sys/fs/cgroup" / name).strip()
+        word = read_text(root, f"sys/fs/cgroup/{name}").strip()
         if word.isdigit() and int(word) < 2**60:  # version 1 writes nearly 2**63 for no limit
             return int(word) / 2**20
     return None

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import edgelstm
 from edgelstm.doctor.child import FILE_S, IMPORT_S, Outcome, import_onnxruntime, try_device, try_file
-from edgelstm.doctor.facts import Facts, gather_facts
+from edgelstm.doctor.facts import ROOT, Facts, gather_facts
 from edgelstm.doctor.findings import FAIL, OK, WARN, Finding, judge_facts
 from edgelstm.errors import ModelFileNotFoundError
-from edgelstm.host import ROOT
 
 _CUDA = "CUDAExecutionProvider"
 

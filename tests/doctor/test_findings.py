@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgelstm.doctor import FAIL, OK, WARN, Outcome, gather_facts, judge_facts
+from edgelstm.doctor import Outcome, gather_facts, judge_facts
+from edgelstm.doctor.findings import FAIL, OK, WARN
 from tests.doctor.fake_devices import DEVICES, L4T, write_command, write_device
 
 WORKS = Outcome({"version": "1.32.0", "providers": ["CPUExecutionProvider"], "place": "/x/onnxruntime/__init__.py"})

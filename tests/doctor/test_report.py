@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from edgelstm.doctor import FAIL, OK, examine, import_onnxruntime, try_file
+from edgelstm.doctor import examine, import_onnxruntime, try_file
+from edgelstm.doctor.findings import FAIL, OK
 from edgelstm.errors import ModelFileNotFoundError
 from edgelstm.runtime import Golden
 from tests.cli.test_bad_input import assert_one_line_and_exit_2, rewritten
