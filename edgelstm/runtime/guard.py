@@ -172,7 +172,10 @@ class GuardedStream:
         self._shape = (len(contract.inputs),)
         self._no_answer = np.full([int(size) for size in contract.answer_shape()], np.nan, np.float32)
         self._stream = predictor.stream()
-        self._low, self._high = _limits(contract.inputs, self._guard.margin)
+        self._least, self._most = _limits(contract.inputs, self._guard.margin)
+        # One float32 further: the statistics are float64, and a sample that lies on them is rounded.
+        self._low = np.nextafter(self._least, np.float32(-_LARGEST))
+        self._high = np.nextafter(self._most, np.float32(_LARGEST))
         # One row more than the window: the next sample is read into it before anything is known about it.
         self._ring = np.full((max(self._guard.drift_window, 1) + 1, *self._shape), np.nan, np.float32)
         self._at = 0
@@ -351,7 +354,7 @@ class GuardedStream:
         self._channel_tallies["infinite"] += np.isinf(x)
         self._channel_tallies["out_of_range"] += outside
         if self._guard.on_range == "clip":
-            return np.where(outside, x.clip(self._low, self._high), x), missing
+            return np.where(outside, x.clip(self._least, self._most), x), missing
         return x.copy(), missing | outside if self._guard.on_range == "missing" else missing
 
     def _bridge(self, gap: int) -> None:
@@ -377,12 +380,10 @@ class GuardedStream:
 
 def _limits(channels: tuple[Channel, ...], margin: float) -> tuple[Array, Array]:
     """Give the smallest and largest value [F] that is inside; without statistics all that is finite is."""
-    low, high = np.full(len(channels), -_LARGEST, np.float32), np.full(len(channels), _LARGEST, np.float32)
+    limits = np.array([[-_LARGEST] * len(channels), [_LARGEST] * len(channels)])
     for i, channel in enumerate(channels):
         if channel.statistics is not None and margin != np.inf:
             least, most = channel.statistics.min, channel.statistics.max
-            room = margin * (most - least)
-            # One float32 further out: the statistics are float64, and a sample at the border is rounded.
-            low[i] = max(-_LARGEST, np.nextafter(np.float32(max(-_LARGEST, least - room)), np.float32(-np.inf)))
-            high[i] = min(_LARGEST, np.nextafter(np.float32(min(_LARGEST, most + room)), np.float32(np.inf)))
+            limits[:, i] = least - margin * (most - least), most + margin * (most - least)
+    low, high = limits.clip(-_LARGEST, _LARGEST).astype(np.float32)
     return low, high
