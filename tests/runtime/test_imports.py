@@ -132,3 +132,9 @@ def test_the_first_prediction_imports_no_more_of_numpy(window_files):
     names = python(PREDICT + "\nimport sys; print(*sys.modules, sep='\\n')", window_files.fp32)
     assert "numpy" in names
     assert "numpy.ma" not in names
+
+
+def test_a_device_without_a_guard_does_not_wait_for_it(window_files):
+    names = python(PREDICT + "\nimport sys; print(*sys.modules, sep='\\n')", window_files.fp32)
+    assert "edgelstm.runtime.stream" in names
+    assert not {"edgelstm.runtime.guard", "edgelstm.runtime.drift", "edgelstm.runtime.clock"} & set(names)
