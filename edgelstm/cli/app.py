@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import demo, device, export, importing, signing, train
+from edgelstm.cli import bench, demo, device, doctor, export, importing, signing, train
 from edgelstm.errors import EdgeLstmError, SignatureError
 
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's UsageError, whose module typer does not name
@@ -75,7 +75,8 @@ app.command("compare", short_help="Judge model files side by side on this machin
 app.command("verify", short_help="Replay the golden vectors of a file on this machine.")(device.verify)
 app.command("inspect", short_help="Print contract, graph and metrics of a file.")(device.inspect)
 app.command("predict", short_help="Forecast from a table.")(device.predict)
-app.command("bench", short_help="Measure load, first call, step and window here.")(device.bench)
+app.command("bench", short_help="Measure load, first call, step and window here.")(bench.bench)
+app.command("doctor", short_help="Say what is wrong with this device, and its mend.")(doctor.doctor)
 app.command("keygen", short_help="Make a key pair in minisign's format.")(signing.keygen)
 app.command("sign", short_help="Sign model files.")(signing.sign)
 app.command("demo", short_help="The whole way on weekly CO2 at Mauna Loa.")(demo.demo)
