@@ -202,8 +202,9 @@ def report(found: dict[str, Any]) -> str:
         "# What a step is made of",
         "",
         f"`python benchmarks/step.py` on {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}, {versions}. Carried networks of {F} channels, fp32, one thread, microseconds of processor time: "
-        "medians over interleaved rounds, quartiles in brackets; shares are medians of the differences within a round.",
+        f"{machine['python']}, {versions}. Carried networks of {F} channels, fp32, one thread, microseconds of "
+        "processor time: medians over interleaved rounds, quartiles in brackets; shares are medians of the differences "
+        "within a round.",
         "",
         "| hidden size | " + " | ".join(sizes) + " |",
         "|---|" + "--:|" * len(sizes),
