@@ -155,7 +155,6 @@ def pieces(rounds: int) -> dict[str, Any]:
         "token: list.pop and append": (token, 200),
         "token: threading.Lock": (locked, 200),
         "copy: into a memoryview, which looks at dtype and shape": (written, 200),
-        "copy: x.copy()": (again(sample.copy), 200),
         "finite: sum of a memoryview, F = 8": (again(partial(sum, numbers)), 200),
         "finite: x.dot(x), F = 8": (again(partial(row.dot, row)), 200),
         "finite: np.isfinite into a mask, F = 64": (again(lambda: b"\0" not in np.isfinite(wide, mask).tobytes()), 200),

@@ -63,7 +63,7 @@ class Stream:
         # What a sample is written to and looked at before the stream knows of it.
         self._new = self._windows[0][:, 0] if self._carried else self._windows[0][:, 0].copy()
         self._finite = np.empty(self._new.shape, bool)
-        self._numbers = memoryview(self._new[0]) if batch == 1 and not contract.tokens else memoryview(b"")
+        self._numbers: Any = memoryview(self._new[0]) if batch == 1 and not contract.tokens else memoryview(b"")
         self._summed = len(contract.inputs) <= _SUMMED
 
     __reduce_ex__ = refuse_pickle
