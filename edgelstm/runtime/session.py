@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from edgelstm.errors import InputError, MissingDependencyError, ModelFileError, ProviderError
+import onnxruntime
 
-try:
-    import onnxruntime
-except ModuleNotFoundError as error:
-    raise MissingDependencyError(
-        "this needs onnxruntime, which is not installed: pip install 'edgelstm[cpu]' "
-        "(on a machine with an NVIDIA GPU: 'edgelstm[gpu]')"
-    ) from error
-
+from edgelstm.errors import InputError, ModelFileError, ProviderError
 from edgelstm.runtime import providers
 
 # What goes wrong is raised; logged beside, it would be told twice.
