@@ -95,10 +95,11 @@ def _why(content: bytes, settings: Settings, folded: bool, reason: str) -> str:
 
 
 def _open(content: bytes, settings: Settings, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    first, *others = providers.providers_of(settings.device)
-    asked = {name: str(value) for name, value in settings.provider_options.items()}
+    names = providers.providers_of(settings.device)
+    given = {name: dict(providers.DEFAULT_OPTIONS.get(name, {})) for name in names}
+    given[names[0]] |= {name: str(value) for name, value in settings.provider_options.items()}
     # Without enable_fallback=0 it would try again on the CPU, and print to stdout that it does.
-    return onnxruntime.InferenceSession(content, options, providers=[(first, asked), *others], enable_fallback=0)
+    return onnxruntime.InferenceSession(content, options, providers=list(given.items()), enable_fallback=0)
 
 
 def _session_options(settings: Settings, folded: bool, strict: bool) -> onnxruntime.SessionOptions:
