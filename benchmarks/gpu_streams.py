@@ -86,9 +86,9 @@ def report(result: dict) -> str:
     lines = [
         "# Streams on a GPU and on the CPU",
         "",
-        f"Made by `python benchmarks/gpu_streams.py`: one LSTM layer, 8 inputs, random weights, fp32, windows of {WINDOW} "
-        "steps. Per second: streams that took a step, or windows; times as fast: the median of the ratio round by round, "
-        "and its quartiles.",
+        "Made by `python benchmarks/gpu_streams.py`: one LSTM layer, 8 inputs, random weights, fp32, windows of "
+        f"{WINDOW} steps. Per second: streams that took a step, or windows; times as fast: the median of the ratio "
+        "round by round, and its quartiles.",
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; {versions}.",
         "",
