@@ -266,16 +266,17 @@ class GuardedStream:
             gap = self._gap_before(ns)
         np.greater_equal(x, self._low, self._not_below)
         np.less_equal(x, self._high, self._not_above)
-        row: Array | None = x
         if gap is None and self._inside.tobytes() == self._all_inside:
+            answer = self._stream.step(x, copy)
             self._tallies["clean"] += 1
-            self._good, self._held = x, self._no_holds
+            self._good, self._held, self._answered = x, self._no_holds, True
         else:
             row = self._mend(x, gap)
+            self._answered = row is not None
+            answer = self._no_answer.copy() if row is None else self._stream.step(row, copy)
         self._time, self._late = ns, 0
         self._at = (self._at + 1) % len(self._ring)
-        self._answered = row is not None
-        return self._no_answer.copy() if row is None else self._stream.step(row, copy)
+        return answer
 
     def _as_row(self, sample: Any) -> Array | float:
         if sample is None:

@@ -83,5 +83,5 @@ def as_float32(x: Any) -> Array:
         raise InputError(f"expected an array of numbers, got {type(x).__name__}: {error}") from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for what is not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no finite float32 is refused right after
         return np.asarray(array, np.float32, order="C")
