@@ -1,4 +1,4 @@
-"""What a person runs on the device: `verify`, `inspect`, `predict`, `bench`. numpy and onnxruntime are enough."""
+"""What a person runs on the device: `verify`, `inspect`, `predict`. numpy and onnxruntime are enough."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgelstm.cli.words import microseconds, network_words, quantity, table
+from edgelstm.cli.words import network_words, quantity, table
 from edgelstm.errors import InputError
 from edgelstm.files import write_whole
 from edgelstm.strict_json import plain
 
 if TYPE_CHECKING:
-    from edgelstm.bench import BenchResult
     from edgelstm.contract import Channel, Contract, Metrics, Provenance
     from edgelstm.runtime import ModelFile, Predictor, Replay
     from edgelstm.runtime.model_file import GraphSummary
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
 FAILED = 1
 
 File = Annotated[Path, typer.Argument(help="A model file.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, tensorrt, auto, or an execution provider by its name.")]
+ProviderOption = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the device, as onnxruntime documents it.")
+]
+Threads = Annotated[int | None, typer.Option(help="Threads inside one call. [by the width of the network]")]
 Unverified = Annotated[
     bool,
     typer.Option(
@@ -40,7 +42,8 @@ def verify(
         typer.Option(help="A minisign public key, its file or its text: FILE.minisig must hold, before all else."),
     ] = None,
     device: Device = "cpu",
-    threads: Threads = 1,
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
     """Replay the golden vectors of a file on this machine; exit 1 if it does not compute what it did at export."""
@@ -48,21 +51,47 @@ def verify(
 
     if key is not None and unverified:
         raise InputError("--key with --unverified: a signature holds for unaltered bytes; leave out one of them")
-    predictor = load(file, device, threads, unverified) if key is None else _load_signed(file, key, device, threads)
+    options = provider_options(provider_option)
+    if key is None:
+        predictor = load(file, device, threads, unverified, provider_options=options)
+    else:
+        predictor = _load_signed(file, key, device, threads, options)
     result = replay(predictor)
     print(verify_words(file, predictor, result))
     if not result.passed:
         raise typer.Exit(FAILED)
 
 
-def _load_signed(file: Path, key: str, device: str, threads: int) -> Predictor:
+def provider_options(pairs: list[str] | None) -> dict[str, str]:
+    """Read what `--provider-option` was given.
+
+    Raises:
+        InputError: one is not KEY=VALUE, or a key comes twice.
+
+    Example:
+        >>> provider_options(["device_id=1", "gpu_mem_limit=268435456"])
+        {'device_id': '1', 'gpu_mem_limit': '268435456'}
+    """
+    options: dict[str, str] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InputError(f"--provider-option: expected KEY=VALUE, got {pair!r}")
+        if key in options:
+            raise InputError(f"--provider-option: {key} is given twice")
+        options[key] = value
+    return options
+
+
+def _load_signed(file: Path, key: str, device: str, threads: int | None, options: dict[str, str]) -> Predictor:
     """Verify the signature, say who signed, and load the very bytes that were verified."""
-    from edgelstm.runtime import Predictor, parse_model_file
+    from edgelstm.runtime import parse_model_file
+    from edgelstm.runtime.loading import open_model_file
     from edgelstm.signing import verify_file
 
     signed = verify_file(file, key)
     print(f"{file.name}: signed with the key {signed.key.name}; trusted comment: {signed.comment}")
-    return Predictor(parse_model_file(signed.content, str(file)), device, threads)
+    return open_model_file(parse_model_file(signed.content, str(file)), device, threads, provider_options=options)
 
 
 def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
@@ -74,6 +103,8 @@ def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
         f"{file.name}: {_digest_words(predictor)}; {result.rows} golden window(s) on onnxruntime "
         f"{onnxruntime.__version__}, {predictor.device}"
     ]
+    if predictor.choice:
+        lines += [f"  {predictor.choice.reason}", *(f"  {why}" for why in predictor.choice.refused.values())]
     for i, channel in enumerate(contract.outputs):
         verdict = "ok" if result.file_error[i] <= result.tolerance[i] else "FAILED"
         lines.append(
@@ -135,7 +166,8 @@ def predict(
     ] = False,
     missing: Annotated[str, typer.Option(help="Gaps: error, forward, interpolate.")] = "error",
     device: Device = "cpu",
-    threads: Threads = 1,
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
     """Forecast from a table: what follows its last row, or each of its rows."""
@@ -145,59 +177,18 @@ def predict(
     if missing not in ("error", "forward", "interpolate"):
         raise InputError(f"--missing: expected error, forward or interpolate, got {missing!r}")
     kind = format_of(output, kind)
-    predictor = load(file, device=device, threads=threads, unverified=unverified)
+    options = provider_options(provider_option)
+    predictor = load(file, device, threads, unverified, provider_options=options)
     for reason in predictor.let_pass:
         print(f"edgelstm: unverified: {reason}", file=sys.stderr)
+    if predictor.choice:
+        print(f"edgelstm: {predictor.choice.reason}", file=sys.stderr)
     rows = read_rows(data, predictor.contract, time)
     content = render(list(forecast_rows(predictor, rows, every_row, missing)), kind)
     if output == "-":
         sys.stdout.buffer.write(content)
     else:
         write_whole(Path(output), content)
-
-
-def bench(
-    file: File,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the figures as JSON. [FILE.bench.json here]")
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0.01, help="For each of step and window.")] = 3.0,
-    device: Device = "cpu",
-    threads: Threads = 1,
-    unverified: Unverified = False,
-) -> None:
-    """Measure load, first call, step and window of a file on this machine."""
-    from edgelstm.bench import bench_file
-
-    result = bench_file(file, device=device, threads=threads, seconds=seconds, unverified=unverified)
-    print(bench_words(result))
-    target = output or Path(f"{file.stem}.bench.json")
-    write_whole(target, json.dumps(plain(result), indent=1).encode() + b"\n")
-    print(f"wrote {target}")
-
-
-def bench_words(result: BenchResult) -> str:
-    """Lay out what was measured, and where."""
-    machine = result.machine
-    packages = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    memory = f"{result.resident_mib:.0f} MiB" if result.resident_mib is not None else "not told by this system"
-    rows = [
-        [name, f"{t.calls:,}", *(microseconds(v) for v in (t.p50_us, t.p95_us, t.p99_us, t.max_us))]
-        for name, t in (
-            ("one step", result.step),
-            (f"one window ({result.window} steps)", result.whole_window),
-        )
-    ]
-    step = "" if result.state == "carried" else "\n(a step of a window network runs the last whole window from zero)"
-    return (
-        f"{result.file}: {result.precision}, state {result.state}, digest {result.digest[:12]}\n"
-        f"{machine.cpu}, {machine.cores} cores, {machine.architecture}, {machine.system}\n"
-        f"Python {machine.python}, {packages}\n"
-        f"{result.device}, {result.threads} thread(s); load {result.load_ms:.1f} ms, first call "
-        f"{result.first_call_ms:.2f} ms, resident memory {memory}\n\n"
-        + table(["", "calls", "p50", "p95", "p99", "max"], rows)
-        + step
-    )
 
 
 def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str:

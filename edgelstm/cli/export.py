@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from edgelstm.cli.words import microseconds, network_words, table
+from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
+from edgelstm.cli.words import fraction, microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def export(
         precisions=precisions,
         quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
-        max_metric_drop=_fraction(max_metric_drop or "1%") if precisions else None,
+        max_metric_drop=fraction("--max-metric-drop", max_metric_drop or "1%") if precisions else None,
     )
     show_export(exported)
     if exported.refused is not None:
@@ -91,17 +92,6 @@ def _needs_quantize(option: str, value: object, quantize: str | None, known: tup
         raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
 
 
-def _fraction(text: str) -> float:
-    """Read `1%` or `0.01`."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < math.inf:
-        raise InputError(f"--max-metric-drop: expected a share such as 1% or 0.01, got {text!r}")
-    return value
-
-
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
@@ -109,8 +99,9 @@ def compare(
     max_metric_drop: Annotated[str, typer.Option(help="How much worse the metric may be.")] = "1%",
     seconds: Annotated[float, typer.Option(min=0.01, help="For steps, and again for windows.")] = 2.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the judgement as JSON.")] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Threads inside one call.")] = 1,
+    device: Device = "cpu",
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
 ) -> None:
     """Judge model files side by side on this machine: size, latency, metric, and what is given up."""
     import json
@@ -122,13 +113,15 @@ def compare(
     from edgelstm.runtime import load, read_model_file
     from edgelstm.strict_json import plain
 
-    limit = _fraction(max_metric_drop)
+    limit, options = fraction("--max-metric-drop", max_metric_drop), provider_options(provider_option)
+    if device == "auto":
+        raise InputError("--device: files are compared on one device, and auto may take another for each; name one")
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         names = [str(file) for file in files]
     candidates = load_candidates(
         [
-            (name, len(read_model_file(file).content), partial(load, file, device, threads))
+            (name, len(read_model_file(file).content), partial(load, file, device, threads, provider_options=options))
             for name, file in zip(names, files, strict=True)
         ]
     )

@@ -32,7 +32,8 @@ _WAY_ROUND = "copy or export it again; if it was altered on purpose, load it wit
 _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA = 1, 7, 8, 14
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
-_NODE_OP_TYPE = 4
+_NODE_OP_TYPE, _NODE_ATTRIBUTE = 4, 5
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT = 1, 3
 _TENSOR_DIMS = 1
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 
@@ -155,6 +156,35 @@ def summarize_graph(content: bytes) -> GraphSummary:
         return _summarize(content)
     except (DamagedProtobufError, UnicodeDecodeError) as error:
         raise ModelFileError(f"the graph is damaged: {error}") from error
+
+
+def recurrent_width(content: bytes) -> int:
+    """Tell the hidden size of the widest recurrent layer of a checked model file; 0 where there is none.
+
+    Raises:
+        ModelFileError: the graph does not follow the wire format.
+    """
+    try:
+        graphs = [field for field in fields(content, 0, len(content)) if field.number == _MODEL_GRAPH]
+        nodes = [part for graph in graphs for part in fields(content, graph.start, graph.end)]
+        return max((_hidden_size(content, n.start, n.end) for n in nodes if n.number == _GRAPH_NODE), default=0)
+    except DamagedProtobufError as error:
+        raise ModelFileError(f"the graph is damaged: {error}") from error
+
+
+def _hidden_size(content: bytes, start: int, end: int) -> int:
+    """Read the attribute `hidden_size` of a node, which recurrent layers alone have."""
+    for field in fields(content, start, end):
+        if field.number == _NODE_ATTRIBUTE:
+            name, value = b"", 0
+            for part in fields(content, field.start, field.end):
+                if part.number == _ATTRIBUTE_NAME:
+                    name = content[part.start : part.end]
+                elif part.number == _ATTRIBUTE_INT:
+                    value = part.value
+            if name == b"hidden_size":
+                return value
+    return 0
 
 
 def _summarize(content: bytes) -> GraphSummary:

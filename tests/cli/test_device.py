@@ -1,4 +1,4 @@
-"""The commands of a device: verify, inspect, predict, bench."""
+"""The commands of a device: verify, inspect, predict."""
 
 from __future__ import annotations
 
@@ -104,16 +104,6 @@ def test_predict_writes_parquet_and_fills_gaps_when_asked(cli_here, window_files
     values[-5] = values[-6]
     found = polars.read_parquet(tmp_path / "out.parquet")["co2"].to_numpy()
     np.testing.assert_array_equal(found.astype(np.float32), load(window_files.fp32).predict(values[-24:])[:, 0])
-
-
-def test_bench_prints_and_writes_figures_with_their_machine(cli_here, window_files, tmp_path):
-    process = cli_here("bench", window_files.fp32, "--seconds", "0.05")
-    assert "p50" in process.stdout
-    assert "p99" in process.stdout
-    content = json.loads((tmp_path / "small.fp32.bench.json").read_text())
-    assert content["digest"] == load(window_files.fp32).digest
-    assert content["machine"]["versions"].keys() >= {"edgelstm", "onnxruntime", "numpy"}
-    assert content["step"]["p50_us"] <= content["step"]["p99_us"] <= content["step"]["max_us"]
 
 
 def test_help_names_every_command(cli_here):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgelstm.errors import InputError, ModelFileNotFoundError, ProviderError
+from edgelstm.errors import InputError, ModelFileNotFoundError
 from edgelstm.run import read_run
 from edgelstm.runtime import Predictor, load, read_model_file
 from tests.oracles import forecast, sizes_of
@@ -139,35 +139,6 @@ def test_a_missing_sample_is_refused_with_its_place(window):
     x[1, 17, 0] = np.nan
     with pytest.raises(InputError, match=r"got nan at \[1, 17, 0\] \(channel 'co2'\)"):
         window.predict(x)
-
-
-@pytest.mark.parametrize("device", ["tpu", "CPU", "", "cuda:0", None])
-def test_an_unknown_device_is_refused(window_files, device):
-    with pytest.raises(InputError, match="device: expected one of cpu, cuda, got"):
-        load(window_files.fp32, device=device)
-
-
-@pytest.mark.parametrize("threads", [0, -1, 1.0, "2", True, None])
-def test_a_number_of_threads_that_is_none_is_refused(window_files, threads):
-    with pytest.raises(InputError, match="threads: expected a whole number of at least 1, got"):
-        load(window_files.fp32, threads=threads)
-
-
-def test_cuda_without_cuda_is_an_error_and_never_a_fallback(window_files, monkeypatch):
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(ProviderError, match=r"cuda was asked for, .* pip install 'edgelstm\[gpu\]'"):
-        load(window_files.fp32, device="cuda")
-
-
-def test_cuda_that_does_not_start_is_an_error_and_never_a_fallback(window_files, monkeypatch):
-    class FellBack:
-        def __init__(self, *arguments, **options):
-            self.get_providers = lambda: ["CPUExecutionProvider"]
-
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
-    monkeypatch.setattr("onnxruntime.InferenceSession", FellBack)
-    with pytest.raises(ProviderError, match="could not start it"):
-        load(window_files.fp32, device="cuda")
 
 
 def test_a_missing_file_is_told_as_such(tmp_path):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgelstm.contract import TASKS, Channel
 from edgelstm.errors import InputError, NetworkError, require
 from edgelstm.importers.imported import Imported, as_channels
-from edgelstm.importers.torch_call import Lengths, copy_module, one_line
+from edgelstm.importers.torch.call import Lengths, copy_module, one_line
 from edgelstm.network import (
     FINAL,
     FUNCTIONS,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from numpy.typing import NDArray
 
 from edgelstm.errors import NetworkError
-from edgelstm.importers.keras_file import KerasFile, Stored
+from edgelstm.importers.keras.file import KerasFile, Stored
 
 Array = NDArray[Any]
 Entry = dict[str, Any]

@@ -1,0 +1,85 @@
+"""What this host is, as files under a root and installed packages tell it; nothing here imports onnxruntime."""
+
+from __future__ import annotations
+
+import os
+import re
+
+# No pathlib here: 5 ms of `import edgelstm.runtime` that neither numpy nor onnxruntime spends.
+Root = str | os.PathLike[str]
+ROOT = "/"
+
+# The packages that install into one folder, `onnxruntime/`, and overwrite each other (microsoft/onnxruntime 26996).
+BUILDS = (
+    "onnxruntime",
+    "onnxruntime-directml",
+    "onnxruntime-gpu",
+    "onnxruntime-migraphx",
+    "onnxruntime-openvino",
+    "onnxruntime-qnn",
+    "onnxruntime-rocm",
+    "onnxruntime-training",
+)
+# NVIDIA's own wheels for JetPack 6: Python 3.10, CUDA 12.6. The index loses packages for days at times.
+JETPACK_6_WHEELS = "pip install onnxruntime-gpu --index-url https://pypi.jetson-ai-lab.io/jp6/cu126"
+
+_JETPACK_OF_L4T = {32: 4, 34: 5, 35: 5, 36: 6, 38: 7}
+
+
+def installed_builds() -> dict[str, str]:
+    """List the onnxruntime packages that are installed, each with its version; two of them break each other.
+
+    Example:
+        >>> "onnxruntime" in installed_builds()
+        True
+    """
+    from importlib import metadata  # 10 ms, and a plain load does not need it
+
+    found = {}
+    for name in BUILDS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def available_cores(root: Root = ROOT) -> float:
+    """Tell how many processors this process may use: those it may run on, or fewer where a cgroup limits its time."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = cgroup_cores(root)
+    return allowed if limit is None else min(allowed, limit)
+
+
+def cgroup_cores(root: Root = ROOT) -> float | None:
+    """Tell how many processors' worth of time the cgroup gives, as `docker run --cpus` sets it; None: no limit."""
+    words = read_text(root, "sys/fs/cgroup/cpu.max").split()
+    if not words:  # version 1
+        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        words = [read_text(root, f"sys/fs/cgroup/cpu/{name}").strip() for name in names]
+    try:
+        quota, period = (int(word) for word in words)
+    except ValueError:  # "max", or no such files
+        return None
+    return quota / period if quota > 0 and period > 0 else None
+
+
+def l4t_release(root: Root = ROOT) -> tuple[int, str] | None:
+    """Read the release of a Jetson's system, (36, "4.3") for R36.4.3; None on any other machine."""
+    words = re.match(r"# R(\d+) \(release\), REVISION: ([\d.]+)", read_text(root, "etc/nv_tegra_release"))
+    return (int(words[1]), words[2]) if words else None
+
+
+def jetpack(root: Root = ROOT) -> int | None:
+    """Tell the major version of a Jetson's JetPack; None on any other machine, and for one that is not known."""
+    release = l4t_release(root)
+    return None if release is None else _JETPACK_OF_L4T.get(release[0])
+
+
+def read_text(root: Root, name: str = "") -> str:
+    """Read a small text file of the system; empty where there is none or it may not be read."""
+    try:
+        with open(os.path.join(root, name) if name else root, encoding="utf-8", errors="replace") as file:
+            return file.read().replace("\0", "")
+    except OSError:
+        return ""
