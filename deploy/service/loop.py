@@ -5,8 +5,8 @@
 SOURCE is a serial line, a named pipe or a file; without one, what systemd's socket unit opened, or stdin. A line of it
 is one sample: numbers with commas between them, in the order and units of the file's contract (`edgelstm inspect
 MODEL.onnx`). For each, a line of JSON comes out: {"sample": 7, "ready": true, "y": {"co2": [421.3, ...]}}. Bad lines
-are logged and skipped, and the stream's state stays as it was. Logs go to stderr with the <N> prefixes of systemd, which
-stamps them with the time.
+are logged and skipped, and the stream's state stays as it was. Logs go to stderr with the <N> prefixes of systemd,
+which stamps them with the time.
 
 Under systemd it says when it is ready, and feeds the watchdog each time round the loop: a step that hangs is restarted.
 When it is asked to stop it keeps the stream's state in $STATE_DIRECTORY, and goes on from there if it starts again
