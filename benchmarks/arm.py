@@ -36,7 +36,7 @@ INSTALL = """
 set -eu
 install -d /opt/edgelstm
 /mnt/deploy/raspberry-pi/install.sh /mnt/wheel/edgelstm-*.whl /mnt/files/co2.int8.onnx > /tmp/install.log
-seq 340 443 | /opt/edgelstm/venv/bin/python -P /opt/edgelstm/loop.py /opt/edgelstm/model.onnx | tail -n 1
+seq 340 443 | /opt/edgelstm/venv/bin/python -I /opt/edgelstm/loop.py /opt/edgelstm/model.onnx | tail -n 1
 """
 DIES_ON = ("cortex-a53", "cortex-a72")  # microsoft/onnxruntime issues 23957, 24112
 COMMANDS = {

@@ -117,4 +117,6 @@ def test_units_are_understood_by_systemd_and_little_is_exposed(tmp_path):
     assert not own
     security = ["systemd-analyze", "security", "--offline=yes", "--threshold=10", units[0]]
     process = subprocess.run(security, capture_output=True, text=True)
+    if "unrecognized option" in process.stderr:
+        pytest.skip("this systemd-analyze is older than 250")
     assert process.returncode == 0, process.stdout[-300:] + process.stderr
