@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from edgelstm.bench.file import BenchResult, bench_file
+from edgelstm.bench.compare import Change, changes, differences, read_result
+from edgelstm.bench.file import BenchResult, LongRun, Throughput, bench_file
 from edgelstm.bench.judge import Candidate, Judged, Judgement, judge, load_candidates
-from edgelstm.bench.timer import Latency, time_calls, time_interleaved
+from edgelstm.bench.machine import Condition, Machine, Throttling, describe_machine, read_condition
+from edgelstm.bench.picture import draw_result
+from edgelstm.bench.timer import Latency, time_calls, time_interleaved, time_overhead_ns
 
 __all__ = [
     "BenchResult",
     "Candidate",
+    "Change",
+    "Condition",
     "Judged",
     "Judgement",
     "Latency",
+    "LongRun",
+    "Machine",
+    "Throttling",
+    "Throughput",
     "bench_file",
+    "changes",
+    "describe_machine",
+    "differences",
+    "draw_result",
     "judge",
     "load_candidates",
+    "read_condition",
+    "read_result",
     "time_calls",
     "time_interleaved",
+    "time_overhead_ns",
 ]

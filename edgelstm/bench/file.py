@@ -2,16 +2,83 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from edgelstm.bench.machine import Machine, describe_machine, resident_mib
-from edgelstm.bench.timer import Latency, time_calls
-from edgelstm.runtime import load
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.bench.machine import (
+    Condition,
+    Machine,
+    describe_machine,
+    read_condition,
+    resident_mib,
+    throttled_between,
+)
+from edgelstm.bench.timer import Latency, time_calls, time_overhead_ns
+from edgelstm.errors import InputError, ProviderError
+from edgelstm.runtime import Predictor, load
+from edgelstm.runtime.replay import golden_rows
+
+STREAMS = (1, 100, 1000)
+STEPS = 10_000
+
+_STARTS = 3
+_PARTS = 20  # of the long run: between them the machine is asked how it is
+_FEWEST_CALLS = 3  # of many streams: a call may take a second
+_START = """
+import json, sys, time
+path, arguments, options, *sys.path[:] = sys.argv[1:]
+start = time.perf_counter_ns()
+import edgelstm.runtime
+imported = time.perf_counter_ns()
+predictor = edgelstm.runtime.load(path, *json.loads(arguments), provider_options=json.loads(options))
+loaded = time.perf_counter_ns()
+golden = predictor.golden
+predictor.predict(golden.x[0], None if golden.lengths is None else golden.lengths[0])
+called = time.perf_counter_ns()
+print(json.dumps([imported - start, loaded - imported, called - loaded]))
+"""
+
+Value = TypeVar("Value")
+
+
+class Throughput(NamedTuple):
+    """Many streams that step together.
+
+    Attributes:
+        streams: how many.
+        calls: how many calls were timed; each steps all of them.
+        steps_per_s: of all streams together, by the median call.
+    """
+
+    streams: int
+    calls: int
+    steps_per_s: float
+
+
+class LongRun(NamedTuple):
+    """One stream, stepped for long.
+
+    Attributes:
+        steps: how many.
+        steps_per_s: over all of it.
+        growth_mib: of the memory that this process holds, since the first twentieth; None where the system does not
+            say.
+    """
+
+    steps: int
+    steps_per_s: float
+    growth_mib: float | None
 
 
 @dataclass(frozen=True)
@@ -23,11 +90,18 @@ class BenchResult:
         digest: of the file, 64 hex digits.
         precision, state, window: from its contract.
         device, threads: as asked, or as they were chosen.
-        load_ms: reading, checking and opening the file.
-        first_call_ms: the first window after that.
+        import_ms: importing edgelstm.runtime, which imports numpy and onnxruntime.
+        load_ms: reading, checking and opening the file after that.
+        first_call_ms: the first window after that. All three are medians over processes of their own.
+        overhead_us: what timing a call takes by itself; subtracted from `step`, `whole_window` and `throughput`.
         step: one sample through a stream that is ready.
         whole_window: one window of `window` steps through `predict`.
-        resident_mib: of this process after everything; None where the system does not say.
+        throughput: of many streams that step together.
+        long_run: of one stream.
+        idle_cpu_percent: of one core, used by this process while a loaded file and its stream have nothing to do.
+        resident_mib: of this process after the long run; None where the system does not say.
+        before, after: how the machine was.
+        throttled: what slowed the machine down meanwhile, as far as it tells: if anything, the figures are invalid.
         machine: where.
     """
 
@@ -38,11 +112,19 @@ class BenchResult:
     window: int
     device: str
     threads: int
+    import_ms: float
     load_ms: float
     first_call_ms: float
+    overhead_us: float
     step: Latency
     whole_window: Latency
+    throughput: tuple[Throughput, ...]
+    long_run: LongRun
+    idle_cpu_percent: float
     resident_mib: float | None
+    before: Condition
+    after: Condition
+    throttled: tuple[str, ...]
     machine: Machine
 
 
@@ -53,49 +135,134 @@ def bench_file(
     provider_options: Mapping[str, Any] | None = None,
     threads: int | None = None,
     seconds: float = 3.0,
+    steps: int = STEPS,
+    streams: Sequence[int] = STREAMS,
+    idle_s: float = 1.0,
     unverified: bool = False,
 ) -> BenchResult:
-    """Measure load, first call, step and window of a file, on its own golden windows.
+    """Measure idling, start, step, window, a long run and many streams of a file, on its own golden windows.
 
     Args:
         path: a model file.
         device: as for `edgelstm.load`.
         provider_options: as for `edgelstm.load`.
         threads: as for `edgelstm.load`.
-        seconds: how long to time each of step and window.
+        seconds: how long to time each of step and window, and all of `streams` together.
+        steps: of the long run.
+        streams: how many step together; each number is measured.
+        idle_s: how long to do nothing.
         unverified: as for `edgelstm.load`; `load_ms` then holds the trial in a child process.
 
     Raises:
         ModelFileError: the file cannot be loaded.
-        ProviderError: the device is not to be had.
+        ProviderError: the device is not to be had, or a fresh process cannot use it.
+        InputError: `steps` or one of `streams` is not a whole number of at least 1.
 
     Example:
-        >>> result = bench_file("models/co2/co2.fp32.onnx", seconds=0.1)
-        >>> result.step.p50_us > 0
-        True
+        >>> result = bench_file("models/co2/co2.fp32.onnx", seconds=0.1, steps=100, streams=[8], idle_s=0.1)
+        >>> result.step.p50_us > 0, result.throughput[0].streams
+        (True, 8)
     """
-    start = time.perf_counter_ns()
+    _check_counts("steps", [steps])
+    _check_counts("streams", streams)
+    conditions = [read_condition()]
     predictor = load(path, device, threads, unverified, provider_options=provider_options)
-    loaded = time.perf_counter_ns()
-    windows = list(predictor.golden.x)
-    predictor.predict(windows[0])
-    called = time.perf_counter_ns()
-    stream = predictor.stream()
-    for sample in windows[0]:
-        stream.step(sample)
-    samples, rows = cycle([sample for window in windows for sample in window]), cycle(windows)
+    step_on, samples = _ready(predictor, 1)
+    rows = cycle(golden_rows(predictor.golden))
+
+    def then(value: Value) -> Value:
+        conditions.append(read_condition())
+        return value
+
+    overhead_ns = time_overhead_ns(lambda: next(samples))
+    idle = then(_idle_cpu_percent(idle_s))
+    starts = then(_starts(path, [device, threads, unverified], dict(provider_options or {})))
+    step = then(time_calls(lambda: step_on(next(samples)), seconds))
+    whole = then(time_calls(lambda: predictor.predict(*next(rows)), seconds))
+    long_run = _long_run(lambda: step_on(next(samples)), steps, conditions)
+    memory = resident_mib()
+    throughput = [then(_throughput(predictor, n, seconds / len(streams), overhead_ns)) for n in streams]
     return BenchResult(
-        file=Path(path).name,
-        digest=predictor.digest,
-        precision=predictor.contract.precision,
-        state=predictor.contract.state,
-        window=predictor.contract.window,
-        device=predictor.device,
-        threads=predictor.threads,
-        load_ms=(loaded - start) / 1e6,
-        first_call_ms=(called - loaded) / 1e6,
-        step=Latency.of(time_calls(lambda: stream.step(next(samples), copy=False), seconds)),
-        whole_window=Latency.of(time_calls(lambda: predictor.predict(next(rows)), seconds)),
-        resident_mib=resident_mib(),
-        machine=describe_machine(),
+        Path(path).name,
+        predictor.digest,
+        predictor.contract.precision,
+        predictor.contract.state,
+        predictor.contract.window,
+        predictor.device,
+        predictor.threads,
+        *starts,
+        overhead_ns / 1e3,
+        Latency.of(step, overhead_ns),
+        Latency.of(whole, overhead_ns),
+        tuple(throughput),
+        long_run,
+        idle,
+        memory,
+        conditions[0],
+        conditions[-1],
+        throttled_between(conditions),
+        describe_machine(),
     )
+
+
+def _check_counts(name: str, values: Sequence[int]) -> None:
+    for value in values:
+        if type(value) is not int or value < 1:
+            raise InputError(f"{name}: expected whole numbers of at least 1, got {value!r}")
+
+
+def _ready(predictor: Predictor, n: int) -> tuple[Callable[[Any], object], Iterator[NDArray[Any]]]:
+    """Streams that answer, and samples for all of them without end: each stream begins at another golden sample."""
+    golden = np.concatenate(list(predictor.golden.x))
+    found = golden[~np.isnan(golden).any(axis=tuple(range(1, golden.ndim)))]  # no padding
+    starts = np.linspace(0, len(found), n, endpoint=False).astype(int)
+    samples = [found[(starts + i) % len(found)] for i in range(min(len(found), 64))] if n > 1 else list(found)
+    endless = cycle(samples)
+    step = partial(predictor.stream().step, copy=False) if n == 1 else predictor.streams(n).step
+    for _ in range(predictor.contract.window):
+        step(next(endless))
+    return step, endless
+
+
+def _starts(path: str | Path, arguments: list[Any], options: dict[str, Any]) -> tuple[float, float, float]:
+    """Import, load and predict in processes of their own; the median of each, in ms."""
+    asked = [str(Path(path).resolve()), json.dumps(arguments), json.dumps(options)]
+    command = [sys.executable, "-c", _START, *asked, *sys.path]
+    times = np.empty((_STARTS, 3))
+    for i in range(_STARTS):
+        child = subprocess.run(command, capture_output=True)  # noqa: S603  (our own interpreter and code)
+        if child.returncode:
+            reason = child.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"status {child.returncode}"]
+            raise ProviderError(f"loads the file here, but a fresh process does not: {reason[0]}")
+        times[i] = json.loads(child.stdout)
+    import_ms, load_ms, first_call_ms = (np.median(times, axis=0) / 1e6).tolist()
+    return import_ms, load_ms, first_call_ms
+
+
+def _throughput(predictor: Predictor, n: int, seconds: float, overhead_ns: float) -> Throughput:
+    step_on, samples = _ready(predictor, n)
+    times = time_calls(lambda: step_on(next(samples)), seconds, _FEWEST_CALLS)
+    return Throughput(n, len(times), n * 1e9 / max(float(np.median(times)) - overhead_ns, 1.0))
+
+
+def _long_run(step: Callable[[], object], steps: int, conditions: list[Condition]) -> LongRun:
+    """Step on and on; asking the machine how it is takes no time of it."""
+    taken_ns, memory = 0, []
+    for part in range(_PARTS):
+        start = time.perf_counter_ns()
+        for _ in range(steps * part // _PARTS, steps * (part + 1) // _PARTS):
+            step()
+        taken_ns += time.perf_counter_ns() - start
+        conditions.append(read_condition())
+        memory.append(resident_mib())
+    first, last = memory[0], memory[-1]
+    growth = None if first is None or last is None else last - first
+    return LongRun(steps, steps * 1e9 / max(taken_ns, 1), growth)
+
+
+def _idle_cpu_percent(seconds: float) -> float:
+    """Sleep, and see what all threads of this process did meanwhile."""
+    start, used = time.perf_counter(), time.process_time()
+    time.sleep(seconds)
+    used = time.process_time() - used
+    return 100 * used / (time.perf_counter() - start)

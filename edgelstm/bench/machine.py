@@ -1,17 +1,32 @@
-"""Name the machine that figures were measured on."""
+"""Name the machine that figures were measured on, and tell how it is just now: heat, governor, throttling.
+
+What only some systems tell is None elsewhere, never a guess. `root` is where the system's files begin: another folder
+stands for another machine.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import edgelstm
 
+ROOT = Path("/")
+
 _PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu")
 _MODEL_FILES = (Path("/proc/device-tree/model"), Path("/sys/firmware/devicetree/base/model"))
+_VCGENCMD = ("usr/bin/vcgencmd", "opt/vc/bin/vcgencmd")
+_PI_BITS_FILE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled: bits 0 to 3, and 16 to 19 since boot.
+_PI_BITS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
+# Cooling devices by which the kernel slows a processor down; a fan is none.
+_COOLING = ("thermal-cpufreq", "cpufreq-cpu", "thermal-devfreq")
+_SENSORS = ("cpu", "soc", "x86_pkg", "tctl", "core")
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,36 @@ class Machine:
     versions: dict[str, str]
 
 
+class Throttling(NamedTuple):
+    """Whether the machine runs slower than it could, to protect itself.
+
+    Attributes:
+        now: what holds at this moment.
+        since_boot: what has happened since the machine started; a Raspberry Pi tells.
+        events: how often a processor was slowed down since then; an Intel one tells.
+    """
+
+    now: tuple[str, ...]
+    since_boot: tuple[str, ...]
+    events: int
+
+
+class Condition(NamedTuple):
+    """How the machine is at one moment; None: this system does not say.
+
+    Attributes:
+        temperature_c: of the processor, or the hottest sensor where none is called so.
+        governor: what sets the clock, `"ondemand"`; of different cores joined by commas.
+        clock_mhz: of the slowest core.
+        throttling: None where nothing tells.
+    """
+
+    temperature_c: float | None
+    governor: str | None
+    clock_mhz: float | None
+    throttling: Throttling | None
+
+
 def describe_machine() -> Machine:
     """Describe the machine this runs on."""
     versions = {"edgelstm": edgelstm.__version__}
@@ -53,6 +98,74 @@ def describe_machine() -> Machine:
     )
 
 
+def read_condition(root: Path = ROOT) -> Condition:
+    """Tell how the machine is just now: a few small files, and on a Raspberry Pi perhaps `vcgencmd`.
+
+    Example:
+        >>> read_condition(Path("nowhere"))
+        Condition(temperature_c=None, governor=None, clock_mhz=None, throttling=None)
+    """
+    return Condition(read_temperature_c(root), read_governor(root), read_clock_mhz(root), read_throttling(root))
+
+
+def read_temperature_c(root: Path = ROOT) -> float | None:
+    """Read the processor's sensor, or the hottest of all where none is called so, in degrees Celsius."""
+    found: dict[str, float] = {}
+    for zone in sorted(root.glob("sys/class/thermal/thermal_zone*")):
+        kind, value = _text(zone / "type") or zone.name, _number(zone / "temp")
+        if value is not None and value > 0:  # a sensor that is off tells 0 or -274000
+            found[kind.lower()] = max(value / 1000, found.get(kind.lower(), value / 1000))
+    of_processor = [value for kind, value in found.items() if any(name in kind for name in _SENSORS)]
+    return max(of_processor or found.values(), default=None)
+
+
+def read_governor(root: Path = ROOT) -> str | None:
+    """Read what sets the clock of the cores: `performance`, `ondemand`, `schedutil`..."""
+    texts = (_text(path) for path in root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"))
+    return ", ".join(sorted({text for text in texts if text})) or None
+
+
+def read_clock_mhz(root: Path = ROOT) -> float | None:
+    """Read the clock of the slowest core just now, in MHz."""
+    values = (_number(path) for path in root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
+    return min((value / 1000 for value in values if value is not None), default=None)
+
+
+def read_throttling(root: Path = ROOT) -> Throttling | None:
+    """Ask all who may know: the Pi's firmware, the kernel's cooling devices, Intel's counters; None: nobody does."""
+    bits, events = _pi_bits(root), _throttle_events(root)
+    cooling = _cooling_states(root)
+    if bits is None and events is None and not cooling:
+        return None
+    now = [name for i, name in enumerate(_PI_BITS) if (bits or 0) >> i & 1]
+    now += [f"{kind} at step {state}" for kind, state in cooling if state > 0]
+    since_boot = tuple(name for i, name in enumerate(_PI_BITS) if (bits or 0) >> (16 + i) & 1)
+    return Throttling(tuple(now), since_boot, events or 0)
+
+
+def throttled_between(conditions: list[Condition]) -> tuple[str, ...]:
+    """Say what slowed the machine down while these were read, in their order; empty: nothing that it tells of.
+
+    What holds at one of the moments counts, and so does what began since the first: the bits of a Raspberry Pi that
+    stay set since boot, and the counters of an Intel processor.
+
+    Example:
+        >>> cool = Condition(50.0, "ondemand", 1500.0, Throttling((), (), 0))
+        >>> hot = cool._replace(throttling=Throttling((), ("throttled",), 0))
+        >>> throttled_between([cool, hot]), throttled_between([hot, hot])
+        (('throttled',), ())
+    """
+    told = [condition.throttling for condition in conditions if condition.throttling is not None]
+    if not told:
+        return ()
+    first = told[0]
+    reasons = [name for throttling in told for name in throttling.now]
+    reasons += [name for throttling in told for name in throttling.since_boot if name not in first.since_boot]
+    events = max(throttling.events for throttling in told) - first.events
+    reasons += [f"{events} throttling event(s) of the processor"] if events else []
+    return tuple(dict.fromkeys(reasons))
+
+
 def resident_mib() -> float | None:
     """Tell how much memory this process holds, in MiB; None where the system does not say."""
     try:
@@ -60,6 +173,52 @@ def resident_mib() -> float | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _pi_bits(root: Path) -> int | None:
+    """The firmware's word, from the kernel or from `vcgencmd get_throttled`: throttled=0x50005."""
+    text = _text(root / _PI_BITS_FILE)
+    if text is None:
+        command = next((root / name for name in _VCGENCMD if (root / name).is_file()), None)
+        text = None if command is None else _output_of(command, "get_throttled")
+    try:
+        return None if text is None else int(text.rpartition("=")[2], 16)
+    except ValueError:
+        return None
+
+
+def _output_of(command: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run([command, *arguments], capture_output=True, timeout=5)  # noqa: S603  (the firmware's own)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+
+
+def _cooling_states(root: Path) -> list[tuple[str, int]]:
+    devices = sorted(root.glob("sys/class/thermal/cooling_device*"))
+    found = [(_text(device / "type") or "", _number(device / "cur_state")) for device in devices]
+    return [(kind, int(state)) for kind, state in found if kind.startswith(_COOLING) and state is not None]
+
+
+def _throttle_events(root: Path) -> int | None:
+    counters = root.glob("sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/*_throttle_count")
+    values = [value for value in map(_number, counters) if value is not None]
+    return int(sum(values)) if values else None
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip("\0\n ")
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(_text(path) or "")
+    except ValueError:
+        return None
 
 
 def _cpu_name() -> str:

@@ -1,4 +1,4 @@
-"""What a person runs on the device: `verify`, `inspect`, `predict`, `bench`. numpy and onnxruntime are enough."""
+"""What a person runs on the device: `verify`, `inspect`, `predict`. numpy and onnxruntime are enough."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgelstm.cli.words import microseconds, network_words, quantity, table
+from edgelstm.cli.words import network_words, quantity, table
 from edgelstm.errors import InputError
 from edgelstm.files import write_whole
 from edgelstm.strict_json import plain
 
 if TYPE_CHECKING:
-    from edgelstm.bench import BenchResult
     from edgelstm.contract import Channel, Contract, Metrics, Provenance
     from edgelstm.runtime import ModelFile, Predictor, Replay
     from edgelstm.runtime.model_file import GraphSummary
@@ -114,10 +113,12 @@ def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
             f"{quantity(result.network_error[i], channel.unit)} from the trained network"
         )
     if not result.passed:
-        lines.append(
-            "this machine does not compute what the file computed at export: do not use it here; try another "
-            "onnxruntime version, or the fp32 file"
+        advice = (
+            "copy or export it again, an altered file shows nothing about this machine"
+            if predictor.let_pass
+            else "try another onnxruntime version, or the fp32 file"
         )
+        lines.append(f"it does not compute here what it computed at export: do not use it here; {advice}")
     return "\n".join(lines)
 
 
@@ -192,54 +193,6 @@ def predict(
         write_whole(Path(output), content)
 
 
-def bench(
-    file: File,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the figures as JSON. [FILE.bench.json here]")
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0.01, help="For each of step and window.")] = 3.0,
-    device: Device = "cpu",
-    provider_option: ProviderOption = None,
-    threads: Threads = None,
-    unverified: Unverified = False,
-) -> None:
-    """Measure load, first call, step and window of a file on this machine."""
-    from edgelstm.bench import bench_file
-
-    options = provider_options(provider_option)
-    result = bench_file(
-        file, device=device, provider_options=options, threads=threads, seconds=seconds, unverified=unverified
-    )
-    print(bench_words(result))
-    target = output or Path(f"{file.stem}.bench.json")
-    write_whole(target, json.dumps(plain(result), indent=1).encode() + b"\n")
-    print(f"wrote {target}")
-
-
-def bench_words(result: BenchResult) -> str:
-    """Lay out what was measured, and where."""
-    machine = result.machine
-    packages = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    memory = f"{result.resident_mib:.0f} MiB" if result.resident_mib is not None else "not told by this system"
-    rows = [
-        [name, f"{t.calls:,}", *(microseconds(v) for v in (t.p50_us, t.p95_us, t.p99_us, t.max_us))]
-        for name, t in (
-            ("one step", result.step),
-            (f"one window ({result.window} steps)", result.whole_window),
-        )
-    ]
-    step = "" if result.state == "carried" else "\n(a step of a window network runs the last whole window from zero)"
-    return (
-        f"{result.file}: {result.precision}, state {result.state}, digest {result.digest[:12]}\n"
-        f"{machine.cpu}, {machine.cores} cores, {machine.architecture}, {machine.system}\n"
-        f"Python {machine.python}, {packages}\n"
-        f"{result.device}, {result.threads} thread(s); load {result.load_ms:.1f} ms, first call "
-        f"{result.first_call_ms:.2f} ms, resident memory {memory}\n\n"
-        + table(["", "calls", "p50", "p95", "p99", "max"], rows)
-        + step
-    )
-
-
 def _inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str:
     contract = model_file.contract
     nodes = ", ".join(f"{count} {name}" if count > 1 else name for name, count in graph.nodes.items())
@@ -285,6 +238,8 @@ def _period(contract: Contract) -> str:
 
 
 def _state_words(contract: Contract) -> str:
+    if contract.state == "carried" and contract.trained_state != "carried":
+        return "nobody trained it to go on: trained from a zero state over a window, exported with --state carried"
     if contract.state == "carried":
         return "trained to carry its state on, may be stepped for ever"
     return "trained from a zero state over a window; a stream runs the last window at every step"

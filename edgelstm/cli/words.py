@@ -1,9 +1,12 @@
-"""How results are laid out for people."""
+"""How results are laid out for people, and how what they write is read."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.contract import Contract
@@ -47,6 +50,25 @@ def microseconds(value: float) -> str:
         ('283 us', '28.3 ms')
     """
     return f"{value:.3g} us" if value < 1000 else f"{value / 1000:.3g} ms"
+
+
+def fraction(option: str, text: str) -> float:
+    """Read a share that an option was given.
+
+    Raises:
+        InputError: it is none.
+
+    Example:
+        >>> fraction("--max-metric-drop", "1%"), fraction("--max-metric-drop", "0.01")
+        (0.01, 0.01)
+    """
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise InputError(f"{option}: expected a share such as 1% or 0.01, got {text!r}")
+    return value
 
 
 def network_words(contract: Contract) -> str:

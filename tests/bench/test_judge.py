@@ -233,7 +233,7 @@ def test_a_file_that_answers_nan_is_refused_and_never_recommended(window_files, 
 
 def file(name, size=100, speed=1.0, drop=0.0):
     """A file with these figures."""
-    latency = Latency(20, 1.0, 1.0, 1.0, 1.0)
+    latency = Latency(20, 1.0, 1.0, 1.0, 1.0, 1.0)
     metric = None if drop is None else 1 + drop
     return Judged(name, name, size, 1.0, latency, latency, speed, speed, metric, drop, 0.0, 0.0, 0.0)
 

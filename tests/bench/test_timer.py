@@ -76,7 +76,9 @@ def test_the_real_clock_gives_durations():
 def test_a_known_distribution_has_known_percentiles():
     microseconds = np.random.default_rng(0).permutation(np.arange(101)) * 1000
     latency = Latency.of(microseconds)
-    assert latency == Latency(calls=101, p50_us=50.0, p95_us=95.0, p99_us=99.0, max_us=100.0)
+    assert latency == Latency(
+        calls=101, p50_us=50.0, p90_us=90.0, p99_us=99.0, p999_us=pytest.approx(99.9), max_us=100.0
+    )
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=200))
@@ -84,8 +86,13 @@ def test_percentiles_lie_between_their_neighbours_in_order(times):
     latency, ordered = Latency.of(np.array(times, np.int64)), sorted(times)
     assert latency.calls == len(times)
     assert latency.max_us == pytest.approx(ordered[-1] / 1e3)
-    assert latency.p50_us <= latency.p95_us <= latency.p99_us <= latency.max_us
-    for value, share in ((latency.p50_us, 0.50), (latency.p95_us, 0.95), (latency.p99_us, 0.99)):
+    assert latency.p50_us <= latency.p90_us <= latency.p99_us <= latency.p999_us <= latency.max_us
+    for value, share in (
+        (latency.p50_us, 0.50),
+        (latency.p90_us, 0.90),
+        (latency.p99_us, 0.99),
+        (latency.p999_us, 0.999),
+    ):
         place = share * (len(times) - 1)
         low, high = ordered[int(place)], ordered[min(int(place) + 1, len(times) - 1)]
         assert value == pytest.approx((low + (high - low) * (place - int(place))) / 1e3)
@@ -94,4 +101,24 @@ def test_percentiles_lie_between_their_neighbours_in_order(times):
 def test_one_slow_call_is_not_lost():
     times = np.full(1000, 1000, np.int64)
     times[500] = 9_000_000
-    assert Latency.of(times) == Latency(1000, 1.0, 1.0, 1.0, 9000.0)
+    latency = Latency.of(times)
+    assert (latency.calls, latency.p50_us, latency.p99_us, latency.max_us) == (1000, 1.0, 1.0, 9000.0)
+    assert 1 < latency.p999_us < 9000
+
+
+def test_what_timing_itself_takes_is_subtracted_from_every_percentile():
+    times = np.array([1000, 2000, 3000], np.int64)
+    with_it, without = Latency.of(times), Latency.of(times, overhead_ns=400)
+    assert (without.p50_us, without.max_us) == (1.6, 2.6)
+    assert with_it.p99_us - without.p99_us == pytest.approx(0.4)
+    assert Latency.of(times, overhead_ns=1e6).p50_us == 0  # a call that is quicker than the clock takes no time
+
+
+def test_the_overhead_is_the_median_of_what_stands_around_a_call(clock):
+    assert timer.time_overhead_ns(clock.taking(50, 50, 50, 10**6)) == 50
+
+
+@pytest.mark.parametrize("fewest", [1, 3])
+def test_a_call_of_a_second_may_be_timed_less_often(clock, fewest):
+    assert len(time_calls(clock.taking(10**9), 0.5, fewest)) == fewest
+    assert clock.calls == 2 * fewest  # as many to warm up

@@ -1,4 +1,4 @@
-"""The commands of a device: verify, inspect, predict, bench."""
+"""The commands of a device: verify, inspect, predict."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edgelstm import load
 from edgelstm.cli.forecasts import _iso
 from edgelstm.data.table import read_series
 from edgelstm.runtime import Golden
+from edgelstm.runtime.model_file import CONTRACT_KEY
 from tests.cli.test_bad_input import rewritten
 
 
@@ -63,6 +64,16 @@ def test_inspect_tells_a_person_what_the_file_sees_and_how_good_it_is(cli_here, 
         assert expected in words
 
 
+def test_inspect_does_not_claim_that_a_window_network_was_trained_to_go_on(cli_here, carried_files, tmp_path):
+    def trained_on_windows(entries):
+        contract = json.loads(entries[CONTRACT_KEY])
+        entries[CONTRACT_KEY] = json.dumps({**contract, "trained_state": "window"})
+
+    rewritten(carried_files.fp32, tmp_path / "untrained.onnx", trained_on_windows)
+    assert "trained to carry its state on" in cli_here("inspect", carried_files.fp32).stdout
+    assert "nobody trained it to go on" in cli_here("inspect", "untrained.onnx").stdout
+
+
 def test_predict_forecasts_what_follows_the_last_row(cli_here, window_files, tmp_path):
     rows = co2(last=30)
     (tmp_path / "data.csv").write_text(csv_of(rows))
@@ -104,16 +115,6 @@ def test_predict_writes_parquet_and_fills_gaps_when_asked(cli_here, window_files
     values[-5] = values[-6]
     found = polars.read_parquet(tmp_path / "out.parquet")["co2"].to_numpy()
     np.testing.assert_array_equal(found.astype(np.float32), load(window_files.fp32).predict(values[-24:])[:, 0])
-
-
-def test_bench_prints_and_writes_figures_with_their_machine(cli_here, window_files, tmp_path):
-    process = cli_here("bench", window_files.fp32, "--seconds", "0.05")
-    assert "p50" in process.stdout
-    assert "p99" in process.stdout
-    content = json.loads((tmp_path / "small.fp32.bench.json").read_text())
-    assert content["digest"] == load(window_files.fp32).digest
-    assert content["machine"]["versions"].keys() >= {"edgelstm", "onnxruntime", "numpy"}
-    assert content["step"]["p50_us"] <= content["step"]["p99_us"] <= content["step"]["max_us"]
 
 
 def test_help_names_every_command(cli_here):

@@ -67,7 +67,8 @@ def test_what_runs_on_a_device_imports_numpy_and_onnxruntime_alone(module):
 
 def test_loading_and_predicting_import_nothing_more(window_files):
     more = "from edgelstm.runtime import replay; from edgelstm.bench import bench_file\n"
-    modules = modules_after(PREDICT + more + "replay(predictor); bench_file(sys.argv[1], seconds=0)", window_files.int8)
+    more += "replay(predictor); bench_file(sys.argv[1], seconds=0, steps=1, streams=(2,), idle_s=0)"
+    modules = modules_after(PREDICT + more, window_files.int8)
     assert not modules & HEAVY
 
 
@@ -148,3 +149,9 @@ def test_without_onnxruntime_an_error_names_the_install_that_mends_it(tmp_path, 
 def test_the_runtime_imports_little_of_the_standard_library_beyond_what_onnxruntime_does():
     more = modules_after("import edgelstm.runtime") - modules_after("import numpy, onnxruntime")
     assert not more & {"pathlib", "subprocess", "hashlib", "glob", "importlib.metadata", "urllib", "socket", "tempfile"}
+
+
+def test_a_device_without_a_guard_does_not_wait_for_it(window_files):
+    names = python(PREDICT + "\nimport sys; print(*sys.modules, sep='\\n')", window_files.fp32)
+    assert "edgelstm.runtime.stream" in names
+    assert not {"edgelstm.runtime.guard", "edgelstm.runtime.drift", "edgelstm.runtime.clock"} & set(names)

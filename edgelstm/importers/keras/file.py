@@ -1,0 +1,234 @@
+"""Read what Keras saved: bytes to a plain config and arrays. Nothing is executed, unpickled or followed elsewhere.
+
+Two layouts are known. `.keras` (Keras 3, and 2.13 on) is a zip of `metadata.json`, `config.json` and
+`model.weights.h5`, whose groups are called after the classes: `layers/lstm_1/cell/vars/0`. The older HDF5 file has
+the config as its attribute `model_config` and groups called after the layers:
+`model_weights/lstm_3/lstm_3/lstm_cell/kernel:0`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.errors import NetworkError, require
+from edgelstm.strict_json import StrictJsonError, parse
+
+Array = NDArray[Any]
+
+_ZIP, _HDF5, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
+_METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
+_CHILD = (
+    "import sys, runpy; layout, path, *sys.path[:] = sys.argv[1:]; sys.argv[1:] = [layout]; "
+    "runpy.run_path(path, run_name='__main__')"
+)
+_REFUSED = 3
+_WALL_S = 120
+
+# Nothing is unpacked or read that claims to be larger.
+_FILE_BYTES = 2**31
+_JSON_BYTES = 16 * 2**20
+_ARRAY_BYTES = 2**30
+_RATIO = 100  # trained weights hardly compress
+_ENTRIES = 1000
+
+
+class Stored(NamedTuple):
+    """The weights of one layer as they lie in the file.
+
+    Attributes:
+        name: of the layer, where the file says it; else empty.
+        arrays: by their path inside the layer, in the order of the file.
+    """
+
+    name: str
+    arrays: dict[str, Array]
+
+
+class KerasFile(NamedTuple):
+    """What is in a file.
+
+    Attributes:
+        version: of the Keras that wrote it, `"3.15.1"`.
+        model: the config, `class_name` and `config`, as JSON gave it.
+        stored: by the layers' names (HDF5), or by their classes: `"lstm"`, `"lstm_1"` (`.keras`).
+        by_name: which of the two.
+        sha256: of the file.
+    """
+
+    version: str
+    model: dict[str, Any]
+    stored: dict[str, Stored]
+    by_name: bool
+    sha256: str
+
+    @property
+    def major(self) -> int:
+        """2 or 3."""
+        return int(self.version.split(".")[0])
+
+
+def read_keras_file(path: str | Path) -> KerasFile:
+    """Read a `.keras` zip or an HDF5 file of a whole Keras model.
+
+    Raises:
+        NetworkError: there is none, it is no such file, it is damaged, or it tries a trick.
+        MissingDependencyError: h5py is not installed.
+    """
+    require("h5py", "keras")
+    content = _content(Path(path))
+    try:
+        if content.startswith(_ZIP):
+            return _from_zip(content)
+        if content.startswith(_HDF5):
+            return _from_hdf5(content)
+    except NetworkError as error:
+        raise NetworkError(f"{path}: {error}") from error
+    except Exception as error:  # h5py, zipfile and zlib have a dozen errors without a common base
+        raise NetworkError(f"{path}: the file is damaged: {type(error).__name__}: {error}") from error
+    if content.startswith(_PICKLE):
+        raise NetworkError(f"{path}: expected a .keras or HDF5 file, got a pickle, which could run code; not opened")
+    raise NetworkError(f"{path}: expected a .keras or HDF5 file, got something else; save it with model.save")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise NetworkError(f"{path}: expected a file, got a folder; save the model as .keras, not as a SavedModel")
+        size = path.stat().st_size
+        if not 0 < size <= _FILE_BYTES:
+            raise NetworkError(f"{path}: expected a file of 1 to {_FILE_BYTES:,} bytes, got {size:,}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise NetworkError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _from_zip(content: bytes) -> KerasFile:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = _entries(archive)
+        metadata = _object(_member(archive, entries, _METADATA, _JSON_BYTES), _METADATA)
+        model = _object(_member(archive, entries, _CONFIG, _JSON_BYTES), _CONFIG)
+        weights = _member(archive, entries, _WEIGHTS, _ARRAY_BYTES)
+    _, stored = _read_hdf5(weights, "zip")
+    return KerasFile(_version(metadata.get("keras_version")), model, stored, False, _sha256(content))
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The members by name; a file in which one of them tries a trick is refused as a whole."""
+    members = archive.infolist()
+    if len(members) > _ENTRIES:
+        raise NetworkError(f"expected at most {_ENTRIES} files in the zip, got {len(members)}")
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for member in members:
+        name = member.orig_filename
+        path = PurePosixPath(name)
+        link = (member.external_attr >> 16) & 0o170000 == 0o120000
+        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name or link:
+            raise NetworkError(f"the zip holds {name!r}, which leads out of it; this file is not to be trusted")
+        if name in entries:
+            raise NetworkError(f"the zip holds {name!r} twice; this file is not to be trusted")
+        entries[name] = member
+    return entries
+
+
+def _member(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, limit: int) -> bytes:
+    """Inflate one member, after its claimed size was found bearable; the archive stops at what was claimed."""
+    if name not in entries:
+        raise NetworkError(f"the zip holds no {name}; save the whole model with model.save")
+    member = entries[name]
+    if member.flag_bits & 1:
+        raise NetworkError(f"{name} is encrypted")
+    if member.file_size > min(limit, _RATIO * member.compress_size + 2**20):
+        raise NetworkError(
+            f"{name} would grow from {member.compress_size:,} to {member.file_size:,} bytes when unpacked; expected at "
+            f"most {limit:,}, and {_RATIO} times as many as packed"
+        )
+    with archive.open(member) as file:
+        return file.read(limit)
+
+
+def _from_hdf5(content: bytes) -> KerasFile:
+    texts, stored = _read_hdf5(content, "hdf5")
+    model = _object(texts.get("model_config", ""), "model_config")
+    return KerasFile(_version(texts.get("keras_version")), model, stored, True, _sha256(content))
+
+
+def _read_hdf5(content: bytes, layout: str) -> tuple[dict[str, str], dict[str, Stored]]:
+    """Let a child process read HDF5: the library dies of some damaged files."""
+    if not sys.executable:
+        raise NetworkError("cannot be read: this Python does not know its own executable")
+    try:
+        child = subprocess.run(  # noqa: S603  (our own interpreter, our own code)
+            [sys.executable, "-c", _CHILD, layout, _child_path(), *sys.path],
+            input=content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_WALL_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NetworkError(f"the file is damaged: reading its HDF5 did not end within {_WALL_S} s") from error
+    if child.returncode == _REFUSED:
+        raise NetworkError(child.stdout[:2000].decode(errors="replace").strip())
+    if child.returncode:
+        raise NetworkError(f"the file is damaged: reading its HDF5 ended the process that did it ({child.returncode})")
+    return _unpacked(child.stdout)
+
+
+def _child_path() -> str:
+    """Where the child's code lies; it is not imported here, since it stands alone."""
+    return str(Path(__file__).with_name("hdf5.py"))
+
+
+def _unpacked(answer: bytes) -> tuple[dict[str, str], dict[str, Stored]]:
+    """Take the child's answer apart: a line of JSON, then the arrays it lists."""
+    line, _, rest = answer.partition(b"\n")
+    said = _object(line, "HDF5")
+    stored, start = {}, 0
+    for key, name, arrays in said["groups"]:
+        found = {}
+        for path, kind, shape in arrays:
+            dtype, count = np.dtype(kind), int(np.prod(shape, dtype=np.int64))
+            found[path] = np.frombuffer(rest, dtype, count, start).reshape(shape)
+            start += count * dtype.itemsize
+        stored[key] = Stored(name, found)
+    return said["texts"], stored
+
+
+def _text(value: Any, place: str) -> str:
+    if isinstance(value, bytes):
+        value = value.decode()
+    if not isinstance(value, str) or len(value) > _JSON_BYTES:
+        raise NetworkError(f"{place}: expected text, got {type(value).__name__}")
+    return str(value)
+
+
+def _object(text: str | bytes, place: str) -> dict[str, Any]:
+    try:
+        value = parse(text)
+    except StrictJsonError as error:
+        raise NetworkError(f"{place}: {error}") from error
+    if not isinstance(value, dict):
+        raise NetworkError(f"{place}: expected an object, got {type(value).__name__}")
+    return value
+
+
+def _version(value: Any) -> str:
+    version = _text(value, "keras_version") if value is not None else "nothing"
+    if not re.fullmatch(r"[23]\.\d[\w.+-]{0,40}", version):
+        raise NetworkError(f"keras_version: expected 2.x or 3.x, got {version[:40]!r}")
+    return version
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,268 @@
+"""From the record of a forward to the layers of `edgelstm.network`: exactly, or not at all.
+
+Between two layers nothing but moves may have happened, and the numbers that reach a layer must be, bit for bit, those
+the layer in front gave, moved in a way that the list of layers has a word for.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgelstm.errors import NetworkError, require
+from edgelstm.importers.torch.call import Array, Lengths, Sizes, Subject, differ, quiet
+from edgelstm.importers.torch.record import Event, Record
+from edgelstm.network import (
+    FINAL,
+    LAST,
+    Activation,
+    Embedding,
+    Layer,
+    Linear,
+    Lstm,
+    Network,
+    Take,
+    Weights,
+    check_network,
+)
+from edgelstm.reference import compute
+
+# How far float32, float64 may be from the reference in float64; parametrized weights are float32 in one only.
+_NARROW, _WIDE = 1e-5, 1e-6
+
+
+_AGAIN = "~"
+
+
+class _Value(NamedTuple):
+    """What flows between two layers.
+
+    Attributes:
+        tensor: [B, T, C], [B, C], or tokens [B, T].
+        final: behind an LSTM its final state, both directions side by side: [B, D * H].
+        steps: whether there is an axis of steps.
+    """
+
+    tensor: Any
+    final: Any
+    steps: bool
+
+
+class _Place(NamedTuple):
+    """How a value reached a layer.
+
+    Attributes:
+        take: `Take` in front of it, if the steps ended there.
+        value: what it is now.
+        back: brings what the layer gives into the form of `value`.
+    """
+
+    take: Take | None
+    value: _Value
+    back: Callable[[Any], Any]
+
+
+def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | None, answer: Any) -> Network:
+    """Read the layers off a record.
+
+    Args:
+        found: what `record` gave for x and lengths.
+        subject: the module.
+        x: float32 [B, T, F] with B and T unlike each other, or tokens [B, T].
+        lengths: int64 [B], or None.
+        answer: of the module, raw.
+
+    Raises:
+        NetworkError: the reason why it is no list of known layers.
+    """
+    if found.foreign:
+        raise NetworkError(f"{found.foreign} is none of edgelstm's layers")
+    torch = require("torch", "train")
+    valid = np.ones(x.shape[:2], bool) if lengths is None else np.arange(x.shape[1]) < lengths[:, np.newaxis]
+    mask = torch.from_numpy(valid)
+    value = _Value(torch.from_numpy(np.ascontiguousarray(x)), None, True)
+    layers: list[Layer] = []
+    for event in found.events:
+        place = _place(value, event.x, mask)
+        if place is None:
+            raise NetworkError(f"what reaches {_called(event)} is not what the layer in front of it gave")
+        _add_take(layers, place.take)
+        layers.append(_named_once(_layer(event), layers))
+        value = _after(event, place)
+    _add_take(layers, _ending(value, subject.batch_first(answer), mask))
+    return Network(tuple(layers))
+
+
+def layer_weights(network: Network, subject: Subject) -> Weights:
+    """Take the tensors of the layers out of the module, whatever parametrization they are kept in."""
+    modules = dict(subject.module.named_modules())
+    weights = {}
+    for name, _ in network.tensors():
+        owner, _, tensor = name.rpartition(".")
+        owner = owner.partition(_AGAIN)[0]
+        part = modules.get(owner, subject.module)  # a module that is one layer has no name
+        weights[name] = getattr(part, tensor).detach().float().numpy().copy()
+    return weights
+
+
+def check_layers(
+    network: Network, weights: Weights, subject: Subject, tries: list[tuple[Array, Lengths | None]]
+) -> None:
+    """Run the layers, in float64 numpy, beside the module itself.
+
+    The module runs in float64 too where it can: a forward may have float32 written into it.
+
+    Raises:
+        NetworkError: they do not fit each other, or answer differently.
+    """
+    check_network(network, weights)
+    wide = _widened(subject)
+    for x, lengths in tries:
+        expected = compute(network, weights, x, lengths).reshape(len(x), *x.shape[1 : 1 + subject.every_step], -1)
+        if lengths is not None and subject.every_step:
+            expected[np.arange(x.shape[1]) >= lengths[:, np.newaxis]] = np.nan
+        given = subject.answer(x, lengths) if wide is None else _run_wide(wide, x, lengths)
+        error = differ(given.reshape(expected.shape), expected)
+        if not error <= (_NARROW if wide is None else _WIDE):
+            raise NetworkError(
+                f"its layers, computed one after the other, answer differently from the module: by {error:.3g} of its "
+                f"largest answer, at {x.shape[0]} row(s) of {x.shape[1]} steps"
+            )
+
+
+def _widened(subject: Subject) -> Subject | None:
+    wide = replace(subject, module=copy.deepcopy(subject.module).double())
+    try:
+        _run_wide(wide, *subject.draw(Sizes(1, 4), np.random.default_rng(0)))
+    except NetworkError:
+        return None
+    return wide
+
+
+def _run_wide(wide: Subject, x: Array, lengths: Lengths | None) -> Array:
+    torch = require("torch", "train")
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # for the zeros that forwards make as initial states
+    try:
+        with quiet():
+            return wide.answer(x if wide.categories else x.astype(np.float64), lengths)
+    finally:
+        torch.set_default_dtype(default)
+
+
+def _place(value: _Value, reached: Any, mask: Any) -> _Place | None:
+    """Find the move after which a value is what reached a layer."""
+    for take, moved in _taken(value, mask):
+        for form, back in _forms(moved):
+            if _equal(form, reached, mask):
+                return _Place(take, moved, back)
+    return None
+
+
+def _taken(value: _Value, mask: Any) -> Iterator[tuple[Take | None, _Value]]:
+    yield None, value
+    if value.steps and value.tensor.ndim == 3:
+        last = mask.sum(1) - 1
+        yield Take(LAST), _Value(value.tensor[range(len(last)), last], None, False)
+    if value.final is not None:
+        yield Take(FINAL), _Value(value.final, None, False)
+
+
+def _forms(value: _Value) -> Iterator[tuple[Any, Callable[[Any], Any]]]:
+    """The forms in which code hands a value on, and the way back from what a layer makes of each."""
+    tensor = value.tensor
+    yield tensor, lambda y: y
+    if value.steps and tensor.ndim >= 2:
+        yield tensor.transpose(0, 1), lambda y: y.transpose(0, 1)
+    if value.steps and tensor.ndim == 3:
+        yield tensor.flatten(0, 1), lambda y: y.unflatten(0, tensor.shape[:2])
+    if not value.steps:
+        yield tensor[None], lambda y: y[0]
+        yield tensor[:, None], lambda y: y[:, 0]
+
+
+def _equal(form: Any, reached: Any, mask: Any) -> bool:
+    """Bit for bit; behind the length of a row anything may stand."""
+    if mask.all():
+        return form.shape == reached.shape and bool((form == reached).all())
+    if form.ndim < 2 or form.shape[0] != mask.shape[0] or reached.ndim != form.ndim:
+        return form.shape == reached.shape and bool((form == reached).all())
+    steps = reached.shape[1] if form.shape[1:2] == mask.shape[1:2] else None
+    if steps is None or form.ndim == 2:
+        return form.shape == reached.shape and bool((form == reached).all())
+    if reached.shape != (form.shape[0], steps, *form.shape[2:]) or steps > mask.shape[1]:
+        return False
+    return bool((form[:, :steps] == reached)[mask[:, :steps]].all())
+
+
+def _named_once(layer: Layer, layers: list[Layer]) -> Layer:
+    """A layer that is called again is one more layer, of the same weights under a name of their own."""
+    name = getattr(layer, "name", None)
+    before = sum(getattr(other, "name", "").partition(_AGAIN)[0] == name for other in layers)
+    return layer._replace(name=f"{name}{_AGAIN}{before + 1}") if before and name else layer  # type: ignore[call-arg]
+
+
+def _layer(event: Event) -> Layer:
+    torch = require("torch", "train")
+    part = event.what
+    if isinstance(part, str):
+        return Activation(part)
+    name = event.name or {"LSTM": "lstm", "Linear": "linear", "Embedding": "embedding"}[_kind(part)]
+    if isinstance(part, torch.nn.Linear):
+        return Linear(name, part.in_features, part.out_features, part.bias is not None)
+    if isinstance(part, torch.nn.Embedding):
+        if part.max_norm is not None:
+            raise NetworkError(f"{_called(event)} scales its rows (max_norm) when it is called")
+        return Embedding(name, part.num_embeddings, part.embedding_dim)
+    if event.started:
+        raise NetworkError(f"{_called(event)} starts from a state that is not zero")
+    return Lstm(
+        name, part.input_size, part.hidden_size, part.num_layers, part.bidirectional, part.proj_size, bool(part.bias)
+    )
+
+
+def _after(event: Event, place: _Place) -> _Value:
+    if not event.states:
+        return place.value._replace(tensor=place.back(event.y), final=None)
+    part, h_n = event.what, event.states[0]
+    directions = 2 if part.bidirectional else 1
+    final = h_n[-directions:].transpose(0, 1).flatten(1)
+    return _Value(event.y, final, True)
+
+
+def _add_take(layers: list[Layer], take: Take | None) -> None:
+    """Take the one step before linear layers and functions rather than behind them: the same, for less work."""
+    if take is None:
+        return
+    place = len(layers)
+    while place and isinstance(layers[place - 1], (Linear, Activation)):
+        place -= 1
+    layers.insert(place, take)
+
+
+def _ending(value: _Value, answer: Any, mask: Any) -> Take | None:
+    for take, moved in _taken(value, mask):
+        tensor = moved.tensor
+        leading = tensor.shape[: 1 + moved.steps]
+        if answer.numel() == tensor.numel() and answer.shape[: len(leading)] == leading:
+            if _equal(tensor, answer.reshape(tensor.shape), mask):
+                return take
+        elif moved.steps and answer.ndim == tensor.ndim and _equal(tensor, answer, mask):  # its padding cut off
+            return take
+    raise NetworkError("what the module answers is not what its last layer gives")
+
+
+def _called(event: Event) -> str:
+    if isinstance(event.what, str):
+        return event.name
+    return f"{event.name!r} ({_kind(event.what)})" if event.name else _kind(event.what)
+
+
+def _kind(part: Any) -> str:
+    torch = require("torch", "train")
+    kind: type = torch.nn.utils.parametrize.type_before_parametrizations(part)
+    return kind.__name__

@@ -1,0 +1,297 @@
+"""Bring a torch module of your own: from an `nn.Module` to a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import TASKS, Channel
+from edgelstm.data.windows import Windows, from_arrays
+from edgelstm.errors import InputError, NetworkError, RunError, require
+from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
+from edgelstm.importers.torch.call import Lengths, Sizes, Subject, prepare
+from edgelstm.importers.torch.foreign import Shape
+from edgelstm.importers.torch.graph import ForeignGraph, export_graph
+from edgelstm.importers.torch.layers import check_layers, find_layers, layer_weights
+from edgelstm.importers.torch.record import record
+from edgelstm.importers.torch.weights import load_weights
+from edgelstm.network import Network, Weights
+from edgelstm.run import RECORD, Run
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FromTorch:
+    """What became of a module.
+
+    Attributes:
+        run: its run directory, for `edgelstm.export.export_run`.
+        network: its layers; None where it went through `torch.onnx.export`.
+        notes: how it was read, in sentences; they are in `run.json` too.
+    """
+
+    run: Run
+    network: Network | None
+    notes: tuple[str, ...]
+
+
+def from_torch(
+    module: Any,
+    directory: str | Path,
+    *,
+    window: int,
+    inputs: Sequence[str | Channel] = (),
+    outputs: Sequence[str | Channel] = (),
+    weights: str | Path | None = None,
+    task: str = "forecast",
+    horizon: int = 1,
+    state: str = "window",
+    lengths: bool = False,
+    samples: Array | None = None,
+    test: tuple[Array, Array] | None = None,
+    name: str = "network",
+    overwrite: bool = False,
+) -> FromTorch:
+    """Write the run directory of a torch module that was trained elsewhere.
+
+    The module is run, and watched: LSTMs, linear layers, embeddings and the usual functions between them become the
+    layers of `edgelstm.network`. Any other module goes through `torch.onnx.export`. Either way what was read is held
+    against the module itself at several batches and lengths, and is refused if it answers differently.
+
+    Args:
+        module: an `nn.Module` whose forward takes x float32 [B, T, F], or tokens int64 [B, T], and with `lengths`
+            the valid steps int64 [B] behind it. It is left as it is.
+        directory: where the run goes.
+        window: T, the steps it was trained with.
+        inputs: names of the channels, or whole channels with unit and statistics; by default x0, x1, ...
+        outputs: the same of what it answers; by default y0, y1, ...
+        weights: a `.safetensors` file or one that `torch.load(weights_only=True)` reads, loaded into a copy of the
+            module, strictly.
+        task: `"forecast"`, `"classify"` (it answers with probabilities) or `"label"` (an answer at every step).
+        horizon: K, the steps it forecasts at once.
+        state: `"carried"`: it was trained with its state carried on, and answers at every step.
+        lengths: it takes lengths.
+        samples: float32 [N, T, F], or tokens [N, T]: real windows for the golden vectors; else random numbers.
+        test: x [N, T, F] and y [N, K, O], held-out windows and their targets, so that precisions can be judged.
+        name: of the run and its files.
+        overwrite: replace a run that lies there.
+
+    Raises:
+        InputError: arguments that do not fit each other or the module.
+        NetworkError: this module or its weights cannot be imported; names the layer.
+        RunError: a run lies there already.
+        MissingDependencyError: torch is not installed.
+
+    Example:
+        >>> import tempfile, torch
+        >>> class Forecaster(torch.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.lstm = torch.nn.LSTM(3, 8, batch_first=True)
+        ...         self.head = torch.nn.Linear(8, 2)
+        ...     def forward(self, x):
+        ...         out, _ = self.lstm(x)
+        ...         return self.head(out[:, -1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = from_torch(Forecaster(), folder, window=24, outputs=["temperature", "humidity"])
+        >>> [layer.kind for layer in found.network.layers]
+        ['lstm', 'take', 'linear']
+    """
+    require("torch", "train")
+    _check_arguments(window, horizon, task, state, lengths, directory, overwrite)
+    notes: list[str] = []
+    if weights is not None:
+        module, note = load_weights(module, weights)
+        notes += note
+    windows = _test_windows(test, window, horizon, task, lengths)
+    features = len(inputs) or (0 if windows is None else windows.x_rows.shape[1])
+    tokens = any(isinstance(channel, Channel) and channel.dtype == "int64" for channel in inputs)
+    subject = prepare(module, 0 if tokens else features, lengths, window)
+    if any(parameter.dtype == require("torch", "train").float64 for parameter in module.parameters()):
+        notes.append("its float64 weights are rounded to float32")
+    if subject.time_first:
+        notes.append("it takes and answers [T, B, ...]: the file takes [B, T, F]")
+    shape = _shape(subject, task, horizon, state)
+    tries = _tries(subject, window, samples)
+    if task == "classify":
+        _check_probabilities(subject, tries)
+    read = _read(subject, shape, state, tries)
+    taken, given = _input_channels(subject, inputs), as_channels(outputs, shape.answer[-1], "y")
+    notes += read.notes
+    weights_name = None if weights is None else Path(weights).name
+    imported = Imported(
+        name=name,
+        network=read.network,
+        weights=read.weights,
+        graph=None if read.graph is None else read.graph.model.SerializeToString(deterministic=True),
+        task=task,
+        inputs=taken,
+        outputs=given,
+        window=window,
+        horizon=horizon,
+        lengths=lengths,
+        state=state,
+        answer=_answer(subject, shape),
+        versions={"torch": require("torch", "train").__version__},
+        source={"from": "torch", "module": type(module).__name__, "weights": weights_name, "notes": notes},
+        states=() if read.graph is None else read.graph.states,
+    )
+    if windows is not None:
+        windows = replace(windows, target_inputs=_target_inputs(taken, given))
+    run = write_imported(imported, directory, samples=samples, test=windows, overwrite=overwrite)
+    return FromTorch(run, read.network, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read: layers with weights, or a graph."""
+
+    network: Network | None
+    weights: Weights
+    graph: ForeignGraph | None
+    notes: tuple[str, ...]
+
+
+def _check_arguments(
+    window: int, horizon: int, task: str, state: str, lengths: bool, directory: str | Path, overwrite: bool
+) -> None:
+    if task not in TASKS:
+        raise InputError(f"task: expected one of {', '.join(TASKS)}, got {task!r}")
+    if state not in ("window", "carried"):
+        raise InputError(f"state: expected window or carried, got {state!r}")
+    if window < 1 or horizon < 1:
+        raise InputError(f"window, horizon: expected at least 1, got {window}, {horizon}")
+    if horizon > 1 and task != "forecast":
+        raise InputError(f"horizon: expected 1 for the task {task}, got {horizon}")
+    if lengths and state == "carried":
+        raise InputError("lengths: a carried state is stepped and takes none")
+    if (Path(directory) / RECORD).exists() and not overwrite:
+        raise RunError(f"{directory}: a run lies there already; give another directory, or overwrite it")
+
+
+def _shape(subject: Subject, task: str, horizon: int, state: str) -> Shape:
+    """See that the answers have a form that the task allows."""
+    every_step = state == "carried" or task == "label"
+    if subject.every_step and not every_step:
+        raise NetworkError(
+            f"the module answers at every step, {['B', 'T', *subject.answer_sizes]}, expected one answer to {task}; "
+            "give task='label' or state='carried', or let its forward take the last step"
+        )
+    if every_step and not subject.every_step:
+        raise NetworkError(
+            f"the module answers once, {['B', *subject.answer_sizes]}, expected an answer at every step for "
+            f"{'state' if state == 'carried' else 'task'} {state if state == 'carried' else task!r}"
+        )
+    size, given = int(np.prod(subject.answer_sizes)), subject.answer_sizes
+    if task != "forecast":
+        return Shape(subject.features, subject.lengths, every_step, (size,), given)
+    if size % horizon or (len(given) == 2 and given[0] != horizon) or len(given) > 2:
+        raise NetworkError(f"horizon: {horizon} does not fit the module's answer {['B', *given]}: expected [B, K, O]")
+    return Shape(subject.features, subject.lengths, every_step, (horizon, size // horizon), given)
+
+
+def _tries(subject: Subject, window: int, samples: Array | None) -> list[tuple[Array, Lengths | None]]:
+    """Windows of several batches and lengths, unlike each other so that no axis is taken for another."""
+    rng = np.random.default_rng(1)
+    sizes = [Sizes(2, window), Sizes(1, window), Sizes(7, window), Sizes(5 if window != 2 else 4, window + 3)]
+    tries = [subject.draw(size, rng) for size in sizes]
+    if samples is not None and not subject.lengths and np.shape(samples)[1:2] == (window,):
+        tries.append((np.asarray(samples)[:7].astype(tries[0][0].dtype), None))
+    return tries
+
+
+def _read(subject: Subject, shape: Shape, state: str, tries: list[tuple[Array, Lengths | None]]) -> _Read:
+    """Layers if the module is nothing else, else a graph."""
+    x, lengths = tries[3]
+    found, answer = record(subject, x, lengths)
+    if found.beside:
+        raise NetworkError(
+            f"the module returns {found.beside} tensor(s) behind its answer that are no states of its layers; wrap it "
+            "in a module whose forward returns the answer alone"
+        )
+    try:
+        network = find_layers(found, subject, x, lengths, answer)
+        weights = layer_weights(network, subject)
+        check_layers(network, weights, subject, tries)
+    except NetworkError as error:
+        reason = str(error)
+    else:
+        backward = next((lstm.name for lstm in network.lstms if lstm.bidirectional), None)
+        if state == "carried" and backward is not None:
+            raise NetworkError(f"state: {backward!r} (LSTM) runs in both directions; a state cannot be carried on")
+        return _Read(network, weights, None, (f"read as {len(network.layers)} layers",))
+    graph = export_graph(subject, shape, state == "carried", tries, found)
+    before, after = (sum(count.values()) for count in (graph.before, graph.after))
+    return _Read(
+        None,
+        {},
+        graph,
+        (
+            f"not a list of known layers: {reason}; exported through torch.onnx.export",
+            f"its graph: {before} nodes as exported, {after} cleaned",
+        ),
+    )
+
+
+def _input_channels(subject: Subject, inputs: Sequence[str | Channel]) -> tuple[Channel, ...]:
+    if not subject.categories:
+        if any(isinstance(channel, Channel) and channel.dtype != "float32" for channel in inputs):
+            raise InputError("inputs: a channel of tokens is named, but the module has no embedding to look them up in")
+        return as_channels(inputs, subject.features, "x")
+    return tuple(
+        channel if channel.dtype == "int64" else channel._replace(dtype="int64", categories=subject.categories)
+        for channel in as_channels(inputs, 1, "x")
+    )
+
+
+def _check_probabilities(subject: Subject, tries: list[tuple[Array, Lengths | None]]) -> None:
+    """A file that classifies answers with probabilities; what trains with cross entropy often answers with logits."""
+    answers = np.concatenate([subject.answer(x, lengths).ravel() for x, lengths in tries])
+    if not (answers.min() >= 0 and answers.max() <= 1 + 1e-6):
+        raise NetworkError(
+            f"task: to classify, expected probabilities, got answers from {answers.min():.3g} to {answers.max():.3g}; "
+            "if these are logits, give torch.nn.Sequential(module, torch.nn.Softmax(-1))"
+        )
+
+
+def _answer(subject: Subject, shape: Shape) -> Answer:
+    """What the module answers, in the form of the file's."""
+
+    def answer(x: Array, lengths: Lengths | None) -> Array:
+        y = subject.answer(x, lengths)
+        found: Array = y.reshape(*y.shape[: 1 + shape.every_step], *shape.answer)
+        return found
+
+    return answer
+
+
+def _test_windows(
+    test: tuple[Array, Array] | None, window: int, horizon: int, task: str, lengths: bool
+) -> Windows | None:
+    if test is None:
+        return None
+    if task != "forecast" or lengths:
+        raise InputError(f"test: only forecasts over whole windows are scored, not the task {task!r}")
+    x, y = (np.ascontiguousarray(part, np.float32) for part in test)
+    y = y.reshape(len(y), horizon, -1) if y.ndim == 2 and y.shape[1] % horizon == 0 else y
+    if x.ndim != 3 or x.shape[1] != window or y.ndim != 3 or not len(x) == len(y) > 0 or y.shape[1] != horizon:
+        raise InputError(
+            f"test: expected x [N, {window}, F] and y [N, {horizon}, O], got {list(np.shape(test[0]))} and "
+            f"{list(np.shape(test[1]))}"
+        )
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise InputError("test: holds NaN or infinity")
+    return from_arrays(x, y, ())
+
+
+def _target_inputs(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -> tuple[int, ...]:
+    names = [channel.name for channel in inputs]
+    if all(channel.name in names for channel in outputs):
+        return tuple(names.index(channel.name) for channel in outputs)
+    return ()

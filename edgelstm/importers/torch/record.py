@@ -1,0 +1,244 @@
+"""Watch a torch module run: which layers and functions its forward calls, on what, in which order.
+
+Nothing is guessed from the module's attributes: a forward may skip a layer, call it twice or compute beside it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from edgelstm.errors import require
+from edgelstm.importers.torch.call import Array, Lengths, Subject, quiet
+
+# Functions that put numbers in other places and change none of them.
+_MOVES = frozenset(
+    """
+    __getitem__ _pack_padded_sequence _pad_packed_sequence alpha_dropout cat chunk clone concat concatenate contiguous
+    cpu detach dropout dropout1d expand expand_as feature_alpha_dropout flatten float gather hstack index_select movedim
+    moveaxis narrow permute reshape reshape_as select split squeeze stack swapaxes swapdims t tensor_split to transpose
+    type type_as unbind unflatten unsqueeze view view_as vstack
+    """.split()  # noqa: SIM905  (a list of words reads better)
+)
+# Functions that look at a tensor's form and not at its numbers, or make zeros.
+_LOOKS = frozenset(
+    """
+    __get__ __len__ dim get_device is_complex is_contiguous is_floating_point ndimension nelement new_zeros numel
+    requires_grad_ size stride zeros_like
+    """.split()  # noqa: SIM905
+)
+# Functions whose answer Python goes on with: what follows from it is in no graph.
+_DECISIONS = frozenset(
+    "__bool__ __float__ __index__ __int__ allclose equal is_nonzero item numpy tolist".split()  # noqa: SIM905
+)
+# Functions of `edgelstm.network`, and all that they may be told behind their input, in its order.
+_FUNCTIONS: dict[str, dict[str, Any]] = {
+    "relu": {"inplace": ...},
+    "gelu": {"approximate": ...},
+    "tanh": {},
+    "sigmoid": {},
+    "hardsigmoid": {"inplace": ...},
+    "softmax": {"dim": ..., "dtype": None, "_stacklevel": ...},
+    "elu": {"alpha": 1.0, "inplace": ...},
+    "selu": {"inplace": ...},
+    "leaky_relu": {"negative_slope": 0.01, "inplace": ...},
+    "softplus": {"beta": 1, "threshold": 20},
+    "softsign": {},
+}
+
+
+class Event(NamedTuple):
+    """One layer or function that did arithmetic.
+
+    Attributes:
+        what: an LSTM, linear layer or embedding; or the name of a function of `edgelstm.network`.
+        name: of the layer in the module; of a function, where it was called.
+        x, y: before and after it; of an LSTM the sequences, batch first.
+        states: of an LSTM, h_n and c_n, [L * D, B, ...].
+        started: an LSTM did not start from zeros.
+    """
+
+    what: Any
+    name: str
+    x: Any
+    y: Any
+    states: tuple[Any, ...] = ()
+    started: bool = False
+
+
+@dataclass
+class Record:
+    """What one run of a forward did.
+
+    Attributes:
+        events: arithmetic, in its order.
+        foreign: the first arithmetic that is no layer or function of edgelstm's, in words; empty if there is none.
+        decision: where Python looked at the numbers, in words; empty if nowhere.
+        calls: how often each layer was called, by its name and type.
+        states: what recurrent layers left behind, their h_n and c_n.
+        beside: how many tensors the module returns behind its answer that are none of these.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    foreign: str = ""
+    decision: str = ""
+    calls: Counter[str] = field(default_factory=Counter)
+    states: list[Any] = field(default_factory=list)
+    beside: int = 0
+
+
+def record(subject: Subject, x: Array, lengths: Lengths | None) -> tuple[Record, Any]:
+    """Run a module once under watch; give the record and the answer, raw."""
+    torch = require("torch", "train")
+    watch = _Watch(subject)
+    tensors = subject.tensors(x, lengths)
+    with quiet(), torch.no_grad(), watch.running():
+        answer = subject.module(*tensors)
+    found = watch.record
+    if isinstance(answer, (tuple, list)):
+        found.beside = sum(not any(_same(rest, state) for state in found.states) for rest in _tensors(answer[1:]))
+        answer = answer[0]
+    return found, answer
+
+
+class _Watch:
+    """Hooks on every layer, and a mode that sees every function of torch called between them."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.torch = require("torch", "train")
+        self.subject = subject
+        self.record = Record()
+        self.places: list[str] = []
+        self.inside = 0  # a layer whose tensors edgelstm knows
+        self.before: Any = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch what is run inside; the hooks go afterwards."""
+        watch = self
+
+        class Mode(self.torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
+            def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                return watch.called(function, args, kwargs or {})
+
+        handles = []
+        for name, part in self.subject.module.named_modules():
+            known = self._is_known(part)
+            handles.append(part.register_forward_pre_hook(self._entering(name, known), with_kwargs=True))
+            handles.append(part.register_forward_hook(self._leaving(name, known), with_kwargs=True))
+        try:
+            with Mode():
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _is_known(self, part: Any) -> bool:
+        nn = self.torch.nn
+        return self.torch.nn.utils.parametrize.type_before_parametrizations(part) in (nn.LSTM, nn.Linear, nn.Embedding)
+
+    def _entering(self, name: str, known: bool) -> Any:
+        def enter(part: Any, args: Any, kwargs: Any) -> None:
+            with self.torch._C.DisableTorchFunction():
+                place = f"{name!r} ({type(part).__name__})" if name else type(part).__name__
+                self.places.append(place)
+                self.record.calls[place] += not self.inside
+                if known and not self.inside:
+                    self.before = self._clone(args[0] if args else kwargs.get("input"))
+                self.inside += known
+
+        return enter
+
+    def _leaving(self, name: str, known: bool) -> Any:
+        def leave(part: Any, args: Any, kwargs: Any, answer: Any) -> None:
+            with self.torch._C.DisableTorchFunction():
+                self.places.pop()
+                self.inside -= known
+                if isinstance(part, self.torch.nn.RNNBase):
+                    self.record.states += [state.clone() for state in _tensors(answer[1])]
+                if known and not self.inside:
+                    hx = args[1] if len(args) > 1 else kwargs.get("hx")
+                    self.record.events.append(self._layer(name, part, answer, hx))
+
+        return leave
+
+    def _layer(self, name: str, part: Any, answer: Any, hx: Any) -> Event:
+        if not isinstance(part, self.torch.nn.LSTM):
+            return Event(part, name, self.before, self._clone(answer))
+        y, states = answer
+        x, y = (self._sequence(part, value) for value in (self.before, y))
+        started = any(bool(state.any()) for state in _tensors(hx))
+        return Event(part, name, x, y, tuple(state.clone() for state in states), started)
+
+    def _sequence(self, part: Any, value: Any) -> Any:
+        """Batch first, unpacked."""
+        rnn = self.torch.nn.utils.rnn
+        if isinstance(value, rnn.PackedSequence):
+            value, _ = rnn.pad_packed_sequence(value, batch_first=part.batch_first)
+        return value if part.batch_first or value.ndim < 3 else value.transpose(0, 1)
+
+    def _clone(self, value: Any) -> Any:
+        return value.clone() if isinstance(value, self.torch.Tensor) else value
+
+    def called(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Run a function that the forward calls, and note it if it does arithmetic of its own."""
+        given = [] if self.inside else list(_tensors((args, kwargs)))
+        if not given:
+            return function(*args, **kwargs)
+        name = getattr(function, "__name__", str(function))
+        plain = name.rstrip("_") if not name.startswith("__") else name
+        if name in _LOOKS or name in _MOVES or self._counts(given):
+            return function(*args, **kwargs)
+        place = f"{name} in {self.places[-1]}" if self.places else name
+        if name in _DECISIONS:
+            self.record.decision = self.record.decision or place
+            self.record.foreign = self.record.foreign or place
+            return function(*args, **kwargs)
+        known = _function(plain, given[0], args[1:], kwargs) if plain in _FUNCTIONS else ""
+        before = given[0].clone()
+        answer = function(*args, **kwargs)
+        if known:
+            self.record.events.append(Event(known, place, before, answer.clone()))
+        else:
+            self.record.foreign = self.record.foreign or place
+        return answer
+
+    def _counts(self, tensors: list[Any]) -> bool:
+        """Whole numbers, which are lengths and places; but where x itself is tokens, all done to them counts."""
+        integers = (self.torch.int64, self.torch.int32)
+        return not self.subject.categories and all(tensor.dtype in integers for tensor in tensors)
+
+
+def _function(name: str, x: Any, args: Any, kwargs: Any) -> str:
+    """Name a function as `edgelstm.network` does; empty where it was told to do something else."""
+    known = _FUNCTIONS[name]
+    told = {**dict(zip(known, args, strict=False)), **{key: value for key, value in kwargs.items() if key != "input"}}
+    if len(args) > len(known) or any(known.get(key, ...) is not ... and known[key] != v for key, v in told.items()):
+        return ""
+    if told.keys() - known.keys() or told.get("dtype") is not None:
+        return ""
+    if name == "softmax" and told.get("dim") not in (-1, x.ndim - 1):
+        return ""
+    if name == "gelu":
+        return {"none": "gelu", "tanh": "gelu_tanh"}.get(told.get("approximate", "none"), "")
+    return {"hardsigmoid": "hard_sigmoid"}.get(name, name)
+
+
+def _tensors(value: Any) -> Iterator[Any]:
+    """All tensors in tuples, lists and dicts."""
+    torch = require("torch", "train")
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+    elif isinstance(value, (tuple, list)) or hasattr(value, "_fields"):
+        for part in value:
+            yield from _tensors(part)
+
+
+def _same(a: Any, b: Any) -> bool:
+    torch = require("torch", "train")
+    return a.shape == b.shape and bool(torch.equal(a, b))
