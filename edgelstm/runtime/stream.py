@@ -180,11 +180,7 @@ class Stream:
             SharingError: as for `step`.
         """
         with self._token:
-            self._seen = 0
-            self._windows[self._turn][:] = 0
-            for lane in self._lanes:
-                for tensor in lane.states[self._turn].values():
-                    tensor[:] = 0
+            self._restore({name: np.zeros_like(tensor) for name, tensor in self._snapshot().items()})
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -272,13 +268,15 @@ class Stream:
         return snapshot
 
     def _restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
+        """Write a snapshot where the state does not lie, then turn to it: an interruption leaves the old one whole."""
+        seen, turn = int(snapshot["seen"][0]), 1 - self._turn
         if not self._carried:
-            self._windows[self._turn][:] = snapshot["x"]
+            self._windows[turn][:] = snapshot["x"]
         for state in self._contract.states:
             parts = np.split(snapshot[state.input], len(self._lanes), axis=state.shape.index("B"))
             for lane, part in zip(self._lanes, parts, strict=True):
-                lane.states[self._turn][state.input][:] = part
-        self._seen = int(snapshot["seen"][0])
+                lane.states[turn][state.input][:] = part
+        self._seen, self._turn = seen, turn
 
 
 def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: Contract) -> None:
