@@ -15,7 +15,7 @@ from edgelstm.errors import InputError
 from edgelstm.runtime.binding import bind, zero_states, zero_x, zero_y
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
-from edgelstm.runtime.stream import check_snapshot
+from edgelstm.runtime.stream import all_rows_finite, beyond, check_snapshot
 
 Array = NDArray[np.float32]
 Places = slice | NDArray[np.int64]
@@ -81,7 +81,7 @@ class Streams:
             that is not ready or, under a mask, was not stepped.
 
         Raises:
-            InputError: a number of no stream or twice, a wrong shape, no numbers, NaN or infinity; nothing has changed.
+            InputError: a number of no stream or twice, a wrong shape, or as for `Stream.step`; nothing has changed.
             SharingError: another thread is using these streams, or this process is a fork that must not.
 
         Example:
@@ -241,6 +241,8 @@ class Streams:
             for start, part in zip(starts, parts, strict=True)
         ]
         y = np.concatenate([answer for answer, _ in results]) if len(results) > 1 else results[0][0]
+        if not all_rows_finite(y[ready]):
+            raise beyond()
         y[~ready] = np.nan
         sets = self._spare, self._kept
 
