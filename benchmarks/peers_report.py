@@ -32,8 +32,9 @@ def report(results: Found) -> str:
         f"Made by `make benchmarks` in {results['seconds']} s. One LSTM layer, 8 inputs, one output, the same weights "
         "and samples for all, from numpy in to numpy out; one thread. Each peer is a process pinned to the same core; "
         f"they get turns of about 12 ms, {results['rounds']} rounds. `x edgelstm fp32` is our fp32 time by the peer's "
-        "within a round, median (quartiles): **below 1 edgelstm is faster**. Before that each answered what edgelstm "
-        "answers after 64 steps, within 1e-4; for int8 the column says how far off it is.",
+        "within a round, median (quartiles): **below 1 edgelstm is faster**; windows of 1,000 streams get 7 rounds. "
+        "Before that each answered what edgelstm answers after 64 steps, within 1e-4; for int8 the column says how far "
+        "off it is.",
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}; {versions}.",
         "",

@@ -77,9 +77,9 @@ def _draw_line(axes: Any, places: Sequence[str], values: Sequence[float], color:
     if color == NEW:
         for i, value in enumerate(values):
             text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-            axes.annotate(text, (i, value), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+            axes.annotate(text, (i, value), (5, 6), textcoords="offset points", ha="right", fontsize=8)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.yaxis.set_minor_formatter("")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.1, y=0.2)
+    axes.margins(x=0.15, y=0.2)
