@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models compat attack benchmarks clean
+.PHONY: demo test lint models compat attack soak benchmarks clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -43,6 +43,10 @@ attack: $(INSTALLED)
 # first time a quarter of an hour and 5 GB more.
 benchmarks: $(INSTALLED)
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python benchmarks/peers.py
+
+# 10 million steps against chunked batches, memory, 32 threads, a fork, pickles. About four minutes.
+soak: $(INSTALLED)
+	$(BIN)/python -m tests.soak
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

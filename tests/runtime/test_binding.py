@@ -43,5 +43,5 @@ def test_without_the_private_call_a_stream_takes_the_public_one(carried, hide):
 
 def test_this_onnxruntime_has_the_private_call(carried):
     """Fails when a new onnxruntime moves it: decision 0015 says what to do."""
-    assert carried.stream()._runs[0][0].func == carried._session._sess.run_with_iobinding
-    assert isinstance(carried.stream()._runs[0][0].args[1], onnxruntime.RunOptions)
+    assert carried.stream()._runs[0].func == carried._session._sess.run_with_iobinding
+    assert isinstance(carried.stream()._runs[0].args[1], onnxruntime.RunOptions)

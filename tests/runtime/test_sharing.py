@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -38,11 +39,12 @@ def test_a_second_thread_is_refused_while_a_step_runs_and_let_in_behind_it(predi
     for row in some(0, 25, 1):
         stream.step(row), same.step(row)
 
-    def blocked():
+    def blocked(run):
         inside.set()
         assert go_on.wait(10)
+        run()
 
-    stream._runs = tuple((blocked, *runs) for runs in stream._runs)
+    stream._runs = tuple(partial(blocked, run) for run in stream._runs)
     thread = threading.Thread(target=stream.step, args=([330.0],))
     thread.start()
     assert inside.wait(10)
@@ -109,7 +111,8 @@ def test_threads_with_a_stream_each_share_a_predictor(predictor):
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
 def test_a_step_that_breaks_off_leaves_the_stream_as_it_was(predictor, error):
-    def broken():
+    def broken(run):
+        run()
         raise error
 
     stream, many = predictor.stream(), predictor.streams(2)
@@ -117,7 +120,7 @@ def test_a_step_that_breaks_off_leaves_the_stream_as_it_was(predictor, error):
         stream.step(row)
         many.step([row, row])
     before, runs = bytes_of(stream.state), stream._runs
-    stream._runs = tuple((*turn, broken) for turn in runs)
+    stream._runs = tuple(partial(broken, run) for run in runs)
     with pytest.raises(error):
         stream.step([331.0])
     if predictor.contract.precision == "int8" and predictor.contract.state == "carried":
@@ -125,7 +128,7 @@ def test_a_step_that_breaks_off_leaves_the_stream_as_it_was(predictor, error):
             stream.run([[331.0], [332.0]])
     stream._runs = runs
     block = many._block(1 if many._one_by_one else 2)
-    many._blocks[len(block.x)] = block._replace(run=broken)
+    many._blocks[len(block.x)] = block._replace(run=partial(broken, block.run))
     with pytest.raises(error):
         many.step([[331.0], [332.0]])
     assert bytes_of(stream.state) == bytes_of(many.snapshot(0)) == bytes_of(many.snapshot(1)) == before
@@ -161,7 +164,7 @@ stream, many, expected = predictor.stream(), predictor.streams(2), predictor.str
 stream.run(x[:25]), many.step(x[:2])
 if sys.argv[3] == "inside":
     other, inside = predictor.stream(), threading.Event()
-    other._runs = ((lambda: (inside.set(), threading.Event().wait()),),) * 2
+    other._runs = (lambda: (inside.set(), threading.Event().wait()),) * 2
     threading.Thread(target=other.step, args=(x[0],), daemon=True).start()
     inside.wait()
 child = os.fork()
