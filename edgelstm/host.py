@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
-ROOT = Path("/")
+# No pathlib here: 5 ms of `import edgelstm.runtime` that neither numpy nor onnxruntime spends.
+Root = str | os.PathLike[str]
+ROOT = "/"
 
 # The packages that install into one folder, `onnxruntime/`, and overwrite each other (microsoft/onnxruntime 26996).
 BUILDS = (
@@ -32,52 +33,62 @@ def installed_builds() -> dict[str, str]:
         >>> "onnxruntime" in installed_builds()
         True
     """
+    versions = {name: installed_version(name) for name in BUILDS}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+def installed_version(package: str) -> str | None:
+    """Tell the version of an installed package, "?" where its record is damaged; None where there is none."""
     from importlib import metadata  # 10 ms, and a plain load does not need it
 
-    found = {}
-    for name in BUILDS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    try:
+        return metadata.version(package) or "?"
+    except metadata.PackageNotFoundError:
+        return None
+    except KeyError:  # a record without a version, from Python 3.12 on
+        return "?"
 
 
-def available_cores(root: Path = ROOT) -> float:
+def available_cores(root: Root = ROOT) -> float:
     """Tell how many processors this process may use: those it may run on, or fewer where a cgroup limits its time."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = cgroup_cores(root)
     return allowed if limit is None else min(allowed, limit)
 
 
-def cgroup_cores(root: Path = ROOT) -> float | None:
-    """Tell how many processors' worth of time the cgroup gives, as `docker run --cpus` sets it; None: no limit."""
-    words = read_text(root / "sys/fs/cgroup/cpu.max").split()
-    if not words:  # version 1
-        folder = root / "sys/fs/cgroup/cpu"
-        words = [read_text(folder / name).strip() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")]
-    try:
-        quota, period = (int(word) for word in words)
-    except ValueError:  # "max", or no such files
-        return None
-    return quota / period if quota > 0 and period > 0 else None
+def cgroup_cores(root: Root = ROOT) -> float | None:
+    """Tell how many processors' worth of time this process gets, as `docker run --cpus` sets it; None: no limit."""
+    quotas = [read_text(root, f"{folder}/cpu.max").split() for folder in cgroup_folders(root)]
+    names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # version 1
+    quotas.append([read_text(root, f"sys/fs/cgroup/cpu/{name}").strip() for name in names])
+    numbers = [[int(word) for word in words] for words in quotas if all(map(str.isdigit, words))]
+    return min((pair[0] / pair[1] for pair in numbers if len(pair) == 2 and all(pair)), default=None)
 
 
-def l4t_release(root: Path = ROOT) -> tuple[int, str] | None:
+def cgroup_folders(root: Root = ROOT) -> list[str]:
+    """List the folders, below `root`, of the cgroup (version 2) of this process and of those around it."""
+    told = re.search(r"^0::/(.*)$", read_text(root, "proc/self/cgroup"), re.MULTILINE)
+    parts = told[1].split("/") if told and told[1] else []
+    parts = [] if ".." in parts else parts  # outside of what this container sees
+    return ["/".join(["sys/fs/cgroup", *parts[:count]]) for count in range(len(parts), -1, -1)]
+
+
+def l4t_release(root: Root = ROOT) -> tuple[int, str] | None:
     """Read the release of a Jetson's system, (36, "4.3") for R36.4.3; None on any other machine."""
-    words = re.match(r"# R(\d+) \(release\), REVISION: ([\d.]+)", read_text(root / "etc/nv_tegra_release"))
+    words = re.match(r"# R(\d+) \(release\), REVISION: ([\d.]+)", read_text(root, "etc/nv_tegra_release"))
     return (int(words[1]), words[2]) if words else None
 
 
-def jetpack(root: Path = ROOT) -> int | None:
+def jetpack(root: Root = ROOT) -> int | None:
     """Tell the major version of a Jetson's JetPack; None on any other machine, and for one that is not known."""
     release = l4t_release(root)
     return None if release is None else _JETPACK_OF_L4T.get(release[0])
 
 
-def read_text(path: Path) -> str:
+def read_text(root: Root, name: str = "") -> str:
     """Read a small text file of the system; empty where there is none or it may not be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
+        with open(os.path.join(root, name) if name else root, encoding="utf-8", errors="replace") as file:
+            return file.read().replace("\0", "")
     except OSError:
         return ""

@@ -27,7 +27,15 @@ def test_examples_run(name, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "name",
-    ["edgelstm", "edgelstm.runtime", "edgelstm.train", "edgelstm.export", "edgelstm.bench", "edgelstm.importers"],
+    [
+        "edgelstm",
+        "edgelstm.runtime",
+        "edgelstm.train",
+        "edgelstm.export",
+        "edgelstm.bench",
+        "edgelstm.doctor",
+        "edgelstm.importers",
+    ],
 )
 def test_all_is_complete_and_sorted(name):
     module = importlib.import_module(name)

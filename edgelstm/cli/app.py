@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import bench, demo, device, export, importing, signing, train
+from edgelstm.cli import bench, demo, device, doctor, export, importing, signing, train
 from edgelstm.errors import EdgeLstmError, SignatureError
 
 FAILED = 1  # as a replay that fails: the input is well-formed, and the answer is no
@@ -69,6 +69,7 @@ app.command("verify")(device.verify)
 app.command("inspect")(device.inspect)
 app.command("predict")(device.predict)
 app.command("bench")(bench.bench)
+app.command("doctor")(doctor.doctor)
 app.command("keygen")(signing.keygen)
 app.command("sign")(signing.sign)
 app.command("demo")(demo.demo)

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnxruntime
 
 from edgelstm.errors import InputError
-from edgelstm.host import JETPACK_6_WHEELS, ROOT, installed_builds, jetpack
+from edgelstm.host import JETPACK_6_WHEELS, ROOT, Root, installed_builds, jetpack
 
 AUTO = "auto"
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 # What TensorRT cannot take runs on CUDA beside it, still on the GPU.
 DEVICES = {"cpu": (CPU,), "cuda": (CUDA,), "tensorrt": (TENSORRT, CUDA)}
+
+# From Ampere on, CUDA would round every factor to ten bits, and a file would no longer be what was exported.
+DEFAULT_OPTIONS = {CUDA: {"use_tf32": "0"}}
 
 _PACKAGES = {
     CUDA: "onnxruntime-gpu",
@@ -116,16 +119,18 @@ def preload_libraries(provider: str) -> None:
             onnxruntime.preload_dlls()
 
 
-def look(provider: str, root: Path = ROOT) -> Found:
+def look(provider: str, root: Root = ROOT) -> Found:
     """Gather what tells why a provider is not to be had."""
     found = Found(onnxruntime.__version__, installed_builds(), jetpack(root))
     if provider not in _LIBRARIES or sys.platform != "linux":
         return found
-    place = Path(onnxruntime.__file__).parent / "capi" / _LIBRARIES[provider]
-    nodes = tuple(sorted(f"/{node.relative_to(root)}" for pattern in _GPU_NODES for node in root.glob(pattern)))
-    library = _loading(str(place)) if place.exists() else None
+    import glob  # only a failure needs it
+
+    place = os.path.join(os.path.dirname(onnxruntime.__file__), "capi", _LIBRARIES[provider])
+    nodes = sorted(f"/{node}" for pattern in _GPU_NODES for node in glob.glob(pattern, root_dir=root))
+    library = _loading(place) if os.path.exists(place) else None
     cuda = getattr(onnxruntime, "cuda_version", None)
-    return found._replace(nodes=nodes, driver=_loading("libcuda.so.1"), library=library, cuda=cuda or None)
+    return found._replace(nodes=tuple(nodes), driver=_loading("libcuda.so.1"), library=library, cuda=cuda or None)
 
 
 def _loading(library: str) -> str | None:

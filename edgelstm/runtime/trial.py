@@ -22,7 +22,7 @@ WALL_S = 60
 _REFUSED = 3
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from edgelstm.runtime.trial import _try; _try()"
 # y = Identity(x), float32 [1]: onnxruntime looks at the processor when it opens its first session.
-_IDENTITY = (
+IDENTITY = (
     b'\x08\x08:7\n\x10\n\x01x\x12\x01y"\x08Identity\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01b\x0f\n'
     b"\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x11"
 )
@@ -85,7 +85,7 @@ def _try() -> None:
         from edgelstm.runtime.session import Settings, create_session
 
         compute_digest(b"", (0, 0))
-        create_session(_IDENTITY, Settings())
+        create_session(IDENTITY, Settings())
         content = sys.stdin.buffer.read()
         _limit(MEMORY_BYTES + MEMORY_PER_BYTE * len(content))
         predictor = Predictor(parse_model_file(content, "model file", unverified=True))
