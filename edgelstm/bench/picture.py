@@ -78,9 +78,7 @@ def _draw_line(axes: Any, places: Sequence[str], values: Sequence[float], color:
     if color == NEW:
         for i, value in enumerate(values):
             text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-            axes.annotate(
-                text, (i, value), (2, 6), textcoords="offset points", ha="right", fontsize=8, bbox=UNDER_TEXT
-            )
+            axes.annotate(text, (i, value), (2, 6), textcoords="offset points", ha="right", fontsize=8, bbox=UNDER_TEXT)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.yaxis.set_minor_formatter("")
