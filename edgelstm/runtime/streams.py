@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
-from edgelstm.runtime.binding import bind, zero_states, zero_x, zero_y
+from edgelstm.runtime.binding import Room, bind_room, make_room, part_of, zero_states, zero_x, zero_y
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
 from edgelstm.runtime.stream import all_rows_finite, beyond, check_snapshot
@@ -47,7 +46,7 @@ class Streams:
         self._alive = np.zeros(0, bool)
         self._seen = np.zeros(0, np.int64)
         self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all goes from one to the other
-        self._room = _make_room(contract, 1)
+        self._room = make_room(contract, 1)
         self._singles: list[Callable[[], None]] = []  # the call of each row of the room, where they run one by one
         self._blocks: dict[int, _Block] = {}
         if type(count) is not int or not 0 <= count <= MAX_STREAMS:
@@ -284,18 +283,18 @@ class Streams:
         if count > rows:
             self._blocks.clear()
             self._singles.clear()
-            self._room = _make_room(self._contract, max(count, min(2 * rows, MAX_ROWS)))
+            self._room = make_room(self._contract, max(count, min(2 * rows, MAX_ROWS)))
         if count not in self._blocks:
-            whole = _part_of(self._room, self._axes, 0, count)
+            whole = part_of(self._room, self._axes, 0, count)
             self._blocks[count] = _Block(self._bind(whole, count), whole)
         return self._blocks[count]
 
-    def _bind(self, whole: _Room, count: int) -> Callable[[], None]:
+    def _bind(self, whole: Room, count: int) -> Callable[[], None]:
         if not self._one_by_one:
-            return _bind_room(self._session, self._contract, whole)
+            return bind_room(self._session, self._contract, whole)
         for row in range(len(self._singles), count):
-            part = _part_of(self._room, self._axes, row, 1)
-            self._singles.append(_bind_room(self._session, self._contract, part))
+            part = part_of(self._room, self._axes, row, 1)
+            self._singles.append(bind_room(self._session, self._contract, part))
         singles = self._singles[:count]
 
         def run() -> None:
@@ -336,51 +335,11 @@ class Streams:
             (kept or self._kept)[name][(*[slice(None)] * self._axes[name], places)] = value
 
 
-class _Room(NamedTuple):
-    """The buffers of a call.
-
-    Attributes:
-        x, y: what the graph takes and gives.
-        old, new: what the streams kept and will keep; of a window file x itself.
-        lengths: where the graph takes them, the whole window.
-    """
-
-    x: NDArray[Any]
-    y: Array
-    old: dict[str, NDArray[Any]]
-    new: dict[str, NDArray[Any]]
-    lengths: NDArray[np.int64]
-
-
 class _Block(NamedTuple):
     """The call of so many rows, and the part of the room that it runs over."""
 
     run: Callable[[], None]
-    room: _Room
-
-
-def _make_room(contract: Contract, rows: int) -> _Room:
-    x, old = zero_x(contract, rows), zero_states(contract, rows)
-    new: dict[str, NDArray[Any]] = {**zero_states(contract, rows)} or {"x": x}
-    return _Room(x, zero_y(contract, rows, x.shape[1]), {**old}, new, np.full(rows, contract.window, np.int64))
-
-
-def _part_of(room: _Room, axes: dict[str, int], row: int, count: int) -> _Room:
-    """Give so many rows of a room; from another row than the first only where the rows lie one behind the other."""
-
-    def part(buffer: NDArray[Any], axis: int = 0) -> NDArray[Any]:
-        shape = (*buffer.shape[:axis], count, *buffer.shape[axis + 1 :])
-        start = row * math.prod(buffer.shape[axis + 1 :])
-        return buffer.reshape(-1)[start : start + math.prod(shape)].reshape(shape)
-
-    old, new = ({name: part(buffer, axes[name]) for name, buffer in kept.items()} for kept in (room.old, room.new))
-    return _Room(part(room.x), part(room.y), old, new, part(room.lengths))
-
-
-def _bind_room(session: onnxruntime.InferenceSession, contract: Contract, room: _Room) -> Callable[[], None]:
-    inputs = {"x": room.x, **room.old} | ({"lengths": room.lengths} if contract.lengths else {})
-    outputs = {"y": room.y} | {state.output: room.new[state.input] for state in contract.states}
-    return bind(session, inputs, outputs)
+    room: Room
 
 
 def _surely(keep: Callable[[], None]) -> None:
