@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models compat attack clean
+.PHONY: demo test lint models compat attack soak clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -38,6 +38,10 @@ compat: $(INSTALLED)
 # 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 20 minutes.
 attack: $(INSTALLED)
 	$(BIN)/python -m tests.attack.attack --output benchmarks/results
+
+# 10 million steps against chunked batches, memory, 32 threads, a fork, pickles. About four minutes.
+soak: $(INSTALLED)
+	$(BIN)/python -m tests.soak
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

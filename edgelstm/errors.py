@@ -77,6 +77,10 @@ class ParityError(ExportError):
         return str(self.args[0])
 
 
+class SharingError(EdgeLstmError, RuntimeError):
+    """A stream or predictor is used where it cannot be: by two threads at once, in a pickle, in a forked child."""
+
+
 class SignatureError(EdgeLstmError, ValueError):
     """A signature does not hold: another key signed, or the file or the comment were altered."""
 

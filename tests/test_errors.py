@@ -18,6 +18,7 @@ BUILTINS = {
     "NetworkError": ValueError,
     "ExportError": RuntimeError,
     "ParityError": RuntimeError,
+    "SharingError": RuntimeError,
     "SignatureError": ValueError,
     "SigningFileError": ValueError,
     "OutputError": OSError,

@@ -14,6 +14,7 @@ from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_
 from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.replay import Replay, replay
 from edgelstm.runtime.stream import Stream
+from edgelstm.runtime.streams import Streams
 
 if TYPE_CHECKING:
     from edgelstm.runtime.drift import measure_drift
@@ -27,6 +28,7 @@ __all__ = [
     "Predictor",
     "Replay",
     "Stream",
+    "Streams",
     "load",
     "measure_drift",
     "parse_model_file",

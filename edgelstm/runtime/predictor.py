@@ -8,19 +8,22 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edgelstm.contract import Contract
+from edgelstm.contract import STATES, Contract
 from edgelstm.errors import InputError, ModelFileError
+from edgelstm.runtime.binding import zero_states
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.session import create_session
+from edgelstm.runtime.sharing import Token, refuse_pickle
 from edgelstm.runtime.stream import Stream
+from edgelstm.runtime.streams import Streams
 
 Array = NDArray[np.float32]
 
 
 class Predictor:
-    """A loaded model file.
+    """A loaded model file. Any number of threads may share it, each with streams of its own.
 
     Attributes:
         contract: what the file says about itself.
@@ -39,10 +42,9 @@ class Predictor:
         folded = self.contract.precision == "int8w"
         self._session = create_session(model_file.content, device, threads, folded)
         _check_graph(self._session, self.contract)
-        self._states = {
-            state.input: tuple(0 if size == "B" else int(size) for size in state.shape)
-            for state in self.contract.states
-        }
+        self._token = Token(self._session)
+
+    __reduce_ex__ = refuse_pickle
 
     def predict(self, x: Any, lengths: Any = None) -> Array:
         """Predict from one window or a batch of windows, always from a zero state.
@@ -64,6 +66,7 @@ class Predictor:
 
         Raises:
             InputError: a wrong shape, no numbers, NaN or infinity.
+            SharingError: this process is a fork that must not use the session.
 
         Example:
             >>> import numpy as np
@@ -86,19 +89,72 @@ class Predictor:
             y[np.arange(y.shape[1]) >= valid[:, np.newaxis]] = np.nan
         return y if x.ndim > single else y[0]
 
-    def stream(self, batch: int = 1) -> Stream:
+    def stream(self, batch: int = 1, state: str | None = None) -> Stream:
         """Start a stream that takes one sample at a time, from a zero state.
 
         Args:
-            batch: how many independent streams step together.
+            batch: how many independent streams step together, all of them at every step; see `streams` for others.
+            state: `"carried"` or `"window"`, to be sure of what the file was made for; None: whatever that is.
 
         Returns:
             A new `Stream`; it does not share state with any other.
 
         Raises:
-            InputError: `batch` is not a whole number of at least 1.
+            InputError: `batch` is not a whole number of at least 1, or the file was made for another `state`.
+            SharingError: this process is a fork that must not use the session.
+
+        Example:
+            >>> from edgelstm import load
+            >>> load("models/co2/co2.fp32.onnx").stream(state="carried")
+            Traceback (most recent call last):
+            edgelstm.errors.InputError: state: expected 'window'
         """
+        self._check_may_stream(state)
         return Stream(self._session, self.contract, batch)
+
+    def streams(self, count: int = 0, state: str | None = None, exact: bool = True) -> Streams:
+        """Start many independent streams; those that have a sample are stepped in one call.
+
+        Args:
+            count: how many, from a zero state; others may join later.
+            state: as for `stream`.
+            exact: False runs all rows of an int8 file in one call: many times as fast, but their activations share
+                a range, so that an answer moves with its neighbours (`contract.fidelity.neighbour_difference`). Other
+                files run in one call and are exact anyway.
+
+        Returns:
+            New `Streams`.
+
+        Raises:
+            InputError: `count` is not a whole number of at least 0, or the file was made for another `state`.
+            SharingError: as for `stream`.
+
+        Example:
+            >>> from edgelstm import load
+            >>> streams = load("models/co2/co2.fp32.onnx").streams(1000)
+            >>> streams.step([[340.0], [341.0]], at=[7, 42]).shape
+            (2, 12, 1)
+        """
+        self._check_may_stream(state)
+        return Streams(self._session, self.contract, count, exact)
+
+    def _check_may_stream(self, state: str | None) -> None:
+        if self._token.reason:
+            raise self._token.error()
+        own = self.contract.state
+        if state not in (None, *STATES):
+            raise InputError(f"state: expected {', '.join(STATES)} or None, got {state!r}")
+        if state in (None, own):
+            return
+        if own == "window":
+            why = (
+                f"it was trained from a zero state over {self.contract.window} steps and has no state to carry on; its "
+                "stream runs the last window at every step. For a file that goes on for ever: edgelstm export RUN "
+                "--state carried, best of a network that was trained so"
+            )
+        else:
+            why = "it carries its state on; for windows that begin from a zero state, use predict"
+        raise InputError(f"state: expected {own!r}, which is what this file was made for, got {state!r}: {why}")
 
     def _check_shape(self, x: NDArray[Any], single: int) -> None:
         window = self.contract.window
@@ -141,13 +197,21 @@ class Predictor:
 
         Returns:
             y, as the graph gives it.
+
+        Raises:
+            SharingError: this process is a fork that must not use the session.
         """
         feeds: dict[str, NDArray[Any]] = {"x": batch}
         if lengths is not None:
             feeds["lengths"] = lengths
-        for name, shape in self._states.items():
-            feeds[name] = np.zeros([size or len(batch) for size in shape], np.float32)
-        y: Array = self._session.run(["y"], feeds)[0]
+        feeds.update(zero_states(self.contract, len(batch)))
+        if self._token.reason:
+            raise self._token.error()
+        self._token.inside.append(None)
+        try:
+            y: Array = self._session.run(["y"], feeds)[0]
+        finally:
+            self._token.inside.pop()
         return y
 
 

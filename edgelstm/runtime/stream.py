@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
+from edgelstm.runtime.binding import bind, zero_states, zero_x, zero_y
 from edgelstm.runtime.samples import as_x
+from edgelstm.runtime.sharing import Token, refuse_pickle
 
 Array = NDArray[np.float32]
 MAX_SEEN = 2**62  # samples; a stream at 1 MHz gets there in 146,000 years
+_SUMMED = 48  # channels up to which a sum of Python floats is the cheapest look for NaN: 0.16 us for 8, 0.57 for any F
+_ndarray, _ALL = np.ndarray, slice(None)  # looked up and made once
+_WINDOWS = 256  # windows of a chunk that are run in one call
 
 
 class Stream:
@@ -24,34 +32,51 @@ class Stream:
     the last `contract.window` samples and runs them from a zero state at every step; until it has as many,
     `ready` is False and the answers are NaN.
 
-    A stream belongs to one thread at a time.
+    Whatever a step depends on lies twice, and a step goes from one to the other: an error, or a Ctrl-C, leaves the
+    stream as it was. A stream belongs to one thread at a time; a second one is refused. It is neither pickled nor
+    copied: its `state` is. After a fork the child may go on with it if the session has one thread.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, contract: Contract, batch: int) -> None:
         if type(batch) is not int or batch < 1:
             raise InputError(f"batch: expected a whole number of at least 1, got {batch!r}")
+        self._session = session
         self._contract = contract
         self._batch = batch
         self._carried = contract.state == "carried"
-        length = 1 if self._carried else contract.window
-        every = (length,) if contract.every_step else ()
-        self._channels = () if contract.tokens else (len(contract.inputs),)
-        self._x: NDArray[Any] = np.zeros((batch, length, *self._channels), contract.inputs[0].dtype)
-        self._y: Array = np.zeros([int(size) for size in contract.answer_shape(batch, *every)], np.float32)
-        self._answer = self._y[:, -1] if contract.every_step else self._y
-        self._seen = 0
+        self._needed = 1 if self._carried else contract.window
+        self._seen = self._turn = 0
+        self._token = Token(session)
+        self._free = self._token.free
+        self._windows = (
+            (zero_x(contract, batch),) * 2 if self._carried else tuple(zero_x(contract, batch) for _ in "ab")
+        )
+        y = zero_y(contract, batch, self._windows[0].shape[1])
         rows = 1 if contract.precision == "int8" else batch  # int8 neighbours would change each other's answers
         self._lanes = [
-            _Lane(session, contract, self._x[i : i + rows], self._y[i : i + rows]) for i in range(0, batch, rows)
+            _make_lane(session, contract, self._windows, y, slice(i, i + rows)) for i in range(0, batch, rows)
         ]
+        self._runs = tuple(_in_turn([lane.runs[turn] for lane in self._lanes]) for turn in range(2))
+        self._moves = tuple((new[:, :-1], old[:, 1:], new[:, -1]) for old, new in (self._windows, self._windows[::-1]))
+        self._answer = y[:, -1] if contract.every_step else y
+        self._first = self._answer[0]
+        # What a sample is written to and looked at before the stream knows of it.
+        self._new = self._windows[0][:, 0] if self._carried else self._windows[0][:, 0].copy()
+        self._finite = np.empty(self._new.shape, bool)
+        self._numbers: Any = memoryview(self._new[0]) if batch == 1 and not contract.tokens else memoryview(b"")
+        self._summed = len(contract.inputs) <= _SUMMED
+
+    __reduce_ex__ = refuse_pickle
 
     @property
     def ready(self) -> bool:
         """Whether the last answer was a prediction: a window network must have seen a whole window."""
-        return self._seen >= (1 if self._carried else self._contract.window)
+        return self._seen >= self._needed
 
     def step(self, sample: Any, copy: bool = True) -> Array:
         """Take one sample per stream and give the predictions after it.
+
+        Quickest is a float32 array of the shape [F]; other numbers are converted, which takes a few microseconds.
 
         Args:
             sample: [F] numbers (if `batch` is 1) or [B, F], in the physical units of `contract.inputs`.
@@ -62,6 +87,7 @@ class Stream:
 
         Raises:
             InputError: a wrong shape, no numbers, NaN or infinity; the state is as it was before.
+            SharingError: another thread is stepping this stream, or this process is a fork that must not.
 
         Example:
             >>> from edgelstm import load
@@ -69,34 +95,96 @@ class Stream:
             >>> stream.step([340.0]).shape, stream.ready
             ((12, 1), False)
         """
-        samples = as_x(sample, self._contract.inputs)
-        single = samples.shape == self._channels and self._batch == 1
-        if not single and samples.shape != (self._batch, *self._channels):
-            one, many = ("[F]", f"[{self._batch}, F]") if self._channels else ("token", f"[{self._batch}] of them")
+        try:
+            self._free.pop()
+        except IndexError:
+            raise self._token.error() from None
+        try:
+            single = True
+            try:
+                if type(sample) is not _ndarray:
+                    raise TypeError
+                self._numbers[_ALL] = sample  # refuses what is not float32 [F]: ValueError, NotImplementedError
+                if not (isfinite(sum(self._numbers)) if self._summed else self._all_finite()):
+                    raise ValueError
+            except (TypeError, ValueError, NotImplementedError):
+                single = self._take(sample)
+            turn, seen = self._turn, self._seen + 1
+            if not self._carried:
+                kept, moved, last = self._moves[turn]
+                kept[...] = moved
+                last[...] = self._new
+            answer = self._first if single else self._answer
+            if seen < self._needed:
+                answer = np.full_like(answer, np.nan)
+            else:
+                self._runs[turn]()
+                if copy:
+                    answer = answer.copy()
+            self._turn = 1 - turn
+            self._seen = seen
+            return answer
+        finally:
+            self._free.append(None)
+
+    def run(self, chunk: Any) -> Array:
+        """Take a piece of a series and give the predictions after each of its samples, as so many steps would.
+
+        Much quicker than steps, but for an int8 file: its kernel ranges the activations of a whole call, so that
+        here too it takes sample by sample. An error leaves the stream as it was before the piece.
+
+        Args:
+            chunk: [T, F] numbers (if `batch` is 1) or [B, T, F], in the physical units of `contract.inputs`.
+
+        Returns:
+            float32 [T, K, O] or [B, T, K, O]; NaN where a window file had not seen a whole window.
+
+        Raises:
+            InputError: a wrong shape, no samples, no numbers, NaN or infinity.
+            SharingError: as for `step`.
+
+        Example:
+            >>> from edgelstm import load
+            >>> stream = load("models/co2/co2.fp32.onnx").stream()
+            >>> stream.run([[340.0], [341.0]]).shape, stream.ready
+            ((2, 12, 1), False)
+        """
+        x = as_x(chunk, self._contract.inputs)
+        axes = self._new.ndim  # of [T, F] or, of tokens, [T]
+        single = x.ndim == axes and self._batch == 1
+        batch = x[np.newaxis] if single else x
+        if (
+            batch.ndim != axes + 1
+            or len(batch) != self._batch
+            or batch.shape[2:] != self._new.shape[1:]
+            or not batch.size
+        ):
+            one = ", F" if axes == 2 else ""
             raise InputError(
-                f"expected one sample {one} or, with a batch of {self._batch}, {many}, got shape {samples.shape}"
+                f"expected at least one sample: [T{one}] or, with a batch of {self._batch}, [{self._batch}, T{one}], "
+                f"got shape {x.shape}"
             )
-        if self._carried:
-            self._x[:, 0] = samples
-        else:
-            self._x[:, :-1] = self._x[:, 1:]
-            self._x[:, -1] = samples
-        self._seen += 1
-        if self.ready:
-            for lane in self._lanes:
-                lane.run()
-            answer = self._answer.copy() if copy else self._answer
-        else:
-            answer = np.full_like(self._answer, np.nan)
-        return answer[0] if single else answer
+        with self._token:
+            if not self._carried:
+                y = self._run_windows(batch)
+            elif self._contract.precision == "int8":
+                y = self._run_steps(batch)
+            else:
+                y = self._run_carried(batch)
+        return y[0] if single else y
 
     def reset(self) -> None:
-        """Forget everything: zero state, empty window."""
-        self._seen = 0
-        self._x[:] = 0
-        for lane in self._lanes:
-            for tensor in lane.state.values():
-                tensor[:] = 0
+        """Forget everything: zero state, empty window.
+
+        Raises:
+            SharingError: as for `step`.
+        """
+        with self._token:
+            self._seen = 0
+            self._windows[self._turn][:] = 0
+            for lane in self._lanes:
+                for tensor in lane.states[self._turn].values():
+                    tensor[:] = 0
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -106,94 +194,168 @@ class Stream:
             Copies: `"seen"` int64 [1], the samples so far; a window file's `"x"` float32 [B, T, F]; a carried
             file's state tensors under their input names, as in `contract.states`.
         """
-        snapshot: dict[str, NDArray[Any]] = {"seen": np.array([self._seen], np.int64)}
-        if not self._carried:
-            snapshot["x"] = self._x.copy()
-        for state in self._contract.states:
-            parts = [lane.state[state.input] for lane in self._lanes]
-            snapshot[state.input] = np.concatenate(parts, axis=state.shape.index("B"))
-        return snapshot
+        with self._token:
+            return self._snapshot()
 
     @state.setter
     def state(self, snapshot: dict[str, NDArray[Any]]) -> None:
-        self._check_snapshot(snapshot)
-        self._seen = int(snapshot["seen"][0])
+        with self._token:
+            check_snapshot(snapshot, self._snapshot(), self._contract)
+            self._restore(snapshot)
+
+    def _take(self, sample: Any) -> bool:
+        """Check and convert any sample; tell whether it came as [F]."""
+        samples = as_x(sample, self._contract.inputs)
+        single = samples.shape == self._new.shape[1:] and self._batch == 1
+        if not single and samples.shape != self._new.shape:
+            one, many = ("token", f"[{self._batch}] of them") if self._new.ndim == 1 else ("[F]", f"[{self._batch}, F]")
+            raise InputError(
+                f"expected one sample {one} or, with a batch of {self._batch}, {many}, got shape {samples.shape}"
+            )
+        self._new[...] = samples
+        return single
+
+    def _all_finite(self) -> bool:
+        return b"\0" not in np.isfinite(self._new, self._finite).tobytes()
+
+    def _run_carried(self, x: NDArray[Any]) -> Array:
+        """All steps in one call; the new state goes where the next step reads."""
+        (lane,) = self._lanes
+        old, new = lane.states[self._turn], lane.states[1 - self._turn]
+        outputs = [state.output for state in self._contract.states]
+        y, *states = self._session.run(["y", *outputs], {"x": x, **old})
+        for state, value in zip(self._contract.states, states, strict=True):
+            new[state.input][...] = value
+        self._turn = 1 - self._turn
+        self._seen += x.shape[1]
+        return y  # type: ignore[no-any-return]
+
+    def _run_steps(self, x: NDArray[Any]) -> Array:
+        """Step by step, as `step` does; an error puts everything back."""
+        y = np.empty((self._batch, x.shape[1], *self._answer.shape[1:]), np.float32)
+        before = self._snapshot()
+        try:
+            for t in range(x.shape[1]):
+                self._new[...] = x[:, t]
+                self._runs[self._turn]()
+                y[:, t] = self._answer
+                self._turn = 1 - self._turn
+        except BaseException:
+            self._restore(before)
+            raise
+        self._seen += x.shape[1]
+        return y
+
+    def _run_windows(self, x: NDArray[Any]) -> Array:
+        """Every window that ends in the piece, many in one call; an int8 file's one by one."""
+        count, window = x.shape[1], self._contract.window
+        series = np.concatenate([self._windows[self._turn], x], axis=1)
+        windows = np.moveaxis(sliding_window_view(series, window, axis=1), -1, 2)[:, 1:]
+        y = np.full((self._batch, count, *self._answer.shape[1:]), np.nan, np.float32)
+        together = 1 if self._contract.precision == "int8" else _WINDOWS
+        for row in range(self._batch):
+            for start in range(max(0, window - self._seen - 1), count, together):
+                part = np.ascontiguousarray(windows[row, start : start + together])
+                y[row, start : start + together] = run_windows(self._session, self._contract, part)
+        self._windows[1 - self._turn][...] = series[:, -window:]
+        self._turn = 1 - self._turn
+        self._seen += count
+        return y
+
+    def _snapshot(self) -> dict[str, NDArray[Any]]:
+        snapshot: dict[str, NDArray[Any]] = {"seen": np.array([self._seen], np.int64)}
         if not self._carried:
-            self._x[:] = snapshot["x"]
+            snapshot["x"] = self._windows[self._turn].copy()
         for state in self._contract.states:
-            axis = state.shape.index("B")
-            parts = np.split(snapshot[state.input], len(self._lanes), axis=axis)
+            parts = [lane.states[self._turn][state.input] for lane in self._lanes]
+            snapshot[state.input] = np.concatenate(parts, axis=state.shape.index("B"))
+        return snapshot
+
+    def _restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
+        if not self._carried:
+            self._windows[self._turn][:] = snapshot["x"]
+        for state in self._contract.states:
+            parts = np.split(snapshot[state.input], len(self._lanes), axis=state.shape.index("B"))
             for lane, part in zip(self._lanes, parts, strict=True):
-                lane.state[state.input][:] = part
-
-    def _check_snapshot(self, snapshot: dict[str, NDArray[Any]]) -> None:
-        expected = self.state
-        if not isinstance(snapshot, dict) or snapshot.keys() != expected.keys():
-            got = ", ".join(map(str, snapshot)) if isinstance(snapshot, dict) else type(snapshot).__name__
-            raise InputError(f"state: expected a snapshot with {', '.join(expected)}, got {got}")
-        for name, tensor in expected.items():
-            value = snapshot[name]
-            if not isinstance(value, np.ndarray) or value.shape != tensor.shape or value.dtype != tensor.dtype:
-                raise InputError(f"state: {name!r}: expected {tensor.dtype} {tensor.shape}, got {_describe(value)}")
-            if not np.isfinite(value).all():
-                raise InputError(f"state: {name!r} holds NaN or infinity")
-        if not 0 <= snapshot["seen"][0] <= MAX_SEEN:
-            raise InputError(f"state: 'seen' must be from 0 to 2**62, got {snapshot['seen'][0]}")
+                lane.states[self._turn][state.input][:] = part
+        self._seen = int(snapshot["seen"][0])
 
 
-class _Lane:
-    """The rows that go through onnxruntime in one call, over buffers that are bound once.
+def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: Contract) -> None:
+    """See that a snapshot can be put back where `expected` was taken.
 
-    A carried file has two sets of state tensors and two bindings, used in turn: the outputs of one are the
-    inputs of the other, so that no state is ever copied. A window file has no state and one binding.
+    Raises:
+        InputError: another file's, another batch's, damaged.
+    """
+    if not isinstance(snapshot, dict) or snapshot.keys() != expected.keys():
+        got = ", ".join(map(str, snapshot)) if isinstance(snapshot, dict) else type(snapshot).__name__
+        raise InputError(f"state: expected a snapshot with {', '.join(expected)}, got {got}")
+    for name, tensor in expected.items():
+        value = snapshot[name]
+        if not isinstance(value, np.ndarray) or value.shape != tensor.shape or value.dtype != tensor.dtype:
+            raise InputError(f"state: {name!r}: expected {tensor.dtype} {tensor.shape}, got {_describe(value)}")
+        if not np.isfinite(value).all():
+            raise InputError(f"state: {name!r} holds NaN or infinity")
+    if contract.tokens and "x" in snapshot:
+        _check_tokens(snapshot["x"], contract)
+    if not 0 <= snapshot["seen"][0] <= MAX_SEEN:
+        raise InputError(f"state: 'seen' must be from 0 to 2**62, got {snapshot['seen'][0]}")
+
+
+def _check_tokens(x: NDArray[np.int64], contract: Contract) -> None:
+    try:
+        as_x(x, contract.inputs)
+    except InputError as error:
+        raise InputError(f"state: 'x': {error}") from None
+
+
+def run_windows(session: onnxruntime.InferenceSession, contract: Contract, x: NDArray[Any]) -> Array:
+    """Run windows of a window file from a zero state, and give the answers behind their last steps, [B, ...]."""
+    feeds = {"x": x}
+    if contract.lengths:
+        feeds["lengths"] = np.full(len(x), contract.window, np.int64)
+    y: Array = session.run(["y"], feeds)[0]
+    return y[:, -1] if contract.every_step else y
+
+
+class _Lane(NamedTuple):
+    """The rows that go through onnxruntime in one call.
+
+    Attributes:
+        states: two sets of state tensors; the one of this turn is read, the other written, so that no state is copied.
+        runs: the call of either turn.
+        lengths: bound beside them, and kept.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, contract: Contract, x: NDArray[Any], y: Array) -> None:
-        self._session = session
-        sets = [
-            {
-                state.input: np.zeros([len(x) if size == "B" else int(size) for size in state.shape], np.float32)
-                for state in contract.states
-            }
-            for _ in range(2)
-        ]
-        turns = [(sets[0], sets[1]), (sets[1], sets[0])] if contract.states else [({}, {})]
-        outputs = {state.input: state.output for state in contract.states}
-        self._sets = sets
-        inputs: dict[str, NDArray[Any]] = {"x": x}
-        if contract.lengths:
-            inputs["lengths"] = np.full(len(x), contract.window, np.int64)
-        self._inputs = inputs  # bound by their memory, which must live
-        self._bindings = [_bind(session, {**inputs, **old}, y, new, outputs) for old, new in turns]
-        self._turn = 0
-
-    @property
-    def state(self) -> dict[str, Array]:
-        """The tensors that the next call will read, by input name."""
-        return self._sets[self._turn]
-
-    def run(self) -> None:
-        """Run once; the answer and the new state lie in the bound buffers afterwards."""
-        # Without RunOptions: given any, onnxruntime 1.32's Python side spends 40 us on looking into them.
-        self._session.run_with_iobinding(self._bindings[self._turn])
-        self._turn = (self._turn + 1) % len(self._bindings)
+    states: tuple[dict[str, Array], dict[str, Array]]
+    runs: tuple[Callable[[], None], ...]
+    lengths: NDArray[np.int64]
 
 
-def _bind(
-    session: onnxruntime.InferenceSession,
-    inputs: dict[str, NDArray[Any]],
-    y: Array,
-    new: dict[str, Array],
-    outputs: dict[str, str],
-) -> onnxruntime.IOBinding:
-    """Bind numpy buffers by their memory; the caller keeps them alive."""
-    binding = session.io_binding()
-    for name, buffer in inputs.items():
-        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(buffer))
-    binding.bind_ortvalue_output("y", onnxruntime.OrtValue.ortvalue_from_numpy(y))
-    for name, buffer in new.items():
-        binding.bind_ortvalue_output(outputs[name], onnxruntime.OrtValue.ortvalue_from_numpy(buffer))
-    return binding
+def _make_lane(
+    session: onnxruntime.InferenceSession, contract: Contract, windows: tuple[NDArray[Any], ...], y: Array, rows: slice
+) -> _Lane:
+    """Bind both turns of some rows: a turn reads its states, or the window that was moved out of its own."""
+    count = rows.stop - rows.start
+    states = zero_states(contract, count), zero_states(contract, count)
+    lengths = np.full(count, contract.window, np.int64)
+    runs = []
+    for turn in range(2):
+        inputs = {"x": windows[1 - turn][rows], **states[turn]} | ({"lengths": lengths} if contract.lengths else {})
+        new = {state.output: states[1 - turn][state.input] for state in contract.states}
+        runs.append(bind(session, inputs, {"y": y[rows], **new}))
+    return _Lane(states, tuple(runs), lengths)
+
+
+def _in_turn(runs: list[Callable[[], None]]) -> Callable[[], None]:
+    if len(runs) == 1:
+        return runs[0]
+
+    def run() -> None:
+        for run in runs:
+            run()
+
+    return run
 
 
 def _describe(value: Any) -> str:

@@ -53,6 +53,46 @@ def test_chunks_that_pass_their_state_on_equal_the_stream(carried, cuts, seed):
     assert all(stream.state[name].tobytes() == state.tobytes() for name, state in states.items())
 
 
+@given(cuts, st.integers(0, 2**32), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_pieces_cut_anywhere_equal_the_steps(window, carried, cuts, seed, steps):
+    """Of both states; a few steps go before, so that pieces begin anywhere in a window and on either set of buffers."""
+    x = some(seed, 45, 1)
+    for predictor in (window, carried):
+        expected, stream = stepped(predictor.stream(), x), predictor.stream()
+        answers = [stream.step(sample)[np.newaxis] for sample in x[:steps]]
+        answers += [stream.run(piece) for piece in np.split(x[steps:], cuts) if len(piece)]
+        np.testing.assert_array_equal(np.concatenate(answers), expected)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_piece_equals_its_steps_in_every_precision_and_goes_on_as_they_do(predictor, batch):
+    x = some(17, batch, 40, 1)
+    stream, same = predictor.stream(batch), predictor.stream(batch)
+    pieces = [stream.run(x[:, :7]), stream.run(x[:, 7:8]), stream.run(x[:, 8:])]
+    steps = np.stack([same.step(x[:, t]) for t in range(40)], axis=1)
+    y = np.concatenate(pieces, axis=1)
+    assert y.shape == (batch, 40, 3, 1)
+    if batch == 1 or predictor.contract.precision == "int8":
+        np.testing.assert_array_equal(y, steps)
+    np.testing.assert_allclose(y, steps, rtol=0, atol=2e-4)
+    assert stream.ready == same.ready
+    assert stream.state["seen"] == same.state["seen"] == 40
+
+
+def test_more_windows_in_a_piece_than_one_call_takes_are_run_in_several(window):
+    x = some(18, 700, 1)
+    np.testing.assert_array_equal(window.stream().run(x), stepped(window.stream(), x))
+
+
+def test_the_answers_to_a_piece_belong_to_the_caller(predictor):
+    x, stream = some(19, 60, 1), predictor.stream()
+    y = stream.run(x[:30])
+    kept = y.copy()
+    stream.run(x[30:])
+    np.testing.assert_array_equal(y, kept)
+
+
 def test_a_window_stream_is_not_ready_until_it_has_seen_a_window(window):
     x, stream = some(1, 60, 1), window.stream()
     for count, sample in enumerate(x, 1):
