@@ -71,8 +71,10 @@ def measure_drift(samples: Any, channels: tuple[Channel, ...], threshold: float 
     rows = as_float32(samples)
     if rows.ndim != 2 or rows.shape[1] != len(channels) or any(channel.dtype != "float32" for channel in channels):
         raise InputError(f"drift: expected samples [N, {len(channels)}] of measurements, got shape {rows.shape}")
-    columns = np.where(np.isfinite(rows), rows, np.float32(np.nan)).T.copy()
-    known = np.isfinite(columns).sum(axis=1).tolist()
+    columns = rows.T.copy()
+    finite = np.isfinite(columns)
+    known = finite.sum(axis=1).tolist()
+    columns[~finite] = np.nan
     columns.sort(axis=1)  # NaN goes to the end
     psi: dict[str, float | None] = {channel.name: None for channel in channels}
     shares = {

@@ -221,7 +221,7 @@ class GuardedStream:
         """
         if not self._guard.drift_window:
             raise InputError("drift: this guard has no window, drift_window is 0")
-        rows = np.delete(self._ring, self._at, axis=0)
+        rows = np.concatenate([self._ring[: self._at], self._ring[self._at + 1 :]])
         return measure_drift(rows, self._channels, self._guard.drift_threshold)
 
     def reset(self) -> None:
