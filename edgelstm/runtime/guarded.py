@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, SharingError
 from edgelstm.runtime.clock import NS, as_ns
 from edgelstm.runtime.drift import Drift, measure_drift
 from edgelstm.runtime.guard import ChannelCounts, Counts, Guard
@@ -29,7 +29,7 @@ class GuardedStream:
     window network must see a whole window again until it is `ready`, a carried one answers at the next sample,
     from a zero state, as its training began. Values held before a reset are forgotten: the next sample must be whole.
 
-    One thread at a time, as for `Stream`.
+    It belongs to one thread at a time, a second one is refused; `counts` and `drift` may be asked for from another.
 
     Example:
         >>> from edgelstm import load
@@ -61,6 +61,7 @@ class GuardedStream:
         self._shape = (len(contract.inputs),)
         self._no_answer = np.full([int(size) for size in contract.answer_shape()], np.nan, np.float32)
         self._stream = predictor.stream()
+        self._free: list[None] = [None]  # empty while a thread is inside; see edgelstm.runtime.sharing
         self._low, self._high = _limits(contract.inputs, self._guard.margin)
         # One row more than the window: the next sample is read into it before anything is known about it.
         self._ring = np.full((max(self._guard.drift_window, 1) + 1, *self._shape), np.nan, np.float32)
@@ -115,8 +116,12 @@ class GuardedStream:
 
     def reset(self) -> None:
         """Begin anew: zero state, nothing held, no last time. Counts and the drift window go on."""
-        self._stream.reset()
-        self._begin()
+        self._enter()
+        try:
+            self._stream.reset()
+            self._begin()
+        finally:
+            self._free.append(None)
 
     def step(self, sample: Any, time: Any = None, copy: bool = True) -> Array:
         """Take one sample and give the prediction after it.
@@ -133,12 +138,24 @@ class GuardedStream:
 
         Raises:
             InputError: a wrong shape, no numbers, no time, or what the guard is to refuse; all is as it was before.
+            SharingError: another thread is stepping this stream; nothing is counted.
         """
+        self._enter()
         try:
             return self._step(sample, time, copy)
         except InputError:
             self._tallies["refused"] += 1
             raise
+        finally:
+            self._free.append(None)
+
+    def _enter(self) -> None:
+        try:
+            self._free.pop()
+        except IndexError:
+            raise SharingError(
+                "this guarded stream is being used by another thread: make one for each, or put a lock around this one"
+            ) from None
 
     def _step(self, sample: Any, time: Any, copy: bool) -> Array:
         x: Array = self._ring[self._at]

@@ -1,4 +1,5 @@
 import math
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, SharingError
 from edgelstm.runtime import Guard, GuardedStream, Predictor
 from tests.runtime.guarded import FATES, HIGH, LOW, NAMES, PERIOD_NS, Policy, make_file
 
@@ -334,3 +335,24 @@ def test_writing_into_an_empty_answer_changes_no_later_one(three):
 def test_a_guard_that_means_nothing_is_refused(options):
     with pytest.raises(InputError, match=f"^{next(iter(options))}: expected "):
         Guard(**options)
+
+
+def test_a_second_thread_is_refused_and_changes_nothing(three):
+    guarded, plain, inside, on = GuardedStream(three), three.stream(), threading.Event(), threading.Event()
+
+    class Slow:
+        def __array__(self, dtype=None, copy=None):
+            inside.set()
+            assert on.wait(60)
+            return np.array([0.1, 1, 1])
+
+    thread = threading.Thread(target=guarded.step, args=(Slow(),))
+    thread.start()
+    assert inside.wait(60)
+    for call in (lambda: guarded.step([0.5, 2, 2]), guarded.reset):
+        with pytest.raises(SharingError, match="another thread"):
+            call()
+    on.set()
+    thread.join()
+    assert guarded.counts.samples == guarded.counts.clean == 1
+    assert guarded.step([0, 1, 1]).tobytes() == stepped(plain, [[0.1, 1, 1], [0, 1, 1]])[-1].tobytes()
