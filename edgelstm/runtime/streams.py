@@ -15,7 +15,7 @@ from edgelstm.errors import InputError
 from edgelstm.runtime.binding import bind, zero_states, zero_x, zero_y
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
-from edgelstm.runtime.stream import check_snapshot
+from edgelstm.runtime.stream import all_rows_finite, beyond, check_snapshot
 
 Array = NDArray[np.float32]
 Places = slice | NDArray[np.int64]
@@ -44,7 +44,7 @@ class Streams:
         self._axes = {state.input: state.shape.index("B") for state in contract.states} or {"x": 0}
         self._alive = np.zeros(0, bool)
         self._seen = np.zeros(0, np.int64)
-        self._kept = self._zeros(0)
+        self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all goes from one to the other
         self._room = _make_room(contract, 1)
         self._blocks: dict[int, _Block] = {}
         if type(count) is not int or not 0 <= count <= MAX_STREAMS:
@@ -81,7 +81,7 @@ class Streams:
             that is not ready or, under a mask, was not stepped.
 
         Raises:
-            InputError: a number of no stream or twice, a wrong shape, no numbers, NaN or infinity; nothing has changed.
+            InputError: a number of no stream or twice, a wrong shape, or as for `Stream.step`; nothing has changed.
             SharingError: another thread is using these streams, or this process is a fork that must not.
 
         Example:
@@ -193,8 +193,7 @@ class Streams:
         with self._token:
             place = self._places([number])
             check_snapshot(snapshot, self._snapshot(place), self._contract)
-            self._put({name: snapshot[name] for name in self._axes}, place)
-            self._seen[place] = snapshot["seen"]
+            self._set({name: snapshot[name] for name in self._axes}, place, snapshot["seen"])
 
     def _mask(self, at: Any) -> NDArray[np.bool_] | None:
         """Give `at` if it is a mask over the streams there are."""
@@ -231,7 +230,7 @@ class Streams:
         return x
 
     def _step(self, x: NDArray[Any], places: Places, count: int) -> Array:
-        """Run all parts, then keep what came out; an interruption while it is kept only delays that."""
+        """Run all parts, then keep what came out."""
         size = 1 if self._one_by_one else -(-count // -(-count // MAX_ROWS))  # even: they share their buffers
         starts = range(0, count, size)
         parts = [_part(places, start, min(start + size, count)) for start in starts]
@@ -242,22 +241,23 @@ class Streams:
             for start, part in zip(starts, parts, strict=True)
         ]
         y = np.concatenate([answer for answer, _ in results]) if len(results) > 1 else results[0][0]
+        if not all_rows_finite(y[ready]):
+            raise beyond()
         y[~ready] = np.nan
+        sets = self._spare, self._kept
 
         def keep() -> None:
+            if isinstance(places, slice):
+                self._kept, self._spare = sets
             for part, (_, new) in zip(parts, results, strict=True):
                 self._put(new, part)
             self._seen[places] = seen
 
-        try:
-            keep()
-        except BaseException:
-            keep()
-            raise
+        _surely(keep)
         return y
 
     def _run(self, x: NDArray[Any], places: Places, ready: bool, copy: bool) -> tuple[Array, dict[str, NDArray[Any]]]:
-        """Run some streams in one call; give their answers and what they are to keep."""
+        """Run some streams in one call; give their answers and what is still to be kept; of all, it is set by."""
         block = self._block(len(x))
         if "x" in self._axes:
             block.x[:, :-1] = self._get("x", places)[:, 1:]
@@ -266,9 +266,11 @@ class Streams:
             buffer[...] = self._get(name, places)
         if ready:
             block.run()
-        return self._last(block.y).copy(), {
-            name: tensor.copy() for name, tensor in block.new.items()
-        } if copy else block.new
+        answer = self._last(block.y).copy()
+        if isinstance(places, slice):
+            self._put(block.new, places, self._spare)
+            return answer, {}
+        return answer, {name: tensor.copy() for name, tensor in block.new.items()} if copy else block.new
 
     def _last(self, y: Array) -> Array:
         return y[:, -1] if self._contract.every_step else y
@@ -289,12 +291,19 @@ class Streams:
     def _grow(self, count: int) -> None:
         for name, zeros in self._zeros(count).items():
             self._kept[name] = np.concatenate([self._kept[name], zeros], axis=self._axes[name])
+            self._spare[name] = np.zeros_like(self._kept[name])
         self._seen = np.concatenate([self._seen, np.zeros(count, np.int64)])
         self._alive = np.concatenate([self._alive, np.zeros(count, bool)])
 
     def _forget(self, places: Places) -> None:
-        self._put(dict.fromkeys(self._axes, 0), places)
-        self._seen[places] = 0
+        self._set(dict.fromkeys(self._axes, 0), places, 0)
+
+    def _set(self, values: Mapping[str, Any], places: Places, seen: Any) -> None:
+        def keep() -> None:
+            self._put(values, places)
+            self._seen[places] = seen
+
+        _surely(keep)
 
     def _snapshot(self, place: Places) -> dict[str, NDArray[Any]]:
         kept = {name: self._get(name, place).copy() for name in self._axes}
@@ -303,9 +312,9 @@ class Streams:
     def _get(self, name: str, places: Places) -> NDArray[Any]:
         return self._kept[name][(*[slice(None)] * self._axes[name], places)]
 
-    def _put(self, values: Mapping[str, Any], places: Places) -> None:
+    def _put(self, values: Mapping[str, Any], places: Places, kept: dict[str, NDArray[Any]] | None = None) -> None:
         for name, value in values.items():
-            self._kept[name][(*[slice(None)] * self._axes[name], places)] = value
+            (kept or self._kept)[name][(*[slice(None)] * self._axes[name], places)] = value
 
 
 class _Room(NamedTuple):
@@ -355,6 +364,15 @@ def _first(buffer: NDArray[Any], axis: int, count: int) -> NDArray[Any]:
     """Give the first piece of a buffer's memory, in its shape but for so many rows."""
     shape = (*buffer.shape[:axis], count, *buffer.shape[axis + 1 :])
     return buffer.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
+def _surely(keep: Callable[[], None]) -> None:
+    """Do it to the end, and again if a Ctrl-C came in between: half of a state is none."""
+    try:
+        keep()
+    except BaseException:
+        keep()
+        raise
 
 
 def _part(places: Places, start: int, stop: int) -> Places:
