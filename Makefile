@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models compat attack soak benchmarks clean
+.PHONY: demo test lint models compat attack arm soak benchmarks clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -35,6 +35,10 @@ models: $(INSTALLED)
 compat: $(INSTALLED)
 	$(BIN)/python benchmarks/compat.py
 
+# The wheel on emulated Raspberry Pi 3, 4 and 5: real aarch64 builds under qemu. Debian or Ubuntu, Linux 6.7 or newer.
+arm: $(INSTALLED)
+	$(BIN)/python benchmarks/arm.py
+
 # 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 20 minutes.
 attack: $(INSTALLED)
 	$(BIN)/python -m tests.attack.attack --output benchmarks/results
@@ -56,4 +60,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo runs dist .compat .benchmarks
+	rm -rf $(VENV) demo runs dist .compat .arm .benchmarks

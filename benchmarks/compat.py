@@ -38,8 +38,8 @@ Found = dict[str, Any]
 
 def main() -> None:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    files = model_files()
-    wheel = build_wheel()
+    files = model_files(WORK / "files")
+    wheel = build_wheel(WORK / "wheel")
     found = {version: on_version(version, wheel, files) for version in VERSIONS}
     RESULTS.mkdir(exist_ok=True)
     environment = {"machine": platform.machine(), "system": platform.system(), "python": platform.python_version()}
@@ -50,9 +50,8 @@ def main() -> None:
     sys.exit(any(failures(result) for result in found.values()))
 
 
-def model_files() -> list[Path]:
+def model_files(folder: Path) -> list[Path]:
     """Build the small files with the onnxruntime of this environment, and put the committed ones beside them."""
-    folder = WORK / "files"
     shutil.rmtree(folder, ignore_errors=True)
     build_files(folder)
     for file in ROOT.glob("models/*/*.onnx"):
@@ -60,8 +59,7 @@ def model_files() -> list[Path]:
     return sorted(folder.glob("*.onnx"))
 
 
-def build_wheel() -> Path:
-    folder = WORK / "wheel"
+def build_wheel(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--wheel-dir", folder, ROOT], check=True)

@@ -7,10 +7,10 @@ from edgelstm.errors import require
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm.importers.from_keras import from_keras, read_keras  # noqa: E402
 from edgelstm.importers.imported import Imported, as_channels, write_imported  # noqa: E402  (the sentence above must come first)
-from edgelstm.importers.torch_module import FromTorch, from_torch  # noqa: E402
-from edgelstm.importers.torch_weights import Names, read_torch  # noqa: E402
+from edgelstm.importers.keras.read import from_keras, read_keras  # noqa: E402
+from edgelstm.importers.torch.module import FromTorch, from_torch  # noqa: E402
+from edgelstm.importers.torch.weights import Names, read_torch  # noqa: E402
 
 __all__ = [
     "FromTorch",

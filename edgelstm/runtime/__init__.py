@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 # onnxruntime's Linux wheels report home by default since 1.29 and read this at their first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -32,15 +33,31 @@ from edgelstm.runtime.replay import Replay, replay
 from edgelstm.runtime.stream import Stream
 from edgelstm.runtime.streams import Streams
 
+if TYPE_CHECKING:
+    from edgelstm.runtime.drift import measure_drift
+    from edgelstm.runtime.guard import Guard, GuardedStream
+
 __all__ = [
     "Golden",
+    "Guard",
+    "GuardedStream",
     "ModelFile",
     "Predictor",
     "Replay",
     "Stream",
     "Streams",
     "load",
+    "measure_drift",
     "parse_model_file",
     "read_model_file",
     "replay",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the guard when it is first asked for: a device that does without does not wait for it."""
+    if name in ("Guard", "GuardedStream", "measure_drift"):
+        from edgelstm.runtime import drift, guard
+
+        return getattr(drift if name == "measure_drift" else guard, name)
+    raise AttributeError(f"module 'edgelstm.runtime' has no attribute {name!r}")

@@ -53,7 +53,7 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
     Raises:
         InputError: not numbers, another number of channels, NaN or infinity.
     """
-    array = _as_float32(x)
+    array = as_float32(x)
     if array.ndim == 0 or array.shape[-1] != len(channels):
         names = ", ".join(channel.name for channel in channels)
         raise InputError(f"expected {len(channels)} channel(s) ({names}) on the last axis, got shape {array.shape}")
@@ -66,7 +66,12 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
     return array
 
 
-def _as_float32(x: Any) -> Array:
+def as_float32(x: Any) -> Array:
+    """Turn numbers into a contiguous float32 array; what float32 cannot hold becomes infinite, NaN stays.
+
+    Raises:
+        InputError: not numbers, ragged, or a masked array with missing samples.
+    """
     # By name: touching np.ma would import it, 15 ms of the first call on a device that never sees a mask.
     if type(x).__module__.startswith("numpy.ma") and np.any(x.mask):
         raise InputError("expected numbers, got a masked array with missing samples; fill or leave them out first")
@@ -80,5 +85,5 @@ def _as_float32(x: Any) -> Array:
         raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
     if array.dtype == np.float32:
         return np.asarray(array, np.float32, order="C")
-    with np.errstate(over="ignore", invalid="ignore"):  # 0.9 us; what is no finite float32 is refused right after
+    with np.errstate(over="ignore", invalid="ignore"):  # 0.9 us; the caller looks for what is not finite
         return np.asarray(array, np.float32, order="C")

@@ -8,7 +8,8 @@ import h5py
 import pytest
 
 from edgelstm.errors import NetworkError
-from edgelstm.importers import keras_file, keras_hdf5
+from edgelstm.importers.keras import file as keras_file
+from edgelstm.importers.keras import hdf5 as keras_hdf5
 
 
 @pytest.fixture

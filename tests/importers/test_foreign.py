@@ -14,7 +14,7 @@ from torch import nn
 from edgelstm import load
 from edgelstm.errors import ExportError, NetworkError
 from edgelstm.export import export_run, from_torch
-from edgelstm.importers.foreign import Shape, clean_graph, operators, place
+from edgelstm.importers.torch.foreign import Shape, clean_graph, operators, place
 from tests.importers.torch_modules import WINDOW, Network, answer, assert_same, draw, exported, forecaster, kinds, lstm
 
 

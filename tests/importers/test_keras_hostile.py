@@ -14,9 +14,9 @@ import pytest
 
 from edgelstm.errors import NetworkError
 from edgelstm.importers import read_keras
-from edgelstm.importers.keras_chain import chain_of
-from edgelstm.importers.keras_file import read_keras_file
-from edgelstm.importers.keras_layers import translate
+from edgelstm.importers.keras.chain import chain_of
+from edgelstm.importers.keras.file import read_keras_file
+from edgelstm.importers.keras.layers import translate
 from tests.importers.keras_by_hand import (
     STEPS,
     arrays,

@@ -14,7 +14,7 @@ from torch import nn
 
 from edgelstm.errors import InputError, NetworkError
 from edgelstm.export import from_torch
-from edgelstm.importers.torch_weights import Names, read_weights
+from edgelstm.importers.torch.weights import Names, read_weights
 from tests.importers.torch_modules import (
     WINDOW,
     Network,

@@ -149,3 +149,9 @@ def test_without_onnxruntime_an_error_names_the_install_that_mends_it(tmp_path, 
 def test_the_runtime_imports_little_of_the_standard_library_beyond_what_onnxruntime_does():
     more = modules_after("import edgelstm.runtime") - modules_after("import numpy, onnxruntime")
     assert not more & {"pathlib", "subprocess", "hashlib", "glob", "importlib.metadata", "urllib", "socket", "tempfile"}
+
+
+def test_a_device_without_a_guard_does_not_wait_for_it(window_files):
+    names = python(PREDICT + "\nimport sys; print(*sys.modules, sep='\\n')", window_files.fp32)
+    assert "edgelstm.runtime.stream" in names
+    assert not {"edgelstm.runtime.guard", "edgelstm.runtime.drift", "edgelstm.runtime.clock"} & set(names)

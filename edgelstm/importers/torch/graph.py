@@ -15,7 +15,8 @@ import onnx
 
 from edgelstm.contract import StateTensor
 from edgelstm.errors import NetworkError, require
-from edgelstm.importers.foreign import (
+from edgelstm.importers.torch.call import Array, Lengths, Subject, differ, first_tensor, one_line, quiet
+from edgelstm.importers.torch.foreign import (
     OPSET,
     Shape,
     across_steps,
@@ -25,8 +26,7 @@ from edgelstm.importers.foreign import (
     place,
     surface_states,
 )
-from edgelstm.importers.torch_call import Array, Lengths, Subject, differ, first_tensor, one_line, quiet
-from edgelstm.importers.torch_record import Record
+from edgelstm.importers.torch.record import Record
 
 _TOLERANCE = 1e-5
 Run = Callable[[dict[str, Array]], dict[str, Array]]

@@ -1,4 +1,4 @@
-"""Read the arrays and texts of a Keras HDF5 file: a child process of `edgelstm.importers.keras_file`.
+"""Read the arrays and texts of a Keras HDF5 file: a child process of `edgelstm.importers.keras.file`.
 
 h5py and the HDF5 library below it die of some damaged files (measured: a segmentation fault in one of some thousand
 with a few altered bytes, in h5py 3.16), so this runs in a process that may die, with an end to memory and time. It

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.importers.keras_chain import KerasLayer
+from edgelstm.importers.keras.chain import KerasLayer
 from edgelstm.network import Activation, Layer, Weights
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.errors import NetworkError
-from edgelstm.importers.keras_chain import Chain, KerasLayer, layer_in
-from edgelstm.importers.keras_flow import Flow, add_function, check_count, check_policy, checked_array
-from edgelstm.importers.keras_functions import FUNCTION_LAYERS, function_of
-from edgelstm.importers.keras_lstm import add_bidirectional, add_lstm
+from edgelstm.importers.keras.chain import Chain, KerasLayer, layer_in
+from edgelstm.importers.keras.flow import Flow, add_function, check_count, check_policy, checked_array
+from edgelstm.importers.keras.functions import FUNCTION_LAYERS, function_of
+from edgelstm.importers.keras.lstm import add_bidirectional, add_lstm
 from edgelstm.network import (
     LAST,
     Activation,

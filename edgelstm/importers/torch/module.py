@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from edgelstm.contract import TASKS, Channel
 from edgelstm.data.windows import Windows, from_arrays
 from edgelstm.errors import InputError, NetworkError, RunError, require
-from edgelstm.importers.foreign import Shape
 from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
-from edgelstm.importers.torch_call import Lengths, Sizes, Subject, prepare
-from edgelstm.importers.torch_graph import ForeignGraph, export_graph
-from edgelstm.importers.torch_layers import check_layers, find_layers, layer_weights
-from edgelstm.importers.torch_record import record
-from edgelstm.importers.torch_weights import load_weights
+from edgelstm.importers.torch.call import Lengths, Sizes, Subject, prepare
+from edgelstm.importers.torch.foreign import Shape
+from edgelstm.importers.torch.graph import ForeignGraph, export_graph
+from edgelstm.importers.torch.layers import check_layers, find_layers, layer_weights
+from edgelstm.importers.torch.record import record
+from edgelstm.importers.torch.weights import load_weights
 from edgelstm.network import Network, Weights
 from edgelstm.run import RECORD, Run
 

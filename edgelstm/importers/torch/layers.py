@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgelstm.errors import NetworkError, require
-from edgelstm.importers.torch_call import Array, Lengths, Sizes, Subject, differ, quiet
-from edgelstm.importers.torch_record import Event, Record
+from edgelstm.importers.torch.call import Array, Lengths, Sizes, Subject, differ, quiet
+from edgelstm.importers.torch.record import Event, Record
 from edgelstm.network import (
     FINAL,
     LAST,

@@ -187,7 +187,7 @@ def _read_hdf5(content: bytes, layout: str) -> tuple[dict[str, str], dict[str, S
 
 def _child_path() -> str:
     """Where the child's code lies; it is not imported here, since it stands alone."""
-    return str(Path(__file__).with_name("keras_hdf5.py"))
+    return str(Path(__file__).with_name("hdf5.py"))
 
 
 def _unpacked(answer: bytes) -> tuple[dict[str, str], dict[str, Stored]]:

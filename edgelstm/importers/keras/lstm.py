@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgelstm.importers.keras_chain import KerasLayer, layer_in
-from edgelstm.importers.keras_flow import Flow, check_count, check_policy, checked_array
-from edgelstm.importers.keras_functions import function_of
+from edgelstm.importers.keras.chain import KerasLayer, layer_in
+from edgelstm.importers.keras.flow import Flow, check_count, check_policy, checked_array
+from edgelstm.importers.keras.functions import function_of
 from edgelstm.network import FINAL, LAST, LSTM_FUNCTIONS, Linear, Lstm, Reverse, Take, Weights
 
 

@@ -15,9 +15,9 @@ from edgelstm.contract import TASKS, Channel
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError
 from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
-from edgelstm.importers.keras_chain import chain_of
-from edgelstm.importers.keras_file import read_keras_file
-from edgelstm.importers.keras_layers import Translated, translate
+from edgelstm.importers.keras.chain import chain_of
+from edgelstm.importers.keras.file import read_keras_file
+from edgelstm.importers.keras.layers import Translated, translate
 from edgelstm.network import Network, Take, Weights
 from edgelstm.reference import compute
 from edgelstm.run import Run

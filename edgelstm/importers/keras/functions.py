@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from edgelstm.importers.keras_chain import KerasLayer, layer_in
+from edgelstm.importers.keras.chain import KerasLayer, layer_in
 
 _ACTIVATIONS = {
     **{name: name for name in ("relu", "gelu", "tanh", "sigmoid", "softmax", "elu", "selu", "softplus", "softsign")},

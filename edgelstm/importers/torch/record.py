@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from edgelstm.errors import require
-from edgelstm.importers.torch_call import Array, Lengths, Subject, quiet
+from edgelstm.importers.torch.call import Array, Lengths, Subject, quiet
 
 # Functions that put numbers in other places and change none of them.
 _MOVES = frozenset(
