@@ -4,9 +4,10 @@ python benchmarks/arm.py
 
 Builds the wheel, an aarch64 Debian under .arm/ (kept), and small model files that use everything a graph can hold;
 then, on each core, replays all of them, steps streams of 10,000 samples and runs what a person types. onnxruntime
-1.21.0, which is known to die on the two older cores, must die there: that shows that the core is emulated. Writes
-benchmarks/results/arm.md and arm.json; exits 1 if anything failed. Numbers, instruction set and packaging are what
-this proves; nothing of it is a timing.
+1.21.0, which is known to die on the two older cores, must die there: that shows that the core is emulated. On one core
+it installs with deploy/raspberry-pi/install.sh, and feeds the example loop. Writes benchmarks/results/arm.md and
+arm.json; exits 1 if anything failed. Numbers, instruction set and packaging are what this proves; nothing of it is a
+timing.
 """
 
 from __future__ import annotations
@@ -29,9 +30,18 @@ from compat import CASES, MEASURED, PRECISIONS, ROOT, build_wheel, model_files
 WORK, RESULTS = ROOT / ".arm", ROOT / "benchmarks" / "results"
 STEPS = 10_000
 STREAMED = "carried"  # of the small files, the one whose state is carried on through two layers
+INSTALLED_ON = "cortex-a72"
+# As a person does it, and then the first samples; pip takes the wheels that were fetched for the sysroot.
+INSTALL = """
+set -eu
+install -d /opt/edgelstm
+/mnt/deploy/raspberry-pi/install.sh /mnt/wheel/edgelstm-*.whl /mnt/files/co2.int8.onnx > /tmp/install.log
+seq 340 443 | /opt/edgelstm/venv/bin/python -I /opt/edgelstm/loop.py /opt/edgelstm/model.onnx | tail -n 1
+"""
 DIES_ON = ("cortex-a53", "cortex-a72")  # microsoft/onnxruntime issues 23957, 24112
 COMMANDS = {
     "edgelstm --help": ("--help",),
+    "edgelstm doctor": ("doctor",),
     "edgelstm verify co2.fp32.onnx": ("verify", "/mnt/files/co2.fp32.onnx"),
     "edgelstm verify co2.int8.onnx": ("verify", "/mnt/files/co2.int8.onnx"),
 }
@@ -60,12 +70,13 @@ def main() -> None:
 def fill(share: Path) -> list[str]:
     """Put what is measured where the emulated machine sees it; gives the names of the model files."""
     wheel = build_wheel(share / "wheel")
-    for folder in ("edgelstm", "scripts"):
+    for folder in ("edgelstm", "scripts", "deploy"):
         shutil.rmtree(share / folder, ignore_errors=True)
     zipfile.ZipFile(wheel).extractall(share / "edgelstm")
     (share / "scripts").mkdir()
     for script in ("compat_replay.py", "arm_stream.py"):
         shutil.copy(ROOT / "benchmarks" / script, share / "scripts")
+    shutil.copytree(ROOT / "deploy", share / "deploy")
     files = model_files(share / "files")
     for file in ROOT.glob("tests/runtime/frozen/*.onnx"):
         files.append(Path(shutil.copy(file, share / "files")))
@@ -80,6 +91,7 @@ def on_core(sysroot: Sysroot, core: str, names: list[str]) -> Found:
         "streams": answer(sysroot, core, "/mnt/scripts/arm_stream.py", str(STEPS), *streams),
         "commands": {name: said(sysroot, core, *command) for name, command in COMMANDS.items()},
         "known bad": control(sysroot, core),
+        "install": install(sysroot, core) if core == INSTALLED_ON else None,
     }
 
 
@@ -95,6 +107,14 @@ def answer(sysroot: Sysroot, core: str, *script: str) -> Found:
 
 def said(sysroot: Sysroot, core: str, *command: str) -> Found:
     process = sysroot.python(core, "-m", "edgelstm", *command)
+    return {"status": process.returncode, "stdout": process.stdout, "stderr": process.stderr}
+
+
+def install(sysroot: Sysroot, core: str) -> Found:
+    """Install as a person would, and give what the loop says of its first window."""
+    shutil.rmtree(sysroot.root / "opt" / "edgelstm", ignore_errors=True)
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/mnt/wheels"}
+    process = sysroot.run(core, "/bin/bash", "-c", INSTALL, env=env)
     return {"status": process.returncode, "stdout": process.stdout, "stderr": process.stderr}
 
 
@@ -121,7 +141,10 @@ def failures(found: Found) -> list[str]:
             failed.append(f"a stream in {precision} differs from its window in {stream['differ']} of {STEPS} steps")
     for name, result in found["commands"].items():
         if result["status"] or result["stderr"]:
-            failed.append(f"`{name}`: status {result['status']}, stderr {result['stderr'].strip()[-300:]!r}")
+            failed.append(f"`{name}`: status {result['status']}, {(result['stderr'] or result['stdout'])[-300:]!r}")
+    installed = found["install"]
+    if installed and (installed["status"] or '"ready": true' not in installed["stdout"]):
+        failed.append(f"install.sh: status {installed['status']}, {installed['stderr'][-300:]!r}")
     if found["known bad"]["says"] != found["known bad"]["expected"]:
         failed.append(f"onnxruntime {KNOWN_BAD}: {found['known bad']['says']}: is this the core it should be?")
     return failed
@@ -145,7 +168,7 @@ def report(found: dict[str, Found], names: list[str]) -> str:
     lines.append(row("speed, heat, GPU", ["not measured"] * len(found)))
     failed = [f"- {core}: {line}" for core, result in found.items() for line in failures(result)]
     lines += ["", "Nothing failed." if not failed else "Failed:", *([""] if failed else []), *failed, ""]
-    lines += ["What `edgelstm verify` said; given once where all cores say the same:", "", "```console"]
+    lines += ["What these said; given once where all cores say the same:", "", "```console"]
     for name in list(COMMANDS)[1:]:
         said = {result["commands"][name]["stdout"].strip() for result in found.values()}
         lines += [f"$ {name}", *sorted(said)]
@@ -175,7 +198,14 @@ def rows() -> list[tuple[str, Any]]:
         (f"`{name}`", lambda result, name=name: "FAILED" if result["commands"][name]["status"] else "ok")
         for name in COMMANDS
     ]
+    found.append(("`deploy/raspberry-pi/install.sh`, then a window into `loop.py`", installed))
     return [*found, (f"control: onnxruntime {KNOWN_BAD} is imported", lambda result: result["known bad"]["says"])]
+
+
+def installed(found: Found) -> str:
+    if found["install"] is None:
+        return "not run"
+    return "FAILED" if found["install"]["status"] else "ok"
 
 
 def worst(found: Found, key: str, precision: str) -> str:

@@ -50,7 +50,8 @@ class Core(NamedTuple):
             f"BogoMIPS\t: 108.00\nFeatures\t: {self.features}\nCPU implementer\t: 0x41\nCPU architecture: 8\n"
             f"CPU variant\t: {self.variant}\nCPU part\t: {self.part}\nCPU revision\t: {self.revision}\n\n"
         )
-        return "".join(f"processor\t: {i}\n{one}" for i in range(4))
+        processors = "".join(f"processor\t: {i}\n{one}" for i in range(4))
+        return f"{processors}Model\t\t: {self.board}, emulated\n"
 
 
 CORES = {

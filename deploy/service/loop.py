@@ -2,10 +2,11 @@
 
     python loop.py MODEL.onnx [SOURCE]
 
-SOURCE is a serial line, a named pipe or a file; without one, stdin. A line of it is one sample: numbers with commas
-between them, in the order and units of the file's contract (`edgelstm inspect MODEL.onnx`). For each, a line of JSON
-comes out: {"sample": 7, "ready": true, "y": {"co2": [421.3, ...]}}. Bad lines are logged and skipped, and the stream's
-state stays as it was. Logs go to stderr with the <N> prefixes of systemd, which stamps them with the time.
+SOURCE is a serial line, a named pipe or a file; without one, what systemd's socket unit opened, or stdin. A line of it
+is one sample: numbers with commas between them, in the order and units of the file's contract (`edgelstm inspect
+MODEL.onnx`). For each, a line of JSON comes out: {"sample": 7, "ready": true, "y": {"co2": [421.3, ...]}}. Bad lines
+are logged and skipped, and the stream's state stays as it was. Logs go to stderr with the <N> prefixes of systemd,
+which stamps them with the time.
 
 Under systemd it says when it is ready, and feeds the watchdog each time round the loop: a step that hangs is restarted.
 When it is asked to stop it keeps the stream's state in $STATE_DIRECTORY, and goes on from there if it starts again
@@ -49,7 +50,7 @@ def main(arguments: list[str]) -> int:
         return BAD_INPUT
     try:
         predictor = load(arguments[0])
-        source = open_source(arguments[1]) if len(arguments) > 1 else 0
+        source = open_source(arguments[1]) if len(arguments) > 1 else opened_before()
     except (EdgeLstmError, OSError) as error:
         log(ERROR, " ".join(str(error).split()))
         return BAD_INPUT
@@ -128,6 +129,11 @@ def lines(source: int, every_s: float, asked_to_stop: int) -> Iterator[bytes | N
             return
 
 
+def opened_before() -> int:
+    """Give what a socket unit opened, as sd_listen_fds(3) does, else stdin."""
+    return 3 if os.environ.get("LISTEN_PID") == str(os.getpid()) else 0
+
+
 def open_source(path: str) -> int:
     """Open a serial line raw at $BAUD (115200), a named pipe so that it survives its writers, or a file."""
     named_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
@@ -182,13 +188,18 @@ def keep(stream: Stream, predictor: Predictor) -> None:
 
 
 def resume(stream: Stream, predictor: Predictor) -> int:
-    """Go on from a state that is fresh enough and of this very file; gives how many samples it had seen."""
+    """Go on from a state that is fresh enough and of this very file; gives how many samples it had seen.
+
+    A state is used once: behind a crash the one of the last clean stop would be a state of long ago.
+    """
     within_s = float(os.environ.get("RESUME_WITHIN_S", "0"))
     place = kept()
     if place is None or not place.exists() or not within_s:
         return 0
     try:
-        with np.load(place, allow_pickle=False) as stored:
+        content = io.BytesIO(place.read_bytes())
+        place.unlink()
+        with np.load(content, allow_pickle=False) as stored:
             state = dict(stored)
             age_s = time.time() - float(state.pop("stopped"))
             if str(state.pop("digest")) != predictor.digest or not 0 <= age_s <= within_s:

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Does this machine compute what was trained? Exit status 0: yes.   self-test.sh [MODEL.onnx]
+# Is this device sound, and does it compute what was trained? Exit status 0: yes.   self-test.sh [MODEL.onnx]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+model=${1:-$here/model.onnx}
 export ORT_DISABLE_TELEMETRY=1
-"$here/venv/bin/edgelstm" verify "${1:-$here/model.onnx}"
+"$here/venv/bin/edgelstm" doctor
+"$here/venv/bin/edgelstm" verify "$model"

@@ -75,5 +75,5 @@ install_all() {
     install_packages "$to" "$requirements" "$wheel"
     install_files "$to" "$service" "$model"
     "$to/self-test.sh"
-    printf 'installed in %s; to run it as a service: sudo %s/enable.sh %s\n' "$to" "$service" "$to"
+    printf 'installed in %s; to run it as a service: sudo %s/enable.sh %s\n' "$to" "$(realpath "$service")" "$to"
 }

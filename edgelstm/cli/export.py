@@ -192,17 +192,16 @@ def _other(precision: str) -> str:
 
 
 def export_table(export: Export) -> str:
-    """Lay out precision, size, errors, test metric and latency of each file.
+    """Lay out precision, size, errors, test metric and, where nobody judged them side by side, latency of each file.
 
     Figures of one output are in its unit; of several they are in training standard deviations, the worst output's.
     """
-    outputs = export.run.record.contract.outputs
-    one = len(outputs) == 1
-    unit = _unit_words(outputs)
-    spread = [1.0 if one else channel.spread for channel in outputs]
+    contract = export.run.record.contract
+    one, unit = len(contract.outputs) == 1, _unit_words(contract.outputs)
+    spread = [1.0 if one else channel.spread for channel in contract.outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
-    trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
-    rows = [[network_words(export.run.record.contract), "", "", "", _rmse(trained, one), ""]]
+    trained = next((part.network for part in contract.metrics if part.part == "test"), None)
+    rows = [[network_words(contract), "", "", "", _rmse(trained, one), ""]]
     for file in export.files:
         errors = [
             max(error / std for error, std in zip(found, spread, strict=True))
@@ -211,7 +210,9 @@ def export_table(export: Export) -> str:
         latency = microseconds(file.p50_us)
         precision, size = file.contract.precision, f"{file.size_bytes:,}"
         rows.append([precision, size, *(f"{error:.2g}" for error in errors), _rmse(file.test, one), latency])
-    return table(headers, rows)
+    if export.judgement is not None:
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
+    return f"{table(headers, rows)}\nerrors: from the trained network, on the golden windows in the file"
 
 
 def _unit_words(outputs: tuple[Channel, ...]) -> str:

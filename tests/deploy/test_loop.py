@@ -169,6 +169,13 @@ def test_a_stopped_stream_goes_on_where_it_was_and_an_old_or_foreign_state_does_
         return answers, process.stderr.read().decode()
 
     first, _ = run([0, 1], **kept)
+    process, _ = started(**kept)
+    process.stderr.readline()
+    process.kill()  # as the watchdog does: what was kept is used up, and not gone back to
+    assert process.wait(DEADLINE_S) == -signal.SIGKILL
+    assert run([7], **kept)[0] == feed(sample_line(7), CARRIED)[1]
+
+    run([0, 1], **{**kept, "RESUME_WITHIN_S": "0"})
     second, log = run([2, 3], **kept)
     assert first + second == expected
     assert "<6>going on from the state" in log
