@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models compat attack arm clean
+.PHONY: demo test lint models compat attack arm soak benchmarks clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -43,6 +43,15 @@ arm: $(INSTALLED)
 attack: $(INSTALLED)
 	$(BIN)/python -m tests.attack.attack --output benchmarks/results
 
+# Beside torch, its plain export, darts, LiteRT and OpenVINO, each in an environment of its own. Linux; about ten minutes, the
+# first time a quarter of an hour and 5 GB more.
+benchmarks: $(INSTALLED)
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python benchmarks/peers.py
+
+# 10 million steps against chunked batches, memory, 32 threads, a fork, pickles. About four minutes.
+soak: $(INSTALLED)
+	$(BIN)/python -m tests.soak
+
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
@@ -51,4 +60,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo runs dist .compat .arm
+	rm -rf $(VENV) demo runs dist .compat .arm .benchmarks

@@ -18,7 +18,7 @@ PACKAGES = {
     "edgelstm": ("onnxruntime==1.32.0", "numpy==2.4.6"),
     "litert": ("ai-edge-litert==2.3.0", "numpy==2.4.6"),
     "openvino": ("openvino==2026.4.1", "numpy==2.4.6"),
-    "darts": ("torch==2.13.0", "u8darts[torch]==0.41.0", "onnx==1.23.2", "onnxscript==0.7.2", "numpy==2.4.6"),
+    "darts": ("torch==2.13.0", "u8darts[torch]==0.41.0", "onnx==1.23.2", "onnxscript==0.7.2", "onnxruntime==1.32.0"),
     "tensorflow": ("tensorflow-cpu==2.21.0", "tf_keras==2.21.0", "numpy==2.4.6"),
 }
 ENVIRONMENT_OF = {

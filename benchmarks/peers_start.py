@@ -11,6 +11,7 @@ import peers_environments as environments
 
 HIDDEN = 64
 ROUNDS = 15
+SLOW_ROUNDS = 4  # of what takes seconds
 _TAIL = """
 print(float(y.sum()), flush=True)
 print(open("/proc/self/statm").read().split()[1], flush=True)
@@ -53,8 +54,8 @@ def measure_start() -> dict[str, Any]:
     times: dict[str, list[float]] = {peer: [] for peer in CODE}
     memory: dict[str, list[float]] = {peer: [] for peer in CODE}
     for turn in range(ROUNDS + 1):
-        for peer in list(CODE):
-            if peer not in times:
+        for peer in list(times):
+            if peer == "torch eager" and turn > SLOW_ROUNDS:
                 continue
             found = start_once(peer)
             if found is None:
@@ -66,7 +67,7 @@ def measure_start() -> dict[str, Any]:
     return {
         peer: {
             "ms": np.percentile(found, [25, 50, 75]).tolist(),
-            "ratio": np.percentile(ours / np.array(found), [25, 50, 75]).tolist(),
+            "ratio": np.percentile(ours[: len(found)] / np.array(found), [25, 50, 75]).tolist(),
             "resident_mib": float(np.median(memory[peer])),
         }
         for peer, found in times.items()

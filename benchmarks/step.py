@@ -155,7 +155,6 @@ def pieces(rounds: int) -> dict[str, Any]:
         "token: list.pop and append": (token, 200),
         "token: threading.Lock": (locked, 200),
         "copy: into a memoryview, which looks at dtype and shape": (written, 200),
-        "copy: x.copy()": (again(sample.copy), 200),
         "finite: sum of a memoryview, F = 8": (again(partial(sum, numbers)), 200),
         "finite: x.dot(x), F = 8": (again(partial(row.dot, row)), 200),
         "finite: np.isfinite into a mask, F = 64": (again(lambda: b"\0" not in np.isfinite(wide, mask).tobytes()), 200),
@@ -202,8 +201,9 @@ def report(found: dict[str, Any]) -> str:
         "# What a step is made of",
         "",
         f"`python benchmarks/step.py` on {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}, {versions}. Carried networks of {F} channels, fp32, one thread, microseconds of processor time: "
-        "medians over interleaved rounds, quartiles in brackets; shares are medians of the differences within a round.",
+        f"{machine['python']}, {versions}. Carried networks of {F} channels, fp32, one thread, microseconds of "
+        "processor time: medians over interleaved rounds, quartiles in brackets; shares are medians of the differences "
+        "within a round.",
         "",
         "| hidden size | " + " | ".join(sizes) + " |",
         "|---|" + "--:|" * len(sizes),

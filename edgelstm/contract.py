@@ -97,8 +97,9 @@ class Metrics(NamedTuple):
     Attributes:
         part: `"test"` or `"validation"`.
         windows: how many windows were scored.
-        network: the trained network, in torch.
-        file: this very file, run by onnxruntime; None in a run directory.
+        network: the trained network, in torch, each window from zero.
+        file: this very file, run by onnxruntime as its state says: a carried one goes on over the whole part; None in a
+            run directory.
         baselines: what a forecaster without training gives on the same windows, by name.
     """
 

@@ -33,15 +33,20 @@ def installed_builds() -> dict[str, str]:
         >>> "onnxruntime" in installed_builds()
         True
     """
+    versions = {name: installed_version(name) for name in BUILDS}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+def installed_version(package: str) -> str | None:
+    """Tell the version of an installed package, "?" where its record is damaged; None where there is none."""
     from importlib import metadata  # 10 ms, and a plain load does not need it
 
-    found = {}
-    for name in BUILDS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    try:
+        return metadata.version(package) or "?"
+    except metadata.PackageNotFoundError:
+        return None
+    except KeyError:  # a record without a version, from Python 3.12 on
+        return "?"
 
 
 def available_cores(root: Root = ROOT) -> float:
@@ -52,16 +57,20 @@ def available_cores(root: Root = ROOT) -> float:
 
 
 def cgroup_cores(root: Root = ROOT) -> float | None:
-    """Tell how many processors' worth of time the cgroup gives, as `docker run --cpus` sets it; None: no limit."""
-    words = read_text(root, "sys/fs/cgroup/cpu.max").split()
-    if not words:  # version 1
-        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        words = [read_text(root, f"sys/fs/cgroup/cpu/{name}").strip() for name in names]
-    try:
-        quota, period = (int(word) for word in words)
-    except ValueError:  # "max", or no such files
-        return None
-    return quota / period if quota > 0 and period > 0 else None
+    """Tell how many processors' worth of time this process gets, as `docker run --cpus` sets it; None: no limit."""
+    quotas = [read_text(root, f"{folder}/cpu.max").split() for folder in cgroup_folders(root)]
+    names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # version 1
+    quotas.append([read_text(root, f"sys/fs/cgroup/cpu/{name}").strip() for name in names])
+    numbers = [[int(word) for word in words] for words in quotas if all(map(str.isdigit, words))]
+    return min((pair[0] / pair[1] for pair in numbers if len(pair) == 2 and all(pair)), default=None)
+
+
+def cgroup_folders(root: Root = ROOT) -> list[str]:
+    """List the folders, below `root`, of the cgroup (version 2) of this process and of those around it."""
+    told = re.search(r"^0::/(.*)$", read_text(root, "proc/self/cgroup"), re.MULTILINE)
+    parts = told[1].split("/") if told and told[1] else []
+    parts = [] if ".." in parts else parts  # outside of what this container sees
+    return ["/".join(["sys/fs/cgroup", *parts[:count]]) for count in range(len(parts), -1, -1)]
 
 
 def l4t_release(root: Root = ROOT) -> tuple[int, str] | None:

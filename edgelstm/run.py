@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,7 +41,7 @@ RECORD, WEIGHTS, GOLDEN, HELDOUT = (
 )
 METRICS, RECIPE, GRAPH = "metrics.json", "recipe.json", "network.onnx"
 GOLDEN_ROWS = 5
-GOLDEN_BYTES = 256 * 2**10  # the vectors travel in every model file
+GOLDEN_BYTES = 32 * 2**10  # the vectors travel in every model file: inputs, and the answers of network and file
 
 Array = NDArray[Any]
 
@@ -89,12 +90,12 @@ class Run:
 
     path: Path
     record: RunRecord
-    weights: dict[str, Array]
-    golden_x: Array
-    golden_y: Array
-    heldout: Windows | None
+    weights: dict[str, Array] = field(repr=False)
+    golden_x: Array = field(repr=False)
+    golden_y: Array = field(repr=False)
+    heldout: Windows | None = field(repr=False)
     golden_lengths: Array | None = None
-    graph: bytes | None = None
+    graph: bytes | None = field(default=None, repr=False)
 
 
 def pack_weights(weights: dict[str, Array]) -> tuple[bytes, str]:
@@ -108,11 +109,17 @@ def graph_digest(graph: bytes) -> str:
     return hashlib.sha256(graph).hexdigest()
 
 
-def spread_windows(windows: Windows) -> NDArray[np.float32]:
+def spread_windows(windows: Windows, contract: Contract) -> NDArray[np.float32]:
     """Take a few windows for the golden vectors, spread over the part; fewer of long ones: float32 [G, T, F]."""
-    window_bytes = 4 * windows.steps * windows.x_rows.shape[1]
-    rows = max(1, min(GOLDEN_ROWS, len(windows), GOLDEN_BYTES // window_bytes))
+    rows = min(len(windows), golden_rows_of(contract))
     return windows.x(np.linspace(0, len(windows) - 1, rows).astype(np.int64))
+
+
+def golden_rows_of(contract: Contract) -> int:
+    """Tell how many golden windows a file of this contract takes: up to five, as their bytes allow, at least one."""
+    answers = math.prod(map(int, contract.answer_shape(*((contract.window,) if contract.every_step else ()))))
+    row_bytes = 4 * (contract.window * len(contract.inputs) + 2 * answers)
+    return max(1, min(GOLDEN_ROWS, GOLDEN_BYTES // row_bytes))
 
 
 def write_run(run: Run, extra: dict[str, bytes]) -> None:

@@ -388,6 +388,9 @@ def _decoded(line: bytes, size: int, name: str) -> bytes:
         record = base64.b64decode(line, validate=True)
     except binascii.Error as error:
         raise SigningFileError(f"{name}: expected base64, got something else ({error})") from error
+    if {len(record), size} == {_PUBLIC_BYTES, _SECRET_BYTES}:
+        found, wanted = ("secret", "public") if size == _PUBLIC_BYTES else ("public", "secret")
+        raise SigningFileError(f"{name}: this is a {found} key, expected the {wanted} one of the pair")
     if len(record) != size:
         raise SigningFileError(f"{name}: expected base64 of {size} bytes, got {len(record)}")
     return record

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from edgelstm.errors import OutputError, RunError
 from edgelstm.network import carried_states
-from edgelstm.run import GOLDEN, HELDOUT, RECORD, WEIGHTS, pack_weights, read_run, write_run
+from edgelstm.run import GOLDEN, HELDOUT, RECORD, WEIGHTS, golden_rows_of, pack_weights, read_run, write_run
 from tests.conftest import train_small
 
 FILES = (RECORD, WEIGHTS, GOLDEN, HELDOUT)
@@ -217,3 +217,17 @@ def test_one_changed_byte_anywhere_is_a_run_error_or_still_a_run(whole, tmp_path
     except RunError:
         return
     assert run.weights.keys() == load_file(whole / WEIGHTS).keys()
+
+
+def test_golden_vectors_of_long_answers_are_few_and_at_least_one(fitted):
+    contract = fitted.run.record.contract
+    assert golden_rows_of(contract) == 5
+    states = carried_states(fitted.run.record.network)
+    carried = replace(contract, state="carried", trained_state="carried", states=states)
+    # 4 bytes x (96 inputs + 2 x 96 x 24 answers) is 18,816 a row: one fits 32 KiB.
+    assert golden_rows_of(replace(carried, window=96, horizon=24)) == 1
+    assert golden_rows_of(replace(carried, window=10_000)) == 1
+
+
+def test_a_run_in_a_notebook_does_not_print_its_weights(fitted):
+    assert "array(" not in repr(fitted.run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgelstm.bench.compare import Change, changes, differences, read_result
 from edgelstm.bench.file import BenchResult, LongRun, Throughput, bench_file
-from edgelstm.bench.judge import Candidate, Judged, Judgement, judge, load_candidates
+from edgelstm.bench.judge import Candidate, Judged, Judgement, judge, load_candidates, score_as_run
 from edgelstm.bench.machine import Condition, Machine, Throttling, describe_machine, read_condition
 from edgelstm.bench.picture import draw_result
 from edgelstm.bench.timer import Latency, time_calls, time_interleaved, time_overhead_ns
@@ -30,6 +30,7 @@ __all__ = [
     "load_candidates",
     "read_condition",
     "read_result",
+    "score_as_run",
     "time_calls",
     "time_interleaved",
     "time_overhead_ns",

@@ -18,6 +18,10 @@ class Change(NamedTuple):
         what: what was measured.
         unit: `"us"`, `"ms"`, `"MiB"`.
         old, new: the figures.
+
+    Example:
+        >>> Change("one step", "us", old=10.0, new=12.5).worse
+        0.25
     """
 
     what: str
@@ -86,7 +90,7 @@ def differences(
 
 
 def changes(old: BenchResult, new: BenchResult) -> tuple[Change, ...]:
-    """Pair the medians of two runs, and the memory; one stream count that only one of them has is left out.
+    """Pair the medians of two runs, and the memory; a number of streams that only one of them has is left out.
 
     Args:
         old: what was measured before.

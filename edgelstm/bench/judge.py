@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm.bench.machine import Machine, describe_machine
 from edgelstm.bench.timer import Latency, time_interleaved
-from edgelstm.contract import Contract
+from edgelstm.contract import Contract, Score
 from edgelstm.data.score import score_windows
 from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError
@@ -142,9 +142,10 @@ def judge(
     _check_alike(candidates)
     contract = candidates[0].predictor.contract
     spread = np.array([channel.spread for channel in contract.outputs])
-    rows = _rows(candidates[0].predictor, windows)
-    answers = [_answers(candidate, rows, windows) for candidate in candidates]
-    metrics = [_metric(answer, windows, contract, spread) for answer in answers]
+    series = _series(candidates[0].predictor, windows)
+    rows = np.concatenate([series] * -(-CARRIED_STEPS // len(series)))
+    answers = [_answers(candidate.name, candidate.predictor, rows, windows) for candidate in candidates]
+    metrics = [_metric(answer, windows, contract) for answer in answers]
     steps, whole = _latencies(candidates, seconds)
     files = []
     for i, (candidate, answer, metric) in enumerate(zip(candidates, answers, metrics, strict=True)):
@@ -197,20 +198,25 @@ def _check_alike(candidates: Sequence[Candidate]) -> None:
                 raise InputError(f"{candidate.name}: its {key} are {names[1]}, those of the first file {names[0]}")
 
 
-def _rows(predictor: Predictor, windows: Windows | None) -> Rows:
-    """The samples a carried state goes over: the test series, again and again until there are 10,000."""
-    if windows is not None and windows.same_rows:
-        rows = windows.x_rows[~np.isnan(windows.x_rows).any(axis=1)]
-    elif windows is not None:
-        rows = windows.x_rows
-    else:
-        rows = np.concatenate(list(predictor.golden.x))
-    return np.concatenate([rows] * -(-CARRIED_STEPS // len(rows)))
+def score_as_run(predictor: Predictor, windows: Windows) -> Score:
+    """Score a file that forecasts on held-out windows, in the mode in which its contract says that it runs.
+
+    A window file answers window by window. The state of a carried one goes on over all rows, from zero at the first;
+    scored is what it answers behind the last step of each window.
+    """
+    answers = _answers("the file", predictor, _series(predictor, windows), windows)
+    return _score(answers, windows, predictor.contract)
 
 
-def _answers(candidate: Candidate, rows: Rows, windows: Windows | None) -> Rows:
+def _series(predictor: Predictor, windows: Windows | None) -> Rows:
+    """The samples that a carried state goes over."""
+    if windows is None:
+        return np.concatenate(list(predictor.golden.x))
+    return windows.x_rows[~np.isnan(windows.x_rows).any(axis=1)] if windows.same_rows else windows.x_rows
+
+
+def _answers(name: str, predictor: Predictor, rows: Rows, windows: Windows | None) -> Rows:
     """Answer in the mode of the contract: carried, step by step over all rows; else window by window."""
-    predictor = candidate.predictor
     if predictor.contract.state == "carried":
         stream = predictor.stream()
         answers = np.stack([stream.step(row) for row in rows])
@@ -220,7 +226,7 @@ def _answers(candidate: Candidate, rows: Rows, windows: Windows | None) -> Rows:
         parts = [windows.x(np.arange(i, min(i + 512, len(windows)))) for i in range(0, len(windows), 512)]
         answers = np.concatenate([predictor.predict(part) for part in parts])
     if not np.isfinite(answers).all():
-        raise InputError(f"{candidate.name}: answers NaN or infinity to the data it is judged on; do not use this file")
+        raise InputError(f"{name}: answers NaN or infinity to the data it is judged on; do not use this file")
     return answers
 
 
@@ -232,10 +238,16 @@ def _without_padding(predictor: Predictor, x: NDArray[Any], length: int | None) 
     return y
 
 
-def _metric(answers: Rows, windows: Windows | None, contract: Contract, spread: NDArray[np.float64]) -> float | None:
-    """Score the answers behind each test window; of a carried state, those of the first pass."""
+def _metric(answers: Rows, windows: Windows | None, contract: Contract) -> float | None:
+    """One figure: RMSE in the unit of the one output, or over spreads."""
     if windows is None or contract.task != "forecast":
         return None
+    score = _score(answers, windows, contract)
+    return score.rmse if len(contract.outputs) == 1 else float(np.sqrt(score.scaled_mse))
+
+
+def _score(answers: Rows, windows: Windows, contract: Contract) -> Score:
+    """Score the answers behind each window; of a carried state, those of the first pass."""
     place = np.arange(len(windows))
     if contract.state == "carried":
         good = np.cumsum(~np.isnan(windows.x_rows).any(axis=1)) - 1 if windows.same_rows else np.arange(len(answers))
@@ -245,8 +257,7 @@ def _metric(answers: Rows, windows: Windows | None, contract: Contract, spread: 
         found: Rows = answers[place[index]]
         return found
 
-    score = score_windows(forecast, windows, spread).score
-    return score.rmse if len(spread) == 1 else float(np.sqrt(score.scaled_mse))
+    return score_windows(forecast, windows, np.array([channel.spread for channel in contract.outputs])).score
 
 
 def _latencies(
@@ -318,8 +329,8 @@ def _objection(file: Judged, first: Judged, what: str, limit: float) -> str:
         return f"{file.name} is not recommended: without test data nobody knows what it costs"
     if not file.drop <= limit:
         return (
-            f"{file.name} is not recommended: its metric is {file.drop:.1%} worse, {limit:.1%} is allowed ({pace} for "
-            f"a {what})"
+            f"{file.name} is not recommended: its metric is {_percent(file.drop)} worse, {_percent(limit)} is allowed "
+            f"({pace} for a {what})"
         )
     if file.size_bytes >= first.size_bytes:
         return f"{file.name} is not recommended: it is not smaller than {first.name} and {pace} for a {what}"
@@ -336,5 +347,9 @@ def _praise(file: Judged, first: Judged, what: str) -> str:
     else:
         pace = f"though a {what} takes {1 / speed:.2f} times as long"
     drop = file.drop or 0.0
-    metric = "its metric is no worse" if drop <= 0 else f"its metric is {drop:.2%} worse"
+    metric = "its metric is no worse" if drop <= 0 else f"its metric is {_percent(drop)} worse"
     return f"{size}, {pace}, {metric}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"

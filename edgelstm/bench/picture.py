@@ -12,6 +12,7 @@ from edgelstm.errors import require
 
 DPI = 120
 NEW, OLD = "#0b6fb8", "#b0b0b0"
+UNDER_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 PERCENTILES = ("50 %", "90 %", "99 %", "99.9 %", "all")
 
 
@@ -77,9 +78,9 @@ def _draw_line(axes: Any, places: Sequence[str], values: Sequence[float], color:
     if color == NEW:
         for i, value in enumerate(values):
             text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-            axes.annotate(text, (i, value), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+            axes.annotate(text, (i, value), (2, 6), textcoords="offset points", ha="right", fontsize=8, bbox=UNDER_TEXT)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.yaxis.set_minor_formatter("")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.1, y=0.2)
+    axes.margins(x=0.15, y=0.2)

@@ -12,6 +12,7 @@ from edgelstm import __version__
 from edgelstm.cli import bench, demo, device, doctor, export, importing, signing, train
 from edgelstm.errors import EdgeLstmError, SignatureError
 
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's UsageError, whose module typer does not name
 FAILED = 1  # as a replay that fails: the input is well-formed, and the answer is no
 BAD_INPUT = 2
 
@@ -23,6 +24,12 @@ class WordsForErrors(TyperGroup):
         """Run the command; `--debug` lets the trace through."""
         try:
             return super().invoke(ctx)
+        except _USAGE_ERROR as error:  # a wrong option of a command; without arguments at all, its help
+            if ctx.params.get("debug") or type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            command = error.ctx.command_path if error.ctx is not None else ctx.command_path
+            print(f"edgelstm: {error.format_message().rstrip('.')}; see {command} --help", file=sys.stderr)
+            raise typer.Exit(BAD_INPUT) from error
         except BrokenPipeError:  # whoever read our output has had enough
             raise
         except (EdgeLstmError, OSError) as error:  # an OSError is the disk's or the system's word, as good as ours
@@ -62,18 +69,18 @@ def _options(
 
 
 app.command("train")(train.train)
-app.command("finetune")(train.finetune)
-app.command("export", cls=export.ExportCommand)(export.export)
-app.command("compare")(export.compare)
-app.command("verify")(device.verify)
-app.command("inspect")(device.inspect)
-app.command("predict")(device.predict)
-app.command("bench")(bench.bench)
-app.command("doctor")(doctor.doctor)
-app.command("keygen")(signing.keygen)
-app.command("sign")(signing.sign)
-app.command("demo")(demo.demo)
-app.add_typer(importing.app, name="import")
+app.command("finetune", short_help="Train a run on, so that its int8 file loses less.")(train.finetune)
+app.command("export", cls=export.ExportCommand, short_help="Write the ONNX files of a run.")(export.export)
+app.command("compare", short_help="Judge model files side by side on this machine.")(export.compare)
+app.command("verify", short_help="Replay the golden vectors of a file on this machine.")(device.verify)
+app.command("inspect", short_help="Print contract, graph and metrics of a file.")(device.inspect)
+app.command("predict", short_help="Forecast from a table.")(device.predict)
+app.command("bench", short_help="Measure load, first call, step and window here.")(bench.bench)
+app.command("doctor", short_help="Say what is wrong with this device, and its mend.")(doctor.doctor)
+app.command("keygen", short_help="Make a key pair in minisign's format.")(signing.keygen)
+app.command("sign", short_help="Sign model files.")(signing.sign)
+app.command("demo", short_help="The whole way on weekly CO2 at Mauna Loa.")(demo.demo)
+app.add_typer(importing.app, name="import", short_help="Make a run of a network trained elsewhere.")
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgelstm import __version__
+
 if TYPE_CHECKING:
     from edgelstm.doctor import Report
 
@@ -23,7 +25,10 @@ def doctor(
     from edgelstm.strict_json import plain
 
     report = examine(file)
-    print(json.dumps(plain(report), indent=1, ensure_ascii=False) if as_json else doctor_words(report))
+    if as_json:
+        print(json.dumps({"edgelstm": __version__, **plain(report)}, indent=1, ensure_ascii=False))
+    else:
+        print(doctor_words(report))
     if not report.healthy:
         raise typer.Exit(FAILED)
 
@@ -31,7 +36,7 @@ def doctor(
 def doctor_words(report: Report) -> str:
     """Lay out the findings, each mend under its finding."""
     width = max(len(finding.what) for finding in report.findings)
-    lines = [f"edgelstm {report.edgelstm} on {report.facts.board or report.facts.architecture}", ""]
+    lines = [f"edgelstm {__version__} on {report.facts.board or report.facts.architecture}", ""]
     for finding in report.findings:
         lines.append(f"{finding.level:4}  {finding.what:{width}}  {finding.found}")
         if finding.mend:

@@ -15,7 +15,7 @@ from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Channel, Score
+    from edgelstm.contract import Channel, Contract, Score
     from edgelstm.export import Export
 
 
@@ -30,7 +30,8 @@ class ExportCommand(TyperCommand):
         """Put the value in where none follows."""
         given = list(args)
         for i, argument in enumerate(args):
-            if argument == "--quantize" and (i + 1 == len(args) or args[i + 1] not in QUANTIZE):
+            value = args[i + 1] if i + 1 < len(args) else "-"
+            if argument == "--quantize" and (value.startswith("-") or (value not in QUANTIZE and Path(value).exists())):
                 given.insert(i + 1, "int8")
         return super().parse_args(ctx, given)
 
@@ -127,15 +128,16 @@ def compare(
     )
     windows = None if data is None else read_windows(data, candidates[0].predictor.contract, time)
     judgement = judge(candidates, windows, max_metric_drop=limit, seconds=seconds)
-    print(judgement_words(judgement))
+    print(judgement_words(judgement, candidates[0].predictor.contract))
     if output is not None:
         write_whole(output, json.dumps(plain(judgement), indent=1, ensure_ascii=False).encode() + b"\n")
         print(f"wrote {output}")
 
 
-def judgement_words(judgement: Judgement) -> str:
+def judgement_words(judgement: Judgement, contract: Contract) -> str:
     """Lay out what the judge measured, and its verdict."""
-    headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {judgement.metric}"]
+    unit = _unit_words(contract.outputs) if len(contract.outputs) == 1 else ""
+    headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {judgement.metric}{unit}"]
     headers += ["max error", "stream", "neighbours"]
     rows = [
         [
@@ -163,12 +165,14 @@ def show_export(export: Export) -> None:
     print(export_table(export))
     print()
     if export.judgement is not None:
-        print(judgement_words(export.judgement))
+        print(judgement_words(export.judgement, export.run.record.contract))
         print()
     if export.refused is not None:
+        older = export.files[0].path.with_name(export.refused.name).exists()
         print(
-            f"{export.refused.name} was not written: its metric is {export.refused.drop:.1%} worse than that of the "
-            f"fp32 file; allow more with --max-metric-drop, or try --quantize {_other(export.refused.precision)}"
+            f"{export.refused.name} was not written{' (an earlier export left the one there)' if older else ''}: its "
+            f"metric is {100 * (export.refused.drop or 0.0):.3g}% worse than that of the fp32 file; allow more with "
+            f"--max-metric-drop, or try --quantize {_other(export.refused.precision)}"
         )
     for file in export.files:
         print(f"wrote {file.path}")
@@ -188,17 +192,16 @@ def _other(precision: str) -> str:
 
 
 def export_table(export: Export) -> str:
-    """Lay out precision, size, errors, test metric and latency of each file.
+    """Lay out precision, size, errors, test metric and, where nobody judged them side by side, latency of each file.
 
     Figures of one output are in its unit; of several they are in training standard deviations, the worst output's.
     """
-    outputs = export.run.record.contract.outputs
-    one = len(outputs) == 1
-    unit = _unit_words(outputs)
-    spread = [1.0 if one else channel.spread for channel in outputs]
+    contract = export.run.record.contract
+    one, unit = len(contract.outputs) == 1, _unit_words(contract.outputs)
+    spread = [1.0 if one else channel.spread for channel in contract.outputs]
     headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
-    trained = next((part.network for part in export.run.record.contract.metrics if part.part == "test"), None)
-    rows = [[network_words(export.run.record.contract), "", "", "", _rmse(trained, one), ""]]
+    trained = next((part.network for part in contract.metrics if part.part == "test"), None)
+    rows = [[network_words(contract), "", "", "", _rmse(trained, one), ""]]
     for file in export.files:
         errors = [
             max(error / std for error, std in zip(found, spread, strict=True))
@@ -207,7 +210,9 @@ def export_table(export: Export) -> str:
         latency = microseconds(file.p50_us)
         precision, size = file.contract.precision, f"{file.size_bytes:,}"
         rows.append([precision, size, *(f"{error:.2g}" for error in errors), _rmse(file.test, one), latency])
-    return table(headers, rows)
+    if export.judgement is not None:
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
+    return f"{table(headers, rows)}\nerrors: from the trained network, on the golden windows in the file"
 
 
 def _unit_words(outputs: tuple[Channel, ...]) -> str:

@@ -119,8 +119,20 @@ def _filled(series: Series, origin: int, steps: int, missing: str) -> NDArray[np
     values = series.values[first : origin + 1]
     if not np.isnan(values).any():
         return values
-    known = series.values[: origin + 1] if missing != "error" else values
-    return fill(known, series.names, missing)[-len(values) :]
+    if missing == "error":
+        _refuse_gaps(series, first, origin)
+    return fill(series.values[: origin + 1], series.names, missing)[-len(values) :]
+
+
+def _refuse_gaps(series: Series, first: int, last: int) -> None:
+    """Name the first sample that is missing in a window by its row in the table."""
+    missing = np.isnan(series.values[first : last + 1])
+    row, column = np.argwhere(missing)[0]
+    raise DataError(
+        f"{int(missing.sum())} sample(s) are missing in the window of rows {first + 1} to {last + 1}, the first in "
+        f"column {series.names[column]!r} at row {first + row + 1}; choose --missing interpolate or forward to fill "
+        "them"
+    )
 
 
 def _check_names(contract: Contract) -> None:

@@ -27,7 +27,7 @@ def _family() -> None:
     """Keep `import` a family of commands, even of one."""
 
 
-@app.command("torch")
+@app.command("torch", short_help="Read bare weights of LSTMs and linear layers.")
 def import_torch(
     weights: Annotated[Path, typer.Argument(help="A state dict: .safetensors, .json, or what torch.save wrote.")],
     window: Annotated[int, typer.Option(min=1, help="Steps of a training window.")],
@@ -40,7 +40,9 @@ def import_torch(
     output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     activation: Annotated[str, typer.Option(help="Function between linear layers: relu, ..., none.")] = "",
     final: Annotated[str, typer.Option(help="Function behind the last layer: softmax, sigmoid, ...")] = "",
-    take: Annotated[str, typer.Option(help="What is taken of both directions: last step or final states.")] = "",
+    take: Annotated[
+        str, typer.Option(help="What is taken of both directions: last, the last step; final, the final states.")
+    ] = "",
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
     time: Annotated[str | None, typer.Option(help="Column of timestamps of --data.")] = None,
@@ -74,7 +76,7 @@ def _words(layer: Layer) -> str:
     return f"{name} ({', '.join(f'{k} {v}' for k, v in told.items() if k not in ('name', 'kind', 'bias'))})"
 
 
-@app.command("keras")
+@app.command("keras", short_help="Read a Keras model, without Keras.")
 def import_keras(
     file: Annotated[Path, typer.Argument(help="A .keras file, or an HDF5 file of a whole model.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
@@ -148,7 +150,9 @@ def show_imported(run: Run, file: Path) -> None:
     contract, source = run.record.contract, run.record.recipe
     inputs, outputs = (", ".join(c.name for c in channels) for channels in (contract.inputs, contract.outputs))
     print(f"{file.name}: Keras {contract.provenance.versions['keras']}")
-    print(f"takes {contract.window} steps of {inputs}; to {contract.task} {outputs}, {contract.horizon} step(s)\n")
+    steps = f", {contract.horizon} step(s)" if contract.task == "forecast" else ""
+    carried = "; stateful: its state is carried on" if contract.state == "carried" else ""
+    print(f"takes {contract.window} steps of {inputs}; to {contract.task} {outputs}{steps}{carried}\n")
     rows = [
         ["layer", "class", "became"],
         *([row["name"], row["class_name"], row["became"]] for row in source["layers"]),

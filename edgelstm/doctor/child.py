@@ -13,23 +13,23 @@ IMPORT_S = 60.0
 FILE_S = 120.0
 
 _REFUSED = 3
+_ANSWER = "edgelstm doctor: "  # whatever is imported may print as well, even after us
 _PATH = """
 import json, resource, sys
 sys.path[:] = json.loads(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 """
-# The word of our own comes last: whatever is imported may print.
 _IMPORT = (
     _PATH
-    + """
+    + f"""
 try:
     import onnxruntime
-    found = {"version": onnxruntime.__version__, "providers": onnxruntime.get_available_providers()}
+    found = {{"version": onnxruntime.__version__, "providers": onnxruntime.get_available_providers()}}
     found["place"] = onnxruntime.__file__
 except BaseException as error:
     missing = isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime"
-    found = {"missing": missing, "error": f"{type(error).__name__}: {error}"}
-print("\\n" + json.dumps(found))
+    found = {{"missing": missing, "error": type(error).__name__ + ": " + str(error)}}
+print("\\n{_ANSWER}" + json.dumps(found))
 """
 )
 _FILE = (
@@ -43,13 +43,11 @@ try:
     found = {{"passed": result.passed, "rows": result.rows, "off": max(result.file_error)}}
     found["allowed"] = max(result.tolerance)
 except Exception as error:
-    print(" ".join(str(error).split()))
+    print("\\n{_ANSWER}" + " ".join(str(error).split()))
     raise SystemExit({_REFUSED})
-print("\\n" + json.dumps(found))
+print("\\n{_ANSWER}" + json.dumps(found))
 """
 )
-
-
 _DEVICE = (
     _PATH
     + f"""
@@ -58,9 +56,9 @@ try:
     from edgelstm.runtime.trial import IDENTITY
     create_session(IDENTITY, Settings(sys.argv[2]))
 except Exception as error:
-    print(" ".join(str(error).split()))
+    print("\\n{_ANSWER}" + " ".join(str(error).split()))
     raise SystemExit({_REFUSED})
-print("{{}}")
+print("{_ANSWER}{{}}")
 """
 )
 
@@ -110,6 +108,8 @@ def try_file(file: str, timeout_s: float = FILE_S) -> Outcome:
 
 
 def _ask(code: str, arguments: list[str], timeout_s: float) -> Outcome:
+    if not sys.executable:
+        return Outcome(None, "cannot be tried: this Python does not know its own executable")
     command = [sys.executable, "-c", code, json.dumps(sys.path), *arguments]
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
     try:
@@ -118,15 +118,16 @@ def _ask(code: str, arguments: list[str], timeout_s: float) -> Outcome:
         )
     except subprocess.TimeoutExpired:
         return Outcome(None, f"did not end within {timeout_s:g} s")
-    said = child.stdout.decode(errors="replace").strip().splitlines() or [""]
-    if child.returncode == _REFUSED:
-        return Outcome(None, said[-1][:500], refused=True)
     if child.returncode < 0:
         return Outcome(None, f"died of {_signal_name(-child.returncode)}")
-    if child.returncode:
+    lines = child.stdout.decode(errors="replace").splitlines()
+    answers = [line.removeprefix(_ANSWER) for line in lines if line.startswith(_ANSWER)]
+    if child.returncode == _REFUSED and answers:
+        return Outcome(None, answers[-1][:500], refused=True)
+    if child.returncode or not answers:
         words = child.stderr.decode(errors="replace").strip().splitlines() or ["nothing said"]
         return Outcome(None, f"ended with status {child.returncode}: {words[-1][:500]}")
-    return Outcome(json.loads(said[-1]))
+    return Outcome(json.loads(answers[-1]))
 
 
 def _signal_name(number: int) -> str:

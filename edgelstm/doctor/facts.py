@@ -14,7 +14,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from edgelstm.host import cgroup_cores, installed_builds, jetpack, l4t_release, read_text
+from edgelstm.host import (
+    cgroup_cores,
+    cgroup_folders,
+    installed_builds,
+    installed_version,
+    jetpack,
+    l4t_release,
+    read_text,
+)
 
 ROOT = Path("/")
 COMMAND_S = 5.0
@@ -109,7 +117,7 @@ def gather_facts(root: Path = ROOT) -> Facts:
         python=sys.version_info[:3],
         builds=builds,
         pypi=_is_pypi_wheel(builds),
-        numpy=_version("numpy"),
+        numpy=installed_version("numpy"),
         l4t="" if release is None else f"{release[0]}.{release[1]}",
         jetpack=jetpack(root),
         cuda=_cuda(root),
@@ -172,18 +180,11 @@ def _meminfo(root: Path) -> dict[str, float]:
 
 
 def _cgroup_memory(root: Path) -> float | None:
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        word = read_text(root, f"sys/fs/cgroup/{name}").strip()
-        if word.isdigit() and int(word) < 2**60:  # version 1 writes nearly 2**63 for no limit
-            return int(word) / 2**20
-    return None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    files = [f"{folder}/memory.max" for folder in cgroup_folders(root)]
+    words = [read_text(root, file).strip() for file in (*files, "sys/fs/cgroup/memory/memory.limit_in_bytes")]
+    limits = [int(word) for word in words if word.isdigit()]
+    # Version 1 writes nearly 2**63 for no limit.
+    return min((limit / 2**20 for limit in limits if limit < 2**60), default=None)
 
 
 def _is_pypi_wheel(builds: dict[str, str]) -> bool:

@@ -326,7 +326,10 @@ def _throttling(facts: Facts) -> Iterator[Finding]:
     before = [words for bit, words in _THROTTLING.items() if facts.throttled >> bit + 16 & 1]
     mend = "a better power supply and cable" if facts.throttled & 0x10001 else "a heat sink or a fan"
     if now:
-        yield Finding(FAIL, "throttling", f"now: {', '.join(now)} ({facts.throttled:#x})", mend)
+        low_voltage = facts.throttled & 1  # it corrupts cards; the rest makes slow
+        yield Finding(
+            FAIL if low_voltage else WARN, "throttling", f"now: {', '.join(now)} ({facts.throttled:#x})", mend
+        )
     elif before:
         yield Finding(WARN, "throttling", f"since it was started: {', '.join(before)} ({facts.throttled:#x})", mend)
     else:

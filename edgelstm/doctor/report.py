@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import edgelstm
 from edgelstm.doctor.child import FILE_S, IMPORT_S, Outcome, import_onnxruntime, try_device, try_file
 from edgelstm.doctor.facts import ROOT, Facts, gather_facts
 from edgelstm.doctor.findings import FAIL, OK, WARN, Finding, judge_facts
@@ -19,13 +18,11 @@ class Report(NamedTuple):
     """What was found.
 
     Attributes:
-        edgelstm: its version.
         facts: what the device says of itself.
         findings: what that means, one by one.
         healthy: nothing fails.
     """
 
-    edgelstm: str
     facts: Facts
     findings: list[Finding]
     healthy: bool
@@ -67,7 +64,7 @@ def examine(
         else:
             findings.append(Finding(FAIL, "model file", f"{name} was not tried: there is no onnxruntime that works"))
     healthy = all(finding.level != FAIL for finding in findings)
-    return Report(edgelstm.__version__, facts, findings, healthy)
+    return Report(facts, findings, healthy)
 
 
 def _judge_cuda(outcome: Outcome) -> Finding:

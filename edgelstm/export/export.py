@@ -14,11 +14,9 @@ import onnx
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.bench import Judged, Judgement, judge, load_candidates
+from edgelstm.bench import Judged, Judgement, judge, load_candidates, score_as_run
 from edgelstm.bench.timer import time_calls
 from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
-from edgelstm.data.score import Forecast, score_windows
-from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import ExportError, InputError, ParityError
 from edgelstm.export.graph import build_graph
 from edgelstm.export.pack import pack
@@ -221,7 +219,7 @@ def _make_file(
     y = np.stack([predictor.predict(*row) for row in rows])
     if precision == "fp32":
         _check_parity(run, y)
-    test = None if run.heldout is None else _score(predictor, run.heldout, _target_std(contract))
+    test = None if run.heldout is None else score_as_run(predictor, run.heldout)
     fidelity = _fidelity(predictor, draft, y)
     contract = replace(contract, fidelity=fidelity, metrics=_with_file(contract.metrics, test))
     content, digest = pack(graph, contract, draft._replace(file=y, tolerance=_tolerance(run, precision, y)))
@@ -320,14 +318,3 @@ def _fidelity(predictor: Predictor, golden: Golden, y: NDArray[np.float32]) -> F
 def _target_std(contract: Contract) -> Vector:
     """[O], of the outputs."""
     return np.array([channel.spread for channel in contract.outputs])
-
-
-def _score(predictor: Predictor, windows: Windows, target_std: Vector) -> Score:
-    """Score a file on held-out windows; of an answer at every step, the last."""
-
-    def forecast(index: Index) -> Rows:
-        y = predictor.predict(windows.x(index))
-        return y[:, -1] if y.ndim == 4 else y
-
-    forecaster: Forecast = forecast
-    return score_windows(forecaster, windows, target_std).score

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +20,11 @@ from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError, NetworkError, RunError
 from edgelstm.network import Mask, Network, Standardize, Weights, carried_states, check_network
 from edgelstm.run import (
-    GOLDEN_BYTES,
-    GOLDEN_ROWS,
     RECORD,
     RUN_FORMAT_VERSION,
     Run,
     RunRecord,
+    golden_rows_of,
     graph_digest,
     pack_weights,
     spread_windows,
@@ -138,7 +136,7 @@ def write_imported(
     if imported.network is not None:
         check_network(imported.network, imported.weights)
     contract = _contract(imported, test)
-    x, lengths = _golden(imported, samples, test, np.random.default_rng(seed))
+    x, lengths = _golden(imported, contract, samples, test, np.random.default_rng(seed))
     y = _answers(imported, contract, x, lengths)
     if test is not None:
         contract = _with_metrics(contract, imported, test)
@@ -188,19 +186,19 @@ def _described(channels: tuple[Channel, ...], rows: Rows) -> tuple[Channel, ...]
 
 
 def _golden(
-    imported: Imported, samples: Array | None, test: Windows | None, rng: np.random.Generator
+    imported: Imported, contract: Contract, samples: Array | None, test: Windows | None, rng: np.random.Generator
 ) -> tuple[Array, NDArray[np.int64] | None]:
     """A few windows and, for a network that takes them, lengths: the first row whole, the last of one step."""
     tokens = imported.inputs[0].dtype == "int64"
     shape = (imported.window,) if tokens else (imported.window, len(imported.inputs))
-    rows = max(1, min(GOLDEN_ROWS, GOLDEN_BYTES // (4 * math.prod(shape))))
+    rows = golden_rows_of(contract)
     if samples is not None:
         x = np.ascontiguousarray(samples)[:rows]
         x = x if tokens else x.astype(np.float32)
         if x.shape[1:] != shape or len(x) == 0 or not np.isfinite(x).all():
             raise InputError(f"samples: expected finite windows {['N', *shape]}, got {list(np.shape(samples))}")
     elif test is not None:
-        x = spread_windows(test)
+        x = spread_windows(test, contract)
     elif tokens:
         x = rng.integers(0, imported.inputs[0].categories or 1, (rows, *shape))
     else:

@@ -8,6 +8,23 @@ from typing import TYPE_CHECKING, Any
 # onnxruntime's Linux wheels report home by default since 1.29 and read this at their first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+from edgelstm.errors import MissingDependencyError
+
+try:
+    import onnxruntime
+
+    if not hasattr(onnxruntime, "InferenceSession"):  # an empty folder is a package to Python
+        raise MissingDependencyError(
+            "this needs onnxruntime, whose files are gone, as when one of two of its packages was uninstalled: "
+            "pip uninstall -y onnxruntime onnxruntime-gpu; pip install 'edgelstm[cpu]' "
+            "(on a machine with an NVIDIA GPU: 'edgelstm[gpu]')"
+        )
+except ModuleNotFoundError as error:
+    raise MissingDependencyError(
+        "this needs onnxruntime, which is not installed: pip install 'edgelstm[cpu]' "
+        "(on a machine with an NVIDIA GPU: 'edgelstm[gpu]')"
+    ) from error
+
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.loading import load
 from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_file

@@ -71,22 +71,33 @@ def measure_drift(samples: Any, channels: tuple[Channel, ...], threshold: float 
     rows = as_float32(samples)
     if rows.ndim != 2 or rows.shape[1] != len(channels) or any(channel.dtype != "float32" for channel in channels):
         raise InputError(f"drift: expected samples [N, {len(channels)}] of measurements, got shape {rows.shape}")
-    columns = np.where(np.isfinite(rows), rows, np.float32(np.nan)).T.copy()
-    known = np.isfinite(columns).sum(axis=1).tolist()
+    columns = rows.T.copy()
+    finite = np.isfinite(columns)
+    known = finite.sum(axis=1).tolist()
+    columns[~finite] = np.nan
     columns.sort(axis=1)  # NaN goes to the end
     psi: dict[str, float | None] = {channel.name: None for channel in channels}
-    for channel, column, count in zip(channels, columns, known, strict=True):
-        if channel.statistics is not None and count and 2 * count >= len(rows):
-            psi[channel.name] = _stability_index(column[:count], channel.statistics.quantiles)
+    shares = {
+        channel.name: _shares_up_to(column[:count], channel.statistics.quantiles)
+        for channel, column, count in zip(channels, columns, known, strict=True)
+        if channel.statistics is not None and count and 2 * count >= len(rows)
+    }
+    if shares:
+        psi.update(zip(shares, _stability_indices(np.array(list(shares.values()))), strict=True))
     names = [channel.name for channel in channels]
     return Drift(psi, dict(zip(names, known, strict=True)), threshold)
 
 
-def _stability_index(ordered: NDArray[np.float32], quantiles: tuple[float, ...]) -> float:
-    """Give the index of the sorted values of one channel."""
+def _shares_up_to(ordered: NDArray[np.float32], quantiles: tuple[float, ...]) -> NDArray[np.float64]:
+    """Give what share of one channel's sorted values is below each inner edge, and what is not above it: [2, 9]."""
     edges = np.array(quantiles[1:-1], np.float32)
-    below, upto = (ordered.searchsorted(edges, side) / len(ordered) for side in ("left", "right"))
-    up_to = np.array(_LEVELS)
-    up_to[1:-1] = up_to[1:-1].clip(below, upto)
-    share = np.maximum(up_to[1:] - up_to[:-1], FLOOR)
-    return float(((share - _EXPECTED) * np.log(share / _EXPECTED)).sum())
+    return np.array([ordered.searchsorted(edges, "left"), ordered.searchsorted(edges, "right")]) / len(ordered)
+
+
+def _stability_indices(shares: NDArray[np.float64]) -> list[float]:
+    """Give the index of each channel from what `_shares_up_to` gave: [N, 2, 9]."""
+    up_to = np.tile(_LEVELS, (len(shares), 1))
+    up_to[:, 1:-1] = up_to[:, 1:-1].clip(shares[:, 0], shares[:, 1])
+    share = np.maximum(up_to[:, 1:] - up_to[:, :-1], FLOOR)
+    indices: list[float] = ((share - _EXPECTED) * np.log(share / _EXPECTED)).sum(axis=1).tolist()
+    return indices

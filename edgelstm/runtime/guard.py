@@ -39,8 +39,8 @@ class Guard:
             with times and the contract has a `sample_period_s`.
         max_hold: for how many steps in a row a channel may hold its value, gaps included; one more is a reset.
         on_late: a sample is older than the last one, has its time, or comes too early: `"drop"` or `"error"`.
-        max_late: how many samples in a row may be older than the last one; one more, and the clock has been set back,
-            which is a gap of unknown length. Else one time in the far future would shut the stream for ever.
+        max_late: how many samples in a row are dropped for being older than the last one; one more, and the clock has
+            been set back, which is a gap of unknown length. Else one time in the far future would shut the stream.
         tolerance: how far two samples may be from one period apart, in periods.
         on_range: a value is outside what the channel had in training: `"count"` it and let it through, `"clip"` it,
             or treat it as `"missing"`.
@@ -172,10 +172,7 @@ class GuardedStream:
         self._shape = (len(contract.inputs),)
         self._no_answer = np.full([int(size) for size in contract.answer_shape()], np.nan, np.float32)
         self._stream = predictor.stream()
-        self._least, self._most = _limits(contract.inputs, self._guard.margin)
-        # One float32 further: the statistics are float64, and a sample that lies on them is rounded.
-        self._low = np.nextafter(self._least, np.float32(-_LARGEST))
-        self._high = np.nextafter(self._most, np.float32(_LARGEST))
+        self._low, self._high = _limits(contract.inputs, self._guard.margin)
         # One row more than the window: the next sample is read into it before anything is known about it.
         self._ring = np.full((max(self._guard.drift_window, 1) + 1, *self._shape), np.nan, np.float32)
         self._at = 0
@@ -224,7 +221,7 @@ class GuardedStream:
         """
         if not self._guard.drift_window:
             raise InputError("drift: this guard has no window, drift_window is 0")
-        rows = np.delete(self._ring, self._at, axis=0)
+        rows = np.concatenate([self._ring[: self._at], self._ring[self._at + 1 :]])
         return measure_drift(rows, self._channels, self._guard.drift_threshold)
 
     def reset(self) -> None:
@@ -269,16 +266,17 @@ class GuardedStream:
             gap = self._gap_before(ns)
         np.greater_equal(x, self._low, self._not_below)
         np.less_equal(x, self._high, self._not_above)
-        row: Array | None = x
         if gap is None and self._inside.tobytes() == self._all_inside:
+            answer = self._stream.step(x, copy)
             self._tallies["clean"] += 1
-            self._good, self._held = x, self._no_holds
+            self._good, self._held, self._answered = x, self._no_holds, True
         else:
             row = self._mend(x, gap)
+            self._answered = row is not None
+            answer = self._no_answer.copy() if row is None else self._stream.step(row, copy)
         self._time, self._late = ns, 0
         self._at = (self._at + 1) % len(self._ring)
-        self._answered = row is not None
-        return self._no_answer.copy() if row is None else self._stream.step(row, copy)
+        return answer
 
     def _as_row(self, sample: Any) -> Array | float:
         if sample is None:
@@ -292,7 +290,8 @@ class GuardedStream:
     def _reason_to_drop(self, ns: int) -> str | None:
         elapsed = 1 if self._time is None else ns - self._time
         if elapsed < 0:
-            return None if self._late >= self._guard.max_late else "late"
+            set_back = self._guard.on_late == "drop" and self._late >= self._guard.max_late
+            return None if set_back else "late"
         if elapsed == 0:
             return "duplicate"
         soon = self._period_ns and self._time is not None and elapsed < self._period_ns * (1 - self._guard.tolerance)
@@ -314,7 +313,7 @@ class GuardedStream:
         elif self._time is None or not self._period_ns or elapsed <= self._period_ns * (1 + self._guard.tolerance):
             return None
         else:
-            missing = max(0, round(elapsed / self._period_ns) - 1)
+            missing = round(elapsed / self._period_ns) - 1
         if self._guard.on_gap == "error":
             raise InputError(
                 f"time: {elapsed / NS:g} s after the last sample, expected {self._period()}; reset() begins anew"
@@ -354,7 +353,7 @@ class GuardedStream:
         self._channel_tallies["infinite"] += np.isinf(x)
         self._channel_tallies["out_of_range"] += outside
         if self._guard.on_range == "clip":
-            return np.where(outside, x.clip(self._least, self._most), x), missing
+            return np.where(outside, x.clip(self._low, self._high), x), missing
         return x.copy(), missing | outside if self._guard.on_range == "missing" else missing
 
     def _bridge(self, gap: int) -> None:

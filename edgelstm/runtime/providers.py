@@ -23,6 +23,9 @@ CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "Tensorrt
 # What TensorRT cannot take runs on CUDA beside it, still on the GPU.
 DEVICES = {"cpu": (CPU,), "cuda": (CUDA,), "tensorrt": (TENSORRT, CUDA)}
 
+# From Ampere on, CUDA would round every factor to ten bits, and a file would no longer be what was exported.
+DEFAULT_OPTIONS = {CUDA: {"use_tf32": "0"}}
+
 _PACKAGES = {
     CUDA: "onnxruntime-gpu",
     TENSORRT: "onnxruntime-gpu",

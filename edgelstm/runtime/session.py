@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from edgelstm.errors import InputError, MissingDependencyError, ModelFileError, ProviderError
+import onnxruntime
 
-try:
-    import onnxruntime
-except ModuleNotFoundError as error:
-    raise MissingDependencyError(
-        "this needs onnxruntime, which is not installed: pip install 'edgelstm[cpu]' "
-        "(on a machine with an NVIDIA GPU: 'edgelstm[gpu]')"
-    ) from error
-
+from edgelstm.errors import InputError, ModelFileError, ProviderError
 from edgelstm.runtime import providers
 
 # What goes wrong is raised; logged beside, it would be told twice.
@@ -102,10 +95,11 @@ def _why(content: bytes, settings: Settings, folded: bool, reason: str) -> str:
 
 
 def _open(content: bytes, settings: Settings, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    first, *others = providers.providers_of(settings.device)
-    asked = {name: str(value) for name, value in settings.provider_options.items()}
+    names = providers.providers_of(settings.device)
+    given = {name: dict(providers.DEFAULT_OPTIONS.get(name, {})) for name in names}
+    given[names[0]] |= {name: str(value) for name, value in settings.provider_options.items()}
     # Without enable_fallback=0 it would try again on the CPU, and print to stdout that it does.
-    return onnxruntime.InferenceSession(content, options, providers=[(first, asked), *others], enable_fallback=0)
+    return onnxruntime.InferenceSession(content, options, providers=list(given.items()), enable_fallback=0)
 
 
 def _session_options(settings: Settings, folded: bool, strict: bool) -> onnxruntime.SessionOptions:

@@ -60,10 +60,11 @@ class Stream:
         self._moves = tuple((new[:, :-1], old[:, 1:], new[:, -1]) for old, new in (self._windows, self._windows[::-1]))
         self._answer = y[:, -1] if contract.every_step else y
         self._first = self._answer[0]
+        self._probe = memoryview(self._first.reshape(-1)[:1])
         # What a sample is written to and looked at before the stream knows of it.
         self._new = self._windows[0][:, 0] if self._carried else self._windows[0][:, 0].copy()
         self._finite = np.empty(self._new.shape, bool)
-        self._numbers = memoryview(self._new[0]) if batch == 1 and not contract.tokens else memoryview(b"")
+        self._numbers: Any = memoryview(self._new[0]) if batch == 1 and not contract.tokens else memoryview(b"")
         self._summed = len(contract.inputs) <= _SUMMED
 
     __reduce_ex__ = refuse_pickle
@@ -86,7 +87,8 @@ class Stream:
             float32 [K, O] or [B, K, O], in the physical units of `contract.outputs`; NaN while not `ready`.
 
         Raises:
-            InputError: a wrong shape, no numbers, NaN or infinity; the state is as it was before.
+            InputError: a wrong shape, no numbers, NaN or infinity, or numbers so large that the network answers NaN or
+                infinity to them; the state is as it was before.
             SharingError: another thread is stepping this stream, or this process is a fork that must not.
 
         Example:
@@ -119,6 +121,8 @@ class Stream:
                 answer = np.full_like(answer, np.nan)
             else:
                 self._runs[turn]()
+                if not (isfinite(self._probe[0]) if self._batch == 1 else all_rows_finite(self._answer)):
+                    raise beyond()
                 if copy:
                     answer = answer.copy()
             self._turn = 1 - turn
@@ -140,7 +144,7 @@ class Stream:
             float32 [T, K, O] or [B, T, K, O]; NaN where a window file had not seen a whole window.
 
         Raises:
-            InputError: a wrong shape, no samples, no numbers, NaN or infinity.
+            InputError: no samples, or as for `step`.
             SharingError: as for `step`.
 
         Example:
@@ -180,11 +184,7 @@ class Stream:
             SharingError: as for `step`.
         """
         with self._token:
-            self._seen = 0
-            self._windows[self._turn][:] = 0
-            for lane in self._lanes:
-                for tensor in lane.states[self._turn].values():
-                    tensor[:] = 0
+            self._restore({name: np.zeros_like(tensor) for name, tensor in self._snapshot().items()})
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -224,6 +224,7 @@ class Stream:
         old, new = lane.states[self._turn], lane.states[1 - self._turn]
         outputs = [state.output for state in self._contract.states]
         y, *states = self._session.run(["y", *outputs], {"x": x, **old})
+        _check_rows(y)
         for state, value in zip(self._contract.states, states, strict=True):
             new[state.input][...] = value
         self._turn = 1 - self._turn
@@ -238,6 +239,7 @@ class Stream:
             for t in range(x.shape[1]):
                 self._new[...] = x[:, t]
                 self._runs[self._turn]()
+                _check_rows(self._answer)
                 y[:, t] = self._answer
                 self._turn = 1 - self._turn
         except BaseException:
@@ -257,6 +259,7 @@ class Stream:
             for start in range(max(0, window - self._seen - 1), count, together):
                 part = np.ascontiguousarray(windows[row, start : start + together])
                 y[row, start : start + together] = run_windows(self._session, self._contract, part)
+                _check_rows(y[row, start : start + together])
         self._windows[1 - self._turn][...] = series[:, -window:]
         self._turn = 1 - self._turn
         self._seen += count
@@ -272,13 +275,15 @@ class Stream:
         return snapshot
 
     def _restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
+        """Write a snapshot where the state does not lie, then turn to it: an interruption leaves the old one whole."""
+        seen, turn = int(snapshot["seen"][0]), 1 - self._turn
         if not self._carried:
-            self._windows[self._turn][:] = snapshot["x"]
+            self._windows[turn][:] = snapshot["x"]
         for state in self._contract.states:
             parts = np.split(snapshot[state.input], len(self._lanes), axis=state.shape.index("B"))
             for lane, part in zip(self._lanes, parts, strict=True):
-                lane.states[self._turn][state.input][:] = part
-        self._seen = int(snapshot["seen"][0])
+                lane.states[turn][state.input][:] = part
+        self._seen, self._turn = seen, turn
 
 
 def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: Contract) -> None:
@@ -300,6 +305,24 @@ def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: C
         _check_tokens(snapshot["x"], contract)
     if not 0 <= snapshot["seen"][0] <= MAX_SEEN:
         raise InputError(f"state: 'seen' must be from 0 to 2**62, got {snapshot['seen'][0]}")
+
+
+def all_rows_finite(y: Array) -> bool:
+    """See whether a state may be kept, by the first number of each answer: NaN in a state reaches every number."""
+    return b"\0" not in np.isfinite(y[..., 0] if y.ndim < 3 else y[..., 0, 0]).tobytes()
+
+
+def beyond() -> InputError:
+    """Say why an answer, and the state behind it, is not kept."""
+    return InputError(
+        "expected samples within what the network can compute with, got one so large that it answers NaN or infinity; "
+        "the state is as it was"
+    )
+
+
+def _check_rows(y: Array) -> None:
+    if not all_rows_finite(y):
+        raise beyond()
 
 
 def _check_tokens(x: NDArray[np.int64], contract: Contract) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,13 +15,12 @@ from edgelstm.errors import InputError
 from edgelstm.runtime.binding import bind, zero_states, zero_x, zero_y
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
-from edgelstm.runtime.stream import check_snapshot
+from edgelstm.runtime.stream import all_rows_finite, beyond, check_snapshot
 
 Array = NDArray[np.float32]
 Places = slice | NDArray[np.int64]
 MAX_STREAMS = 2**24
-MAX_ROWS = 256  # of one call: 1,000 rows of 64 units in one fall out of a cache of 1 MB, 1.9 instead of 0.7 us for each
-_KEPT_SIZES = 8  # calls that stay bound: one of 1,000 rows of 64 units has 1.3 MB of buffers
+MAX_ROWS = 256  # of one call: 1,000 rows of 64 units fall out of a cache of 1 MB, 1.9 instead of 0.7 us for each
 
 
 class Streams:
@@ -44,7 +44,8 @@ class Streams:
         self._axes = {state.input: state.shape.index("B") for state in contract.states} or {"x": 0}
         self._alive = np.zeros(0, bool)
         self._seen = np.zeros(0, np.int64)
-        self._kept = self._zeros(0)
+        self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all goes from one to the other
+        self._room = _make_room(contract, 1)
         self._blocks: dict[int, _Block] = {}
         if type(count) is not int or not 0 <= count <= MAX_STREAMS:
             raise InputError(f"count: expected a whole number from 0 to {MAX_STREAMS}, got {count!r}")
@@ -80,7 +81,7 @@ class Streams:
             that is not ready or, under a mask, was not stepped.
 
         Raises:
-            InputError: a number of no stream or twice, a wrong shape, no numbers, NaN or infinity; nothing has changed.
+            InputError: a number of no stream or twice, a wrong shape, or as for `Stream.step`; nothing has changed.
             SharingError: another thread is using these streams, or this process is a fork that must not.
 
         Example:
@@ -192,8 +193,7 @@ class Streams:
         with self._token:
             place = self._places([number])
             check_snapshot(snapshot, self._snapshot(place), self._contract)
-            self._put({name: snapshot[name] for name in self._axes}, place)
-            self._seen[place] = snapshot["seen"]
+            self._set({name: snapshot[name] for name in self._axes}, place, snapshot["seen"])
 
     def _mask(self, at: Any) -> NDArray[np.bool_] | None:
         """Give `at` if it is a mask over the streams there are."""
@@ -230,8 +230,8 @@ class Streams:
         return x
 
     def _step(self, x: NDArray[Any], places: Places, count: int) -> Array:
-        """Run all parts, then keep what came out; an interruption while it is kept only delays that."""
-        size = 1 if self._one_by_one else min(count, MAX_ROWS)
+        """Run all parts, then keep what came out."""
+        size = 1 if self._one_by_one else -(-count // -(-count // MAX_ROWS))  # even: they share their buffers
         starts = range(0, count, size)
         parts = [_part(places, start, min(start + size, count)) for start in starts]
         seen = self._seen[places] + 1
@@ -241,22 +241,23 @@ class Streams:
             for start, part in zip(starts, parts, strict=True)
         ]
         y = np.concatenate([answer for answer, _ in results]) if len(results) > 1 else results[0][0]
+        if not all_rows_finite(y[ready]):
+            raise beyond()
         y[~ready] = np.nan
+        sets = self._spare, self._kept
 
         def keep() -> None:
+            if isinstance(places, slice):
+                self._kept, self._spare = sets
             for part, (_, new) in zip(parts, results, strict=True):
                 self._put(new, part)
             self._seen[places] = seen
 
-        try:
-            keep()
-        except BaseException:
-            keep()
-            raise
+        _surely(keep)
         return y
 
     def _run(self, x: NDArray[Any], places: Places, ready: bool, copy: bool) -> tuple[Array, dict[str, NDArray[Any]]]:
-        """Run some streams in one call; give their answers and what they are to keep."""
+        """Run some streams in one call; give their answers and what is still to be kept; of all, it is set by."""
         block = self._block(len(x))
         if "x" in self._axes:
             block.x[:, :-1] = self._get("x", places)[:, 1:]
@@ -265,18 +266,23 @@ class Streams:
             buffer[...] = self._get(name, places)
         if ready:
             block.run()
-        return self._last(block.y).copy(), {
-            name: tensor.copy() for name, tensor in block.new.items()
-        } if copy else block.new
+        answer = self._last(block.y).copy()
+        if isinstance(places, slice):
+            self._put(block.new, places, self._spare)
+            return answer, {}
+        return answer, {name: tensor.copy() for name, tensor in block.new.items()} if copy else block.new
 
     def _last(self, y: Array) -> Array:
         return y[:, -1] if self._contract.every_step else y
 
     def _block(self, count: int) -> _Block:
+        """Give the call for so many rows, bound once; all calls share their buffers, so that memory stays flat."""
+        rows = len(self._room.x)
+        if count > rows:
+            self._blocks.clear()
+            self._room = _make_room(self._contract, max(count, min(2 * rows, MAX_ROWS)))
         if count not in self._blocks:
-            if len(self._blocks) == _KEPT_SIZES:
-                del self._blocks[next(iter(self._blocks))]
-            self._blocks[count] = _make_block(self._session, self._contract, count)
+            self._blocks[count] = _make_block(self._session, self._contract, self._room, count)
         return self._blocks[count]
 
     def _zeros(self, count: int) -> dict[str, NDArray[Any]]:
@@ -285,12 +291,19 @@ class Streams:
     def _grow(self, count: int) -> None:
         for name, zeros in self._zeros(count).items():
             self._kept[name] = np.concatenate([self._kept[name], zeros], axis=self._axes[name])
+            self._spare[name] = np.zeros_like(self._kept[name])
         self._seen = np.concatenate([self._seen, np.zeros(count, np.int64)])
         self._alive = np.concatenate([self._alive, np.zeros(count, bool)])
 
     def _forget(self, places: Places) -> None:
-        self._put(dict.fromkeys(self._axes, 0), places)
-        self._seen[places] = 0
+        self._set(dict.fromkeys(self._axes, 0), places, 0)
+
+    def _set(self, values: Mapping[str, Any], places: Places, seen: Any) -> None:
+        def keep() -> None:
+            self._put(values, places)
+            self._seen[places] = seen
+
+        _surely(keep)
 
     def _snapshot(self, place: Places) -> dict[str, NDArray[Any]]:
         kept = {name: self._get(name, place).copy() for name in self._axes}
@@ -299,36 +312,67 @@ class Streams:
     def _get(self, name: str, places: Places) -> NDArray[Any]:
         return self._kept[name][(*[slice(None)] * self._axes[name], places)]
 
-    def _put(self, values: Mapping[str, Any], places: Places) -> None:
+    def _put(self, values: Mapping[str, Any], places: Places, kept: dict[str, NDArray[Any]] | None = None) -> None:
         for name, value in values.items():
-            self._kept[name][(*[slice(None)] * self._axes[name], places)] = value
+            (kept or self._kept)[name][(*[slice(None)] * self._axes[name], places)] = value
 
 
-class _Block(NamedTuple):
-    """The buffers of one call of so many rows, and the call.
+class _Room(NamedTuple):
+    """The buffers of a call.
 
     Attributes:
         x, y: what the graph takes and gives.
         old, new: what the streams kept and will keep; of a window file x itself.
-        run: runs it.
-        lengths: bound beside them, and kept.
+        lengths: where the graph takes them, the whole window.
     """
 
     x: NDArray[Any]
     y: Array
     old: dict[str, Array]
     new: dict[str, NDArray[Any]]
-    run: Callable[[], None]
     lengths: NDArray[np.int64]
 
 
-def _make_block(session: onnxruntime.InferenceSession, contract: Contract, count: int) -> _Block:
-    x, lengths = zero_x(contract, count), np.full(count, contract.window, np.int64)
-    y = zero_y(contract, count, x.shape[1])
-    old, new = zero_states(contract, count), zero_states(contract, count)
-    inputs = {"x": x, **old} | ({"lengths": lengths} if contract.lengths else {})
+class _Block(NamedTuple):
+    """A call of so many rows, and the first part of each buffer of the room, which is what it runs over."""
+
+    run: Callable[[], None]
+    x: NDArray[Any]
+    y: Array
+    old: dict[str, Array]
+    new: dict[str, NDArray[Any]]
+
+
+def _make_room(contract: Contract, rows: int) -> _Room:
+    x = zero_x(contract, rows)
+    new: dict[str, NDArray[Any]] = {**zero_states(contract, rows)} or {"x": x}
+    lengths = np.full(rows, contract.window, np.int64)
+    return _Room(x, zero_y(contract, rows, x.shape[1]), zero_states(contract, rows), new, lengths)
+
+
+def _make_block(session: onnxruntime.InferenceSession, contract: Contract, room: _Room, count: int) -> _Block:
+    axes = {state.input: state.shape.index("B") for state in contract.states}
+    x, y = _first(room.x, 0, count), _first(room.y, 0, count)
+    old = {name: _first(buffer, axes[name], count) for name, buffer in room.old.items()}
+    new = {name: _first(buffer, axes.get(name, 0), count) for name, buffer in room.new.items()}
+    inputs = {"x": x, **old} | ({"lengths": room.lengths[:count]} if contract.lengths else {})
     outputs = {"y": y} | {state.output: new[state.input] for state in contract.states}
-    return _Block(x, y, old, new or {"x": x}, bind(session, inputs, outputs), lengths)
+    return _Block(bind(session, inputs, outputs), x, y, old, new)
+
+
+def _first(buffer: NDArray[Any], axis: int, count: int) -> NDArray[Any]:
+    """Give the first piece of a buffer's memory, in its shape but for so many rows."""
+    shape = (*buffer.shape[:axis], count, *buffer.shape[axis + 1 :])
+    return buffer.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
+def _surely(keep: Callable[[], None]) -> None:
+    """Do it to the end, and again if a Ctrl-C came in between: half of a state is none."""
+    try:
+        keep()
+    except BaseException:
+        keep()
+        raise
 
 
 def _part(places: Places, start: int, stop: int) -> Places:

@@ -45,7 +45,9 @@ def finetune(
     """
     directory = Path(directory)
     recorded = read_run(directory).record.recipe
-    if not isinstance(recorded, dict) or "data" not in recorded:
+    if not isinstance(recorded, dict) or "training" not in recorded:
+        raise TrainingError(f"{directory}: was imported; expected a run that edgelstm trained, whose data is known")
+    if "data" not in recorded:
         raise TrainingError(
             f"{directory}: was not trained on a table; give edgelstm.train.fit your arrays and "
             f"quantization={{'start': '{directory}'}}"

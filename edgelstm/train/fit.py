@@ -297,7 +297,7 @@ def _make_run(
         ),
     )
     record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
-    golden_x = spread_windows(problem.test or problem.validation or problem.training)
+    golden_x = spread_windows(problem.test or problem.validation or problem.training, contract)
     golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
     return Run(directory, record, weights, golden_x, golden_y, problem.test)
 
@@ -322,9 +322,10 @@ def _claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
     """Begin a run: remove what an older one left, and keep the recipe where a resume will look."""
     old = [path for path in (directory / name for name in (RECORD, *CHECKPOINTS)) if path.exists()]
     if old and not overwrite:
+        unfinished = old[-1].name in CHECKPOINTS
         raise RunError(
             f"{directory}: a {'run' if old[0].name == RECORD else 'begun training'} lies there already; give another "
-            "--output, or --overwrite, or --resume to go on with it"
+            f"--output, or --overwrite{', or `edgelstm train --resume` to go on with it' if unfinished else ''}"
         )
     for path in (*old, *(directory.glob("*.onnx") if overwrite else ())):  # files of the old weights go with them
         path.unlink()

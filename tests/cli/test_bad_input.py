@@ -141,7 +141,12 @@ def test_a_bad_model_file_is_refused_by_every_command(case, command, cli_here, w
 
 
 PREDICTING = {
-    "a missing sample": (weekly([*wave(39), ""]), [], "choose --missing"),
+    "a missing sample": (
+        weekly([*wave(39), ""]),
+        [],
+        "rows 17 to 40, the first in column 'co2' at row 40; choose --miss",
+    ),
+    "a gap that some window meets": (weekly([*wave(30), "", *wave(9)]), ["--all"], "at row 31"),
     "another column": (weekly(wave(40), "co"), [], "no column 'co2'"),
     "too few rows": (weekly(wave(10)), [], "at least 24 rows"),
     "text among numbers": (weekly([*wave(39), "x"]), [], "line 41: expected a number in column 'co2', got 'x'"),
@@ -180,3 +185,19 @@ def test_debug_shows_the_whole_trace(cli):
 @pytest.mark.parametrize("path", ["nowhere", "."])
 def test_exporting_what_is_no_run_is_refused(path, cli_here):
     assert_one_line_and_exit_2(cli_here("export", path), "run")
+
+
+USAGE = {
+    "a command that is not there": (["exprot"], "No such command 'exprot'"),
+    "an option that is not there": (["train", "data.csv", "--epoch", "3"], "No such option: --epoch"),
+    "an argument left out": (["verify"], "Missing argument 'file'"),
+    "an option left out": (["import", "torch", "weights.pt"], "Missing option '--window'"),
+    "text for a number": (["train", "data.csv", "--epochs", "few"], "Invalid value for '--epochs'"),
+    "an unknown precision": (["export", "run", "--quantize", "int4"], "expected one of int8, int8w, fp16, auto"),
+}
+
+
+@pytest.mark.parametrize("case", USAGE, ids=lambda case: case.replace(" ", "-"))
+def test_a_command_that_is_mistyped_costs_one_line_as_well(case, cli_here):
+    arguments, expected = USAGE[case]
+    assert_one_line_and_exit_2(cli_here(*arguments), expected)

@@ -15,6 +15,7 @@ from edgelstm import load
 from edgelstm.cli.forecasts import _iso
 from edgelstm.data.table import read_series
 from edgelstm.runtime import Golden
+from edgelstm.runtime.model_file import CONTRACT_KEY
 from tests.cli.test_bad_input import rewritten
 
 
@@ -61,6 +62,16 @@ def test_inspect_tells_a_person_what_the_file_sees_and_how_good_it_is(cli_here, 
     words = cli_here("inspect", window_files.fp32).stdout
     for expected in ("24 steps of co2 (ppm)", "3 step(s)", "persistence", "this file", "inside the graph"):
         assert expected in words
+
+
+def test_inspect_does_not_claim_that_a_window_network_was_trained_to_go_on(cli_here, carried_files, tmp_path):
+    def trained_on_windows(entries):
+        contract = json.loads(entries[CONTRACT_KEY])
+        entries[CONTRACT_KEY] = json.dumps({**contract, "trained_state": "window"})
+
+    rewritten(carried_files.fp32, tmp_path / "untrained.onnx", trained_on_windows)
+    assert "trained to carry its state on" in cli_here("inspect", carried_files.fp32).stdout
+    assert "nobody trained it to go on" in cli_here("inspect", "untrained.onnx").stdout
 
 
 def test_predict_forecasts_what_follows_the_last_row(cli_here, window_files, tmp_path):

@@ -81,7 +81,7 @@ def test_auto_writes_every_precision_and_says_in_one_sentence_which_to_ship(file
         "p99",
         "window p50",
         "p99",
-        "test RMSE",
+        "test RMSE (ppm)",
         "max error",
         "stream",
         "neighbours",
@@ -205,6 +205,11 @@ def test_export_refuses(case, cli_here, window_files, tmp_path):
     options, expected = REFUSED[case]
     assert_one_line_and_exit_2(cli_here("export", window_files.run, *options, "-o", "files"), expected)
     assert os.listdir(tmp_path) == []
+
+
+def test_quantize_alone_may_stand_in_front_of_the_run(cli_here, window_files, tmp_path, quick):
+    assert cli_here("export", "--quantize", window_files.run, "-o", "files").returncode == 0
+    assert (tmp_path / "files" / "small.int8.onnx").exists()
 
 
 @pytest.mark.parametrize("text", ["1%", "0.01", "1.0%"])

@@ -91,7 +91,7 @@ MALFORMED = {
     "no key": (lambda folder: (folder / "release.pub").unlink(), "release.pub: there is no such file"),
     "a secret key": (
         lambda folder: shutil.copy(folder / "release.key", folder / "release.pub"),
-        "expected base64 of 42 bytes",
+        "this is a secret key, expected the public one",
     ),
     "no model": (lambda folder: (folder / "a.onnx").unlink(), "a.onnx: there is no such file"),
 }

@@ -159,6 +159,12 @@ def test_an_old_numpy_is_told(facts_of, version, level):
     assert found(judge_facts(facts_of("Pi 5", installed={"numpy": version}), WORKS), "numpy").level == level
 
 
+def test_a_package_without_a_version_is_no_crash(facts_of):
+    damaged = {"builds": {"onnxruntime-gpu": "?"}, "numpy": "?"}
+    findings = judge_facts(facts_of("JetPack 6", installed=damaged), WORKS)
+    assert found(findings, "numpy").level == FAIL
+
+
 @pytest.mark.parametrize(
     ("version", "value", "level"),
     [
@@ -181,7 +187,7 @@ def test_telemetry_is_told_from_1_29_on(facts_of, version, value, level):
         ("0x0", OK, "none since it was started"),
         ("0x50000", WARN, "since it was started: the voltage is too low, it is throttled (0x50000)"),
         ("0x50005", FAIL, "now: the voltage is too low, it is throttled (0x50005)"),
-        ("0x80008", FAIL, "now: the soft temperature limit is active (0x80008)"),
+        ("0x80008", WARN, "now: the soft temperature limit is active (0x80008)"),
         ("0x20000", WARN, "since it was started: the frequency is capped (0x20000)"),
     ],
 )
@@ -212,7 +218,15 @@ def test_little_memory_is_told(facts_of, available, level):
     ("files", "words"),
     [
         ({"sys/fs/cgroup/cpu.max": "50000 100000\n"}, "0.5 of a processor"),
+        (
+            {"proc/self/cgroup": "0::/system.slice/a.service\n", "sys/fs/cgroup/system.slice/cpu.max": "25000 100000"},
+            "0.25 of a processor",
+        ),
         ({"sys/fs/cgroup/memory.max": "134217728\n"}, "128 MiB"),
+        (
+            {"proc/self/cgroup": "0::/a.slice/b.service\n", "sys/fs/cgroup/a.slice/b.service/memory.max": "134217728"},
+            "128 MiB",
+        ),
         ({"sys/fs/cgroup/memory/memory.limit_in_bytes": "134217728\n"}, "128 MiB"),
     ],
 )

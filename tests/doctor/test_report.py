@@ -81,8 +81,23 @@ def test_an_onnxruntime_that_is_not_there_is_told_how_to_get(monkeypatch):
 
 
 def test_what_onnxruntime_prints_is_not_taken_for_the_answer(fake_onnxruntime):
-    fake_onnxruntime("print('{}'); __version__ = '1.32.0'; get_available_providers = lambda: ['CPUExecutionProvider']")
+    prints = "import atexit; print('{}'); atexit.register(print, '[]'); "
+    fake_onnxruntime(prints + "__version__ = '1.32.0'; get_available_providers = lambda: ['CPUExecutionProvider']")
     assert import_onnxruntime().found["version"] == "1.32.0"
+
+
+def test_a_cuda_build_that_does_not_start_is_worth_a_warning_and_no_failure(fake_onnxruntime):
+    providers = "['CUDAExecutionProvider', 'CPUExecutionProvider']"
+    fake_onnxruntime(f"__version__ = '1.32.0'; get_available_providers = lambda: {providers}", "1.32.0")
+    last = examine().findings[-1]
+    assert (last.level, last.what) == ("warn", "CUDA")
+    assert "this needs onnxruntime, whose files are gone" in last.found
+
+
+def test_a_package_whose_record_is_damaged_is_still_seen(fake_onnxruntime, tmp_path):
+    fake_onnxruntime(DIES)
+    (tmp_path / "fake" / "onnxruntime-1.21.0.dist-info" / "METADATA").write_text("Name: onnxruntime\n")
+    assert "onnxruntime ? died of SIGILL" in onnxruntime_finding().found
 
 
 def test_a_model_file_is_verified_and_stepped(window_files):

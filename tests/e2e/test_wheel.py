@@ -85,3 +85,13 @@ def test_the_runtime_brings_in_no_heavy_package(device):
     process = device("import edgelstm.runtime; print(*sys.modules)")
     assert process.returncode == 0, process.stderr
     assert not {name.split(".")[0] for name in process.stdout.split()} & set(FORBIDDEN)
+
+
+def test_the_doctor_examines_a_device_with_numpy_and_onnxruntime_alone(device):
+    process = device(
+        f"from edgelstm.doctor import examine\nreport = examine({str(CO2_FILES / 'co2.int8.onnx')!r})\n"
+        "print(report.healthy, report.findings[-1].found)",
+        ORT_DISABLE_TELEMETRY="1",
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("True co2.int8.onnx: 5 golden window(s)")

@@ -325,6 +325,7 @@ def refused():
         "attention": keras.Model(both, L.Attention()([shared(both), shared(both)])),
         "shared": keras.Model(both, shared(shared(both))),
         "state": keras.Model(both, L.Dense(2)(state[0])),
+        "state-alone": keras.Model(both, L.Dense(2)(state[1])),
         "two-outputs": keras.Model(both, [one, two]),
         "two-inputs": keras.Model([both, inner := Input((6, 3))], L.LSTM(3)(L.Add()([both, inner]))),
         "nested": Sequential([Input((6, 3)), Sequential([L.LSTM(4)])]),

@@ -71,6 +71,7 @@ REFUSED = {
     "attention": r"'attention' \(Attention\): expected one input",
     "shared": "expected one, of a layer called once",
     "state": r"\(LSTM\): return_state=True",
+    "state-alone": r"\(Dense\): takes a further output of 'lstm_?\d*', such as a state",
     "two-outputs": "output_layers: expected one",
     "two-inputs": "input_layers: expected one",
     "nested": r"\(Sequential\): no such layer",

@@ -77,6 +77,7 @@ UNFIT = {
 
 FILES = {
     "NaN in JSON": ("w.json", lambda _: b'{"head.weight": [[NaN]]}', "no JSON"),
+    "a pickle": ("w.pkl", lambda _: pickle.dumps([1.0], protocol=4), "refuses this file"),  # torch warns of it as well
     "a trap in a pickle": ("w.pkl", lambda path: pickle.dumps(Trap(path)), "refuses this file"),
     "a trap in a torch file": ("w.pt", lambda path: saved({"head.weight": Trap(path)}), "it would import"),
     "a trap in an old torch file": (

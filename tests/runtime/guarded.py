@@ -60,15 +60,17 @@ class Policy:
         guard, gap = self.guard, None
         if time is not None and self.last is not None:
             periods = Fraction(time - self.last, PERIOD_NS)
-            if periods < 0 and self.late < guard.max_late:
-                self.late += guard.on_late == "drop"
-                return "refused" if guard.on_late == "error" else "late"
-            if 0 <= periods < 1 - Fraction(guard.tolerance) or periods == 0:
-                return "refused" if guard.on_late == "error" else "early" if periods else "duplicate"
+            wrong = "late" if periods < 0 else "duplicate" if periods == 0 else "early"
+            if periods <= 0 or periods < 1 - Fraction(guard.tolerance):
+                if guard.on_late == "error":
+                    return "refused"
+                if wrong != "late" or self.late < guard.max_late:
+                    self.late += wrong == "late"
+                    return wrong
             if periods < 0:
                 gap = math.inf
             elif periods > 1 + Fraction(guard.tolerance):
-                gap = max(0, round(periods) - 1)
+                gap = round(periods) - 1
             if gap is not None and guard.on_gap == "error":
                 return "refused"
         row, missing, clipped = self.look(sample)

@@ -62,6 +62,38 @@ def test_a_session_that_quietly_fell_back_is_an_error(window_files, monkeypatch)
         load(window_files.fp32, device="cuda")
 
 
+@pytest.mark.parametrize(
+    ("device", "options", "expected"),
+    [
+        ("cuda", {}, [("CUDAExecutionProvider", {"use_tf32": "0"})]),
+        ("cuda", {"use_tf32": 1, "device_id": 1}, [("CUDAExecutionProvider", {"use_tf32": "1", "device_id": "1"})]),
+        (
+            "tensorrt",
+            {"trt_fp16_enable": True},
+            [("TensorrtExecutionProvider", {"trt_fp16_enable": "True"}), ("CUDAExecutionProvider", {"use_tf32": "0"})],
+        ),
+    ],
+)
+def test_a_gpu_computes_in_float32_unless_asked_otherwise(window_files, monkeypatch, device, options, expected):
+    given = []
+
+    class Started(onnxruntime.InferenceSession):
+        def __init__(self, content, session_options, providers, enable_fallback):
+            given.extend(providers)
+            assert session_options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
+            assert enable_fallback == 0
+            session_options.add_session_config_entry("session.disable_cpu_ep_fallback", "0")
+            super().__init__(content, session_options, providers=["CPUExecutionProvider"])
+
+        def get_providers(self):
+            return [name for name, _ in given]
+
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [name for name, _ in expected])
+    monkeypatch.setattr("onnxruntime.InferenceSession", Started)
+    load(window_files.fp32, device=device, provider_options=options)
+    assert given == expected
+
+
 def test_two_packages_at_once_are_found_and_both_are_to_go(tmp_path, monkeypatch):
     for name in ("onnxruntime", "onnxruntime_gpu"):
         (tmp_path / f"{name}-1.99.0.dist-info").mkdir()

@@ -30,7 +30,7 @@ def numbers(i):
     low, high = (LOW[i], HIGH[i]) if LOW[i] is not None else (-5.0, 5.0)
     good = st.floats(low, high, width=32)
     beyond = st.sampled_from([low - 3.5, high + 3.5, low - 1000.0, high + 1e30])
-    return st.one_of(good, good, good, good, beyond, st.sampled_from([math.nan, math.nan, math.inf, -math.inf, 1e39]))
+    return st.one_of(*[good] * 8, beyond, st.sampled_from([math.nan, math.nan, math.inf, -math.inf, 1e39]))
 
 
 samples = st.one_of(*[st.tuples(*map(numbers, range(3)))] * 8, st.none())
@@ -146,6 +146,12 @@ def test_a_held_value_is_the_last_good_one_of_its_own_channel(three):
     meant = [[0.1, 1, 1], [0.2, 1, 2], [0.2, 1, 3], [0.4, 4, 3]]
     assert stepped(guarded, came).tobytes() == stepped(plain, meant).tobytes()
     assert guarded.counts.channels["b"] == (1, 1, 0, 2)
+
+
+def test_a_good_value_lets_the_holding_begin_anew(three):
+    guarded = GuardedStream(three, Guard(max_hold=1))
+    stepped(guarded, [[0.1, 1, 1], [math.nan, 1, 1], [0.1, 1, 1], [math.nan, 1, 1]])
+    assert (guarded.counts.mended, guarded.counts.missing, guarded.counts.resets) == (2, 0, 0)
 
 
 def test_a_buffer_that_is_filled_again_changes_no_held_value(three):

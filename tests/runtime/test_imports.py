@@ -134,6 +134,23 @@ def test_the_first_prediction_imports_no_more_of_numpy(window_files):
     assert "numpy.ma" not in names
 
 
+@pytest.mark.parametrize(("empty", "words"), [(False, "which is not installed"), (True, "whose files are gone")])
+def test_without_onnxruntime_an_error_names_the_install_that_mends_it(tmp_path, empty, words):
+    (tmp_path / "onnxruntime").mkdir()
+    hide = f"sys.path.insert(0, {str(tmp_path)!r})" if empty else "sys.modules['onnxruntime'] = None"
+    alone = "sys.path[:] = [path for path in sys.path if 'site-packages' not in path]" if empty else ""
+    code = f"import sys, numpy; {hide}; {alone}\ntry: import edgelstm.runtime\nexcept Exception as error: "
+    (line,) = python(code + "print(type(error).__name__, error)")
+    assert line.startswith("MissingDependencyError this needs onnxruntime")
+    assert words in line
+    assert "pip install 'edgelstm[cpu]'" in line
+
+
+def test_the_runtime_imports_little_of_the_standard_library_beyond_what_onnxruntime_does():
+    more = modules_after("import edgelstm.runtime") - modules_after("import numpy, onnxruntime")
+    assert not more & {"pathlib", "subprocess", "hashlib", "glob", "importlib.metadata", "urllib", "socket", "tempfile"}
+
+
 def test_a_device_without_a_guard_does_not_wait_for_it(window_files):
     names = python(PREDICT + "\nimport sys; print(*sys.modules, sep='\\n')", window_files.fp32)
     assert "edgelstm.runtime.stream" in names

@@ -197,6 +197,8 @@ def _inbound(nodes: dict[str, Entry], layers: dict[str, KerasLayer], name: str) 
         places = calls[0] if isinstance(calls[0], list) and len(calls[0]) == 1 else [None]
         place = places[0]
         keywords = place[3] if isinstance(place, list) and len(place) > 3 else {}
+    if isinstance(place, list) and len(place) >= 3 and isinstance(place[0], str) and place[1] == 0 != place[2]:
+        raise layer.refuse(f"takes a further output of {place[0]!r}, such as a state; only the first one is read")
     if not _is_place(place) or not isinstance(place, list) or not isinstance(keywords, dict):
         raise layer.refuse("expected one input; layers that join several are not read")
     others = {key: value for key, value in keywords.items() if value not in (None, False) and key != "mask"}

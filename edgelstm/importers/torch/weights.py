@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgelstm.contract import TASKS, Channel
 from edgelstm.errors import InputError, NetworkError, require
 from edgelstm.importers.imported import Imported, as_channels
-from edgelstm.importers.torch.call import Lengths, copy_module, one_line
+from edgelstm.importers.torch.call import Lengths, copy_module, one_line, quiet
 from edgelstm.network import (
     FINAL,
     FUNCTIONS,
@@ -227,10 +227,11 @@ def _numbers(path: Path, name: str, value: Any) -> Array:
 def _from_torch(path: Path, content: bytes) -> Weights:
     torch = require("torch", "train")
     try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with quiet():
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zipfile's or torch's own
         alien = re.search(r"GLOBAL ([\w.]+)", str(error))
-        why = f"it would import {alien[1]}" if alien else type(error).__name__
+        why = f"it would import {alien[1]}" if alien else "it is damaged, none of torch's, or holds more than tensors"
         raise NetworkError(
             f"{path}: torch.load(weights_only=True) refuses this file ({why}); give one that "
             "torch.save(module.state_dict(), ...) wrote"
