@@ -57,7 +57,7 @@ def long(predictor: Predictor, steps: int) -> Iterator[str]:
     """One stream, stepped, and the same as chunks."""
     stream, chunks, rng = predictor.stream(), Chunks(predictor), np.random.default_rng(0)
     answers, began = np.empty((CHUNK, 1, 1), np.float32), time.perf_counter()
-    memory = np.zeros(max(1, steps // CHUNK))  # made at once, so that it does not grow itself
+    memory = np.full(max(1, steps // CHUNK), np.nan)  # written at once, so that it does not grow itself
     for chunk in range(len(memory)):
         x = rng.normal(size=(CHUNK, F)).astype(np.float32)
         for i, sample in enumerate(x):
@@ -75,7 +75,7 @@ def long(predictor: Predictor, steps: int) -> Iterator[str]:
 def many(predictor: Predictor, steps: int) -> Iterator[str]:
     """Streams that join, step in any company, and leave; between 50 and 160 stay."""
     streams, rng, stepped = predictor.streams(160), np.random.default_rng(3), 0
-    memory = np.zeros(max(10, steps // 100))
+    memory = np.full(max(10, steps // 100), np.nan)
     x = rng.normal(size=(160, F)).astype(np.float32)
     for count in range(1, 161):  # each size is bound when it first comes, 5 kB of it
         streams.step(x[:count], at=np.arange(count))
