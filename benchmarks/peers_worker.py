@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,12 +42,10 @@ def open_edgelstm(folder: Path, case: Case, precision: str) -> Call:
     state = "carried" if case.what == "step" else "window"
     predictor = edgelstm.load(folder / f"{state}.{precision}.onnx", threads=1)
     if case.what == "window":
-        return lambda x: predictor.predict(x)
+        return predictor.predict
     if case.streams == 1:
-        stream = predictor.stream()
-        return lambda x: stream.step(x, copy=False)
-    streams = predictor.streams(case.streams)
-    return lambda x: streams.step(x)
+        return partial(predictor.stream().step, copy=False)
+    return predictor.streams(case.streams).step
 
 
 def one_thread(path: Path) -> Any:

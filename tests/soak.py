@@ -56,14 +56,15 @@ def make_predictor() -> Predictor:
 def long(predictor: Predictor, steps: int) -> Iterator[str]:
     """One stream, stepped, and the same as chunks."""
     stream, chunks, rng = predictor.stream(), Chunks(predictor), np.random.default_rng(0)
-    answers, memory, began = np.empty((CHUNK, 1, 1), np.float32), [], time.perf_counter()
-    for chunk in range(max(1, steps // CHUNK)):
+    answers, began = np.empty((CHUNK, 1, 1), np.float32), time.perf_counter()
+    memory = np.full(max(1, steps // CHUNK), np.nan)  # written at once, so that it does not grow itself
+    for chunk in range(len(memory)):
         x = rng.normal(size=(CHUNK, F)).astype(np.float32)
         for i, sample in enumerate(x):
             answers[i] = stream.step(sample, copy=False)
         if answers.tobytes() != chunks.run(x).tobytes():
             sys.exit(f"chunk {chunk}: {np.abs(answers - chunks.last).max():g} from the batch")
-        memory.append(resident_mib() or 0.0)
+        memory[chunk] = resident_mib() or 0.0
     for name, tensor in chunks.states.items():
         if stream.state[name].tobytes() != tensor.tobytes():
             sys.exit(f"{name}: the state of the stream is not that of the batch")
@@ -72,10 +73,13 @@ def long(predictor: Predictor, steps: int) -> Iterator[str]:
 
 
 def many(predictor: Predictor, steps: int) -> Iterator[str]:
-    """Streams that join, step in any company, and leave; between 50 and 150 stay."""
-    streams, rng, memory, stepped = predictor.streams(100), np.random.default_rng(3), [], 0
-    x = rng.normal(size=(200, F)).astype(np.float32)
-    for turn in range(max(10, steps // 100)):
+    """Streams that join, step in any company, and leave; between 50 and 160 stay."""
+    streams, rng, stepped = predictor.streams(160), np.random.default_rng(3), 0
+    memory = np.full(max(10, steps // 100), np.nan)
+    x = rng.normal(size=(160, F)).astype(np.float32)
+    for count in range(1, 161):  # each size is bound when it first comes, 5 kB of it
+        streams.step(x[:count], at=np.arange(count))
+    for turn in range(len(memory)):
         count = int(rng.integers(1, len(streams) + 1))
         streams.step(x[:count], at=rng.permutation(streams.numbers)[:count])
         stepped += count
@@ -84,18 +88,18 @@ def many(predictor: Predictor, steps: int) -> Iterator[str]:
                 streams.leave(rng.permutation(streams.numbers)[:5])
             if len(streams) < 150:
                 streams.join(int(rng.integers(1, 10)))
-            memory.append(resident_mib() or 0.0)
+        memory[turn] = resident_mib() or 0.0
     yield f"{stepped:,} steps of streams that came and went"
     yield flat(memory)
 
 
-def flat(memory: list[float]) -> str:
+def flat(memory: np.ndarray) -> str:
     """Say how memory went, after a first tenth that warms it up."""
     warm = memory[len(memory) // 10 :]
-    if len(memory) >= 1000 and max(warm) - warm[0] > MAX_GROWTH_MIB:
-        sys.exit(f"memory grew by {max(warm) - warm[0]:.2f} MiB, more than {MAX_GROWTH_MIB}")
+    if len(memory) >= 1000 and warm.max() - warm[0] > MAX_GROWTH_MIB:
+        sys.exit(f"memory grew by {warm.max() - warm[0]:.2f} MiB, more than {MAX_GROWTH_MIB}")
     return (
-        f"    resident memory {warm[0]:.2f} MiB after the first tenth, at most {max(warm):.2f}, at last {warm[-1]:.2f}"
+        f"    resident memory {warm[0]:.2f} MiB after the first tenth, at most {warm.max():.2f}, at last {warm[-1]:.2f}"
     )
 
 

@@ -118,6 +118,8 @@ def _ask(code: str, arguments: list[str], timeout_s: float) -> Outcome:
         )
     except subprocess.TimeoutExpired:
         return Outcome(None, f"did not end within {timeout_s:g} s")
+    except OSError as error:
+        return Outcome(None, f"cannot be tried: {error}")
     if child.returncode < 0:
         return Outcome(None, f"died of {_signal_name(-child.returncode)}")
     lines = child.stdout.decode(errors="replace").splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ from edgelstm.runtime.streams import Streams
 
 if TYPE_CHECKING:
     from edgelstm.runtime.drift import measure_drift
-    from edgelstm.runtime.guard import Guard, GuardedStream
+    from edgelstm.runtime.guard import Guard
+    from edgelstm.runtime.guarded import GuardedStream
 
 __all__ = [
     "Golden",
@@ -54,10 +56,11 @@ __all__ = [
 ]
 
 
+_GUARDS = {"Guard": "guard", "GuardedStream": "guarded", "measure_drift": "drift"}
+
+
 def __getattr__(name: str) -> Any:
     """Import the guard when it is first asked for: a device that does without does not wait for it."""
-    if name in ("Guard", "GuardedStream", "measure_drift"):
-        from edgelstm.runtime import drift, guard
-
-        return getattr(drift if name == "measure_drift" else guard, name)
+    if name in _GUARDS:
+        return getattr(importlib.import_module(f"edgelstm.runtime.{_GUARDS[name]}"), name)
     raise AttributeError(f"module 'edgelstm.runtime' has no attribute {name!r}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -21,6 +22,10 @@ def bind(session: onnxruntime.InferenceSession, inputs: Buffers, outputs: Buffer
     It goes to the extension module itself where that is to be had, with empty `RunOptions` made once: 1 to 2 us less
     than `InferenceSession.run_with_iobinding` (decision 0015), which is called where it is not.
 
+    On any device but the CPU buffers are handed over at every call instead: onnxruntime copies what is bound to the
+    device's memory when it is bound, and later calls would silently run on what was there then (microsoft/onnxruntime
+    issue 5857).
+
     Args:
         session: an open session.
         inputs: by name, all that the graph takes; their memory is bound, so the caller keeps them.
@@ -29,6 +34,8 @@ def bind(session: onnxruntime.InferenceSession, inputs: Buffers, outputs: Buffer
     Returns:
         A call without arguments. The outputs lie in their buffers when it returns.
     """
+    if session.get_providers() != ["CPUExecutionProvider"]:
+        return partial(_run_by_copy, session, inputs, outputs)
     binding = session.io_binding()
     for name, buffer in inputs.items():
         binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(buffer))
@@ -39,6 +46,12 @@ def bind(session: onnxruntime.InferenceSession, inputs: Buffers, outputs: Buffer
     except AttributeError:
         return partial(session.run_with_iobinding, binding)
     return partial(run, bound, onnxruntime.RunOptions())
+
+
+def _run_by_copy(session: onnxruntime.InferenceSession, inputs: Buffers, outputs: Buffers) -> None:
+    """Run once, with the inputs as they are now, and copy what comes out into the outputs' buffers."""
+    for buffer, answer in zip(outputs.values(), session.run(list(outputs), inputs), strict=True):
+        np.copyto(buffer, answer)
 
 
 def zero_states(contract: Contract, batch: int) -> dict[str, NDArray[np.float32]]:
@@ -60,3 +73,45 @@ def zero_y(contract: Contract, batch: int, steps: int) -> NDArray[np.float32]:
     """Make the y that a graph gives to x of so many steps."""
     leading = (batch, steps) if contract.every_step else (batch,)
     return np.zeros([int(size) for size in contract.answer_shape(*leading)], np.float32)
+
+
+class Room(NamedTuple):
+    """The buffers of a call.
+
+    Attributes:
+        x, y: what the graph takes and gives.
+        old, new: what the streams kept and will keep; of a window file x itself.
+        lengths: where the graph takes them, the whole window.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[np.float32]
+    old: dict[str, NDArray[Any]]
+    new: dict[str, NDArray[Any]]
+    lengths: NDArray[np.int64]
+
+
+def make_room(contract: Contract, rows: int) -> Room:
+    """Make the buffers of a call of so many rows."""
+    x, old = zero_x(contract, rows), zero_states(contract, rows)
+    new: dict[str, NDArray[Any]] = {**zero_states(contract, rows)} or {"x": x}
+    return Room(x, zero_y(contract, rows, x.shape[1]), {**old}, new, np.full(rows, contract.window, np.int64))
+
+
+def part_of(room: Room, axes: dict[str, int], row: int, count: int) -> Room:
+    """Give so many rows of a room; from another row than the first only where the rows lie one behind the other."""
+
+    def part(buffer: NDArray[Any], axis: int = 0) -> NDArray[Any]:
+        shape = (*buffer.shape[:axis], count, *buffer.shape[axis + 1 :])
+        start = row * math.prod(buffer.shape[axis + 1 :])
+        return buffer.reshape(-1)[start : start + math.prod(shape)].reshape(shape)
+
+    old, new = ({name: part(buffer, axes[name]) for name, buffer in kept.items()} for kept in (room.old, room.new))
+    return Room(part(room.x), part(room.y), old, new, part(room.lengths))
+
+
+def bind_room(session: onnxruntime.InferenceSession, contract: Contract, room: Room) -> Callable[[], None]:
+    """Bind a room, or a part of one."""
+    inputs = {"x": room.x, **room.old} | ({"lengths": room.lengths} if contract.lengths else {})
+    outputs = {"y": room.y} | {state.output: room.new[state.input] for state in contract.states}
+    return bind(session, inputs, outputs)

@@ -224,7 +224,7 @@ class Stream:
         old, new = lane.states[self._turn], lane.states[1 - self._turn]
         outputs = [state.output for state in self._contract.states]
         y, *states = self._session.run(["y", *outputs], {"x": x, **old})
-        _check_rows(y)
+        _check_rows(y, axes=2)
         for state, value in zip(self._contract.states, states, strict=True):
             new[state.input][...] = value
         self._turn = 1 - self._turn
@@ -307,9 +307,15 @@ def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: C
         raise InputError(f"state: 'seen' must be from 0 to 2**62, got {snapshot['seen'][0]}")
 
 
-def all_rows_finite(y: Array) -> bool:
-    """See whether a state may be kept, by the first number of each answer: NaN in a state reaches every number."""
-    return b"\0" not in np.isfinite(y[..., 0] if y.ndim < 3 else y[..., 0, 0]).tobytes()
+def all_rows_finite(y: Array, axes: int = 1) -> bool:
+    """See whether a state may be kept, by the first number of each answer: NaN in a state reaches all of them.
+
+    Args:
+        y: answers [B, ...], or with two axes [B, T, ...].
+        axes: how many there are before an answer.
+    """
+    first: tuple[Any, ...] = (..., *[0] * (y.ndim - axes))
+    return b"\0" not in np.isfinite(y[first]).tobytes()
 
 
 def beyond() -> InputError:
@@ -320,8 +326,8 @@ def beyond() -> InputError:
     )
 
 
-def _check_rows(y: Array) -> None:
-    if not all_rows_finite(y):
+def _check_rows(y: Array, axes: int = 1) -> None:
+    if not all_rows_finite(y, axes):
         raise beyond()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
-from edgelstm.runtime.binding import bind, zero_states, zero_x, zero_y
+from edgelstm.runtime.binding import Room, bind_room, make_room, part_of, zero_states, zero_x, zero_y
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
 from edgelstm.runtime.stream import all_rows_finite, beyond, check_snapshot
@@ -41,11 +40,14 @@ class Streams:
         self._token = Token(session)
         self._needed = contract.window if contract.state == "window" else 1
         self._one_by_one = exact and contract.precision == "int8"
+        rows_lie_apart = all(set(state.shape[: state.shape.index("B")]) <= {1} for state in contract.states)
+        self._most = MAX_ROWS if rows_lie_apart or not self._one_by_one else 1
         self._axes = {state.input: state.shape.index("B") for state in contract.states} or {"x": 0}
         self._alive = np.zeros(0, bool)
         self._seen = np.zeros(0, np.int64)
         self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all goes from one to the other
-        self._room = _make_room(contract, 1)
+        self._room = make_room(contract, 1)
+        self._singles: list[Callable[[], None]] = []  # the call of each row of the room, where they run one by one
         self._blocks: dict[int, _Block] = {}
         if type(count) is not int or not 0 <= count <= MAX_STREAMS:
             raise InputError(f"count: expected a whole number from 0 to {MAX_STREAMS}, got {count!r}")
@@ -231,7 +233,7 @@ class Streams:
 
     def _step(self, x: NDArray[Any], places: Places, count: int) -> Array:
         """Run all parts, then keep what came out."""
-        size = 1 if self._one_by_one else -(-count // -(-count // MAX_ROWS))  # even: they share their buffers
+        size = -(-count // -(-count // self._most))  # even: they share their buffers
         starts = range(0, count, size)
         parts = [_part(places, start, min(start + size, count)) for start in starts]
         seen = self._seen[places] + 1
@@ -258,19 +260,19 @@ class Streams:
 
     def _run(self, x: NDArray[Any], places: Places, ready: bool, copy: bool) -> tuple[Array, dict[str, NDArray[Any]]]:
         """Run some streams in one call; give their answers and what is still to be kept; of all, it is set by."""
-        block = self._block(len(x))
+        run, room = self._block(len(x))
         if "x" in self._axes:
-            block.x[:, :-1] = self._get("x", places)[:, 1:]
-        block.x[:, -1] = x
-        for name, buffer in block.old.items():
+            room.x[:, :-1] = self._get("x", places)[:, 1:]
+        room.x[:, -1] = x
+        for name, buffer in room.old.items():
             buffer[...] = self._get(name, places)
         if ready:
-            block.run()
-        answer = self._last(block.y).copy()
+            run()
+        answer = self._last(room.y).copy()
         if isinstance(places, slice):
-            self._put(block.new, places, self._spare)
+            self._put(room.new, places, self._spare)
             return answer, {}
-        return answer, {name: tensor.copy() for name, tensor in block.new.items()} if copy else block.new
+        return answer, {name: tensor.copy() for name, tensor in room.new.items()} if copy else room.new
 
     def _last(self, y: Array) -> Array:
         return y[:, -1] if self._contract.every_step else y
@@ -280,10 +282,26 @@ class Streams:
         rows = len(self._room.x)
         if count > rows:
             self._blocks.clear()
-            self._room = _make_room(self._contract, max(count, min(2 * rows, MAX_ROWS)))
+            self._singles.clear()
+            self._room = make_room(self._contract, max(count, min(2 * rows, MAX_ROWS)))
         if count not in self._blocks:
-            self._blocks[count] = _make_block(self._session, self._contract, self._room, count)
+            whole = part_of(self._room, self._axes, 0, count)
+            self._blocks[count] = _Block(self._bind(whole, count), whole)
         return self._blocks[count]
+
+    def _bind(self, whole: Room, count: int) -> Callable[[], None]:
+        if not self._one_by_one:
+            return bind_room(self._session, self._contract, whole)
+        for row in range(len(self._singles), count):
+            part = part_of(self._room, self._axes, row, 1)
+            self._singles.append(bind_room(self._session, self._contract, part))
+        singles = self._singles[:count]
+
+        def run() -> None:
+            for single in singles:
+                single()
+
+        return run
 
     def _zeros(self, count: int) -> dict[str, NDArray[Any]]:
         return zero_states(self._contract, count) or {"x": zero_x(self._contract, count)}
@@ -317,53 +335,11 @@ class Streams:
             (kept or self._kept)[name][(*[slice(None)] * self._axes[name], places)] = value
 
 
-class _Room(NamedTuple):
-    """The buffers of a call.
-
-    Attributes:
-        x, y: what the graph takes and gives.
-        old, new: what the streams kept and will keep; of a window file x itself.
-        lengths: where the graph takes them, the whole window.
-    """
-
-    x: NDArray[Any]
-    y: Array
-    old: dict[str, Array]
-    new: dict[str, NDArray[Any]]
-    lengths: NDArray[np.int64]
-
-
 class _Block(NamedTuple):
-    """A call of so many rows, and the first part of each buffer of the room, which is what it runs over."""
+    """The call of so many rows, and the part of the room that it runs over."""
 
     run: Callable[[], None]
-    x: NDArray[Any]
-    y: Array
-    old: dict[str, Array]
-    new: dict[str, NDArray[Any]]
-
-
-def _make_room(contract: Contract, rows: int) -> _Room:
-    x = zero_x(contract, rows)
-    new: dict[str, NDArray[Any]] = {**zero_states(contract, rows)} or {"x": x}
-    lengths = np.full(rows, contract.window, np.int64)
-    return _Room(x, zero_y(contract, rows, x.shape[1]), zero_states(contract, rows), new, lengths)
-
-
-def _make_block(session: onnxruntime.InferenceSession, contract: Contract, room: _Room, count: int) -> _Block:
-    axes = {state.input: state.shape.index("B") for state in contract.states}
-    x, y = _first(room.x, 0, count), _first(room.y, 0, count)
-    old = {name: _first(buffer, axes[name], count) for name, buffer in room.old.items()}
-    new = {name: _first(buffer, axes.get(name, 0), count) for name, buffer in room.new.items()}
-    inputs = {"x": x, **old} | ({"lengths": room.lengths[:count]} if contract.lengths else {})
-    outputs = {"y": y} | {state.output: new[state.input] for state in contract.states}
-    return _Block(bind(session, inputs, outputs), x, y, old, new)
-
-
-def _first(buffer: NDArray[Any], axis: int, count: int) -> NDArray[Any]:
-    """Give the first piece of a buffer's memory, in its shape but for so many rows."""
-    shape = (*buffer.shape[:axis], count, *buffer.shape[axis + 1 :])
-    return buffer.reshape(-1)[: math.prod(shape)].reshape(shape)
+    room: Room
 
 
 def _surely(keep: Callable[[], None]) -> None:

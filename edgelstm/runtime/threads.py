@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgelstm.host import available_cores
 from edgelstm.runtime.model_file import recurrent_width
 
-# See benchmarks/results/threads.md: below, a second thread made most calls slower.
+# See benchmarks/results/threads.md: below, a second thread made steps and windows slower.
 WIDE = 1024
 MOST = 2  # more were never measured
 

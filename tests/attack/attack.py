@@ -38,7 +38,7 @@ from edgelstm.runtime import Predictor, parse_model_file
 from edgelstm.runtime.golden import PYPI, worst_by_channel
 from edgelstm.runtime.replay import golden_rows
 from edgelstm.runtime.session import Settings, create_session
-from edgelstm.runtime.trial import _IDENTITY
+from edgelstm.runtime.trial import IDENTITY
 from tests.attack.canary import Watch, prove
 from tests.attack.fresh import all_kinds, model_file
 from tests.attack.mutations import mutate, reseal
@@ -85,7 +85,7 @@ def altered(number, seed, files, canaries):
 def attack_chunk(start, stop, seed, folder):
     """Attack with the files of a range of numbers; count outcomes, and keep what killed a child."""
     os.chdir(folder / "work")
-    create_session(_IDENTITY, Settings())
+    create_session(IDENTITY, Settings())
     gc.freeze()  # else each fork would copy every page that the collector touches
     files, canaries = list(originals().values()), [os.fsencode(path) for path in canary_paths(folder)]
     counts, reasons, killers = Counter(), Counter(), []

@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=["device", "first-example", "own-network"])
+@pytest.mark.parametrize("code", blocks("python"), ids=["device", "first-example", "own-network", "guard-and-streams"])
 def test_its_python_runs(code, folder, capsys):
     exec(compile(code, "README.md", "exec"), {})
     printed = [float(number) for number in re.findall(r"\[\[([0-9.]+)\]\]", capsys.readouterr().out)]

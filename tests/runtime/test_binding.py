@@ -14,6 +14,7 @@ class PublicOnly:
         self.calls = 0
         self.session = session
         self.hide = hide
+        self.get_providers = session.get_providers
         if hide == "_iobinding":
             self._sess = session._sess
 
@@ -45,3 +46,31 @@ def test_this_onnxruntime_has_the_private_call(carried):
     """Fails when a new onnxruntime moves it: decision 0015 says what to do."""
     assert carried.stream()._runs[0].func == carried._session._sess.run_with_iobinding
     assert isinstance(carried.stream()._runs[0].args[1], onnxruntime.RunOptions)
+
+
+class CopiesWhatIsBound:
+    """A session on a GPU: what is bound is copied there when it is bound, and never looked at again."""
+
+    def __init__(self, session):
+        self._sess = session._sess
+        self.run = session.run
+        self.io_binding = session.io_binding
+        self.run_with_iobinding = session.run_with_iobinding
+        self.get_providers = lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize("state", ["window", "carried"])
+def test_a_stream_hands_a_gpu_its_samples_at_every_step(request, state, monkeypatch):
+    predictor = request.getfixturevalue(state)
+    x = np.random.default_rng(0).normal(330, 10, (30, 2, 1)).astype(np.float32)
+    here = predictor.stream(2)
+    expected = [here.step(row).tobytes() for row in x]
+    from_numpy, copies = onnxruntime.OrtValue.ortvalue_from_numpy, []
+
+    def copy_to_the_gpu(array):
+        copies.append(array.copy())  # whose memory must live
+        return from_numpy(copies[-1])
+
+    monkeypatch.setattr(onnxruntime.OrtValue, "ortvalue_from_numpy", copy_to_the_gpu)
+    there = stream.Stream(CopiesWhatIsBound(predictor._session), predictor.contract, 2)
+    assert [there.step(row).tobytes() for row in x] == expected

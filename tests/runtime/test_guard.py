@@ -1,4 +1,5 @@
 import math
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, SharingError
 from edgelstm.runtime import Guard, GuardedStream, Predictor
 from tests.runtime.guarded import FATES, HIGH, LOW, NAMES, PERIOD_NS, Policy, make_file
 
@@ -264,6 +265,36 @@ def test_a_sample_on_the_border_of_training_is_inside_however_it_is_rounded(thre
     assert [channel.out_of_range for channel in guarded.counts.channels.values()] == [1, 1, 0]
 
 
+class Refusing:
+    """A stream whose network refuses some samples."""
+
+    def __init__(self, stream, refused):
+        self.step_plain, self.refused, self.reset = stream.step, refused, stream.reset
+
+    def step(self, sample, copy=True):
+        if sample[1] in self.refused:
+            raise InputError("the network answers infinity")
+        return self.step_plain(sample, copy)
+
+
+@pytest.mark.parametrize("last", [[0, 5, 1], [math.nan, 5, 1]])
+def test_a_sample_that_the_network_itself_refuses_is_counted_once_and_leaves_the_state(three, last):
+    guarded, plain = GuardedStream(three, Guard(on_gap="hold")), three.stream()
+    beat = [START_NS + i * PERIOD_NS for i in range(9)]
+    guarded._stream = Refusing(guarded._stream, [5])
+    for sample, at in (([0.1, 1, 1], 0), ([0.2, 5, 1], 1), (last, 3)):
+        if sample[1] == 5:
+            with pytest.raises(InputError, match="the network answers infinity"):
+                guarded.step(sample, beat[at])
+        else:
+            guarded.step(sample, beat[at])
+    answer = guarded.step([0.4, 2, 2], beat[4])
+    assert answer.tobytes() == stepped(plain, [[0.1, 1, 1]] * 4 + [[0.4, 2, 2]])[-1].tobytes()
+    counts = guarded.counts
+    assert (counts.clean, counts.mended, counts.refused, counts.samples) == (2, 0, 2, 4)
+    assert (counts.gaps, counts.filled, counts.resets) == (2, 3, 0)
+
+
 def test_an_answer_without_a_copy_is_overwritten_by_the_next(three):
     guarded = GuardedStream(three)
     stepped(guarded, good(5))
@@ -304,3 +335,24 @@ def test_writing_into_an_empty_answer_changes_no_later_one(three):
 def test_a_guard_that_means_nothing_is_refused(options):
     with pytest.raises(InputError, match=f"^{next(iter(options))}: expected "):
         Guard(**options)
+
+
+def test_a_second_thread_is_refused_and_changes_nothing(three):
+    guarded, plain, inside, on = GuardedStream(three), three.stream(), threading.Event(), threading.Event()
+
+    class Slow:
+        def __array__(self, dtype=None, copy=None):
+            inside.set()
+            assert on.wait(60)
+            return np.array([0.1, 1, 1])
+
+    thread = threading.Thread(target=guarded.step, args=(Slow(),))
+    thread.start()
+    assert inside.wait(60)
+    for call in (lambda: guarded.step([0.5, 2, 2]), guarded.reset):
+        with pytest.raises(SharingError, match="another thread"):
+            call()
+    on.set()
+    thread.join()
+    assert guarded.counts.samples == guarded.counts.clean == 1
+    assert guarded.step([0, 1, 1]).tobytes() == stepped(plain, [[0.1, 1, 1], [0, 1, 1]])[-1].tobytes()

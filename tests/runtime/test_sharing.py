@@ -127,8 +127,8 @@ def test_a_step_that_breaks_off_leaves_the_stream_as_it_was(predictor, error):
         with pytest.raises(error):
             stream.run([[331.0], [332.0]])
     stream._runs = runs
-    block = many._block(1 if many._one_by_one else 2)
-    many._blocks[len(block.x)] = block._replace(run=partial(broken, block.run))
+    block = many._block(2)
+    many._blocks[2] = block._replace(run=partial(broken, block.run))
     with pytest.raises(error):
         many.step([[331.0], [332.0]])
     assert bytes_of(stream.state) == bytes_of(many.snapshot(0)) == bytes_of(many.snapshot(1)) == before

@@ -32,12 +32,14 @@ def test_streams_that_step_together_equal_streams_that_step_alone_bit_for_bit(pr
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_more_streams_than_one_call_takes_are_stepped_in_several(window, carried, monkeypatch, most):
+def test_more_streams_than_one_call_takes_are_stepped_in_several(predictor, monkeypatch, most):
     monkeypatch.setattr(streams, "MAX_ROWS", most)
-    for predictor in (window, carried):
-        x = some(1, 26, 5, 1)
-        many = predictor.streams(5)
-        assert np.stack([many.step(rows) for rows in x]).tobytes() == alone(predictor, x).tobytes()
+    x, some_order = some(1, 26, 5, 1), np.array([3, 0, 4, 1, 2])
+    many, others = predictor.streams(5), predictor.streams(5)
+    expected = alone(predictor, x)
+    assert np.stack([many.step(rows) for rows in x]).tobytes() == expected.tobytes()
+    ordered = np.stack([others.step(rows[some_order], at=some_order) for rows in x])
+    assert ordered.tobytes() == expected[:, some_order].tobytes()
 
 
 ACTIONS = st.lists(
