@@ -208,4 +208,5 @@ def make_contract(name: str, case: Case, network: Network, weights_sha256: str) 
         fidelity=None,
         metrics=(),
         provenance=Provenance({}, None, weights_sha256, None),
+        answer="class" if case.task == "classify" else "number",
     )

@@ -6,17 +6,18 @@ a frozen dataclass costs 1.3 ms at import on a small machine, a named tuple 0.2,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
 
 from edgelstm.errors import ContractError
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TASKS = ("forecast", "classify", "label")
+ANSWERS = ("number", "quantile", "class")
 PRECISIONS = ("fp32", "int8", "int8w", "fp16")
 STATES = ("window", "carried")
-SCALINGS = ("standard", "minmax", "none", "relative")
+SCALINGS = ("standard", "minmax", "none", "relative", "instance")
 CLIPS = ("none", "percentile", "mse")
 HEADS = ("int8", "fp32")
 QUANTILE_LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -46,6 +47,11 @@ class Channel(NamedTuple):
         dtype: the numpy name of the tensor's element type: `"float32"`, or `"int64"` for tokens.
         statistics: of the training part; None where there was nothing to measure.
         categories: how many tokens an int64 input knows, 0 to categories - 1; None for measurements.
+        ahead: of an input that is known ahead (a plan, a holiday): the value given with a sample is that of so many
+            samples later; 0 for what is measured.
+        quantile: of an output that is a quantile of `column`, 0.1 is the tenth percent; None for the others.
+        column: of the table that it is about, where that is not `name`.
+        cap: of an output: training knew no larger value, and an answer near it means at least so much.
     """
 
     name: str
@@ -53,6 +59,15 @@ class Channel(NamedTuple):
     dtype: str
     statistics: Statistics | None
     categories: int | None = None
+    ahead: int = 0
+    quantile: float | None = None
+    column: str | None = None
+    cap: float | None = None
+
+    @property
+    def source(self) -> str:
+        """The column of a table that it is about."""
+        return self.column or self.name
 
     @property
     def spread(self) -> float:
@@ -75,20 +90,12 @@ class StateTensor(NamedTuple):
     dtype: str
 
 
-class Score(NamedTuple):
-    """How far forecasts are from the truth, over all windows, horizon steps and output channels.
-
-    Attributes:
-        mse, mae, rmse: in physical units (squared for mse). Across channels of different units only the
-            scaled figures have a meaning.
-        scaled_mse, scaled_mae: after dividing by each channel's training standard deviation.
-    """
-
-    mse: float
-    mae: float
-    rmse: float
-    scaled_mse: float
-    scaled_mae: float
+# Figures by name, over all that was scored. Numbers: `mse mae rmse` in physical units (squared for mse; across channels
+# of different units only the scaled ones have a meaning), `scaled_mse scaled_mae` after division by each channel's
+# training standard deviation. Quantiles: `pinball scaled_pinball`, `coverage` of the outermost interval, and of the
+# median those of numbers. Classes: `accuracy macro_f1`, and `log_loss` in nats where there are probabilities.
+Score: TypeAlias = dict[str, float]
+HIGHER_IS_BETTER = frozenset(("accuracy", "macro_f1"))
 
 
 class Metrics(NamedTuple):
@@ -96,11 +103,11 @@ class Metrics(NamedTuple):
 
     Attributes:
         part: `"test"` or `"validation"`.
-        windows: how many windows were scored.
-        network: the trained network, in torch, each window from zero.
+        windows: how many windows or sequences were scored.
+        network: the trained network, in torch, run as its state says.
         file: this very file, run by onnxruntime as its state says: a carried one goes on over the whole part; None in a
             run directory.
-        baselines: what a forecaster without training gives on the same windows, by name.
+        baselines: what needs no such network gives on the same windows, by name.
     """
 
     part: str
@@ -165,8 +172,8 @@ class Contract:
         name: of the run, `"co2"`.
         task: one of `TASKS`.
         precision: one of `PRECISIONS`.
-        inputs, outputs: the channels F and O, in the order of the last axis; to classify, one output for each
-            class, its probability.
+        inputs, outputs: the channels F and O, in the order of the last axis; of classes one output for each, its
+            probability; of quantiles one output for each target and level, the levels of a target side by side.
         window: T, the steps one training window had; with `lengths`, the most it had.
         horizon: K, the steps forecast at once; 1 for the other tasks.
         lengths: the file takes `lengths` int64 [B] beside x, the valid steps of each row.
@@ -181,14 +188,16 @@ class Contract:
         fidelity: measured on this very file; None in a run directory.
         metrics: on the held-out parts.
         provenance: where the weights come from.
+        answer: one of `ANSWERS`: what the values of y are.
+        times: the file takes `time_s` int64 [B, T] beside x, the moment of each sample in seconds since 1970, UTC.
 
     Raises:
         ContractError: on construction, if the fields contradict each other.
 
     Example:
-        >>> Contract.from_json('{"format_version": 2}')
+        >>> Contract.from_json('{"format_version": 3}')
         Traceback (most recent call last):
-        edgelstm.errors.ContractError: contract: this file has format 2, this edgelstm reads up to 1; \
+        edgelstm.errors.ContractError: contract: this file has format 3, this edgelstm reads up to 2; \
 upgrade edgelstm on this device or export again with the older version
     """
 
@@ -210,6 +219,8 @@ upgrade edgelstm on this device or export again with the older version
     fidelity: Fidelity | None
     metrics: tuple[Metrics, ...]
     provenance: Provenance
+    answer: str = "number"
+    times: bool = False
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, TASKS)
@@ -238,7 +249,11 @@ upgrade edgelstm on this device or export again with the older version
         _require(self.trained_state == "window" or bool(self.states), "trained to carry its state, but has none")
         _require(not (self.states and self.lengths), "a carried file takes no lengths, it is stepped")
         _require(self.task == "forecast" or self.horizon == 1, f"a task to {self.task} has a horizon of 1")
+        _one_of("answer", self.answer, ANSWERS)
+        _require(self.task != "classify" or self.answer == "class", "a task to classify answers with classes")
+        _require(self.task != "forecast" or self.answer != "class", "a forecast answers with numbers or quantiles")
         _check_channels(self.inputs, self.outputs)
+        _check_answer(self)
         _check_states(self.states)
 
     @property
@@ -250,6 +265,19 @@ upgrade edgelstm on this device or export again with the older version
     def every_step(self) -> bool:
         """Whether there is an answer at every step: y has the axis T behind B."""
         return self.state == "carried" or self.task == "label"
+
+    @property
+    def targets(self) -> tuple[Channel, ...]:
+        """What the outputs are about: the first output of each column. Of numbers these are the outputs themselves."""
+        return tuple({channel.source: channel for channel in reversed(self.outputs)}.values())[::-1]
+
+    @property
+    def metric(self) -> str:
+        """The one figure of a score that decides which of two files is better."""
+        if self.answer == "class":
+            return "accuracy"
+        name = "pinball" if self.answer == "quantile" else "rmse"
+        return name if len(self.targets) == 1 else f"scaled_{name}"
 
     def answer_shape(self, *leading: int | str) -> tuple[int | str, ...]:
         """Give the shape of y behind its axes B and, with an answer at every step, T.
@@ -269,7 +297,7 @@ upgrade edgelstm on this device or export again with the older version
             ContractError: a number is NaN or infinite.
         """
         try:
-            return dumps(self)
+            return dumps(replace(self, format_version=FORMAT_VERSION))
         except StrictJsonError as error:
             raise ContractError(f"contract: {error}") from error
 
@@ -283,7 +311,7 @@ upgrade edgelstm on this device or export again with the older version
         try:
             value = parse(text)
             _check_version(value)
-            return decode(cls, value, "contract")
+            return decode(cls, _with_later_keys(value), "contract")
         except StrictJsonError as error:
             raise ContractError(f"{error}; the file is damaged or was not written by edgelstm") from error
 
@@ -298,6 +326,29 @@ def _check_version(value: Any) -> None:
         )
 
 
+def _with_later_keys(value: Any) -> Any:
+    """Add to the contract of a format 1 file what later formats say, with the values that were meant then."""
+    if not isinstance(value, dict) or value.get("format_version") != 1:
+        return value
+    value = dict(value)
+    later = {"answer": "class" if value.get("task") == "classify" else "number", "times": False}
+    for key in ("inputs", "outputs"):
+        channels = value.get(key)
+        if isinstance(channels, list):
+            more = {"ahead": 0, "quantile": None, "column": None, "cap": None}
+            value[key] = [_merged(channel, more, f"contract.{key}[{i}]") for i, channel in enumerate(channels)]
+    return _merged(value, later, "contract")
+
+
+def _merged(value: Any, later: dict[str, Any], place: str) -> Any:
+    if not isinstance(value, dict):
+        return value
+    early = sorted(value.keys() & later.keys())
+    if early:
+        raise StrictJsonError(f"{place}: unknown key {early[0]!r} in a file of format 1")
+    return {**value, **later}
+
+
 def _check_channels(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -> None:
     tokens = len(inputs) == 1 and inputs[0].dtype == "int64"
     for channel in inputs + outputs:
@@ -308,12 +359,33 @@ def _check_channels(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -
             known if expected == "int64" else channel.categories is None,
             f"channel {channel.name!r} has {channel.categories} categories",
         )
+        _require(channel.ahead >= 0, f"channel {channel.name!r} is {channel.ahead} steps ahead")
         if channel.statistics is not None:
             count = len(channel.statistics.quantiles)
             _require(
                 count == len(QUANTILE_LEVELS),
                 f"channel {channel.name!r} has {count} quantiles, expected eleven",
             )
+
+
+def _check_answer(contract: Contract) -> None:
+    """Levels stand where there are quantiles, inside 0 to 1 and growing, the same ones for every target."""
+    outputs, inputs = contract.outputs, contract.inputs
+    _require(all(c.quantile is None and c.cap is None for c in inputs), "an input has no quantile and no cap")
+    _require(all(c.ahead == 0 for c in outputs), "an output is not known ahead")
+    _require(not contract.times or inputs[0].dtype == "float32", "tokens have no times")
+    levels: dict[str, list[float | None]] = {}
+    for channel in outputs:
+        levels.setdefault(channel.source, []).append(channel.quantile)
+    if contract.answer != "quantile":
+        _require(all(c.quantile is None for c in outputs), f"an answer of the kind {contract.answer} has no quantiles")
+        return
+    first = next(iter(levels.values()))
+    known = [level for level in first if level is not None and 0 < level < 1]
+    _require(len(known) == len(first) and known == sorted(set(known)), f"the quantiles are {first}")
+    _require(all(found == first for found in levels.values()), "every target has the same quantiles")
+    order = [name for name in levels for _ in first]
+    _require([c.source for c in outputs] == order, "the quantiles of a target stand side by side")
 
 
 def _check_states(states: tuple[StateTensor, ...]) -> None:

@@ -14,20 +14,19 @@ from edgelstm.contract import (
     Metrics,
     Provenance,
     Quantization,
-    Score,
     StateTensor,
     Statistics,
 )
 from edgelstm.errors import ContractError
 
 EXAMPLE = Contract(
-    format_version=1,
+    format_version=2,
     name="tide",
     task="forecast",
     precision="int8",
     inputs=(
         Channel("level", "m", "float32", Statistics(0.5, 0.25, -1.0, 2.0, tuple(i / 8 for i in range(11)))),
-        Channel("wind", None, "float32", None),
+        Channel("wind", None, "float32", None, ahead=3),
     ),
     outputs=(Channel("level", "m", "float32", None),),
     window=24,
@@ -40,10 +39,11 @@ EXAMPLE = Contract(
     sample_period_s=600.0,
     quantization=Quantization(True, "mse", "fp32"),
     fidelity=Fidelity((0.5,), (0.0,), (0.25,)),
-    metrics=(Metrics("test", 7, Score(4.0, 1.5, 2.0, 0.5, 0.25), None, {"ridge": Score(4.0, 1.5, 2.0, 0.5, 1e-07)}),),
+    metrics=(Metrics("test", 7, {"rmse": 2.0, "mae": 1.5}, None, {"ridge": {"rmse": 1e-07}}),),
     provenance=Provenance({"edgelstm": "0.1.0"}, None, "ab" * 32, 0),
+    times=True,
 )
-FROZEN = (
+FROZEN_1 = (
     '{"fidelity":{"neighbour_difference":[0.25],"network_error":[0.5],"stream_difference":[0.0]},"format_version":1,'
     '"horizon":3,"inputs":[{"categories":null,"dtype":"float32","name":"level","statistics":{"max":2.0,"mean":0.5,'
     '"min":-1.0,"quantiles":[0.0,0.125,0.25,0.375,0.5,0.625,0.75,0.875,1.0,1.125,1.25],"std":0.25},"unit":"m"},'
@@ -59,7 +59,24 @@ FROZEN = (
     '"state":"carried","states":[{"dtype":"float32","input":"h0","output":"h0_out","shape":[1,"B",8]}],'
     '"task":"forecast","trained_state":"window","window":24}'
 )
-FREE = {"versions", "baselines"}  # their keys are names that anybody may choose
+FROZEN = (
+    '{"answer":"number","fidelity":{"neighbour_difference":[0.25],"network_error":[0.5],"stream_difference":[0.0]},'
+    '"format_version":2,"horizon":3,"inputs":[{"ahead":0,"cap":null,"categories":null,"column":null,"dtype":"float32",'
+    '"name":"level","quantile":null,"statistics":{"max":2.0,"mean":0.5,"min":-1.0,"quantiles":[0.0,0.125,0.25,0.375,0.5,'
+    '0.625,0.75,0.875,1.0,1.125,1.25],"std":0.25},"unit":"m"},{"ahead":3,"cap":null,"categories":null,"column":null,'
+    '"dtype":"float32","name":"wind","quantile":null,"statistics":null,"unit":null}],"lengths":false,"metrics":[{"baselines":'
+    '{"ridge":{"rmse":1e-07}},"file":null,"network":{"mae":1.5,"rmse":2.0},"part":"test","windows":7}],"name":"tide",'
+    '"outputs":[{"ahead":0,"cap":null,"categories":null,"column":null,"dtype":"float32","name":"level","quantile":null,'
+    '"statistics":null,"unit":"m"}],"precision":"int8","provenance":{"data_sha256":null,"seed":0,"versions":{"edgelstm":'
+    '"0.1.0"},"weights_sha256":"'
+    + "ab"
+    * 32
+    + '"},"quantization":{"clip":"mse","head":"fp32","per_channel":true},"sample_period_s":600.0,"scaling":"standard",'
+    '"state":"carried","states":[{"dtype":"float32","input":"h0","output":"h0_out","shape":[1,"B",8]}],"task":"forecast",'
+    '"times":true,"trained_state":"window","window":24}'
+)
+SCORES = ("network", "ridge")
+FREE = {"versions", "baselines", *SCORES}  # their keys are names that anybody may choose
 
 
 def places(value, path=()):
@@ -89,14 +106,17 @@ def spelt(path):
 
 PLACES = [path for path in places(json.loads(FROZEN)) if path]
 KEYS = [path for path in PLACES if isinstance(path[-1], str) and not FREE & set(path[-2:-1])]
-OBJECTS = [path for path in PLACES if isinstance(at(json.loads(FROZEN), path), dict)]
+OBJECTS = [path for path in PLACES if isinstance(at(json.loads(FROZEN), path), dict) and path[-1] not in SCORES]
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 statistics = st.builds(
     Statistics, numbers, numbers, numbers, numbers, st.lists(numbers, min_size=11, max_size=11).map(tuple)
 )
-channels = st.builds(Channel, st.text(), st.none() | st.text(), st.just("float32"), st.none() | statistics, st.none())
-scores = st.builds(Score, numbers, numbers, numbers, numbers, numbers)
+names, units = st.text(), st.none() | st.text()
+channels = st.builds(
+    lambda name, unit, found: Channel(name, unit, "float32", found), names, units, st.none() | statistics
+)
+scores = st.dictionaries(st.sampled_from(["rmse", "mae", "accuracy"]), numbers)
 metrics = st.builds(
     Metrics, st.text(), st.integers(), scores, st.none() | scores, st.dictionaries(st.text(), scores, max_size=2)
 )
@@ -153,6 +173,23 @@ def test_the_text_of_a_contract_is_frozen():
     assert Contract.from_json(FROZEN) == EXAMPLE
 
 
+def test_a_contract_of_the_first_format_is_read_as_what_it_meant():
+    contract = Contract.from_json(FROZEN_1)
+    assert (contract.format_version, contract.answer, contract.times) == (1, "number", False)
+    assert contract.metrics[0].network["scaled_mae"] == 0.25
+    assert replace(EXAMPLE, times=False).inputs[0] == contract.inputs[0]
+    classifies = FROZEN_1.replace('"forecast"', '"classify"').replace('"horizon":3', '"horizon":1')
+    assert Contract.from_json(classifies).answer == "class"
+
+
+@pytest.mark.parametrize("key", ["answer", "times"])
+def test_the_first_format_does_not_know_later_keys(key):
+    with pytest.raises(ContractError, match=f"unknown key '{key}' in a file of format 1"):
+        Contract.from_json(FROZEN_1[:-1] + f',"{key}":true}}')
+    with pytest.raises(ContractError, match="unknown key 'ahead' in a file of format 1"):
+        Contract.from_json(FROZEN_1.replace('"categories"', '"ahead":0,"categories"'))
+
+
 @pytest.mark.parametrize("path", KEYS, ids=spelt)
 def test_every_key_is_needed(path):
     with pytest.raises(ContractError, match=f"the key {path[-1]!r} is missing"):
@@ -184,11 +221,15 @@ def test_every_value_of_a_wrong_type_is_refused_at_its_place(wrong):
 
 def _fits(path, right, wrong):
     """Whether the format takes a value of that type there, whatever its meaning."""
-    optional = ("unit", "statistics", "file", "sample_period_s", "data_sha256")
+    optional = ("unit", "statistics", "file", "sample_period_s", "data_sha256", "quantile", "column", "cap")
     if path[-1] in (*optional, "categories", "quantization", "fidelity", "seed") and wrong is None:
         return True
-    if path[-1] in ("unit", "data_sha256"):
+    if path[-1] == "file":
+        return wrong == {}
+    if path[-1] in ("unit", "data_sha256", "column"):
         return isinstance(wrong, str)
+    if path[-1] in ("quantile", "cap"):
+        return type(wrong) is float
     if path[-2:-1] == ("shape",):
         return isinstance(wrong, str)
     if path[-1] == "sample_period_s":
@@ -198,9 +239,9 @@ def _fits(path, right, wrong):
     return type(wrong) is type(right)
 
 
-@pytest.mark.parametrize("version", [2, 99, 10**30])
+@pytest.mark.parametrize("version", [3, 99, 10**30])
 def test_a_newer_format_is_told_before_anything_else_is_looked_at(version):
-    with pytest.raises(ContractError, match=f"this file has format {version}, this edgelstm reads up to 1; upgrade"):
+    with pytest.raises(ContractError, match=f"this file has format {version}, this edgelstm reads up to 2; upgrade"):
         Contract.from_json(json.dumps({"format_version": version, "what": "a later edgelstm may write"}))
 
 
@@ -230,6 +271,18 @@ def test_a_key_given_twice_is_refused():
 H0 = EXAMPLE.states[0]
 
 
+def quantiles(*levels, of="level"):
+    return tuple(Channel(f"{of} q{level}", "m", "float32", None, quantile=level, column=of) for level in levels)
+
+
+def test_quantiles_are_of_targets():
+    contract = replace(EXAMPLE, answer="quantile", outputs=quantiles(0.1, 0.9) + quantiles(0.1, 0.9, of="wind"))
+    assert [target.source for target in contract.targets] == ["level", "wind"]
+    assert contract.metric == "scaled_pinball"
+    assert replace(contract, outputs=quantiles(0.1, 0.9)).metric == "pinball"
+    assert EXAMPLE.metric == "rmse"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -256,6 +309,18 @@ H0 = EXAMPLE.states[0]
         {"states": (H0._replace(dtype="float16"),)},
         {"inputs": (EXAMPLE.inputs[0]._replace(dtype="int64"),)},
         {"outputs": (Channel("y", None, "float32", Statistics(0.0, 1.0, 0.0, 1.0, (0.0,) * 10)),)},
+        {"answer": "word"},
+        {"answer": "class"},
+        {"answer": "quantile"},
+        {"inputs": (EXAMPLE.inputs[0]._replace(ahead=-1),)},
+        {"inputs": (EXAMPLE.inputs[0]._replace(quantile=0.5),)},
+        {"inputs": (EXAMPLE.inputs[0]._replace(cap=0.5),)},
+        {"outputs": (EXAMPLE.outputs[0]._replace(ahead=1),)},
+        {"outputs": (EXAMPLE.outputs[0]._replace(quantile=0.5),)},
+        {"answer": "quantile", "outputs": quantiles(0.9, 0.1)},
+        {"answer": "quantile", "outputs": quantiles(0.1, 1.0)},
+        {"answer": "quantile", "outputs": quantiles(0.1, 0.9) + quantiles(0.2, 0.9, of="wind")},
+        {"answer": "quantile", "outputs": quantiles(0.1, 0.9)[:1] + quantiles(0.1, of="wind") + quantiles(0.9)},
     ],
     ids=str,
 )

@@ -243,7 +243,7 @@ def _metric(answers: Rows, windows: Windows | None, contract: Contract) -> float
     if windows is None or contract.task != "forecast":
         return None
     score = _score(answers, windows, contract)
-    return score.rmse if len(contract.outputs) == 1 else float(np.sqrt(score.scaled_mse))
+    return score["rmse"] if len(contract.outputs) == 1 else float(np.sqrt(score["scaled_mse"]))
 
 
 def _score(answers: Rows, windows: Windows, contract: Contract) -> Score:

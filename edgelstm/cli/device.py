@@ -225,7 +225,7 @@ def _metrics_table(part: Metrics, contract: Contract) -> str:
     suffix = f" ({unit})" if unit else ""
     found: list[tuple[str, Any]] = [("this file", part.file)] if part.file else []
     found += [(network_words(contract), part.network), *part.baselines.items()]
-    rows = [[name, f"{score.rmse:.4g}", f"{score.mae:.4g}"] for name, score in found]
+    rows = [[name, f"{score['rmse']:.4g}", f"{score['mae']:.4g}"] for name, score in found]
     return table([f"{part.part}, {part.windows} windows", f"RMSE{suffix}", f"MAE{suffix}"], rows)
 
 

@@ -225,4 +225,4 @@ def _unit_words(outputs: tuple[Channel, ...]) -> str:
 def _rmse(score: Score | None, one: bool) -> str:
     if score is None:
         return "-"
-    return f"{score.rmse if one else math.sqrt(score.scaled_mse):.4g}"
+    return f"{score['rmse'] if one else math.sqrt(score['scaled_mse']):.4g}"

@@ -182,7 +182,7 @@ def scores_table(fitted: Fitted) -> str:
         row = [{"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}.get(name, name)]
         for part in parts:
             detailed = fitted.scores[part][name]
-            values = detailed.rmse_by_channel if many else (detailed.score.rmse, detailed.score.mae)
+            values = detailed.rmse_by_channel if many else (detailed.score["rmse"], detailed.score["mae"])
             row += [f"{value:.4g}" for value in values]
         rows.append(row)
     headers[0] = "RMSE" if many else ""

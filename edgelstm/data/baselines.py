@@ -117,7 +117,7 @@ class Ridge:
 
     def _validation_mse(self, alpha: float, validation: Windows, target_std: NDArray[np.floating]) -> float:
         self._solve(alpha)
-        return score_windows(self.forecaster(validation), validation, target_std).score.scaled_mse
+        return score_windows(self.forecaster(validation), validation, target_std).score["scaled_mse"]
 
 
 def _history(windows: Windows, index: Index) -> Rows:

@@ -47,13 +47,13 @@ def score_windows(forecast: Forecast, windows: Windows, target_std: NDArray[np.f
         absolute += np.abs(error).sum(axis=0)
     square /= len(windows)
     absolute /= len(windows)
-    score = Score(
-        mse=float(square.mean()),
-        mae=float(absolute.mean()),
-        rmse=float(np.sqrt(square.mean())),
-        scaled_mse=float((square / np.square(target_std, dtype=np.float64)).mean()),
-        scaled_mae=float((absolute / np.asarray(target_std, np.float64)).mean()),
-    )
+    score = {
+        "mse": float(square.mean()),
+        "mae": float(absolute.mean()),
+        "rmse": float(np.sqrt(square.mean())),
+        "scaled_mse": float((square / np.square(target_std, dtype=np.float64)).mean()),
+        "scaled_mae": float((absolute / np.asarray(target_std, np.float64)).mean()),
+    }
     return DetailedScore(score, _roots(square.mean(axis=0)), _roots(square.mean(axis=1)))
 
 

@@ -173,6 +173,7 @@ def _contract(imported: Imported, test: Windows | None) -> Contract:
         fidelity=None,
         metrics=(),
         provenance=Provenance({"edgelstm": __version__, **imported.versions}, None, digest, None),
+        answer="class" if imported.task == "classify" else "number",
     )
 
 

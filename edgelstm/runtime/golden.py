@@ -28,6 +28,7 @@ class Golden(NamedTuple):
             for the onnxruntime wheels of PyPI, under `"other"` for any other build. int8 kernels round
             differently from build to build (measured: 2e-7 between PyPI wheels, 2e-3 on Debian's builds).
         lengths: int64 [G], the valid steps of each window; None where the file takes none.
+        times: int64 [G, T], the moment of each sample in seconds since 1970, UTC; None where the file takes none.
     """
 
     x: NDArray[Any]
@@ -35,11 +36,14 @@ class Golden(NamedTuple):
     file: Array
     tolerance: dict[str, tuple[float, ...]]
     lengths: NDArray[np.int64] | None = None
+    times: NDArray[np.int64] | None = None
 
     def to_json(self) -> str:
         """Write as JSON, the arrays as base64 of their little-endian numbers."""
         lengths = None if self.lengths is None else tuple(map(int, self.lengths))
-        return dumps(_GoldenJson(_encode(self.x), _encode(self.network), _encode(self.file), self.tolerance, lengths))
+        times = None if self.times is None else _encode(self.times)
+        arrays = _encode(self.x), _encode(self.network), _encode(self.file)
+        return dumps(_GoldenJson(*arrays, self.tolerance, lengths, times))
 
     @classmethod
     def from_json(cls, text: str) -> Golden:
@@ -49,7 +53,8 @@ class Golden(NamedTuple):
             ModelFileError: it is damaged.
         """
         try:
-            record = decode(_GoldenJson, parse(text), "golden")
+            value = parse(text)
+            record = decode(_GoldenJson, {"times": None, **value} if isinstance(value, dict) else value, "golden")
         except StrictJsonError as error:
             raise ModelFileError(f"the golden vectors are damaged: {error}") from error
         x, network, file = _decode(record.x), _decode(record.network), _decode(record.file)
@@ -60,10 +65,12 @@ class Golden(NamedTuple):
         fits = x.ndim in (2, 3) and file.ndim in (2, 3, 4) and network.shape == file.shape and len(x) == len(file) >= 1
         fits = fits and file.dtype == network.dtype == np.float32 and (x.dtype == np.int64) == (x.ndim == 2)
         complete = {PYPI, OTHER} == record.tolerance.keys()
+        times = None if record.times is None else _decode(record.times)
+        fits = fits and (times is None or (times.dtype == np.int64 and times.shape == x.shape[:2] and x.ndim == 3))
         valid = lengths is None or (len(lengths) == len(x) and lengths.max() <= x.shape[1])
         if not (fits and complete and valid) or any(len(t) != outputs for t in record.tolerance.values()):
             raise ModelFileError("the golden vectors are damaged: their shapes do not fit each other")
-        return cls(x, network, file, record.tolerance, lengths)
+        return cls(x, network, file, record.tolerance, lengths, times)
 
 
 def worst_by_channel(a: Array, b: Array) -> tuple[float, ...]:
@@ -85,6 +92,7 @@ class _GoldenJson(NamedTuple):
     file: _ArrayJson
     tolerance: dict[str, tuple[float, ...]]
     lengths: tuple[int, ...] | None
+    times: _ArrayJson | None  # files of format 1 lack it
 
 
 _STORED = {"float32": "<f4", "int64": "<i8"}

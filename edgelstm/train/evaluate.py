@@ -121,7 +121,7 @@ def metrics_json(scores: dict[str, PartScores], problem: Problem) -> bytes:
 def _words(detailed: DetailedScore, problem: Problem) -> dict[str, Any]:
     by_channel = dict(zip((c.name for c in problem.outputs), detailed.rmse_by_channel, strict=True))
     return {
-        **detailed.score._asdict(),
+        **detailed.score,
         "rmse_by_channel": by_channel,
         "rmse_by_step": list(detailed.rmse_by_step),
     }

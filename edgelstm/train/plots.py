@@ -60,7 +60,7 @@ def plot_forecast(network: ForecastNetwork, problem: Problem, scores: dict[str, 
     grid = figure.subplots(len(outputs), 2, squeeze=False, width_ratios=[2, 1])
     unit = outputs[0].unit or ""
     one = part in scores and len(problem.outputs) == 1
-    rmse = f", RMSE {scores[part][NETWORK].score.rmse:.3g} {unit}".rstrip() if one else ""
+    rmse = f", RMSE {scores[part][NETWORK].score['rmse']:.3g} {unit}".rstrip() if one else ""
     figure.suptitle(f"{problem.name}: forecasts on the {part} part{rmse}")
     for channel, output in enumerate(outputs):
         _draw_all(grid[channel, 0], windows, forecast, channel, output, problem)

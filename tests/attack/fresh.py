@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from edgelstm.contract import Channel, Contract, Provenance, Quantization
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance, Quantization
 from edgelstm.export.graph import build_graph
 from edgelstm.export.pack import pack
 from edgelstm.export.quantize import convert_graph
@@ -63,7 +63,7 @@ def _contract(precision, state, lengths, network):
     names = ("temperature", "pressure")
     channels = tuple(Channel(name, None, "float32", None) for name in names)
     return Contract(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         name="small",
         task="forecast",
         precision=precision,

@@ -302,5 +302,5 @@ def test_the_score_in_the_contract_of_a_carried_file_is_of_a_state_that_goes_on(
         ends = windows.x_starts + windows.steps - 1
         error = np.stack([answers[end] for end in ends]).astype(np.float64) - windows.y()
         (test,) = (part for part in predictor.contract.metrics if part.part == "test")
-        assert test.file.rmse == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
-        assert test.file.scaled_mse == pytest.approx((error**2).mean() / spread**2, rel=1e-6)
+        assert test.file["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
+        assert test.file["scaled_mse"] == pytest.approx((error**2).mean() / spread**2, rel=1e-6)

@@ -149,5 +149,5 @@ def test_the_figures_on_co2_are_those_that_are_published():
         "seasonal naive": seasonal_naive(test, 52),
         "ridge": Ridge(training, validation, std).forecaster(test),
     }
-    found = {name: score_windows(forecast, test, std).score.rmse for name, forecast in forecasts.items()}
+    found = {name: score_windows(forecast, test, std).score["rmse"] for name, forecast in forecasts.items()}
     assert found == pytest.approx({"persistence": 2.02, "seasonal naive": 0.775, "ridge": 0.496}, abs=0.005)

@@ -60,7 +60,8 @@ def make_contract(network, task="forecast", *, outputs, inputs=1, tokens=None, w
     state, lengths = changes.get("state", "window"), changes.get("lengths", False)
     states = carried_states(network) if state == "carried" else ()
     what = (FORMAT_VERSION, "drawn", task, "fp32", tuple(x), y, window, horizon, lengths, state, "window", states)
-    return Contract(*what, "none", None, None, None, (), Provenance({}, None, "", None))
+    answer = "class" if task == "classify" else "number"
+    return Contract(*what, "none", None, None, None, (), Provenance({}, None, "", None), answer)
 
 
 def load_graph(model, contract):

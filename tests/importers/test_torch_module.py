@@ -330,10 +330,10 @@ def test_test_windows_bring_a_score_and_statistics(tmp_path):
     )
     contract = found.run.record.contract
     assert contract.metrics[0].windows == 20
-    assert contract.metrics[0].baselines["persistence"].rmse == 0  # the truth is the last value
+    assert contract.metrics[0].baselines["persistence"]["rmse"] == 0  # the truth is the last value
     assert contract.inputs[1].statistics.mean == pytest.approx(x[..., 1].mean(), abs=1e-6)
     file = exported_run(tmp_path, precisions=["int8"])
-    assert file.contract.metrics[0].file.mse == pytest.approx(contract.metrics[0].network.mse, rel=1e-5)
+    assert file.contract.metrics[0].file["mse"] == pytest.approx(contract.metrics[0].network["mse"], rel=1e-5)
 
 
 def test_a_window_module_may_be_exported_with_a_carried_state(tmp_path):

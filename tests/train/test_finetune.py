@@ -45,8 +45,8 @@ def test_the_new_run_lies_beside_the_old_one_which_stays(trained, tuned):
 def test_the_simulated_score_is_that_of_the_exported_file(tuned, tmp_path):
     file = export_run(tuned.run.path, tmp_path, precisions=["int8"]).files[1]
     simulated = tuned.scores["test"]["quantized"].score
-    assert file.test.scaled_mse == pytest.approx(simulated.scaled_mse, rel=1e-3)
-    assert simulated.scaled_mse != tuned.scores["test"]["network"].score.scaled_mse
+    assert file.test["scaled_mse"] == pytest.approx(simulated["scaled_mse"], rel=1e-3)
+    assert simulated["scaled_mse"] != tuned.scores["test"]["network"].score["scaled_mse"]
 
 
 def test_training_with_it_is_training_and_then_fine_tuning(trained, tuned, tmp_path):

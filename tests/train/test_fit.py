@@ -94,7 +94,7 @@ def test_the_metrics_are_those_of_the_network_that_was_kept(whole):
     assert metrics["network"]["mse"] == pytest.approx((error**2).mean(), rel=1e-4)
     assert metrics["network"]["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
     (contract,) = [m for m in run.record.contract.metrics if m.part == "test"]
-    assert contract.network.mse == metrics["network"]["mse"]
+    assert contract.network["mse"] == metrics["network"]["mse"]
     assert set(contract.baselines) == {"persistence", "seasonal naive with drift", "ridge"}
     assert contract.file is None
 

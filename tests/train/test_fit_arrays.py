@@ -88,7 +88,7 @@ def test_a_carried_network_answers_behind_every_step(tmp_path, shape):
     assert [state.input for state in run.record.contract.states] == ["h0", "c0", "h1", "c1"]
     # The past of the targets is unknown here: only what needs none may stand beside the network.
     assert set(fitted.scores["validation"]) == {"network", "ridge"}
-    assert fitted.scores["validation"]["ridge"].score.rmse > 0.5
+    assert fitted.scores["validation"]["ridge"].score["rmse"] > 0.5
 
 
 def test_patience_ends_a_training_that_learns_nothing(tmp_path):
