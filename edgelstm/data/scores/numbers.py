@@ -1,0 +1,59 @@
+"""Score numbers: how far they are from the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.scores.scorer import Mean, Scored, by_step, over, plain
+
+
+class Numbers:
+    """Squared and absolute errors, each step and channel weighing the same.
+
+    The score has `mse`, `mae` and `rmse` in physical units, and `scaled_mse` and `scaled_mae` after dividing by the
+    spread of each channel; across channels of different units only those have a meaning. The details have
+    `rmse_by_channel` [O], `rmse_by_step` [K] and, where the truth is clipped at a cap, `uncapped_rmse` against the
+    truth as it is.
+    """
+
+    def __init__(self, spread: NDArray[np.floating], cap: tuple[float | None, ...] = ()) -> None:
+        """Prepare.
+
+        Args:
+            spread: [O], the training standard deviation of each output channel.
+            cap: for each output where its truth is clipped; None where it is not.
+        """
+        self._spread = np.asarray(spread, np.float64)
+        self._capped = any(limit is not None for limit in cap)
+        self._cap = np.array([np.inf if limit is None else limit for limit in cap] or [np.inf])
+        self._square, self._absolute, self._uncapped = Mean(), Mean(), Mean()
+
+    def add(self, y: NDArray[np.floating], truth: NDArray[np.floating]) -> None:
+        """Take answers and truth, float32 [n, K, O] or [T, O], NaN where the truth is unknown."""
+        y, truth = by_step(y, len(self._spread)).astype(np.float64), by_step(truth, len(self._spread))
+        known = ~np.isnan(truth)
+        error = y - np.minimum(truth, self._cap)
+        self._square.add(error**2, known)
+        self._absolute.add(np.abs(error), known)
+        if self._capped:
+            self._uncapped.add((y - truth) ** 2, known)
+
+    def result(self) -> Scored:
+        """Say how far the answers were from the truth."""
+        square, absolute = self._square.cells(), self._absolute.cells()
+        mse = float(over(square))
+        score = {
+            "mse": mse,
+            "mae": float(over(absolute)),
+            "rmse": float(np.sqrt(mse)),
+            "scaled_mse": float(over(square / np.square(self._spread))),
+            "scaled_mae": float(over(absolute / self._spread)),
+        }
+        by_channel, by_horizon = np.sqrt(over(square, axis=0)), np.sqrt(over(square, axis=1))
+        details: dict[str, Any] = {"rmse_by_channel": plain(by_channel), "rmse_by_step": plain(by_horizon)}
+        if self._capped:
+            details["uncapped_rmse"] = float(np.sqrt(over(self._uncapped.cells())))
+        return Scored(score, details)

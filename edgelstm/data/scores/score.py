@@ -1,0 +1,88 @@
+"""Go over windows or sequences, ask for answers and score them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Channel
+from edgelstm.data.scores.classes import Classes
+from edgelstm.data.scores.numbers import Numbers
+from edgelstm.data.scores.quantiles import Quantiles
+from edgelstm.data.scores.scorer import Scored, Scorer
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Index, Windows
+
+Answerer = Callable[[Index], NDArray[Any]]
+Examples = Windows | Sequences
+CHUNK = 1024
+
+
+def scorer_of(answer: str, outputs: tuple[Channel, ...]) -> Scorer:
+    """Make the scorer of one kind of answer.
+
+    Args:
+        answer: `"number"`, `"quantile"` or `"class"`, as in a contract.
+        outputs: the channels of the contract.
+    """
+    names = tuple(channel.name for channel in outputs)
+    spread = np.array([channel.spread for channel in outputs])
+    if answer == "class":
+        return Classes(names)
+    if answer == "quantile":
+        columns = tuple(getattr(channel, "column", None) or channel.name for channel in outputs)
+        return Quantiles(spread, columns, tuple(getattr(channel, "quantile", None) or 0.0 for channel in outputs))
+    return Numbers(spread, tuple(getattr(channel, "cap", None) for channel in outputs))
+
+
+def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], answer: str) -> Scored:
+    """Score an answerer on all examples.
+
+    Args:
+        answerer: gives answers for example numbers int64 [n]: for windows float32 [n, K, O], to classify [n, C], and
+            to label, where it is asked for one series at a time, [T, O]. Classes without probabilities are
+            int64, without the last axis.
+        examples: with their truth.
+        outputs: the channels of the contract.
+        answer: `"number"`, `"quantile"` or `"class"`.
+
+    Returns:
+        The score, and the details; to label, `by_series` among them: name, scored steps and score of each series.
+
+    Raises:
+        DataError: no truth is known.
+
+    Example:
+        >>> from edgelstm.data.sequences import lay_out
+        >>> two = lay_out([np.zeros((3, 1), np.float32)] * 2, np.array([0, 1]), every_step=False)
+        >>> outputs = tuple(Channel(name, None, "float32", None) for name in ("off", "on"))
+        >>> found = score(lambda index: np.array([[0.75, 0.25]] * len(index)), two, outputs, "class")
+        >>> found.score["accuracy"], found.details["confusion"]
+        (0.5, [[1, 0], [1, 0]])
+    """
+    scorer = scorer_of(answer, outputs)
+    if isinstance(examples, Sequences) and examples.every_step:
+        return _score_series(answerer, examples, outputs, answer, scorer)
+    for start in range(0, len(examples), CHUNK):
+        index = np.arange(start, min(start + CHUNK, len(examples)))
+        scorer.add(answerer(index), examples.y(index) if isinstance(examples, Windows) else examples.targets[index])
+    return scorer.result()
+
+
+def _score_series(
+    answerer: Answerer, sequences: Sequences, outputs: tuple[Channel, ...], answer: str, scorer: Scorer
+) -> Scored:
+    by_series = []
+    for i, name in enumerate(sequences.names):
+        truth = sequences.truth(i)
+        known = int((truth >= 0).sum() if truth.dtype.kind == "i" else (~np.isnan(truth)).any(axis=-1).sum())
+        if known:
+            y, alone = answerer(np.array([i])), scorer_of(answer, outputs)
+            scorer.add(y, truth)
+            alone.add(y, truth)
+            by_series.append({"name": name, "steps": known, **alone.result().score})
+    total = scorer.result()
+    return Scored(total.score, {**total.details, "by_series": by_series})

@@ -1,0 +1,84 @@
+"""What every scorer is, and the sums they share."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.errors import DataError
+
+Doubles = NDArray[np.float64]
+
+
+class Scored(NamedTuple):
+    """A score with its details.
+
+    Attributes:
+        score: the figures over everything, by name.
+        details: the same by channel, step, class or series; plain numbers, texts, lists and dicts.
+    """
+
+    score: dict[str, float]
+    details: dict[str, Any]
+
+
+class Scorer(Protocol):
+    """Scores answers as they come, so that they need not be kept."""
+
+    def add(self, y: NDArray[Any], truth: NDArray[Any]) -> None:
+        """Take answers y [..., O] with their truth; what is unknown in the truth is not scored."""
+
+    def result(self) -> Scored:
+        """Say how good everything was that came so far."""
+
+
+class Mean:
+    """The mean of each cell of a grid, over the rows that are known."""
+
+    def __init__(self) -> None:
+        self._sum: Doubles | float = 0.0
+        self._count: NDArray[np.int64] | int = 0
+
+    def add(self, values: Doubles, known: NDArray[np.bool_]) -> None:
+        """Take values [n, ...], of which those count that are `known`, of the same shape."""
+        self._sum = self._sum + (values if known.all() else np.where(known, values, 0.0)).sum(axis=0)
+        self._count = self._count + known.sum(axis=0)
+
+    def cells(self) -> Doubles:
+        """Give the mean of each cell; NaN where none was known.
+
+        Raises:
+            DataError: none was known anywhere.
+        """
+        count, total = np.asarray(self._count), np.asarray(self._sum, np.float64)
+        if not count.any():
+            raise DataError("there is nothing to score: no truth is known in this part")
+        return shares(total, count, np.nan)
+
+
+def over(cells: Doubles, axis: int | None = None) -> Doubles:
+    """Average over cells that are known; NaN where none is."""
+    if not np.isnan(cells).any():  # nanmean rounds otherwise
+        return np.asarray(cells.mean(axis=axis))
+    known = ~np.isnan(cells)
+    total, count = np.where(known, cells, 0.0).sum(axis=axis), known.sum(axis=axis)
+    return shares(total, count, np.nan)
+
+
+def shares(part: NDArray[Any], whole: NDArray[Any], otherwise: float) -> Doubles:
+    """Divide where there is something to divide by."""
+    result: Doubles = np.full(np.shape(part), otherwise)
+    np.divide(part, whole, out=result, where=np.asarray(whole) > 0)
+    return result
+
+
+def plain(values: Doubles) -> list[float | None]:
+    """Write numbers as JSON has them: None where there is none."""
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
+def by_step(values: NDArray[Any], outputs: int) -> NDArray[Any]:
+    """See any [..., O] as [n, K, O]: K is 1 for what has no horizon."""
+    return values if values.ndim == 3 else values.reshape(-1, 1, outputs)
