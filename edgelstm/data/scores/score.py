@@ -33,9 +33,9 @@ def scorer_of(answer: str, outputs: tuple[Channel, ...]) -> Scorer:
     if answer == "class":
         return Classes(names)
     if answer == "quantile":
-        columns = tuple(getattr(channel, "column", None) or channel.name for channel in outputs)
-        return Quantiles(spread, columns, tuple(getattr(channel, "quantile", None) or 0.0 for channel in outputs))
-    return Numbers(spread, tuple(getattr(channel, "cap", None) for channel in outputs))
+        columns = tuple(channel.source for channel in outputs)
+        return Quantiles(spread, columns, tuple(channel.quantile or 0.0 for channel in outputs))
+    return Numbers(spread, tuple(channel.cap for channel in outputs))
 
 
 def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], answer: str) -> Scored:

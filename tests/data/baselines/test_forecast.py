@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.data.baselines import RIDGE_ALPHAS, Ridge, persistence, season_of, seasonal_naive
+from edgelstm.contract import Channel
+from edgelstm.data.baselines.forecast import (
+    RIDGE_ALPHAS,
+    Ridge,
+    baselines,
+    persistence,
+    season_of,
+    seasonal_naive,
+)
 from edgelstm.data.parts import Cut, fraction_borders, split
 from edgelstm.data.score import score_windows
 from edgelstm.data.series import statistics
@@ -151,3 +159,28 @@ def test_the_figures_on_co2_are_those_that_are_published():
     }
     found = {name: score_windows(forecast, test, std).score["rmse"] for name, forecast in forecasts.items()}
     assert found == pytest.approx({"persistence": 2.02, "seasonal naive": 0.775, "ridge": 0.496}, abs=0.005)
+
+
+def test_quantiles_of_a_baseline_cover_on_the_part_they_were_taken_from_what_they_say():
+    rows = noise(400, 2)
+    windows = from_rows(rows, rows, 0, 6, 3, 1, every_step=False)
+    levels = (0.1, 0.5, 0.9)
+    outputs = tuple(Channel(f"{c} q{q}", None, "float32", None, quantile=q, column=c) for c in "ab" for q in levels)
+    found = baselines(windows, windows, outputs, None)
+    assert set(found) == {"persistence", "ridge"}
+    point = everything(persistence(windows), windows)
+    residuals = windows.y() - point
+    for forecast in found.values():
+        y = everything(forecast(windows), windows)
+        below = (np.repeat(windows.y(), 3, axis=-1) <= y).mean(axis=0)
+        np.testing.assert_allclose(below, np.tile(levels * 2, (3, 1)), atol=0.01)
+    y = everything(found["persistence"](windows), windows)
+    np.testing.assert_allclose(y[..., 5], point[..., 1] + np.quantile(residuals[..., 1], 0.9, axis=0), atol=1e-4)
+
+
+def test_baselines_that_need_the_past_of_the_targets_are_left_out_without_it():
+    rng = np.random.default_rng(0)
+    windows = from_arrays(
+        rng.normal(size=(50, 4, 1)).astype(np.float32), rng.normal(size=(50, 2, 1)).astype(np.float32), ()
+    )
+    assert list(baselines(windows, None, (Channel("y", None, "float32", None),), 2)) == ["ridge"]

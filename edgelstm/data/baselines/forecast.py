@@ -1,20 +1,78 @@
-"""Forecasters that any network has to be held against.
+"""Forecasters: persistence, the seasonal naive with drift, ridge. Each forecasts from a window's own samples.
 
-Each is fitted on the training part alone and forecasts from a window's own samples.
+For quantiles each is surrounded by what it has been off by on the validation part, step by step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.score import CHUNK, Forecast, score_windows
+from edgelstm.contract import Channel
+from edgelstm.data.baselines.outputs import at_levels, targets_of
+from edgelstm.data.scores.numbers import Numbers
+from edgelstm.data.scores.score import CHUNK
 from edgelstm.data.windows import Index, Rows, Windows
+
+Forecast = Callable[[Index], Rows]
+Baseline = Callable[[Windows], Forecast]
 
 RIDGE_ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
 
 # Samples in the cycle that a period suggests: a day for what comes more often, a year for the rest.
 _DAY_S, _YEAR_S = 86_400.0, 365.2425 * 86_400.0
+
+
+def baselines(
+    training: Windows, validation: Windows | None, outputs: tuple[Channel, ...], season: int | None
+) -> dict[str, Baseline]:
+    """Fit every baseline that these windows allow.
+
+    Persistence and the seasonal naive need the past of the targets; without it, ridge stands alone.
+
+    Args:
+        training: what is fitted on.
+        validation: what the penalty of ridge and the residuals of quantiles are taken from; None: from training.
+        outputs: the channels of the contract; with quantiles, what is forecast are those.
+        season: samples in a season; None without a seasonal naive.
+
+    Returns:
+        By name, what makes a forecaster over any windows of the same kind.
+    """
+    targets = targets_of(outputs)
+    spread = np.array([outputs[targets.index(target)].spread for target in range(targets[-1] + 1)])
+    found: dict[str, Baseline] = {}
+    if training.history(slice(0, 1)) is not None:
+        found["persistence"] = persistence
+        if season is not None:
+            found["seasonal naive with drift"] = partial(seasonal_naive, season=season)
+    found["ridge"] = Ridge(training, validation, spread).forecaster
+    if outputs[0].quantile is None:
+        return found
+    return {name: with_quantiles(baseline, validation or training, outputs) for name, baseline in found.items()}
+
+
+def with_quantiles(baseline: Baseline, held_out: Windows, outputs: tuple[Channel, ...]) -> Baseline:
+    """Surround a point forecast [K, targets] by quantiles [K, O] of its residuals, step by step.
+
+    Args:
+        baseline: forecasts one value for each target.
+        held_out: windows to take the residuals from, the validation part best.
+        outputs: the quantile channels of the contract.
+    """
+    forecast, targets = baseline(held_out), targets_of(outputs)
+    chunks = [np.arange(i, min(i + CHUNK, len(held_out))) for i in range(0, len(held_out), CHUNK)]
+    residuals = np.concatenate([held_out.y(chunk) - forecast(chunk) for chunk in chunks])
+    offsets = at_levels(residuals, outputs)
+
+    def surrounded(windows: Windows) -> Forecast:
+        point = baseline(windows)
+        return lambda index: point(index)[..., targets] + offsets
+
+    return surrounded
 
 
 def season_of(period_s: float | None) -> int | None:
@@ -117,7 +175,11 @@ class Ridge:
 
     def _validation_mse(self, alpha: float, validation: Windows, target_std: NDArray[np.floating]) -> float:
         self._solve(alpha)
-        return score_windows(self.forecaster(validation), validation, target_std).score["scaled_mse"]
+        forecast, scorer = self.forecaster(validation), Numbers(target_std)
+        for start in range(0, len(validation), CHUNK):
+            index = np.arange(start, min(start + CHUNK, len(validation)))
+            scorer.add(forecast(index), validation.y(index))
+        return scorer.result().score["scaled_mse"]
 
 
 def _history(windows: Windows, index: Index) -> Rows:
