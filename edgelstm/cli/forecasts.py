@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.data.gaps import fill
+from edgelstm.data.readers.read import read_series
 from edgelstm.data.series import Series
-from edgelstm.data.table import read_series
 from edgelstm.data.windows import Windows, from_rows
 from edgelstm.errors import DataError, InputError, OutputError, require
 from edgelstm.runtime import Predictor

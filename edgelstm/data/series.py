@@ -20,6 +20,8 @@ class Series:
         time: datetime64[us] [N], UTC; None for a table without a time column.
         period_s: seconds between two samples; None without time.
         sha256: of the file or files it was read from; None for arrays.
+        name: of the series, where there are many.
+        labels: the class of each sample as it is written, N texts, empty where nobody knows it; None without classes.
     """
 
     names: tuple[str, ...]
@@ -27,6 +29,8 @@ class Series:
     time: NDArray[np.datetime64] | None
     period_s: float | None
     sha256: str | None
+    name: str = ""
+    labels: tuple[str, ...] | None = None
 
     def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         """Take some channels, in that order: float64 [N, len(names)]."""

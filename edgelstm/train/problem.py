@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
 from edgelstm.data.baselines import season_of
-from edgelstm.data.fields import parse_times
 from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
+from edgelstm.data.readers.fields import parse_times
+from edgelstm.data.readers.read import read_series
 from edgelstm.data.series import Series, statistics
-from edgelstm.data.table import read_series
 from edgelstm.data.windows import Rows, Windows, from_arrays
 from edgelstm.errors import DataError, InputError
 from edgelstm.train.recipe import Recipe

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from edgelstm.data.table import BUILTIN
+from edgelstm.data.readers.read import BUILTIN
 from edgelstm.errors import RecipeError, require
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

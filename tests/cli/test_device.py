@@ -13,7 +13,7 @@ import pytest
 
 from edgelstm import load
 from edgelstm.cli.forecasts import _iso
-from edgelstm.data.table import read_series
+from edgelstm.data.readers.read import read_series
 from edgelstm.runtime import Golden
 from edgelstm.runtime.model_file import CONTRACT_KEY
 from tests.cli.test_bad_input import rewritten

@@ -17,9 +17,9 @@ from edgelstm.data.baselines.forecast import (
     seasonal_naive,
 )
 from edgelstm.data.parts import Cut, fraction_borders, split
+from edgelstm.data.readers.read import read_series
 from edgelstm.data.score import score_windows
 from edgelstm.data.series import statistics
-from edgelstm.data.table import read_series
 from edgelstm.data.windows import from_arrays, from_rows
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 7 * 86_400.0

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.data.csvfile import read_csv
-from edgelstm.data.fields import MISSING_WORDS, parse_numbers
-from edgelstm.data.table import read_series
+from edgelstm.data.readers.csvfile import read_csv
+from edgelstm.data.readers.fields import MISSING_WORDS, parse_numbers
+from edgelstm.data.readers.read import read_series
 from edgelstm.errors import DataError
 
 
@@ -110,7 +110,7 @@ def test_the_fields_stay_what_they_are():
 def test_a_csv_needs_no_polars():
     code = (
         "import sys; sys.modules['polars'] = None\n"
-        "from edgelstm.data.table import read_series\n"
+        "from edgelstm.data.readers.read import read_series\n"
         "print(len(read_series('builtin:co2', ('co2',), 'date').values))"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

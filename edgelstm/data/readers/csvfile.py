@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from edgelstm.data.readers.fields import MISSING_WORDS, parse_numbers, parse_times
+from edgelstm.data.readers.table import Table
 from edgelstm.errors import DataError
 
 
@@ -18,6 +21,40 @@ class CsvTable(NamedTuple):
 
     columns: dict[str, list[str]]
     lines: list[int]
+
+
+def read(path: Path) -> Table:
+    """Read a file.
+
+    Raises:
+        DataError: as `read_csv` does, or the file cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return read_open(file, path.name)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def read_open(file: TextIO, name: str) -> Table:
+    """Read an open CSV, such as standard input.
+
+    Raises:
+        DataError: as `read_csv` does.
+    """
+    table = read_csv(file, name)
+
+    def place(row: int) -> str:
+        return f"{name}: line {table.lines[row]}"
+
+    return Table(
+        name,
+        tuple(table.columns),
+        lambda column: parse_numbers(table.columns[column], column, place),
+        lambda column: ["" if text.strip() in MISSING_WORDS else text.strip() for text in table.columns[column]],
+        lambda column: parse_times(table.columns[column], column, place),
+        place,
+    )
 
 
 def read_csv(file: TextIO, name: str) -> CsvTable:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.data.table import read_series
+from edgelstm.data.readers.read import read_series
 from edgelstm.errors import DataError
 
 
