@@ -28,6 +28,7 @@ class Windows:
         steps: T.
         horizon: K.
         target_inputs: for arrays, the input channel that holds the past of each output; empty where none does.
+        times: int64 [M], UTC seconds of each row of `x_rows`; None without a column of time.
     """
 
     x_rows: Rows
@@ -39,6 +40,7 @@ class Windows:
     steps: int
     horizon: int
     target_inputs: tuple[int, ...] = ()
+    times: Index | None = None
 
     def __len__(self) -> int:
         return len(self.x_starts)
@@ -63,6 +65,10 @@ class Windows:
         """Copy out windows: float32 [n, T, F]."""
         x: Rows = self.x_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]
         return x
+
+    def times_of(self, index: Index | slice = slice(None)) -> Index | None:
+        """Copy out the times of windows: int64 [n, T]; None without a column of time."""
+        return None if self.times is None else self.times[self.x_starts[index][:, np.newaxis] + self.x_offsets]
 
     def y(self, index: Index | slice = slice(None)) -> Rows:
         """Copy out the targets behind the last step: float32 [n, K, O]."""

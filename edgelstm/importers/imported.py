@@ -24,10 +24,10 @@ from edgelstm.run import (
     RUN_FORMAT_VERSION,
     Run,
     RunRecord,
+    golden_inputs,
     golden_rows_of,
     graph_digest,
     pack_weights,
-    spread_windows,
     write_run,
 )
 
@@ -199,7 +199,7 @@ def _golden(
         if x.shape[1:] != shape or len(x) == 0 or not np.isfinite(x).all():
             raise InputError(f"samples: expected finite windows {['N', *shape]}, got {list(np.shape(samples))}")
     elif test is not None:
-        x = spread_windows(test, contract)
+        x = golden_inputs(test, contract).x
     elif tokens:
         x = rng.integers(0, imported.inputs[0].categories or 1, (rows, *shape))
     else:

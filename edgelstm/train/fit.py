@@ -27,9 +27,9 @@ from edgelstm.run import (
     RUN_FORMAT_VERSION,
     Run,
     RunRecord,
+    golden_inputs,
     pack_weights,
     read_run,
-    spread_windows,
     write_run,
 )
 from edgelstm.train.evaluate import PartScores, answer, contract_metrics, evaluate, metrics_json
@@ -297,7 +297,7 @@ def _make_run(
         ),
     )
     record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
-    golden_x = spread_windows(problem.test or problem.validation or problem.training, contract)
+    golden_x = golden_inputs(problem.test or problem.validation or problem.training, contract).x
     golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
     return Run(directory, record, weights, golden_x, golden_y, problem.test)
 

@@ -1,38 +1,24 @@
-"""The run directory: what training leaves behind, and all that export needs. Readable without torch.
-
-| file | holds |
-|---|---|
-| `run.json` | the contract so far, the layers of the network, the recipe |
-| `network.safetensors` | the named float32 tensors of the network, PyTorch's names and layouts |
-| `network.onnx` | in its place, the graph of a foreign network that is no list of known layers |
-| `golden.safetensors` | a few real windows and what the trained network answered |
-| `heldout.safetensors` | the test windows, so that any file can be scored on them; absent without a test part |
-| `metrics.json` | scores on validation and test, beside the baselines |
-| `loss.csv` | the loss after each epoch |
-| `*.png` | the loss curve and forecasts |
-"""
+"""A run directory: its record, its weights, its golden vectors and its held-out part, written and read whole."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract, Quantization
-from edgelstm.data.windows import Windows
-from edgelstm.errors import ContractError, NetworkError, RunError, require
+from edgelstm.errors import ContractError, NetworkError, RunError
 from edgelstm.files import write_all_whole
 from edgelstm.network import Network, check_network
+from edgelstm.run.heldout import Examples, pack_heldout, read_heldout
+from edgelstm.run.tensors import Tensors, pack_tensors, read_tensors
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
-RUN_FORMAT_VERSION = 2
+RUN_FORMAT_VERSION = 3
 RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "run.json",
     "network.safetensors",
@@ -40,8 +26,6 @@ RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "heldout.safetensors",
 )
 METRICS, RECIPE, GRAPH = "metrics.json", "recipe.json", "network.onnx"
-GOLDEN_ROWS = 5
-GOLDEN_BYTES = 32 * 2**10  # the vectors travel in every model file: inputs, and the answers of network and file
 
 Array = NDArray[Any]
 
@@ -83,9 +67,10 @@ class Run:
         weights: float32 tensors by their names in the network.
         golden_x: float32 [G, T, F], in physical units, or tokens int64 [G, T].
         golden_y: float32 [G, K, O], or shaped as the task and state answer; what the trained network answered.
-        heldout: the test windows; None without a test part.
+        heldout: the test windows, or the test series of the tasks to classify and to label; None without a test part.
         golden_lengths: int64 [G], the valid steps of each window; None where all are.
         graph: an ONNX model in the place of weights; None for known layers.
+        golden_times: int64 [G, T], UTC seconds of each sample; None where the network takes none.
     """
 
     path: Path
@@ -93,33 +78,21 @@ class Run:
     weights: dict[str, Array] = field(repr=False)
     golden_x: Array = field(repr=False)
     golden_y: Array = field(repr=False)
-    heldout: Windows | None = field(repr=False)
+    heldout: Examples | None = field(repr=False)
     golden_lengths: Array | None = None
     graph: bytes | None = field(default=None, repr=False)
+    golden_times: Array | None = None
 
 
 def pack_weights(weights: dict[str, Array]) -> tuple[bytes, str]:
     """Serialize tensors as safetensors and give their SHA-256, which the contract records."""
-    content: bytes = _safetensors().save({name: np.ascontiguousarray(weights[name]) for name in sorted(weights)})
+    content = pack_tensors({name: weights[name] for name in sorted(weights)})
     return content, hashlib.sha256(content).hexdigest()
 
 
 def graph_digest(graph: bytes) -> str:
     """SHA-256 of a foreign graph, which the contract records in the place of its weights'."""
     return hashlib.sha256(graph).hexdigest()
-
-
-def spread_windows(windows: Windows, contract: Contract) -> NDArray[np.float32]:
-    """Take a few windows for the golden vectors, spread over the part; fewer of long ones: float32 [G, T, F]."""
-    rows = min(len(windows), golden_rows_of(contract))
-    return windows.x(np.linspace(0, len(windows) - 1, rows).astype(np.int64))
-
-
-def golden_rows_of(contract: Contract) -> int:
-    """Tell how many golden windows a file of this contract takes: up to five, as their bytes allow, at least one."""
-    answers = math.prod(map(int, contract.answer_shape(*((contract.window,) if contract.every_step else ()))))
-    row_bytes = 4 * (contract.window * len(contract.inputs) + 2 * answers)
-    return max(1, min(GOLDEN_ROWS, GOLDEN_BYTES // row_bytes))
 
 
 def write_run(run: Run, extra: dict[str, bytes]) -> None:
@@ -132,15 +105,12 @@ def write_run(run: Run, extra: dict[str, bytes]) -> None:
     Raises:
         OutputError: the disk is full or the folder cannot be written.
     """
-    golden = {"x": run.golden_x, "y": run.golden_y}
-    if run.golden_lengths is not None:
-        golden["lengths"] = run.golden_lengths
+    golden = {"x": run.golden_x, "y": run.golden_y, "lengths": run.golden_lengths, "times": run.golden_times}
     weights = {WEIGHTS: pack_weights(run.weights)[0]} if run.graph is None else {GRAPH: run.graph}
-    # safetensors writes an array in the order of its memory, and so a transposed one as another array.
-    golden = {name: np.ascontiguousarray(array) for name, array in golden.items()}
-    files = {**weights, GOLDEN: _safetensors().save(golden), **extra}
+    there = {name: array for name, array in golden.items() if array is not None}
+    files = {**weights, GOLDEN: pack_tensors(there), **extra}
     if run.heldout is not None:
-        files[HELDOUT] = _pack_windows(run.heldout)
+        files[HELDOUT] = pack_heldout(run.heldout)
     files[RECORD] = json.dumps(json.loads(dumps(run.record)), indent=1, ensure_ascii=False).encode() + b"\n"
     write_all_whole({run.path / name: content for name, content in files.items()})
     for left in {HELDOUT, WEIGHTS, GRAPH} - files.keys():  # by an older run
@@ -157,16 +127,17 @@ def read_run(path: str | Path) -> Run:
     path = Path(path)
     record = _read_record(path)
     weights, graph = _read_network(path, record)
-    golden = _read_tensors(path / GOLDEN)
+    golden = read_tensors(path / GOLDEN)
     has_test = any(part.part == "test" for part in record.contract.metrics)
-    heldout = _read_windows(path / HELDOUT) if has_test else None
+    heldout = read_heldout(path / HELDOUT, record.contract) if has_test else None
     try:
-        return Run(path, record, weights, golden["x"], golden["y"], heldout, golden.get("lengths"), graph)
+        vectors = golden["x"], golden["y"], heldout, golden.get("lengths"), graph, golden.get("times")
     except KeyError as error:
         raise RunError(f"{path / GOLDEN}: the tensor {error} is missing; train again") from error
+    return Run(path, record, weights, *vectors)
 
 
-def _read_network(path: Path, record: RunRecord) -> tuple[dict[str, Array], bytes | None]:
+def _read_network(path: Path, record: RunRecord) -> tuple[Tensors, bytes | None]:
     """Read the weights, or the graph of a foreign network, and see that they are what the record describes."""
     if record.network is None:
         place, weights = path / GRAPH, {}
@@ -177,7 +148,7 @@ def _read_network(path: Path, record: RunRecord) -> tuple[dict[str, Array], byte
         digest = graph_digest(graph)
     else:
         place, graph = path / WEIGHTS, None
-        weights = _read_tensors(place)
+        weights = read_tensors(place)
         digest = pack_weights(weights)[1]
     if digest != record.contract.provenance.weights_sha256:
         raise RunError(f"{place}: these are not the weights that {RECORD} describes; train again")
@@ -201,67 +172,18 @@ def _read_record(path: Path) -> RunRecord:
             )
         raise RunError(f"{path}: this is no run directory, there is no {RECORD} in it")
     try:
-        record = decode(RunRecord, parse((path / RECORD).read_bytes()), "run")
+        value = parse((path / RECORD).read_bytes())
+        _check_version(path, value)
+        return decode(RunRecord, value, "run")
     except (StrictJsonError, ContractError, UnicodeDecodeError) as error:
         raise RunError(f"{path / RECORD}: {error}; train again with this version of edgelstm") from error
-    if record.format_version != RUN_FORMAT_VERSION:
+
+
+def _check_version(path: Path, value: Any) -> None:
+    """Look at the version before anything else: another format has other keys."""
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if type(version) is int and version != RUN_FORMAT_VERSION:
         raise RunError(
-            f"{path / RECORD}: expected run format {RUN_FORMAT_VERSION}, got {record.format_version}; export with "
-            "the edgelstm that trained it"
+            f"{path / RECORD}: expected run format {RUN_FORMAT_VERSION}, got {version}; export with the edgelstm that "
+            "trained it"
         )
-    return record
-
-
-def _read_tensors(path: Path) -> dict[str, Array]:
-    try:
-        tensors: dict[str, Array] = _safetensors().load(path.read_bytes())
-    except FileNotFoundError as error:
-        raise RunError(f"{path}: there is no such file; the run directory is incomplete, train again") from error
-    except Exception as error:  # SafetensorError has no useful base
-        raise RunError(f"{path}: damaged: {error}; train again") from error
-    return tensors
-
-
-def _pack_windows(windows: Windows) -> bytes:
-    numbers = (windows.y_stride, windows.same_rows, windows.steps, windows.horizon, *windows.target_inputs)
-    content: bytes = _safetensors().save(
-        {
-            "x_rows": np.ascontiguousarray(windows.x_rows),
-            "x_starts": windows.x_starts,
-            "y_rows": np.ascontiguousarray(windows.y_rows),
-            "y_starts": windows.y_starts,
-            "y_stride, same_rows, steps, horizon, target_inputs": np.array(numbers, np.int64),
-        }
-    )
-    return content
-
-
-def _read_windows(path: Path) -> Windows:
-    tensors = _read_tensors(path)
-    try:
-        windows = _unpack_windows(tensors)
-        windows.x(), windows.y()
-    except (KeyError, ValueError, IndexError) as error:
-        raise RunError(f"{path}: these tensors are no windows ({error!r}); train again") from error
-    return windows
-
-
-def _unpack_windows(tensors: dict[str, Array]) -> Windows:
-    y_stride, same_rows, steps, horizon, *target_inputs = map(
-        int, tensors["y_stride, same_rows, steps, horizon, target_inputs"]
-    )
-    return Windows(
-        tensors["x_rows"],
-        tensors["x_starts"],
-        tensors["y_rows"],
-        tensors["y_starts"],
-        y_stride,
-        bool(same_rows),
-        steps,
-        horizon,
-        tuple(target_inputs),
-    )
-
-
-def _safetensors() -> ModuleType:
-    return require("safetensors.numpy", "export")

@@ -191,8 +191,8 @@ def test_a_missing_key_in_the_record_is_named(folder):
 
 
 def test_a_newer_format_is_named(folder):
-    edit(folder, lambda record: record.update(format_version=3))
-    with pytest.raises(RunError, match=r"expected run format 2, got 3"):
+    edit(folder, lambda record: record.update(format_version=4))
+    with pytest.raises(RunError, match=r"expected run format 3, got 4"):
         read_run(folder)
 
 

@@ -1,0 +1,130 @@
+"""What a file takes of windows and sequences: as its contract says, with lengths and times where it takes them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Index, Windows
+from edgelstm.errors import InputError
+
+
+class Inputs(NamedTuple):
+    """Rows side by side, in the order in which `Predictor.predict` takes them.
+
+    Attributes:
+        x: float32 [n, T, F], in physical units, or tokens int64 [n, T].
+        lengths: int64 [n], the valid steps of each row; None where the file takes none.
+        times: int64 [n, T], UTC seconds; None where the file takes none.
+    """
+
+    x: NDArray[Any]
+    lengths: Index | None = None
+    times: Index | None = None
+
+
+def inputs_of(examples: Windows | Sequences, contract: Contract, index: Index) -> Inputs:
+    """Copy out what a file takes of some examples, from their beginning.
+
+    Windows are whole. Of series, a file with lengths takes all of them, padded to its window, or to label no more
+    than that; one without takes as many rows of each as its window has, and a carried one as the shortest has, if
+    that is less.
+
+    Args:
+        examples: where they are taken from.
+        contract: of the file.
+        index: int64 [n], which.
+
+    Raises:
+        InputError: a series is longer or shorter than the file can take, or has no times though the file takes them.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from edgelstm import load
+        >>> from edgelstm.data.sequences import lay_out
+        >>> contract = replace(load("models/co2/co2.fp32.onnx").contract, lengths=True, window=4)
+        >>> series = [np.ones((3, 1), np.float32), np.ones((1, 1), np.float32)]
+        >>> x, lengths, _ = inputs_of(lay_out(series, np.array([0, 1]), every_step=False), contract, np.array([0, 1]))
+        >>> x[..., 0].tolist(), lengths.tolist()
+        ([[1.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]], [3, 1])
+    """
+    if contract.times and examples.times is None:
+        raise InputError("this file takes the time of each sample, but the data came without a column of timestamps")
+    if isinstance(examples, Windows):
+        lengths = np.full(len(index), examples.steps, np.int64) if contract.lengths else None
+        return Inputs(examples.x(index), lengths, examples.times_of(index) if contract.times else None)
+    _check_lengths(examples, contract, index)
+    steps = contract.window
+    if contract.state == "carried":
+        steps = min(steps, int(examples.lengths[index].min()))
+    x, valid = examples.padded(index)
+    times = examples.padded_times(index) if contract.times else None
+    return Inputs(
+        _of_length(x, steps, "constant"),
+        np.minimum(valid, steps) if contract.lengths else None,
+        None if times is None else _of_length(times, steps, "edge"),
+    )
+
+
+def pick_inputs(examples: Windows | Sequences, contract: Contract, count: int) -> Inputs:
+    """Take a few examples that show what there is: spread over the part; to classify, of several lengths and classes.
+
+    Args:
+        examples: at least one.
+        contract: of the file that will take them.
+        count: how many at most.
+
+    Raises:
+        InputError: as for `inputs_of`.
+    """
+    if isinstance(examples, Windows):
+        return inputs_of(examples, contract, _spread(np.arange(len(examples)), count))
+    if not examples.every_step:
+        return inputs_of(examples, contract, _of_all_kinds(examples, count))
+    enough = np.arange(len(examples)) if contract.lengths else np.flatnonzero(examples.lengths >= contract.window)
+    if not len(enough):
+        enough = np.argsort(-examples.lengths, kind="stable")[:count]
+    return inputs_of(examples, contract, _spread(enough, count))
+
+
+def _spread(numbers: Index, count: int) -> Index:
+    chosen: Index = numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), count)).astype(np.int64)]
+    return chosen
+
+
+def _of_all_kinds(sequences: Sequences, count: int) -> Index:
+    """The longest, the shortest, and what lies between them; in each stretch one of a class that is not there yet."""
+    parts = np.array_split(np.argsort(sequences.lengths, kind="stable"), min(len(sequences), count))
+    parts = [parts[-1][::-1], *parts[:-1]]
+    chosen: list[int] = []
+    for part in parts:
+        there = sequences.targets[chosen]
+        new = part[~np.isin(sequences.targets[part], there)]
+        chosen.append(int((new if len(new) else part)[0]))
+    return np.array(chosen, np.int64)
+
+
+def _check_lengths(sequences: Sequences, contract: Contract, index: Index) -> None:
+    """Whole series to classify must fit into the window, and fill it where there are no lengths."""
+    if contract.state == "carried":
+        return
+    for i in index:
+        length, window = int(sequences.lengths[i]), contract.window
+        too_long = length > window and not sequences.every_step
+        if too_long or (length < window and not contract.lengths):
+            most = "at most " if contract.lengths else "at least " if sequences.every_step else ""
+            raise InputError(
+                f"series {sequences.names[i]}: expected {most}{window} samples, as this network was trained, got "
+                f"{length}"
+            )
+
+
+def _of_length(rows: NDArray[Any], steps: int, mode: str) -> NDArray[Any]:
+    """Cut or pad the axis T: with zeros, or for times with the last."""
+    missing = max(steps - rows.shape[1], 0)
+    padding = [(0, 0), (0, missing)] + [(0, 0)] * (rows.ndim - 2)
+    return np.ascontiguousarray(np.pad(rows, padding, mode=mode)[:, :steps])  # type: ignore[call-overload]

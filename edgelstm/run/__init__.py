@@ -1,0 +1,52 @@
+"""The run directory: what training leaves behind, and all that export needs. Readable without torch.
+
+| file | holds |
+|---|---|
+| `run.json` | the contract so far, the layers of the network, the recipe |
+| `network.safetensors` | the named float32 tensors of the network, PyTorch's names and layouts |
+| `network.onnx` | in its place, the graph of a foreign network that is no list of known layers |
+| `golden.safetensors` | a few real windows and what the trained network answered |
+| `heldout.safetensors` | the test windows or series, to score any file on; absent without a test part |
+| `metrics.json` | scores on validation and test, beside the baselines |
+| `loss.csv` | the loss after each epoch |
+| `*.png` | the loss curve and forecasts |
+"""
+
+from __future__ import annotations
+
+from edgelstm.run.directory import (
+    GOLDEN,
+    GRAPH,
+    HELDOUT,
+    METRICS,
+    RECIPE,
+    RECORD,
+    RUN_FORMAT_VERSION,
+    WEIGHTS,
+    Run,
+    RunRecord,
+    graph_digest,
+    pack_weights,
+    read_run,
+    write_run,
+)
+from edgelstm.run.golden import golden_inputs, golden_rows_of
+
+__all__ = [
+    "GOLDEN",
+    "GRAPH",
+    "HELDOUT",
+    "METRICS",
+    "RECIPE",
+    "RECORD",
+    "RUN_FORMAT_VERSION",
+    "WEIGHTS",
+    "Run",
+    "RunRecord",
+    "golden_inputs",
+    "golden_rows_of",
+    "graph_digest",
+    "pack_weights",
+    "read_run",
+    "write_run",
+]

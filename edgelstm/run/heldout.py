@@ -1,0 +1,152 @@
+"""The held-out part of a run: windows or sequences in one safetensors file.
+
+Beside their arrays stands `about`, uint8: JSON that says which of the two they are, and what is no array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract
+from edgelstm.data.sequences import UNKNOWN, Sequences
+from edgelstm.data.windows import Windows
+from edgelstm.errors import RunError
+from edgelstm.run.tensors import Tensors, pack_tensors, read_tensors
+from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
+
+Examples = Windows | Sequences
+
+
+class _AboutWindows(NamedTuple):
+    y_stride: int
+    same_rows: bool
+    steps: int
+    horizon: int
+    target_inputs: tuple[int, ...]
+    kind: str = "windows"
+
+
+class _AboutSequences(NamedTuple):
+    every_step: bool
+    steps: int
+    names: tuple[str, ...]
+    kind: str = "sequences"
+
+
+class _About(NamedTuple):
+    examples: _AboutWindows | _AboutSequences
+
+
+_ARRAYS = {
+    "windows": ("x_rows", "x_starts", "y_rows", "y_starts"),
+    "sequences": ("x_rows", "starts", "lengths", "targets"),
+}
+
+
+def pack_heldout(examples: Examples) -> bytes:
+    """Serialize windows or sequences."""
+    about: _AboutWindows | _AboutSequences
+    if isinstance(examples, Windows):
+        sizes = examples.y_stride, examples.same_rows, examples.steps, examples.horizon
+        about = _AboutWindows(*sizes, examples.target_inputs)
+    else:
+        about = _AboutSequences(examples.every_step, examples.steps, examples.names)
+    tensors = {name: getattr(examples, name) for name in _ARRAYS[about.kind]}
+    if examples.times is not None:
+        tensors["times"] = examples.times
+    text = dumps(_About(about)).encode()
+    return pack_tensors({**tensors, "about": np.frombuffer(text, np.uint8)})
+
+
+def read_heldout(path: Path, contract: Contract) -> Examples:
+    """Read what `pack_heldout` gave, and see that it is of this contract: its channels, its windows, its classes.
+
+    Raises:
+        RunError: it is missing or damaged, or of another network.
+    """
+    tensors = read_tensors(path)
+    try:
+        examples = _unpack(tensors)
+        _check(examples, contract)
+    except (StrictJsonError, KeyError, ValueError) as error:
+        reason = f"the tensor {error} is missing" if isinstance(error, KeyError) else error
+        raise RunError(f"{path}: this is no held-out part of this run: {reason}; train again") from error
+    return examples
+
+
+def _unpack(tensors: Tensors) -> Examples:
+    about = decode(_About, parse(tensors["about"].tobytes()), "about").examples
+    names = _ARRAYS[about.kind]
+    left = sorted(tensors.keys() - {"about", "times", *names})
+    _expect(not left, f"the tensor {left[:1]} is unknown")
+    given = {**{name: tensors[name] for name in names}, "times": tensors.get("times")}
+    said = {key: value for key, value in about._asdict().items() if key != "kind"}
+    make: Callable[..., Examples] = Windows if isinstance(about, _AboutWindows) else Sequences
+    return make(**given, **said)
+
+
+def _check(examples: Examples, contract: Contract) -> None:
+    """Nothing that is read later may lie outside of its array."""
+    _expect_rows("x_rows", examples.x_rows, len(contract.inputs))
+    _expect((contract.task == "forecast") == isinstance(examples, Windows), f"these are not for {contract.task}")
+    times = examples.times
+    _expect(times is not None or not contract.times, "the tensor 'times' is missing")
+    fits = times is None or (times.dtype == np.int64 and times.shape == examples.x_rows.shape[:1])
+    _expect(fits, "the tensor 'times' does not fit 'x_rows'")
+    _expect(len(examples.x_rows) > 0 and examples.steps >= 1, "there is no row")
+    if isinstance(examples, Windows):
+        _check_windows(examples, contract)
+    else:
+        _check_sequences(examples, contract)
+
+
+def _check_windows(windows: Windows, contract: Contract) -> None:
+    _expect_rows("y_rows", windows.y_rows, len(contract.targets))
+    sizes = (windows.steps, windows.horizon)
+    _expect(sizes == (contract.window, contract.horizon), f"windows of {sizes} steps are not those of the contract")
+    _expect(windows.y_stride >= 1, f"y_stride is {windows.y_stride}")
+    _expect(not windows.same_rows or len(windows.x_rows) == len(windows.y_rows), "x_rows and y_rows differ in length")
+    inputs = set(windows.target_inputs)
+    _expect(inputs <= set(range(len(contract.inputs))), f"target_inputs are {sorted(inputs)}")
+    _expect_starts("x_starts", windows.x_starts, len(windows.x_rows) - windows.steps)
+    _expect_starts("y_starts", windows.y_starts, len(windows.y_rows) - windows.horizon)
+    _expect(len(windows.x_starts) == len(windows.y_starts), "x_starts and y_starts differ in length")
+
+
+def _check_sequences(sequences: Sequences, contract: Contract) -> None:
+    rows, lengths = len(sequences.x_rows), sequences.lengths
+    _expect_starts("starts", sequences.starts, rows - 1)
+    _expect_starts("lengths", lengths, rows)
+    alike = len(sequences.starts) == len(lengths) == len(sequences.names)
+    _expect(alike, "starts, lengths and names differ in length")
+    inside = bool(lengths.min() >= 1 and (lengths <= rows - sequences.starts).all())
+    _expect(inside, "a series is empty or ends behind the rows")
+    _expect(sequences.every_step == (contract.task == "label"), f"these are not the targets to {contract.task}")
+    count, targets = rows if sequences.every_step else len(lengths), sequences.targets
+    if contract.answer != "class":
+        _expect_rows("targets", targets, len(contract.targets))
+        _expect(len(targets) == count, "targets and x_rows differ in length")
+        return
+    _expect(targets.dtype == np.int64 and targets.shape == (count,), "targets must be int64, one for each")
+    known = bool(targets.min() >= UNKNOWN and targets.max() < len(contract.outputs))
+    _expect(known, f"a class is not among the {len(contract.outputs)} of the contract")
+
+
+def _expect_rows(name: str, rows: NDArray[Any], channels: int) -> None:
+    fits = rows.dtype == np.float32 and rows.ndim == 2 and rows.shape[1] == channels
+    _expect(fits, f"{name} must be float32 [M, {channels}], got {rows.dtype} {list(rows.shape)}")
+
+
+def _expect_starts(name: str, starts: NDArray[Any], last: int) -> None:
+    fits = starts.dtype == np.int64 and starts.ndim == 1 and len(starts) > 0
+    _expect(fits and 0 <= starts.min() <= starts.max() <= last, f"{name} must be int64 [N] from 0 to {last}")
+
+
+def _expect(holds: bool, problem: str) -> None:
+    if not holds:
+        raise ValueError(problem)

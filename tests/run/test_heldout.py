@@ -1,0 +1,167 @@
+"""The held-out part of a run comes back as it was written, and whatever is wrong with one is a RunError."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from edgelstm.errors import RunError
+from edgelstm.run import HELDOUT, read_run
+from edgelstm.run.heldout import pack_heldout, read_heldout
+from tests.tiny_runs import contract_of, examples_of, write_tiny
+
+KINDS = [
+    ("forecast", "number"),
+    ("forecast", "quantile"),
+    ("classify", "class"),
+    ("label", "class"),
+    ("label", "number"),
+]
+
+
+def assert_same(one, other):
+    assert type(one) is type(other)
+    for field in fields(one):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+        else:
+            assert a == b, field.name
+
+
+@pytest.mark.parametrize(("task", "answer"), KINDS)
+@pytest.mark.parametrize("times", [False, True])
+def test_a_held_out_part_comes_back_as_it_was_written(task, answer, times, tmp_path):
+    examples = examples_of(task, answer, times=times)
+    (tmp_path / "part").write_bytes(pack_heldout(examples))
+    assert_same(read_heldout(tmp_path / "part", contract_of(task, answer, times=times)), examples)
+
+
+def test_a_run_to_label_comes_back_with_its_series_and_their_names(tmp_path):
+    run = write_tiny(tmp_path / "run", "label", "number", "carried")
+    again = read_run(tmp_path / "run")
+    assert_same(again.heldout, run.heldout)
+    assert again.heldout.names == ("1", "2", "3")
+    np.testing.assert_array_equal(again.golden_x, run.golden_x)
+    assert again.golden_times is None
+
+
+def test_golden_times_come_back(tmp_path):
+    from edgelstm.run import write_run
+
+    run = write_tiny(tmp_path / "run", "label", "number", "carried")
+    times = np.arange(run.golden_x[..., 0].size).reshape(run.golden_x.shape[:2])
+    write_run(replace(run, golden_times=times), {})
+    np.testing.assert_array_equal(read_run(tmp_path / "run").golden_times, times)
+
+
+# Hostile content
+
+
+def attacked(tmp_path, task, answer, change):
+    path = tmp_path / HELDOUT
+    path.write_bytes(pack_heldout(examples_of(task, answer, times=True)))
+    tensors = load_file(path)
+    about = json.loads(tensors["about"].tobytes())
+    change(tensors, about["examples"])
+    if "about" in tensors:
+        tensors["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path)
+    return path
+
+
+def put(name, place, value):
+    def change(tensors, about):
+        tensors[name] = tensors[name].copy()
+        tensors[name][place] = value
+
+    return change
+
+
+HOSTILE = {
+    "a series that begins before the rows": ("label", put("starts", 0, -1)),
+    "a series that begins behind the rows": ("label", put("starts", -1, 2**62)),
+    "a series that ends behind the rows": ("classify", put("lengths", -1, 9)),
+    "a length that overflows": ("classify", put("lengths", 3, 2**63 - 1)),
+    "a series without a row": ("classify", put("lengths", 0, 0)),
+    "a class that nobody knows": ("classify", put("targets", 0, 3)),
+    "a class below unknown": ("label", put("targets", 0, -2)),
+    "targets of another length": ("label", lambda t, a: t.update(targets=t["targets"][1:])),
+    "targets of another type": ("label", lambda t, a: t.update(targets=t["targets"].astype(np.float32))),
+    "names that are too few": ("label", lambda t, a: a["names"].pop()),
+    "names that are no texts": ("label", lambda t, a: a.update(names=[1, 2, 3])),
+    "steps that are none": ("label", lambda t, a: a.update(steps=0)),
+    "no series": ("label", lambda t, a: t.update(starts=t["starts"][:0], lengths=t["lengths"][:0])),
+    "series of another task": ("label", lambda t, a: a.update(every_step=False)),
+    "another kind": ("label", lambda t, a: a.update(kind="pictures")),
+    "windows that are none": ("label", lambda t, a: a.update(kind="windows")),
+    "times of another type": ("label", lambda t, a: t.update(times=t["times"].astype(np.float32))),
+    "times that are too few": ("label", lambda t, a: t.update(times=t["times"][1:])),
+    "another number of channels": ("label", lambda t, a: t.update(x_rows=t["x_rows"][:, :1])),
+    "rows of another type": ("label", lambda t, a: t.update(x_rows=t["x_rows"].astype(np.float64))),
+    "no rows": ("label", lambda t, a: t.update(x_rows=t["x_rows"][:0], times=t["times"][:0])),
+    "nothing said about it": ("label", lambda t, a: t.pop("about")),
+    "one tensor less": ("label", lambda t, a: t.pop("starts")),
+    "one tensor more": ("label", lambda t, a: t.update(more=t["starts"])),
+    "a window that begins before the rows": ("forecast", put("x_starts", 0, -1)),
+    "a window that ends behind the rows": ("forecast", put("x_starts", -1, 53)),
+    "targets that end behind the rows": ("forecast", put("y_starts", -1, 59)),
+    "a window of another length": ("forecast", lambda t, a: a.update(steps=7)),
+    "another horizon": ("forecast", lambda t, a: a.update(horizon=2**40)),
+    "targets among inputs that are not there": ("forecast", lambda t, a: a.update(target_inputs=[2])),
+    "starts without targets": ("forecast", lambda t, a: t.update(y_starts=t["y_starts"][1:])),
+    "no window": ("forecast", lambda t, a: t.update(x_starts=t["x_starts"][:0], y_starts=t["y_starts"][:0])),
+    "another number of targets": ("forecast", lambda t, a: t.update(y_rows=t["y_rows"][:, :1])),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_held_out_part_is_refused(what, tmp_path):
+    task, change = HOSTILE[what]
+    answer = "number" if task == "forecast" else "class"
+    path = attacked(tmp_path, task, answer, change)
+    with pytest.raises(RunError, match=rf"{HELDOUT}: this is no held-out part of this run"):
+        read_heldout(path, contract_of(task, answer))
+
+
+def test_a_held_out_part_of_another_task_is_refused(tmp_path):
+    path = tmp_path / HELDOUT
+    path.write_bytes(pack_heldout(examples_of("forecast", "number")))
+    with pytest.raises(RunError, match="these are not for label"):
+        read_heldout(path, contract_of("label", "number"))
+
+
+def test_times_that_the_network_takes_must_be_there(tmp_path):
+    path = tmp_path / HELDOUT
+    path.write_bytes(pack_heldout(examples_of("label", "number")))
+    with pytest.raises(RunError, match="'times' is missing"):
+        read_heldout(path, contract_of("label", "number", times=True))
+
+
+@pytest.fixture(scope="module")
+def packed():
+    return pack_heldout(examples_of("label", "class", times=True))
+
+
+@settings(max_examples=150, deadline=None)
+@given(place=st.integers(0, 3000), change=st.integers(1, 255))
+@example(place=12, change=1)
+def test_one_changed_byte_anywhere_is_a_run_error_or_still_series(packed, tmp_path_factory, place, change):
+    path = tmp_path_factory.getbasetemp() / "bitten.safetensors"
+    content = bytearray(packed)
+    content[place % len(content)] ^= change
+    path.write_bytes(content)
+    try:
+        examples = read_heldout(path, contract_of("label", "class"))
+    except RunError:
+        return
+    x, lengths = examples.padded()
+    assert x.shape[0] == len(lengths) == len(examples)
+    assert all(len(examples.truth(i)) == lengths[i] for i in range(len(examples)))
