@@ -1,0 +1,97 @@
+"""Layers that change the steps: which of them there are, in which order, and which of them count."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto
+
+from edgelstm.errors import ExportError
+from edgelstm.export.layout import Graph, Value, batch_first, time_first
+from edgelstm.network import Lstm, Mask, Repeat, Reverse, Take
+
+
+def add_take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
+    """The output at the last valid step, unless the LSTM gave its final state already."""
+    if value.axes == "BC":
+        return _without_skipped(graph, value)
+    sequence = batch_first(graph, value)
+    if graph.sequence_lens:
+        name = graph.add("GatherND", [sequence.name, last_index(graph)], f"taken{i}", batch_dims=1)
+    else:
+        last = graph.add("Gather", [sequence.name, graph.integers(-1)], f"last{i}", axis=1)
+        name = graph.add("Squeeze", [last, graph.integers(1)], f"taken{i}")
+    return _without_skipped(graph, Value(name, "BC"))
+
+
+def _without_skipped(graph: Graph, value: Value) -> Value:
+    """A row of which every step was skipped answers from a zero state."""
+    if not graph.mask:
+        return value
+    any_step = graph.add("ReduceMax", [graph.mask], "any_step", axes=[1], keepdims=1)
+    return Value(graph.add("Mul", [value.name, any_step], "taken_or_zero"), "BC")
+
+
+def last_index(graph: Graph) -> str:
+    """Where each row ends: int64 [B, 1]."""
+    if not graph.last_index:
+        lengths = "lengths"
+        if not graph.contract.lengths:
+            lengths = graph.add("Cast", [graph.sequence_lens], "lengths_of_mask", to=TensorProto.INT64)
+        index = graph.add("Sub", [lengths, graph.integers(1)], "last_row")
+        graph.last_index = graph.add("Unsqueeze", [index, graph.integers(1)], "last_index")
+    return graph.last_index
+
+
+def add_repeat(graph: Graph, value: Value, layer: Repeat, i: int) -> Value:
+    """[B, C] to [steps, B, C], as the next LSTM wants it; lengths and masks end here."""
+    graph.sequence_lens = graph.mask = graph.last_index = ""
+    row = graph.add("Unsqueeze", [value.name, graph.integers(0)], f"row{i}")
+    return Value(graph.add("Expand", [row, graph.integers(layer.steps, 1, 1)], f"repeated{i}"), "TBC")
+
+
+def add_reverse(graph: Graph, value: Value, layer: Reverse, i: int) -> Value:
+    """Put the steps in reverse order, all of them."""
+    if graph.sequence_lens:
+        reason = "behind an LSTM that skips steps" if graph.mask else "with lengths"
+        raise ExportError(f"reverse: steps cannot be put in reverse order {reason}")
+    value = time_first(graph, value)
+    first, end = graph.integers(-1), graph.integers(-(2**31))
+    inputs = [value.name, first, end, graph.integers(0), first]
+    return Value(graph.add("Slice", inputs, f"reversed{i}"), "TBC")
+
+
+def add_mask(graph: Graph, value: Value, layer: Mask, i: int) -> Value:
+    """Bring the steps that count to the front, in their order, and tell the LSTMs how many there are.
+
+    A step that is skipped leaves the state as it is, so a sequence without it gives the same state. TopK keeps
+    equal values in their order (ONNX, operator TopK).
+    """
+    value = batch_first(graph, value)
+    blank = graph.constant(f"mask_value{i}", np.array(layer.value, np.float32))
+    equal = graph.add("Equal", [value.name, blank], f"equal{i}")
+    counts = graph.add("Cast", [graph.add("Not", [equal], f"differs{i}")], f"differs_float{i}", to=TensorProto.FLOAT)
+    graph.mask = graph.add("ReduceMax", [counts], f"mask{i}", axes=[2], keepdims=0)
+    total = graph.add("ReduceSum", [graph.mask, graph.integers(1)], f"steps{i}", keepdims=0)
+    at_least_one = graph.add("Max", [total, graph.constant("one", np.array(1, np.float32))], f"at_least_one{i}")
+    graph.sequence_lens = graph.add("Cast", [at_least_one], "sequence_lens", to=TensorProto.INT32)
+    steps = graph.add("Gather", [graph.add("Shape", [value.name], f"sizes{i}"), graph.integers(1)], f"T{i}", axis=0)
+    graph.add("TopK", [graph.mask, steps], [f"sorted{i}", f"order{i}"], axis=1)
+    index = graph.add("Unsqueeze", [f"order{i}", graph.integers(2)], f"index{i}")
+    return Value(graph.add("GatherND", [value.name, index], f"front{i}", batch_dims=1), "BTC")
+
+
+def unmasked(graph: Graph, value: Value, lstm: Lstm) -> Value:
+    """Undo the order of `_mask`; a step that was skipped repeats the answer before it, or zero if there is none.
+
+    Of two directions it is always zero, as in Keras, whose Bidirectional has no answer to repeat.
+    """
+    value = batch_first(graph, value)
+    seen = graph.add("CumSum", [graph.mask, graph.constant("axis_1", np.array(1, np.int64))], "seen")
+    begun = graph.add("Min", [seen, graph.constant("one", np.array(1, np.float32))], "begun")
+    place = graph.add("Cast", [graph.add("Sub", [seen, begun], "place_float")], "place", to=TensorProto.INT64)
+    index = graph.add("Unsqueeze", [place, graph.integers(2)], "place_index")
+    gathered = graph.add("GatherND", [value.name, index], "in_place", batch_dims=1)
+    answered = graph.mask if lstm.bidirectional else begun
+    graph.mask = graph.sequence_lens = ""
+    once = graph.add("Unsqueeze", [answered, graph.integers(2)], "answered_steps")
+    return Value(graph.add("Mul", [gathered, once], "in_place_or_zero"), "BTC")

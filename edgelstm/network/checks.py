@@ -1,0 +1,173 @@
+"""Whether layers fit each other, and whether the weights are theirs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from edgelstm.errors import NetworkError
+from edgelstm.network.layers import (
+    FINAL,
+    FUNCTIONS,
+    LAST,
+    LSTM_FUNCTIONS,
+    Activation,
+    Embedding,
+    Layer,
+    Lstm,
+    Mask,
+    Repeat,
+    Rescale,
+    Reverse,
+    Standardize,
+    Take,
+    size_behind,
+    sizes_of,
+)
+from edgelstm.network.network import Network, Weights
+
+
+def check_network(network: Network, weights: Weights) -> None:
+    """See that the layers fit each other and that the weights are theirs: every one, of its shape, finite.
+
+    Args:
+        network: its layers.
+        weights: their tensors, by name.
+
+    Raises:
+        NetworkError: names the layer or the tensor, what was expected and what came.
+
+    Example:
+        >>> network = Network((Lstm("lstm", input_size=3, hidden_size=8), Take("last")))
+        >>> check_network(network, {})
+        Traceback (most recent call last):
+        edgelstm.errors.NetworkError: the weights lack 'lstm.bias_hh_l0', which the network needs
+    """
+    if not network.lstms:
+        raise NetworkError("expected a network with at least one LSTM, got none among its layers")
+    for layer in network.layers:
+        _check_layer(layer)
+    _check_order(network)
+    _check_mask(network)
+    _check_sizes(network)
+    _check_weights(network, weights)
+    _check_scaling(network, weights)
+
+
+def _check_layer(layer: Layer) -> None:
+    if isinstance(layer, Take) and layer.which not in (LAST, FINAL):
+        raise NetworkError(f"take: expected {LAST} or {FINAL}, got {layer.which!r}")
+    if isinstance(layer, Activation) and layer.function not in FUNCTIONS:
+        raise NetworkError(f"activation: expected one of {', '.join(FUNCTIONS)}, got {layer.function!r}")
+    if isinstance(layer, Repeat) and layer.steps < 1:
+        raise NetworkError(f"repeat: expected at least 1 step, got {layer.steps}")
+    if isinstance(layer, Mask) and not abs(layer.value) <= float(np.finfo(np.float32).max):
+        raise NetworkError(f"mask: expected a finite float32 to look for, got {layer.value}")
+    if isinstance(layer, Lstm):
+        _check_lstm(layer)
+
+
+def _check_lstm(lstm: Lstm) -> None:
+    if not 1 <= lstm.num_layers <= 8:
+        raise NetworkError(f"LSTM {lstm.name!r}: expected 1 to 8 layers, got {lstm.num_layers}")
+    if lstm.hidden_size < 1 or not 0 <= lstm.proj_size < lstm.hidden_size:
+        raise NetworkError(
+            f"LSTM {lstm.name!r}: expected a hidden_size of at least 1 and a proj_size below it, got "
+            f"{lstm.hidden_size} and {lstm.proj_size}"
+        )
+    if len(lstm.functions) != 3 or not set(lstm.functions) <= set(LSTM_FUNCTIONS):
+        raise NetworkError(
+            f"LSTM {lstm.name!r}: expected three functions of {', '.join(LSTM_FUNCTIONS)}, got {lstm.functions}"
+        )
+
+
+def _check_order(network: Network) -> None:
+    """Follow whether there are steps."""
+    steps = True
+    for i, layer in enumerate(network.layers):
+        place = f"layer {i + 1} ({layer.kind})"
+        needs_steps = isinstance(layer, (Lstm, Take, Reverse, Mask, Embedding))
+        if needs_steps != steps and (needs_steps or isinstance(layer, Repeat)):
+            raise NetworkError(f"{place}: expected {'a sequence' if needs_steps else 'one vector'} in front of it")
+        if isinstance(layer, Embedding) and i > 0:
+            raise NetworkError(f"{place}: an embedding must come first, it takes the tokens themselves")
+        if isinstance(layer, Take) and layer.which == FINAL and not (i and isinstance(network.layers[i - 1], Lstm)):
+            raise NetworkError(f"{place}: the {FINAL} state is an LSTM's, expected one right in front of it")
+        steps = isinstance(layer, Repeat) or (steps and not isinstance(layer, Take))
+
+
+def _check_mask(network: Network) -> None:
+    """What is skipped must be skipped by somebody, once, and must not be the step that all others are relative to."""
+    masks = [i for i, layer in enumerate(network.layers) if isinstance(layer, Mask)]
+    if not masks:
+        return
+    behind = next((layer for layer in network.layers[masks[0] :] if isinstance(layer, (Lstm, Take))), None)
+    if not isinstance(behind, Lstm):
+        raise NetworkError("mask: expected an LSTM behind it that skips the steps, got none")
+    if len(masks) > 1:
+        raise NetworkError(f"mask: expected one in a network, got {len(masks)}")
+    if network.relative_inputs:
+        raise NetworkError("mask: a step to skip cannot be told where all steps are relative to the last one")
+
+
+def _check_sizes(network: Network) -> None:
+    """Follow the size of the last axis."""
+    size = network.input_size
+    for i, layer in enumerate(network.layers):
+        sizes = sizes_of(layer)
+        if sizes is None:
+            continue
+        place = f"layer {i + 1} ({layer.kind})"
+        if min(sizes) < 1:
+            raise NetworkError(
+                f"{place}: expected sizes of at least 1, got {sizes.into} inputs and {sizes.out} outputs"
+            )
+        if sizes.into != size:
+            raise NetworkError(f"{place}: expected {sizes.into} inputs, the layer in front gives {size}")
+        size = sizes.out
+    if not all(0 <= channel < network.input_size for channel in network.relative_inputs):
+        raise NetworkError(
+            f"relative_inputs: expected channels from 0 to {network.input_size - 1}, got {network.relative_inputs}"
+        )
+    if network.relative_inputs and network.tokens:
+        raise NetworkError("relative_inputs: tokens have no last value to be relative to")
+
+
+def _check_weights(network: Network, weights: Weights) -> None:
+    named = list(network.tensors())
+    expected = dict(named)
+    twice = [name for name, count in Counter(name for name, _ in named).items() if count > 1]
+    if twice:
+        raise NetworkError(f"{twice[0]!r} belongs to two layers; give each layer a name of its own")
+    unknown, missing = sorted(weights.keys() - expected.keys()), sorted(expected.keys() - weights.keys())
+    if missing:
+        raise NetworkError(f"the weights lack {missing[0]!r}, which the network needs")
+    if unknown:
+        raise NetworkError(f"the weights hold {unknown[0]!r}, which no layer of the network has")
+    for name, shape in expected.items():
+        tensor = weights[name]
+        if shape and tensor.shape != shape:
+            raise NetworkError(f"{name}: expected shape {list(shape)}, got {list(tensor.shape)}")
+        if tensor.dtype != np.float32:
+            raise NetworkError(f"{name}: expected float32, got {tensor.dtype}")
+        if not np.isfinite(tensor).all():
+            raise NetworkError(f"{name}: holds NaN or infinity; these weights cannot be run")
+
+
+def _check_scaling(network: Network, weights: Weights) -> None:
+    """Scaling constants are as long as what they scale, whose size follows from the layers in front."""
+    size = network.input_size
+    for layer in network.layers:
+        size = size_behind(layer, size)
+        if isinstance(layer, Standardize):
+            for name in (layer.offset, layer.factor):
+                if weights[name].shape not in ((1,), (size,)):
+                    raise NetworkError(f"{name}: expected shape [{size}] or [1], got {list(weights[name].shape)}")
+        if isinstance(layer, Rescale):
+            scale, offset = weights[layer.scale], weights[layer.offset]
+            if scale.ndim != 1 or scale.shape != offset.shape or not scale.size or size % scale.size:
+                raise NetworkError(
+                    f"{layer.scale} and {layer.offset}: expected one number for each output, {size} or a whole part "
+                    f"of it, got {list(scale.shape)} and {list(offset.shape)}"
+                )
