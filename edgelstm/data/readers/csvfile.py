@@ -60,6 +60,9 @@ def read_open(file: TextIO, name: str) -> Table:
 def read_csv(file: TextIO, name: str) -> CsvTable:
     r"""Read a CSV with a header line; blank lines are passed over.
 
+    Where every row has exactly one field more than the header, the first is a name of the row, as R writes it, and
+    is left out: then no two are alike.
+
     Args:
         file: the open text.
         name: how to call it in an error.
@@ -71,6 +74,8 @@ def read_csv(file: TextIO, name: str) -> CsvTable:
         >>> import io
         >>> read_csv(io.StringIO("a,b\n1,2\n\n3,\n"), "x.csv")
         CsvTable(columns={'a': ['1', '3'], 'b': ['2', '']}, lines=[2, 4])
+        >>> read_csv(io.StringIO("a,b\nrow 1,1,2\nrow 2,3,4\n"), "x.csv").columns
+        {'a': ['1', '3'], 'b': ['2', '4']}
     """
     reader = csv.reader(file, strict=True)
     rows: list[list[str]] = []
@@ -78,20 +83,30 @@ def read_csv(file: TextIO, name: str) -> CsvTable:
     try:
         header = _header(reader, name)
         for row in reader:
-            if len(row) == len(header):
+            if row:
                 rows.append(row)
                 lines.append(reader.line_num)
-            elif row:
-                raise DataError(
-                    f"{name}: expected {len(header)} fields as in the header, got {len(row)} at line {reader.line_num}"
-                )
+            if row and len(row) - len(header) not in (0, 1):
+                break
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
     if not rows:
         raise DataError(f"{name}: the table is empty")
+    if _have_names(rows, len(header)):
+        rows = [row[1:] for row in rows]
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != len(header):
+            raise DataError(f"{name}: expected {len(header)} fields as in the header, got {len(row)} at line {line}")
     return CsvTable(
         {column: list(fields) for column, fields in zip(header, zip(*rows, strict=True), strict=True)}, lines
     )
+
+
+def _have_names(rows: list[list[str]], columns: int) -> bool:
+    """Whether each row begins with a name of its own; rows that all end in a comma have none."""
+    if any(len(row) != columns + 1 for row in rows) or not any(row[-1].strip() for row in rows):
+        return False
+    return len({row[0] for row in rows}) == len(rows)
 
 
 def _header(reader: object, name: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from edgelstm.data.readers import csvfile, parquet
+from edgelstm.data.readers import cmapss, csvfile, parquet, ts
 from edgelstm.data.readers.table import Table
 from edgelstm.errors import DataError
 
@@ -26,6 +26,8 @@ class Format(NamedTuple):
 FORMATS = {
     "csv": Format(csvfile.read, (".csv", ".txt")),
     "parquet": Format(parquet.read, (".parquet", ".pq")),
+    "ts": Format(ts.read, (".ts",)),
+    "cmapss": Format(cmapss.read, ()),
 }
 
 

@@ -1,0 +1,110 @@
+"""Read NASA's turbofan degradation data (C-MAPSS): text without a header, 26 columns, many engines.
+
+Saxena et al. 2008, "Damage propagation modeling for aircraft engine run-to-failure simulation". The columns are
+`unit`, `cycle`, `setting_1` to `setting_3`, `sensor_1` to `sensor_21`, and `rul`, the cycles that are left: a
+`train_` file runs to the failure of each engine; of a `test_` file the cycles left at the last row of each
+engine stand in the `RUL_` file beside it, and nothing is known of the rows before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.readers.fields import parse_numbers
+from edgelstm.data.readers.table import Table, no_times
+from edgelstm.errors import DataError
+
+COLUMNS = (
+    "unit",
+    "cycle",
+    *(f"setting_{i}" for i in range(1, 4)),
+    *(f"sensor_{i}" for i in range(1, 22)),
+)
+RUL = "rul"
+
+
+def read(path: Path) -> Table:
+    """Read a file.
+
+    Raises:
+        DataError: naming the line: not 26 numbers, an engine that comes back, cycles that do not count on.
+    """
+    lines, fields = _fields(path, len(COLUMNS))
+    columns = dict(zip(COLUMNS, map(list, zip(*fields, strict=True)), strict=True))
+
+    def place(row: int) -> str:
+        return f"{path.name}: line {lines[row]}"
+
+    def numbers(column: str) -> NDArray[np.float64]:
+        return _rul(path, starts, len(lines)) if column == RUL else parse_numbers(columns[column], column, place)
+
+    def texts(column: str) -> list[str]:
+        if column == RUL:
+            raise DataError(f"{path.name}: {RUL!r} holds numbers, it is no column of classes")
+        return columns[column]
+
+    starts = _starts(path, columns["unit"], numbers("cycle"), lines)
+    named = tuple((int(first), columns["unit"][first]) for first in starts)
+    return Table(path.name, (*COLUMNS, RUL), numbers, texts, no_times(path.name), place, named)
+
+
+def _fields(path: Path, count: int) -> tuple[list[int], list[list[str]]]:
+    """The words of each line, and its number."""
+    lines, fields = [], []
+    try:
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+            words = line.split()
+            if words and len(words) != count:
+                raise DataError(f"{path.name}: line {number}: expected {count} column(s), got {len(words)}")
+            if words:
+                lines.append(number)
+                fields.append(words)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name}: cannot be read as text: {error}") from error
+    if not fields:
+        raise DataError(f"{path.name}: the table is empty")
+    return lines, fields
+
+
+def _starts(path: Path, units: list[str], cycles: NDArray[np.float64], lines: list[int]) -> list[int]:
+    """The first row of each engine; its cycles count 1, 2, 3, ..."""
+    starts, seen = [], set()
+    for row, unit in enumerate(units):
+        if row == 0 or unit != units[row - 1]:
+            if unit in seen:
+                raise DataError(f"{path.name}: line {lines[row]}: engine {unit} comes back after another")
+            seen.add(unit)
+            starts.append(row)
+        expected = row - starts[-1] + 1
+        if cycles[row] != expected:
+            raise DataError(
+                f"{path.name}: line {lines[row]}: expected cycle {expected} of engine {unit}, got {cycles[row]:g}"
+            )
+    return starts
+
+
+def _rul(path: Path, starts: list[int], rows: int) -> NDArray[np.float64]:
+    """The cycles left at each row, NaN where nobody knows."""
+    ends = np.array([*starts[1:], rows])
+    kind, _, rest = path.name.partition("_")
+    if kind == "train":
+        return np.repeat(ends, np.diff([0, *ends])) - 1.0 - np.arange(rows)
+    if kind != "test":
+        raise DataError(
+            f"{path.name}: expected a name that begins with train_ or test_, which says whether the engines run to "
+            f"their failure: without it nobody knows {RUL!r}"
+        )
+    truth = path.with_name(f"RUL_{rest}")
+    if not truth.is_file():
+        raise DataError(f"{path.name}: expected {truth.name} beside it, which holds {RUL!r} of the last rows")
+    lines, fields = _fields(truth, 1)
+    if len(lines) != len(starts):
+        raise DataError(f"{truth.name}: expected {len(starts)} lines, one for each engine, got {len(lines)}")
+    rul = np.full(rows, np.nan)
+    rul[ends - 1] = parse_numbers([words[0] for words in fields], RUL, lambda row: f"{truth.name}: line {lines[row]}")
+    return rul
