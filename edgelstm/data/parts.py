@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.gaps import fill
+from edgelstm.data.rows import rows_of, seconds_of
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Windows, from_rows
 from edgelstm.errors import DataError
@@ -26,6 +26,8 @@ class Cut:
         every_step: targets behind every step (carried networks).
         overlap: windows of validation and test may reach back into the part before for their inputs.
         missing: a policy of `edgelstm.data.gaps`.
+        ahead: the inputs that are known `horizon` steps ahead; each stands beside the sample it is given with.
+        times: keep the time of each row.
     """
 
     steps: int
@@ -34,6 +36,8 @@ class Cut:
     every_step: bool
     overlap: bool
     missing: str
+    ahead: tuple[str, ...] = ()
+    times: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,24 +127,23 @@ def _part(
             f"the {name} part has {end - first_row} rows, one window takes {needed} "
             f"({cut.steps} steps + horizon {cut.horizon}): give more data, a shorter window or other borders"
         )
-    x = fill(series.columns(features)[:end], features, cut.missing)[first_row:].astype(np.float32)
-    y = fill(series.columns(targets)[:end], targets, cut.missing)[first_row:].astype(np.float32)
+    x, x_gaps = rows_of(series, features, first_row, end, cut.missing, cut.ahead, cut.horizon)
+    y, y_gaps = rows_of(series, targets, first_row, end, cut.missing)
     windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride, cut.every_step)
     if name != "training":
-        windows = _without_hindsight(
-            windows, series.columns(features)[first_row:end], series.columns(targets)[first_row:end]
-        )
+        windows = _without_hindsight(windows, x_gaps, y_gaps)
+    if cut.times:
+        windows = replace(windows, times=seconds_of(series, first_row, end))
     if len(windows) == 0:
         raise DataError(f"the {name} part has no window without a missing sample; choose --missing interpolate")
     return Part(name, start, end, first_row, windows)
 
 
-def _without_hindsight(windows: Windows, x: NDArray[np.float64], y: NDArray[np.float64]) -> Windows:
+def _without_hindsight(windows: Windows, missing_x: NDArray[np.bool_], missing_y: NDArray[np.bool_]) -> Windows:
     """Leave out what must not be scored: truth that was filled, and windows that end in a filled sample.
 
     A gap at the end of a window is interpolated towards a value that the forecast is asked for.
     """
-    missing_x, missing_y = np.isnan(x.sum(axis=1)), np.isnan(y.sum(axis=1))
     truth = missing_y[windows.y_starts[:, np.newaxis] + windows.y_offsets].any(axis=1)
     kept = ~(missing_x[windows.x_starts + windows.steps - 1] | truth)
     return replace(windows, x_starts=windows.x_starts[kept], y_starts=windows.y_starts[kept])

@@ -4,3 +4,11 @@ Everything that could be read in two ways is an error that names the row: text a
 repeat, run backwards or leave a gap. Only Parquet and resampling need polars, so that a device reads what the
 trainer reads.
 """
+
+from __future__ import annotations
+
+from edgelstm.data.readers.fields import parse_times
+from edgelstm.data.readers.formats import FORMATS
+from edgelstm.data.readers.read import BUILTIN, read_many, read_series
+
+__all__ = ["BUILTIN", "FORMATS", "parse_times", "read_many", "read_series"]

@@ -48,7 +48,7 @@ def read(path: Path) -> Table:
 
     starts = _starts(path, columns["unit"], numbers("cycle"), lines)
     named = tuple((int(first), columns["unit"][first]) for first in starts)
-    return Table(path.name, (*COLUMNS, RUL), numbers, texts, no_times(path.name), place, named)
+    return Table(path.name, (*COLUMNS, RUL), numbers, texts, no_times(path.name), place, COLUMNS[2:], named)
 
 
 def _fields(path: Path, count: int) -> tuple[list[int], list[list[str]]]:

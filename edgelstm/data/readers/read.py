@@ -64,7 +64,7 @@ def read_many(
 
     Args:
         source: as for `read_series`.
-        columns: as for `read_series`.
+        columns: as for `read_series`; empty: every channel that there is.
         time: as for `read_series`.
         resample: as for `read_series`, inside each series.
         series: the column that tells series apart; the rows of one stand together. None: the whole table is one
@@ -84,8 +84,10 @@ def read_many(
         [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
     """
     table, sha256 = _table(source, kind)
+    others = [name for name in (time, series, label) if name]
+    columns = columns or table.channels or tuple(name for name in table.columns if name not in others)
     columns = tuple(dict.fromkeys(columns))
-    for column in (*columns, *(name for name in (time, series, label) if name)):
+    for column in (*columns, *others):
         table.require(column)
     if resample is not None and label is not None:
         raise DataError("--resample averages numbers, and classes have no average: leave it out")

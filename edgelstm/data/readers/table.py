@@ -23,6 +23,7 @@ class Table:
         texts: gives a column as N texts, empty where one is missing.
         times: gives a column as datetime64[us] [N], UTC.
         place: names a row in a message.
+        channels: what is read where nobody names a channel; empty: every column that has no other task.
         series: where the format itself tells series apart, the first row of each and its name; else empty.
     """
 
@@ -32,6 +33,7 @@ class Table:
     texts: Callable[[str], list[str]]
     times: Callable[[str], Times]
     place: Place
+    channels: tuple[str, ...] = ()
     series: tuple[tuple[int, str], ...] = ()
 
     def require(self, column: str) -> None:

@@ -185,4 +185,4 @@ def _table(name: str, series: list[NDArray[np.float64]], classes: list[str] | No
 
     columns = (*channels, *([CLASS] if classes is not None else []))
     named = tuple((int(first), str(i + 1)) for i, first in enumerate(starts))
-    return Table(name, columns, numbers, texts, no_times(name), place, named)
+    return Table(name, columns, numbers, texts, no_times(name), place, tuple(channels), named)

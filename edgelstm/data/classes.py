@@ -1,0 +1,87 @@
+"""Classes as they are written in a table, and as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from edgelstm.data.sequences import UNKNOWN
+from edgelstm.data.series import Series
+from edgelstm.data.windows import Index
+from edgelstm.errors import DataError
+
+
+def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
+    """List the classes of the training part: numbers by value, text by alphabet, as they are written.
+
+    Args:
+        labels: one for each sample or series, empty where unknown.
+
+    Raises:
+        DataError: there are fewer than two.
+
+    Example:
+        >>> classes_of(["10", "9", "", "10"]), classes_of(["on", "off", "10"])
+        (('9', '10'), ('10', 'off', 'on'))
+    """
+    found = sorted(set(labels) - {""})
+    if len(found) < 2:
+        got = f"only {found[0]!r}" if found else "none"
+        raise DataError(
+            f"expected at least two classes in the training part, got {got}: there is nothing to tell apart"
+        )
+    values = [_number(label) for label in found]
+    if None in values:
+        return tuple(found)
+    return tuple(label for _, label in sorted(zip(values, found, strict=True)))  # type: ignore[type-var]
+
+
+def class_numbers(labels: Iterable[str], classes: tuple[str, ...], part: str) -> Index:
+    """Number labels by their place among the classes: int64 [n], `UNKNOWN` where they are empty.
+
+    Args:
+        labels: as they are written.
+        classes: of the training part.
+        part: its name, for a message.
+
+    Raises:
+        DataError: a class that training does not know.
+
+    Example:
+        >>> class_numbers(["on", "", "off"], ("off", "on"), "test").tolist()
+        [1, -1, 0]
+    """
+    known = {"": UNKNOWN, **{label: number for number, label in enumerate(classes)}}
+    labels = list(labels)
+    foreign = sorted(set(labels) - known.keys())
+    if foreign:
+        raise DataError(
+            f"the {part} part has the class(es) {', '.join(map(repr, foreign))}, which do not occur in training "
+            f"({', '.join(classes)}): leave them out, or give training examples of them"
+        )
+    return np.array([known[label] for label in labels], np.int64)
+
+
+def class_of(series: Series) -> str:
+    """Tell the one class of a whole series.
+
+    Raises:
+        DataError: it is missing, or changes within the series.
+    """
+    found = sorted(set(series.labels or ("",)))
+    if len(found) > 1:
+        shown = ", ".join(repr(label) if label else "missing" for label in found[:3])
+        raise DataError(f"series {series.name}: expected one class for the whole series, got {shown}")
+    if not found[0]:
+        raise DataError(f"series {series.name}: its class is missing; leave the series out")
+    return found[0]
+
+
+def _number(label: str) -> float:
+    """The value of a label; NaN where it is no finite number."""
+    try:
+        number = float(label) if label.isascii() and "_" not in label else np.nan
+    except ValueError:
+        return np.nan
+    return number if abs(number) < np.inf else np.nan

@@ -1,0 +1,115 @@
+"""From series in float64, with gaps, to the rows that a network is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.gaps import fill
+from edgelstm.data.series import Series
+from edgelstm.data.windows import Index, Rows
+from edgelstm.errors import DataError
+
+
+def rows_of(
+    series: Series,
+    names: tuple[str, ...],
+    start: int,
+    end: int,
+    missing: str,
+    ahead: tuple[str, ...] = (),
+    steps: int = 0,
+) -> tuple[Rows, NDArray[np.bool_]]:
+    """Take some rows of some channels, their gaps filled from those and earlier rows alone.
+
+    Args:
+        series: where they are taken from.
+        names: of the channels.
+        start: the first row.
+        end: the row behind the last.
+        missing: a policy of `edgelstm.data.gaps`.
+        ahead: the channels that are known ahead.
+        steps: how many steps ahead they are known.
+
+    Returns:
+        float32 [end - start, C], NaN where nothing could be filled, and of channels known ahead the value `steps` rows
+        later; and bool [end - start], whether a sample of the row was missing in the series.
+
+    Raises:
+        DataError: a sample is missing and the policy is `"error"`, or no float32 can hold it.
+    """
+    values = shifted(series.columns(names)[:end], names, ahead, steps)
+    filled = shifted(fill(series.columns(names)[:end], names, missing), names, ahead, steps)
+    with np.errstate(over="ignore"):  # what is too large is refused right after
+        rows: Rows = filled.astype(np.float32)
+    large = np.argwhere(np.isinf(rows))
+    if len(large):
+        row, column = large[0]
+        raise DataError(
+            f"column {names[column]!r} holds {filled[row, column]:g} at row {row + 1}, which is more than float32 can "
+            "hold: choose another unit"
+        )
+    gaps: NDArray[np.bool_] = np.isnan(values).any(axis=1)
+    return rows[start:], gaps[start:]
+
+
+def shifted(
+    values: NDArray[np.float64], names: tuple[str, ...], ahead: tuple[str, ...], steps: int
+) -> NDArray[np.float64]:
+    """Put beside each row what is known ahead of it: [N, C], NaN at the end, where the table does not say.
+
+    Example:
+        >>> shifted(np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]), ("heat", "plan"), ("plan",), 1).tolist()
+        [[1.0, 20.0], [2.0, 30.0], [3.0, nan]]
+    """
+    if not ahead or steps == 0:
+        return values
+    result = values.copy()
+    columns = [names.index(name) for name in ahead]
+    result[:, columns] = np.nan
+    result[: max(len(values) - steps, 0), columns] = values[steps:, columns]
+    return result
+
+
+def known_ahead(series: Series, ahead: Mapping[str, int], steps: int) -> Series:
+    """Move columns known ahead to the samples that they are given with, and end with the last that has them all.
+
+    Args:
+        series: a table that goes on behind the last sample to forecast from, as far as its plans do.
+        ahead: how many steps ahead each such column is known; other columns may be left out.
+        steps: how many rows a forecast takes.
+
+    Raises:
+        DataError: the table ends too early for a single forecast.
+
+    Example:
+        >>> values = np.array([[1.0, 10.0], [2.0, 20.0], [np.nan, 30.0]])
+        >>> known_ahead(Series(("heat", "plan"), values, None, None, None), {"plan": 1}, 2).values.tolist()
+        [[1.0, 20.0], [2.0, 30.0]]
+    """
+    most = max(ahead.values(), default=0)
+    count = len(series.values) - most
+    if most and count < steps:
+        column = max(ahead, key=lambda name: ahead[name])
+        raise DataError(
+            f"expected {column!r} to be known {most} steps ahead of each sample, so that a forecast from {steps} rows "
+            f"takes a table of at least {steps + most}, got one of {len(series.values)} rows: add the rows to come, "
+            "with nothing but what is known of them"
+        )
+    values = series.values
+    for name, by in ahead.items():
+        values = shifted(values, series.names, (name,), by)
+    labels = None if series.labels is None else series.labels[:count]
+    time = None if series.time is None else series.time[:count]
+    return replace(series, values=values[:count], time=time, labels=labels)
+
+
+def seconds_of(series: Series, start: int, end: int) -> Index | None:
+    """Give the times of some rows in whole seconds since 1970, UTC: int64 [end - start]; None without times."""
+    if series.time is None:
+        return None
+    seconds: Index = series.time[start:end].astype("datetime64[s]").astype(np.int64)
+    return seconds
