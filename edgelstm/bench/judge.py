@@ -230,9 +230,9 @@ def _answers(name: str, predictor: Predictor, rows: Rows, windows: Windows | Non
     return answers
 
 
-def _without_padding(predictor: Predictor, x: NDArray[Any], length: int | None) -> Rows:
+def _without_padding(predictor: Predictor, x: NDArray[Any], length: int | None, time_s: Any) -> Rows:
     """Answer a window, with zeros where there is no answer: at every step, behind the length of the row."""
-    y = predictor.predict(x, length)
+    y = predictor.predict(x, length, time_s)
     if length is not None and predictor.contract.every_step:
         y[length:] = 0
     return y
