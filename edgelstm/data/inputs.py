@@ -26,6 +26,11 @@ class Inputs(NamedTuple):
     lengths: Index | None = None
     times: Index | None = None
 
+    def one(self, i: int) -> Inputs:
+        """Take one row, as a batch of one."""
+        lengths, times = (None if part is None else part[i : i + 1] for part in (self.lengths, self.times))
+        return Inputs(self.x[i : i + 1], lengths, times)
+
 
 def inputs_of(examples: Windows | Sequences, contract: Contract, index: Index) -> Inputs:
     """Copy out what a file takes of some examples, from their beginning.
