@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from edgelstm.bench.answers import answerer_of, score_as_run
 from edgelstm.bench.compare import Change, changes, differences, read_result
 from edgelstm.bench.file import BenchResult, LongRun, Throughput, bench_file
-from edgelstm.bench.judge import Candidate, Judged, Judgement, judge, load_candidates, score_as_run
+from edgelstm.bench.judge import Candidate, judge, load_candidates
+from edgelstm.bench.judgement import Judged, Judgement
 from edgelstm.bench.machine import Condition, Machine, Throttling, describe_machine, read_condition
 from edgelstm.bench.picture import draw_result
 from edgelstm.bench.timer import Latency, time_calls, time_interleaved, time_overhead_ns
@@ -21,6 +23,7 @@ __all__ = [
     "Machine",
     "Throttling",
     "Throughput",
+    "answerer_of",
     "bench_file",
     "changes",
     "describe_machine",

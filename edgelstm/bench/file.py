@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgelstm.bench.machine import (
     Condition,
@@ -27,7 +26,7 @@ from edgelstm.bench.machine import (
 from edgelstm.bench.timer import Latency, time_calls, time_overhead_ns
 from edgelstm.errors import InputError, ProviderError
 from edgelstm.runtime import Predictor, load
-from edgelstm.runtime.replay import golden_rows
+from edgelstm.runtime.replay import golden_rows, passing_times
 
 STREAMS = (1, 100, 1000)
 STEPS = 10_000
@@ -44,7 +43,7 @@ imported = time.perf_counter_ns()
 predictor = edgelstm.runtime.load(path, *json.loads(arguments), provider_options=json.loads(options))
 loaded = time.perf_counter_ns()
 golden = predictor.golden
-predictor.predict(golden.x[0], None if golden.lengths is None else golden.lengths[0])
+predictor.predict(golden.x[0], *(None if given is None else given[0] for given in (golden.lengths, golden.times)))
 called = time.perf_counter_ns()
 print(json.dumps([imported - start, loaded - imported, called - loaded]))
 """
@@ -177,9 +176,9 @@ def bench_file(
     overhead_ns = time_overhead_ns(lambda: next(samples))
     idle = then(_idle_cpu_percent(idle_s))
     starts = then(_starts(path, [device, threads, unverified], dict(provider_options or {})))
-    step = then(time_calls(lambda: step_on(next(samples)), seconds))
+    step = then(time_calls(lambda: step_on(*next(samples)), seconds))
     whole = then(time_calls(lambda: predictor.predict(*next(rows)), seconds))
-    long_run = _long_run(lambda: step_on(next(samples)), steps, conditions)
+    long_run = _long_run(lambda: step_on(*next(samples)), steps, conditions)
     memory = resident_mib()
     throughput = [then(_throughput(predictor, n, seconds / len(streams), overhead_ns)) for n in streams]
     return BenchResult(
@@ -211,16 +210,20 @@ def _check_counts(name: str, values: Sequence[int]) -> None:
             raise InputError(f"{name}: expected whole numbers of at least 1, got {value!r}")
 
 
-def _ready(predictor: Predictor, n: int) -> tuple[Callable[[Any], object], Iterator[NDArray[Any]]]:
-    """Streams that answer, and samples for all of them without end: each stream begins at another golden sample."""
+def _ready(predictor: Predictor, n: int) -> tuple[Callable[..., object], Iterator[tuple[Any, ...]]]:
+    """Streams that answer, and samples for all of them without end: each stream begins at another golden sample.
+
+    Beside a sample goes what a step takes behind it: its time, or None; of many streams also which they are, all.
+    """
     golden = np.concatenate(list(predictor.golden.x))
     found = golden[~np.isnan(golden).any(axis=tuple(range(1, golden.ndim)))]  # no padding
     starts = np.linspace(0, len(found), n, endpoint=False).astype(int)
     samples = [found[(starts + i) % len(found)] for i in range(min(len(found), 64))] if n > 1 else list(found)
-    endless = cycle(samples)
-    step = partial(predictor.stream().step, copy=False) if n == 1 else predictor.streams(n).step
+    times = passing_times(predictor.golden)
+    endless: Iterator[tuple[Any, ...]] = zip(cycle(samples), *([] if n == 1 else [repeat(None)]), times, strict=False)
+    step: Callable[..., object] = predictor.streams(n).step if n > 1 else partial(predictor.stream().step, copy=False)
     for _ in range(predictor.contract.window):
-        step(next(endless))
+        step(*next(endless))
     return step, endless
 
 
@@ -241,7 +244,7 @@ def _starts(path: str | Path, arguments: list[Any], options: dict[str, Any]) -> 
 
 def _throughput(predictor: Predictor, n: int, seconds: float, overhead_ns: float) -> Throughput:
     step_on, samples = _ready(predictor, n)
-    times = time_calls(lambda: step_on(next(samples)), seconds, _FEWEST_CALLS)
+    times = time_calls(lambda: step_on(*next(samples)), seconds, _FEWEST_CALLS)
     return Throughput(n, len(times), n * 1e9 / max(float(np.median(times)) - overhead_ns, 1.0))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +9,12 @@ import typer
 from typer.core import TyperCommand
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
-from edgelstm.cli.words import fraction, microseconds, network_words, table
+from edgelstm.cli.words import figure_words, fraction, metric_words, microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Channel, Contract, Score
+    from edgelstm.contract import Channel, Contract
     from edgelstm.export import Export
 
 
@@ -136,8 +135,7 @@ def compare(
 
 def judgement_words(judgement: Judgement, contract: Contract) -> str:
     """Lay out what the judge measured, and its verdict."""
-    unit = _unit_words(contract.outputs) if len(contract.outputs) == 1 else ""
-    headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {judgement.metric}{unit}"]
+    headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {metric_words(contract)}"]
     headers += ["max error", "stream", "neighbours"]
     rows = [
         [
@@ -152,6 +150,8 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
         for file in judgement.files
     ]
     mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
+    if judgement.series > 1:
+        mode += f", from zero for each of {judgement.series} series"
     note = (
         f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
         "output, where those are known. Max error: from the first file; stream: stepped against at once; neighbours: "
@@ -194,14 +194,16 @@ def _other(precision: str) -> str:
 def export_table(export: Export) -> str:
     """Lay out precision, size, errors, test metric and, where nobody judged them side by side, latency of each file.
 
-    Figures of one output are in its unit; of several they are in training standard deviations, the worst output's.
+    Errors of one output are in its unit; of several they are in training standard deviations, the worst output's; of
+    classes they are differences of probabilities.
     """
     contract = export.run.record.contract
     one, unit = len(contract.outputs) == 1, _unit_words(contract.outputs)
     spread = [1.0 if one else channel.spread for channel in contract.outputs]
-    headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test RMSE{unit}", "p50 of a window"]
+    headers = ["precision", "bytes", f"max error{unit}", f"mean error{unit}", f"test {metric_words(contract)}"]
+    headers.append("p50 of a window")
     trained = next((part.network for part in contract.metrics if part.part == "test"), None)
-    rows = [[network_words(contract), "", "", "", _rmse(trained, one), ""]]
+    rows = [[network_words(contract), "", "", "", figure_words(trained, contract.metric), ""]]
     for file in export.files:
         errors = [
             max(error / std for error, std in zip(found, spread, strict=True))
@@ -209,7 +211,9 @@ def export_table(export: Export) -> str:
         ]
         latency = microseconds(file.p50_us)
         precision, size = file.contract.precision, f"{file.size_bytes:,}"
-        rows.append([precision, size, *(f"{error:.2g}" for error in errors), _rmse(file.test, one), latency])
+        rows.append(
+            [precision, size, *(f"{error:.2g}" for error in errors), figure_words(file.test, contract.metric), latency]
+        )
     if export.judgement is not None:
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     return f"{table(headers, rows)}\nerrors: from the trained network, on the golden windows in the file"
@@ -220,9 +224,3 @@ def _unit_words(outputs: tuple[Channel, ...]) -> str:
     if len(outputs) > 1:
         return " (std)" if all(output.statistics for output in outputs) else ""
     return f" ({outputs[0].unit})" if outputs[0].unit else ""
-
-
-def _rmse(score: Score | None, one: bool) -> str:
-    if score is None:
-        return "-"
-    return f"{score['rmse'] if one else math.sqrt(score['scaled_mse']):.4g}"

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
-    from edgelstm.contract import Contract
+    from edgelstm.contract import Contract, Score
+
+_METRICS = {
+    "rmse": "RMSE",
+    "scaled_rmse": "scaled RMSE",
+    "pinball": "pinball loss",
+    "scaled_pinball": "scaled pinball loss",
+    "accuracy": "accuracy",
+}
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -74,3 +82,27 @@ def fraction(option: str, text: str) -> float:
 def network_words(contract: Contract) -> str:
     """Say whose answers those of the network are: torch's, or for one that came from elsewhere our own in float64."""
     return "network (torch)" if "torch" in contract.provenance.versions else "network (float64)"
+
+
+def metric_words(contract: Contract) -> str:
+    """Name the figure that decides, with the unit that it has where there is one target.
+
+    Example:
+        >>> from edgelstm import load
+        >>> metric_words(load("models/co2/co2.fp32.onnx").contract)
+        'RMSE (ppm)'
+    """
+    unit = contract.targets[0].unit if contract.metric in ("rmse", "pinball") else None
+    return f"{_METRICS[contract.metric]}{f' ({unit})' if unit else ''}"
+
+
+def figure_words(score: Score | None, metric: str) -> str:
+    """Write the figure that decides; a dash where nothing was scored.
+
+    Example:
+        >>> figure_words({"rmse": 0.512345}, "rmse"), figure_words(None, "accuracy")
+        ('0.5123', '-')
+    """
+    from edgelstm.data.scores.metric import figure_of
+
+    return f"{figure_of(score, metric):.4g}" if score else "-"

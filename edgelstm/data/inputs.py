@@ -26,13 +26,18 @@ class Inputs(NamedTuple):
     lengths: Index | None = None
     times: Index | None = None
 
+    def one(self, i: int) -> Inputs:
+        """Take one row, as a batch of one."""
+        lengths, times = (None if part is None else part[i : i + 1] for part in (self.lengths, self.times))
+        return Inputs(self.x[i : i + 1], lengths, times)
+
 
 def inputs_of(examples: Windows | Sequences, contract: Contract, index: Index) -> Inputs:
     """Copy out what a file takes of some examples, from their beginning.
 
-    Windows are whole. Of series, a file with lengths takes all of them, padded to its window, or to label no more
-    than that; one without takes as many rows of each as its window has, and a carried one as the shortest has, if
-    that is less.
+    Windows are whole. Of series, a file with lengths takes all of them, padded with zeros to its window, or to label
+    no more than that; one without takes as many rows of each as its window has, and a carried one goes on with the
+    last where there are fewer.
 
     Args:
         examples: where they are taken from.
@@ -58,16 +63,13 @@ def inputs_of(examples: Windows | Sequences, contract: Contract, index: Index) -
         lengths = np.full(len(index), examples.steps, np.int64) if contract.lengths else None
         return Inputs(examples.x(index), lengths, examples.times_of(index) if contract.times else None)
     _check_lengths(examples, contract, index)
-    steps = contract.window
-    if contract.state == "carried":
-        steps = min(steps, int(examples.lengths[index].min()))
-    x, valid = examples.padded(index)
-    times = examples.padded_times(index) if contract.times else None
-    return Inputs(
-        _of_length(x, steps, "constant"),
-        np.minimum(valid, steps) if contract.lengths else None,
-        None if times is None else _of_length(times, steps, "edge"),
-    )
+    offsets, valid = np.arange(contract.window), examples.lengths[index]
+    rows = examples.starts[index][:, np.newaxis] + np.minimum(offsets, valid[:, np.newaxis] - 1)
+    x, times = examples.x_rows[rows], examples.times[rows] if contract.times and examples.times is not None else None
+    if not contract.lengths:
+        return Inputs(x, None, times)
+    x[offsets >= valid[:, np.newaxis]] = 0
+    return Inputs(x, np.minimum(valid, contract.window), times)
 
 
 def pick_inputs(examples: Windows | Sequences, contract: Contract, count: int) -> Inputs:
@@ -121,10 +123,3 @@ def _check_lengths(sequences: Sequences, contract: Contract, index: Index) -> No
                 f"series {sequences.names[i]}: expected {most}{window} samples, as this network was trained, got "
                 f"{length}"
             )
-
-
-def _of_length(rows: NDArray[Any], steps: int, mode: str) -> NDArray[Any]:
-    """Cut or pad the axis T: with zeros, or for times with the last."""
-    missing = max(steps - rows.shape[1], 0)
-    padding = [(0, 0), (0, missing)] + [(0, 0)] * (rows.ndim - 2)
-    return np.ascontiguousarray(np.pad(rows, padding, mode=mode)[:, :steps])  # type: ignore[call-overload]

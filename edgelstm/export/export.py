@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from edgelstm import __version__
 from edgelstm.bench import Judged, Judgement, judge, load_candidates, score_as_run
+from edgelstm.bench.answers import Stretch, stepped
 from edgelstm.bench.timer import time_calls
 from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
+from edgelstm.data.inputs import Inputs
 from edgelstm.errors import ExportError, InputError, ParityError
 from edgelstm.export.graph import build_graph
 from edgelstm.export.pack import pack
@@ -57,7 +59,7 @@ class ExportedFile:
         digest: 64 hex digits.
         size_bytes: of the file.
         max_error, mean_error: against the trained network on the golden vectors, per output, in physical units.
-        test: its score on the held-out windows, run by onnxruntime; None without a test part.
+        test: its score on the held-out windows or series, run by onnxruntime; None without a test part.
         p50_us: of predicting one window on this machine.
     """
 
@@ -188,9 +190,10 @@ def _with_state(run: Run, state: str | None) -> Run:
     run = replace(run, record=replace(run.record, contract=carried))
     graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
     # The answers that the network gave are held against it; the others come from the graph that gives them.
-    draft = Golden(run.golden_x, run.golden_y, run.golden_y, {})
+    draft = _draft(run)._replace(lengths=None)
     predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, ""))
-    y = np.concatenate([predictor.run_batch(window[np.newaxis]) for window in run.golden_x])
+    rows = Inputs(draft.x, None, draft.times)
+    y = np.concatenate([predictor.run_batch(*rows.one(i)) for i in range(len(rows.x))])
     _check_parity(run, _as_window_answers(run, y))
     return replace(run, golden_y=y, golden_lengths=None)
 
@@ -213,7 +216,7 @@ def _make_file(
         precision=precision,
         quantization=quantization if precision in ("int8", "int8w") else None,
     )
-    draft = Golden(run.golden_x, run.golden_y, run.golden_y, {}, run.golden_lengths)
+    draft = _draft(run)
     predictor = Predictor(ModelFile(graph.SerializeToString(), contract, draft, ""))
     rows = golden_rows(draft)
     y = np.stack([predictor.predict(*row) for row in rows])
@@ -237,6 +240,11 @@ def _make_file(
         p50_us=float(np.median(times)) / 1e3,
     )
     return file, content
+
+
+def _draft(run: Run) -> Golden:
+    """What is known before a file has answered."""
+    return Golden(run.golden_x, run.golden_y, run.golden_y, {}, run.golden_lengths, run.golden_times)
 
 
 def _with_provenance(contract: Contract) -> Contract:
@@ -290,31 +298,29 @@ def _fp32_limits(run: Run, y: NDArray[np.float32]) -> Vector:
 
 
 def _spread(run: Run) -> Vector:
-    """[O]: the training standard deviation; of a network that came without it, that of its golden answers."""
-    spread = _target_std(run.record.contract)
-    known = np.array([channel.statistics is not None for channel in run.record.contract.outputs])
+    """[O]: the training standard deviation; of a network that came without it, that of its golden answers.
+
+    Of classes 1, the span of a probability, but where a foreign network answers with larger numbers.
+    """
+    contract = run.record.contract
+    spread = np.array([channel.spread for channel in contract.outputs])
+    known = np.array([channel.statistics is not None for channel in contract.outputs])
     golden = np.nanstd(run.golden_y.astype(np.float64), axis=tuple(range(run.golden_y.ndim - 1)))
+    if contract.answer == "class":
+        golden = np.maximum(golden, 1.0)
     found: Vector = np.where(known | (golden == 0), spread, golden)
     return found
 
 
 def _fidelity(predictor: Predictor, golden: Golden, y: NDArray[np.float32]) -> Fidelity:
     """Compare the file with its network, its steps with its window, and a row among others with itself alone."""
-    zero = (0.0,) * y.shape[-1]
-    stepped = zero
+    stream_difference = (0.0,) * y.shape[-1]
     if predictor.contract.state == "carried":
-        found = []
-        for window in golden.x:
-            stream = predictor.stream()
-            found.append(np.stack([stream.step(sample) for sample in window]))
-        stepped = worst_by_channel(np.stack(found), y)
+        times = [None] * len(golden.x) if golden.times is None else list(golden.times)
+        found = [stepped(predictor, Stretch(*row)) for row in zip(golden.x, times, strict=True)]
+        stream_difference = worst_by_channel(np.stack(found), y)
     valid = ~np.isnan(y)
-    together = np.where(valid, predictor.run_batch(golden.x, golden.lengths), 0)
+    together = np.where(valid, predictor.run_batch(golden.x, golden.lengths, golden.times), 0)
     alone = np.where(valid, y, 0)
     same = np.where(valid, golden.network, 0)
-    return Fidelity(worst_by_channel(alone, same), stepped, worst_by_channel(together, alone))
-
-
-def _target_std(contract: Contract) -> Vector:
-    """[O], of the outputs."""
-    return np.array([channel.spread for channel in contract.outputs])
+    return Fidelity(worst_by_channel(alone, same), stream_difference, worst_by_channel(together, alone))

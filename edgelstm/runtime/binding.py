@@ -62,11 +62,22 @@ def zero_states(contract: Contract, batch: int) -> dict[str, NDArray[np.float32]
     }
 
 
-def zero_x(contract: Contract, batch: int) -> NDArray[Any]:
-    """Make the x of one call of a stream: [B, 1, F] of a carried file, else [B, T, F]; tokens have no F."""
+def zero_given(contract: Contract, batch: int) -> dict[str, NDArray[Any]]:
+    """Make what one call of a stream takes of its samples.
+
+    Returns:
+        `"x"`: [B, 1, F] of a carried file, else [B, T, F]; tokens have no F. `"time_s"` int64 [B, 1] or [B, T] where
+        the file takes times.
+    """
     steps = 1 if contract.states else contract.window
     channels = () if contract.tokens else (len(contract.inputs),)
-    return np.zeros((batch, steps, *channels), contract.inputs[0].dtype)
+    given: dict[str, NDArray[Any]] = {"x": np.zeros((batch, steps, *channels), contract.inputs[0].dtype)}
+    return given | ({"time_s": np.zeros((batch, steps), np.int64)} if contract.times else {})
+
+
+def kept_windows(contract: Contract) -> tuple[str, ...]:
+    """Tell what a stream keeps of its samples: all of a window file's last window, of a carried one the last time."""
+    return (() if contract.states else ("x",)) + (("time_s",) if contract.times else ())
 
 
 def zero_y(contract: Contract, batch: int, steps: int) -> NDArray[np.float32]:
@@ -79,12 +90,13 @@ class Room(NamedTuple):
     """The buffers of a call.
 
     Attributes:
-        x, y: what the graph takes and gives.
-        old, new: what the streams kept and will keep; of a window file x itself.
+        given: what the graph takes of samples: `"x"` and, where it takes it, `"time_s"`.
+        y: what it gives.
+        old, new: what the streams kept and will keep: state tensors, or of a window file what is given; times always.
         lengths: where the graph takes them, the whole window.
     """
 
-    x: NDArray[Any]
+    given: dict[str, NDArray[Any]]
     y: NDArray[np.float32]
     old: dict[str, NDArray[Any]]
     new: dict[str, NDArray[Any]]
@@ -93,9 +105,10 @@ class Room(NamedTuple):
 
 def make_room(contract: Contract, rows: int) -> Room:
     """Make the buffers of a call of so many rows."""
-    x, old = zero_x(contract, rows), zero_states(contract, rows)
-    new: dict[str, NDArray[Any]] = {**zero_states(contract, rows)} or {"x": x}
-    return Room(x, zero_y(contract, rows, x.shape[1]), {**old}, new, np.full(rows, contract.window, np.int64))
+    given, old = zero_given(contract, rows), zero_states(contract, rows)
+    new = {**zero_states(contract, rows), **{name: given[name] for name in kept_windows(contract)}}
+    y = zero_y(contract, rows, given["x"].shape[1])
+    return Room(given, y, {**old}, new, np.full(rows, contract.window, np.int64))
 
 
 def part_of(room: Room, axes: dict[str, int], row: int, count: int) -> Room:
@@ -107,11 +120,12 @@ def part_of(room: Room, axes: dict[str, int], row: int, count: int) -> Room:
         return buffer.reshape(-1)[start : start + math.prod(shape)].reshape(shape)
 
     old, new = ({name: part(buffer, axes[name]) for name, buffer in kept.items()} for kept in (room.old, room.new))
-    return Room(part(room.x), part(room.y), old, new, part(room.lengths))
+    given = {name: part(buffer) for name, buffer in room.given.items()}
+    return Room(given, part(room.y), old, new, part(room.lengths))
 
 
 def bind_room(session: onnxruntime.InferenceSession, contract: Contract, room: Room) -> Callable[[], None]:
     """Bind a room, or a part of one."""
-    inputs = {"x": room.x, **room.old} | ({"lengths": room.lengths} if contract.lengths else {})
+    inputs = {**room.given, **room.old} | ({"lengths": room.lengths} if contract.lengths else {})
     outputs = {"y": room.y} | {state.output: room.new[state.input] for state in contract.states}
     return bind(session, inputs, outputs)

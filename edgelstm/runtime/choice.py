@@ -12,7 +12,7 @@ import onnxruntime
 from edgelstm.errors import EdgeLstmError, InputError, ProviderError
 from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.providers import AUTO, CPU, Choice, device_of
-from edgelstm.runtime.replay import golden_rows, replay
+from edgelstm.runtime.replay import golden_rows, passing_times, replay
 
 VARIABLE = "EDGELSTM_DEVICE"
 ROUNDS = 15
@@ -103,11 +103,11 @@ def _golden_times(opened: dict[str, Predictor]) -> dict[str, float]:
 
 
 def _window_call(predictor: Predictor) -> Callable[[], object]:
-    x, length = golden_rows(predictor.golden)[0]
+    row = golden_rows(predictor.golden)[0]
     if predictor.contract.state == "window":
-        return lambda: predictor.predict(x, length)
-    stream = predictor.stream()
-    return lambda: [stream.step(sample, copy=False) for sample in x]
+        return lambda: predictor.predict(*row)
+    stream, times = predictor.stream(), passing_times(predictor.golden)
+    return lambda: [stream.step(sample, next(times), copy=False) for sample in row[0]]
 
 
 def _fastest(times: dict[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Read the time that a sample comes with."""
+"""Read the time that a sample comes with: nanoseconds for a guard, whole seconds for a graph."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edgelstm.contract import Contract
 from edgelstm.errors import InputError
 
 NS = 1_000_000_000
+MAX_TIME_S = 10**11  # in the year 5138; what is beyond was milliseconds
 _YEARS = (1678, 2261)  # whole years of int64 nanoseconds since 1970
 
 
@@ -43,3 +46,94 @@ def as_ns(time: Any) -> int:
             f"got {type(time).__name__} {str(time)[:40]}"
         )
     return ns
+
+
+def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray[np.int64] | None:
+    """Turn the moments of samples into what the graph takes beside x.
+
+    Args:
+        time_s: seconds since 1970, UTC, as whole numbers, or `numpy.datetime64`, whose fractions of a second are left
+            out; of `shape`, or without its first axis, for all of them. Moments before 1970 are negative.
+        shape: of what the graph takes, or of one step of it.
+        contract: says whether it takes any.
+
+    Returns:
+        int64 of `shape`, contiguous; None for a file that takes no times.
+
+    Raises:
+        InputError: missing or not needed, no whole numbers, another shape, or not within `MAX_TIME_S` of 1970.
+
+    Example:
+        >>> import numpy as np
+        >>> from edgelstm import load
+        >>> from edgelstm.runtime.clock import as_times
+        >>> as_times(None, (2,), load("models/co2/co2.fp32.onnx").contract) is None
+        True
+    """
+    if not contract.times:
+        if time_s is not None:
+            raise InputError("time_s: this file takes no times")
+        return None
+    if time_s is None:
+        raise InputError("time_s: this file takes the time of each sample, seconds since 1970 (UTC); give time_s")
+    seconds = _as_seconds(time_s)
+    if seconds.shape not in (shape, shape[1:]):
+        raise InputError(f"time_s: expected {list(shape)} times, one for each sample, got shape {seconds.shape}")
+    if seconds.size and not -MAX_TIME_S <= seconds.min() <= seconds.max() <= MAX_TIME_S:
+        raise InputError(_beyond(max(int(seconds.max()), int(seconds.min()), key=abs)))
+    return np.ascontiguousarray(np.broadcast_to(seconds, shape), np.int64)
+
+
+def check_order(times: NDArray[np.int64], lengths: NDArray[np.int64] | None = None) -> None:
+    """See that time does not run backwards: int64 [B, T], in each row up to its length.
+
+    Raises:
+        InputError: names the row and the step.
+    """
+    back = times[:, 1:] < times[:, :-1]
+    if lengths is not None:
+        back &= np.arange(1, times.shape[1]) < lengths[:, np.newaxis]
+    if back.any():
+        row, step = (int(i) for i in np.argwhere(back)[0])
+        raise backwards(times[row, step], times[row, step + 1], f" in row {row} at step {step + 1}")
+
+
+def backwards(before: Any, after: Any, place: str = "") -> InputError:
+    """Say that a sample is older than the one before it."""
+    return InputError(
+        f"time_s: runs backwards{place}: {before} is followed by {after}; sort the samples, or reset() to begin anew"
+    )
+
+
+def _as_seconds(time_s: Any) -> NDArray[Any]:
+    """Give whole numbers; what is a datetime64 in seconds."""
+    try:
+        array = np.asarray(time_s)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged, or of a library that numpy cannot look into
+        raise InputError(f"time_s: expected an array of times, got {type(time_s).__name__}: {error}") from error
+    if type(time_s).__module__.startswith("numpy.ma") and np.any(time_s.mask):
+        raise InputError("time_s: expected a time for each sample, got a masked array")
+    if not array.size:
+        return np.zeros(array.shape, np.int64)
+    if array.dtype.kind == "M":
+        if np.isnat(array).any():
+            raise InputError("time_s: expected a time for each sample, got NaT")
+        years = array.astype("datetime64[Y]").astype(np.int64)  # the cast to seconds would silently wrap around
+        if max(-int(years.min()), int(years.max())) > MAX_TIME_S // (365 * 86400):
+            raise InputError(
+                f"time_s: expected times within 3,000 years of 1970, got {array.flat[abs(years).argmax()]}"
+            )
+        return array.astype("datetime64[s]").astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise InputError(
+            f"time_s: expected whole seconds since 1970 (int64) or numpy.datetime64, got dtype {array.dtype}; a float "
+            "such as time.time() becomes one by int()"
+        )
+    return array
+
+
+def _beyond(value: int) -> str:
+    """Word a time that is none, and the unit it was probably meant in."""
+    units = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+    meant = next((f"; if these are {unit}, divide by {n}" for unit, n in units.items() if abs(value) < 10**10 * n), "")
+    return f"time_s: expected seconds since 1970, within {MAX_TIME_S} of it, got {value}{meant}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.errors import ModelFileError
+from edgelstm.runtime.clock import MAX_TIME_S
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
 Array = NDArray[np.float32]
@@ -67,6 +68,7 @@ class Golden(NamedTuple):
         complete = {PYPI, OTHER} == record.tolerance.keys()
         times = None if record.times is None else _decode(record.times)
         fits = fits and (times is None or (times.dtype == np.int64 and times.shape == x.shape[:2] and x.ndim == 3))
+        fits = fits and (times is None or -MAX_TIME_S <= times.min() <= times.max() <= MAX_TIME_S)
         valid = lengths is None or (len(lengths) == len(x) and lengths.max() <= x.shape[1])
         if not (fits and complete and valid) or any(len(t) != outputs for t in record.tolerance.values()):
             raise ModelFileError("the golden vectors are damaged: their shapes do not fit each other")

@@ -71,6 +71,7 @@ class GuardedStream:
         self._all_inside = np.ones_like(self._inside).tobytes()
         self._no_holds = np.zeros(self._shape, np.int64)
         self._period_ns = contract.sample_period_s and contract.sample_period_s * NS
+        self._timed = contract.times
         self._tallies = dict.fromkeys(Counts._fields[:-1], 0)
         self._channel_tallies = {name: np.zeros(self._shape, np.int64) for name in ChannelCounts._fields}
         self._begin()
@@ -130,7 +131,8 @@ class GuardedStream:
             sample: [F] numbers in the physical units of `contract.inputs`, NaN or infinite where a value is missing;
                 None where a whole sample is.
             time: when it was taken: seconds as a float, nanoseconds as an int, or a `numpy.datetime64`. None where
-                samples have no times; once one had, all must have until `reset`.
+                samples have no times; once one had, all must have until `reset`. A file that takes times takes these,
+                and then they count from 1970, UTC.
             copy: False gives a view of the stream's own buffer, which the next step overwrites.
 
         Returns:
@@ -164,7 +166,7 @@ class GuardedStream:
         else:
             x[:] = self._as_row(sample)
         ns = gap = None
-        if time is not None or self._time is not None:
+        if time is not None or self._time is not None or self._timed:
             ns = as_ns(time)
             reason = self._reason_to_drop(ns)
             if reason is not None:
@@ -176,12 +178,16 @@ class GuardedStream:
         held = self._no_holds
         if gap is not None or self._inside.tobytes() != self._all_inside:
             row, held = self._mend(x, ns, gap)
-        answer = self._no_answer.copy() if row is None else self._stream.step(row, copy)
+        answer = self._no_answer.copy() if row is None else self._stream.step(row, self._seconds(ns), copy)
         self._tallies["missing" if row is None else "clean" if row is x else "mended"] += 1
         self._good, self._held, self._answered = row, held, row is not None
         self._time, self._late = ns, 0
         self._at = (self._at + 1) % len(self._ring)
         return answer
+
+    def _seconds(self, ns: int | None) -> int | None:
+        """Turn a time into what the file takes."""
+        return ns // NS if ns is not None and self._timed else None
 
     def _as_row(self, sample: Any) -> Array | float:
         if sample is None:
@@ -262,12 +268,13 @@ class GuardedStream:
     def _bridge(self, ns: int, gap: int) -> None:
         """Stand in for the samples that are missing between two times, or begin anew."""
         self._tallies["gaps"] += 1
-        self._time = ns - round(self._period_ns or 1)  # should the network refuse the sample itself
+        before, period = self._time or 0, round(self._period_ns or 1)
+        self._time = ns - period  # should the network refuse the sample itself
         if self._guard.on_gap == "reset" or self._held.max() + gap > self._guard.max_hold:
             self._restart()
         elif self._good is not None:
-            for _ in range(gap):
-                self._stream.step(self._good, copy=False)
+            for i in range(1, gap + 1):
+                self._stream.step(self._good, self._seconds(before + i * period), copy=False)
                 self._tallies["filled"] += 1
                 self._held = self._held + 1
 

@@ -275,7 +275,8 @@ def _check_golden(golden: Golden, contract: Contract) -> None:
         windows += (len(contract.inputs),)
     answers = contract.answer_shape(len(golden.x), *steps)
     fits = golden.x.shape == windows and golden.file.shape == answers
-    if not fits or (golden.lengths is not None) != contract.lengths:
+    fits = fits and ((golden.lengths is not None), (golden.times is not None)) == (contract.lengths, contract.times)
+    if not fits:
         raise ModelFileError(
             f"the golden vectors are damaged: expected windows {windows} and answers {answers} as the contract says, "
             f"got {golden.x.shape} and {golden.file.shape}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgelstm.contract import STATES, Contract
 from edgelstm.errors import InputError, ModelFileError
 from edgelstm.runtime.binding import zero_states
+from edgelstm.runtime.clock import as_times, check_order
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile
 from edgelstm.runtime.providers import Choice, device_of
@@ -64,7 +65,7 @@ class Predictor:
 
     __reduce_ex__ = refuse_pickle
 
-    def predict(self, x: Any, lengths: Any = None) -> Array:
+    def predict(self, x: Any, lengths: Any = None, time_s: Any = None) -> Array:
         """Predict from one window or a batch of windows, always from a zero state.
 
         An int8 file is run row by row: its kernel takes the range of the activations over the whole batch, so
@@ -76,6 +77,8 @@ class Predictor:
                 are whole numbers [T] or [B, T].
             lengths: for a file that takes them, the valid steps of each row, a whole number or [B]; None: all are.
                 What lies behind them changes nothing.
+            time_s: for a file that takes times, the moment of each sample: whole seconds since 1970, UTC, or
+                `numpy.datetime64`, [T] or [B, T]; they may not run backwards within a row.
 
         Returns:
             float32 [K, O] or [B, K, O], in the physical units of `contract.outputs`; a carried file answers
@@ -83,7 +86,7 @@ class Predictor:
             NaN behind the length of a row.
 
         Raises:
-            InputError: a wrong shape, no numbers, NaN or infinity.
+            InputError: a wrong shape, no numbers, NaN or infinity; lengths or times that are missing or not taken.
             SharingError: this process is a fork that must not use the session.
 
         Example:
@@ -98,11 +101,13 @@ class Predictor:
         x = as_x(x if valid is None else _without_padding(x, valid, single), self.contract.inputs)
         self._check_shape(x, single)
         batch = x if x.ndim > single else x[np.newaxis]
+        times = self._as_times(time_s, batch.shape[:2], valid)
         if self.contract.precision == "int8" and len(batch) > 1:
-            rows = [(batch[i : i + 1], None if valid is None else valid[i : i + 1]) for i in range(len(batch))]
-            y = np.concatenate([self.run_batch(*row) for row in rows])
+            rows = [slice(i, i + 1) for i in range(len(batch))]
+            parts = [[None if part is None else part[row] for part in (valid, times)] for row in rows]
+            y = np.concatenate([self.run_batch(batch[row], *part) for row, part in zip(rows, parts, strict=True)])
         else:
-            y = self.run_batch(batch, valid)
+            y = self.run_batch(batch, valid, times)
         if valid is not None and self.contract.every_step:
             y[np.arange(y.shape[1]) >= valid[:, np.newaxis]] = np.nan
         return y if x.ndim > single else y[0]
@@ -206,12 +211,27 @@ class Predictor:
             raise InputError(f"lengths: expected 1 to {steps} steps in each row, got {valid.min()} to {valid.max()}")
         return valid.astype(np.int64)
 
-    def run_batch(self, batch: NDArray[Any], lengths: NDArray[np.int64] | None = None) -> Array:
+    def _as_times(
+        self, time_s: Any, shape: tuple[int, ...], lengths: NDArray[np.int64] | None
+    ) -> NDArray[np.int64] | None:
+        """One time for each sample; behind the length of a row they may be anything whole, and become 0."""
+        times = as_times(time_s, shape, self.contract)
+        if times is not None:
+            check_order(times, lengths)
+        return times if times is None or lengths is None else _without_padding(times, lengths, 1)
+
+    def run_batch(
+        self,
+        batch: NDArray[Any],
+        lengths: NDArray[np.int64] | None = None,
+        time_s: NDArray[np.int64] | None = None,
+    ) -> Array:
         """Run checked windows as any ONNX client would, all rows of an int8 file in one call.
 
         Args:
             batch: [B, T, F] float32 or tokens [B, T] int64, contiguous.
             lengths: [B], for a file that takes them.
+            time_s: [B, T], likewise.
 
         Returns:
             y, as the graph gives it.
@@ -222,6 +242,8 @@ class Predictor:
         feeds: dict[str, NDArray[Any]] = {"x": batch}
         if lengths is not None:
             feeds["lengths"] = lengths
+        if time_s is not None:
+            feeds["time_s"] = time_s
         feeds.update(zero_states(self.contract, len(batch)))
         if self._token.reason:
             raise self._token.error()
@@ -240,11 +262,13 @@ def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> N
     inputs = {"x": x} | {s.input: s.shape for s in contract.states}
     if contract.lengths:
         inputs["lengths"] = ("B",)
+    if contract.times:
+        inputs["time_s"] = ("B", "T")
     outputs = {"y": contract.answer_shape("B", *steps)}
     outputs |= {s.output: s.shape for s in contract.states}
     for what, expected, found in (("takes", inputs, session.get_inputs()), ("gives", outputs, session.get_outputs())):
         got = {tensor.name: tuple(tensor.shape) for tensor in found}
-        integers = {"lengths"} | ({"x"} if contract.tokens else set())
+        integers = {"lengths", "time_s"} | ({"x"} if contract.tokens else set())
         types = all(t.type == ("tensor(int64)" if t.name in integers else "tensor(float)") for t in found)
         if got != expected or not types:
             raise ModelFileError(f"the contract says that the graph {what} {expected}, but it {what} {got}")

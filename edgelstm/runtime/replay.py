@@ -6,6 +6,8 @@ right. Against the outputs of the trained network, one sees what the precision c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,10 +70,20 @@ def replay(predictor: Predictor) -> Replay:
     return Replay(len(y), target, tolerance, file_error, worst_by_channel(y, network), passed)
 
 
-def golden_rows(golden: Golden) -> list[tuple[NDArray[Any], int | None]]:
-    """List what `Predictor.predict` takes for each golden window: x, and its length where the file takes one."""
-    lengths = [None] * len(golden.x) if golden.lengths is None else golden.lengths.tolist()
-    return list(zip(golden.x, lengths, strict=True))
+def golden_rows(golden: Golden) -> list[tuple[NDArray[Any], int | None, NDArray[np.int64] | None]]:
+    """List what `Predictor.predict` takes for each golden window: x, its length and its times where the file does."""
+    nothing = [None] * len(golden.x)
+    lengths = nothing if golden.lengths is None else golden.lengths.tolist()
+    times = nothing if golden.times is None else list(golden.times)
+    return list(zip(golden.x, lengths, times, strict=True))
+
+
+def passing_times(golden: Golden) -> Iterator[int | None]:
+    """Give times for samples that are stepped on and on, a second apart from the first golden one; None for none.
+
+    The golden times themselves run backwards from one window to the next, which no stream takes.
+    """
+    return repeat(None) if golden.times is None else count(int(golden.times[0, 0]))
 
 
 def _without_padding(answers: NDArray[np.float32], golden: Golden) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
-from edgelstm.runtime.binding import bind, zero_states, zero_x, zero_y
+from edgelstm.runtime.binding import bind, kept_windows, zero_given, zero_states, zero_y
+from edgelstm.runtime.clock import MAX_TIME_S, as_times, backwards, check_order
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
 
@@ -30,7 +31,8 @@ class Stream:
     A carried network carries its state on: in fp32 the answers equal those of the same samples given as one
     window, bit for bit, however they are split. A window network was never trained for that: its stream keeps
     the last `contract.window` samples and runs them from a zero state at every step; until it has as many,
-    `ready` is False and the answers are NaN.
+    `ready` is False and the answers are NaN. A file that takes times is told that of each sample; they may not run
+    backwards.
 
     Whatever a step depends on lies twice, and a step goes from one to the other: an error, or a Ctrl-C, leaves the
     stream as it was. A stream belongs to one thread at a time; a second one is refused. It is neither pickled nor
@@ -48,21 +50,23 @@ class Stream:
         self._seen = self._turn = 0
         self._token = Token(session)
         self._free = self._token.free
-        self._windows = (
-            (zero_x(contract, batch),) * 2 if self._carried else tuple(zero_x(contract, batch) for _ in "ab")
-        )
-        y = zero_y(contract, batch, self._windows[0].shape[1])
+        self._timed = contract.times
+        self._kept = kept_windows(contract)
+        given, other = zero_given(contract, batch), zero_given(contract, batch)
+        self._windows = {name: (given[name], other[name] if name in self._kept else given[name]) for name in given}
+        y = zero_y(contract, batch, given["x"].shape[1])
         rows = 1 if contract.precision == "int8" else batch  # int8 neighbours would change each other's answers
         self._lanes = [
             _make_lane(session, contract, self._windows, y, slice(i, i + rows)) for i in range(0, batch, rows)
         ]
         self._runs = tuple(_in_turn([lane.runs[turn] for lane in self._lanes]) for turn in range(2))
-        self._moves = tuple((new[:, :-1], old[:, 1:], new[:, -1]) for old, new in (self._windows, self._windows[::-1]))
+        self._moves = _moves(self._windows["x"])
+        self._time_moves = _moves(self._windows["time_s"]) if contract.times else ()
         self._answer = y[:, -1] if contract.every_step else y
         self._first = self._answer[0]
         self._probe = memoryview(self._first.reshape(-1)[:1])
         # What a sample is written to and looked at before the stream knows of it.
-        self._new = self._windows[0][:, 0] if self._carried else self._windows[0][:, 0].copy()
+        self._new = given["x"][:, 0] if self._carried else given["x"][:, 0].copy()
         self._finite = np.empty(self._new.shape, bool)
         self._numbers: Any = memoryview(self._new[0]) if batch == 1 and not contract.tokens else memoryview(b"")
         self._summed = len(contract.inputs) <= _SUMMED
@@ -74,13 +78,15 @@ class Stream:
         """Whether the last answer was a prediction: a window network must have seen a whole window."""
         return self._seen >= self._needed
 
-    def step(self, sample: Any, copy: bool = True) -> Array:
+    def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> Array:
         """Take one sample per stream and give the predictions after it.
 
         Quickest is a float32 array of the shape [F]; other numbers are converted, which takes a few microseconds.
 
         Args:
             sample: [F] numbers (if `batch` is 1) or [B, F], in the physical units of `contract.inputs`.
+            time_s: for a file that takes times, when the sample was taken: whole seconds since 1970, UTC, or a
+                `numpy.datetime64`; one, or [B].
             copy: False gives a view of the stream's own buffer, which the next step overwrites.
 
         Returns:
@@ -88,7 +94,8 @@ class Stream:
 
         Raises:
             InputError: a wrong shape, no numbers, NaN or infinity, or numbers so large that the network answers NaN or
-                infinity to them; the state is as it was before.
+                infinity to them; no time, one before that of the last sample, or one that the file does not take; the
+                state is as it was before.
             SharingError: another thread is stepping this stream, or this process is a fork that must not.
 
         Example:
@@ -112,8 +119,10 @@ class Stream:
             except (TypeError, ValueError, NotImplementedError):
                 single = self._take(sample)
             turn, seen = self._turn, self._seen + 1
+            if time_s is not None or self._timed:
+                self._take_time(time_s)
             if not self._carried:
-                kept, moved, last = self._moves[turn]
+                kept, moved, last, _ = self._moves[turn]
                 kept[...] = moved
                 last[...] = self._new
             answer = self._first if single else self._answer
@@ -131,7 +140,7 @@ class Stream:
         finally:
             self._free.append(None)
 
-    def run(self, chunk: Any) -> Array:
+    def run(self, chunk: Any, time_s: Any = None) -> Array:
         """Take a piece of a series and give the predictions after each of its samples, as so many steps would.
 
         Much quicker than steps, but for an int8 file: its kernel ranges the activations of a whole call, so that
@@ -139,6 +148,7 @@ class Stream:
 
         Args:
             chunk: [T, F] numbers (if `batch` is 1) or [B, T, F], in the physical units of `contract.inputs`.
+            time_s: for a file that takes times, those of the samples as for `step`: [T], or [B, T].
 
         Returns:
             float32 [T, K, O] or [B, T, K, O]; NaN where a window file had not seen a whole window.
@@ -168,13 +178,19 @@ class Stream:
                 f"expected at least one sample: [T{one}] or, with a batch of {self._batch}, [{self._batch}, T{one}], "
                 f"got shape {x.shape}"
             )
+        given = {"x": batch}
+        times = as_times(time_s, batch.shape[:2], self._contract)
+        if times is not None:
+            given["time_s"] = times
         with self._token:
+            if times is not None:
+                self._check_times(times)
             if not self._carried:
-                y = self._run_windows(batch)
+                y = self._run_windows(given)
             elif self._contract.precision == "int8":
-                y = self._run_steps(batch)
+                y = self._run_steps(given)
             else:
-                y = self._run_carried(batch)
+                y = self._run_carried(given)
         return y[0] if single else y
 
     def reset(self) -> None:
@@ -192,7 +208,8 @@ class Stream:
 
         Returns:
             Copies: `"seen"` int64 [1], the samples so far; a window file's `"x"` float32 [B, T, F]; a carried
-            file's state tensors under their input names, as in `contract.states`.
+            file's state tensors under their input names, as in `contract.states`; of a file that takes times
+            `"time_s"` int64, those of the window [B, T] or the last one [B, 1].
         """
         with self._token:
             return self._snapshot()
@@ -215,29 +232,48 @@ class Stream:
         self._new[...] = samples
         return single
 
+    def _take_time(self, time_s: Any) -> None:
+        """Check the time of a sample and move it into the window that this step runs; nothing else reads it before."""
+        whole = self._timed and type(time_s) is int and -MAX_TIME_S <= time_s <= MAX_TIME_S
+        times: Any = time_s if whole else as_times(time_s, (self._batch,), self._contract)
+        kept, moved, last, before = self._time_moves[self._turn]
+        if self._seen and (before > times).any():
+            raise backwards(before.max(), np.min(times))
+        kept[...] = moved
+        last[...] = times
+
+    def _check_times(self, times: NDArray[np.int64]) -> None:
+        """See that the times of a piece go on from the last one."""
+        before = self._windows["time_s"][self._turn][:, -1:]
+        check_order(np.concatenate([before, times], axis=1) if self._seen else times)
+
     def _all_finite(self) -> bool:
         return b"\0" not in np.isfinite(self._new, self._finite).tobytes()
 
-    def _run_carried(self, x: NDArray[Any]) -> Array:
+    def _run_carried(self, given: dict[str, NDArray[Any]]) -> Array:
         """All steps in one call; the new state goes where the next step reads."""
         (lane,) = self._lanes
         old, new = lane.states[self._turn], lane.states[1 - self._turn]
         outputs = [state.output for state in self._contract.states]
-        y, *states = self._session.run(["y", *outputs], {"x": x, **old})
+        y, *states = self._session.run(["y", *outputs], {**given, **old})
         _check_rows(y, axes=2)
         for state, value in zip(self._contract.states, states, strict=True):
             new[state.input][...] = value
+        for name in self._kept:
+            self._windows[name][1 - self._turn][...] = given[name][:, -1:]
         self._turn = 1 - self._turn
-        self._seen += x.shape[1]
+        self._seen += given["x"].shape[1]
         return y  # type: ignore[no-any-return]
 
-    def _run_steps(self, x: NDArray[Any]) -> Array:
+    def _run_steps(self, given: dict[str, NDArray[Any]]) -> Array:
         """Step by step, as `step` does; an error puts everything back."""
-        y = np.empty((self._batch, x.shape[1], *self._answer.shape[1:]), np.float32)
+        count = given["x"].shape[1]
+        y = np.empty((self._batch, count, *self._answer.shape[1:]), np.float32)
         before = self._snapshot()
         try:
-            for t in range(x.shape[1]):
-                self._new[...] = x[:, t]
+            for t in range(count):
+                for name, values in given.items():
+                    self._windows[name][1 - self._turn][:, 0] = values[:, t]
                 self._runs[self._turn]()
                 _check_rows(self._answer)
                 y[:, t] = self._answer
@@ -245,30 +281,35 @@ class Stream:
         except BaseException:
             self._restore(before)
             raise
-        self._seen += x.shape[1]
+        self._seen += count
         return y
 
-    def _run_windows(self, x: NDArray[Any]) -> Array:
+    def _run_windows(self, given: dict[str, NDArray[Any]]) -> Array:
         """Every window that ends in the piece, many in one call; an int8 file's one by one."""
-        count, window = x.shape[1], self._contract.window
-        series = np.concatenate([self._windows[self._turn], x], axis=1)
-        windows = np.moveaxis(sliding_window_view(series, window, axis=1), -1, 2)[:, 1:]
+        count, window = given["x"].shape[1], self._contract.window
+        series = {name: np.concatenate([self._windows[name][self._turn], given[name]], axis=1) for name in given}
+        windows = {
+            name: np.moveaxis(sliding_window_view(values, window, axis=1), -1, 2)[:, 1:]
+            for name, values in series.items()
+        }
         y = np.full((self._batch, count, *self._answer.shape[1:]), np.nan, np.float32)
         together = 1 if self._contract.precision == "int8" else _WINDOWS
         for row in range(self._batch):
             for start in range(max(0, window - self._seen - 1), count, together):
-                part = np.ascontiguousarray(windows[row, start : start + together])
-                y[row, start : start + together] = run_windows(self._session, self._contract, part)
-                _check_rows(y[row, start : start + together])
-        self._windows[1 - self._turn][...] = series[:, -window:]
+                some = slice(start, start + together)
+                part = {name: np.ascontiguousarray(values[row, some]) for name, values in windows.items()}
+                y[row, some] = run_windows(self._session, self._contract, part)
+                _check_rows(y[row, some])
+        for name, values in series.items():
+            self._windows[name][1 - self._turn][...] = values[:, -window:]
         self._turn = 1 - self._turn
         self._seen += count
         return y
 
     def _snapshot(self) -> dict[str, NDArray[Any]]:
         snapshot: dict[str, NDArray[Any]] = {"seen": np.array([self._seen], np.int64)}
-        if not self._carried:
-            snapshot["x"] = self._windows[self._turn].copy()
+        for name in self._kept:
+            snapshot[name] = self._windows[name][self._turn].copy()
         for state in self._contract.states:
             parts = [lane.states[self._turn][state.input] for lane in self._lanes]
             snapshot[state.input] = np.concatenate(parts, axis=state.shape.index("B"))
@@ -277,8 +318,8 @@ class Stream:
     def _restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
         """Write a snapshot where the state does not lie, then turn to it: an interruption leaves the old one whole."""
         seen, turn = int(snapshot["seen"][0]), 1 - self._turn
-        if not self._carried:
-            self._windows[turn][:] = snapshot["x"]
+        for name in self._kept:
+            self._windows[name][turn][:] = snapshot[name]
         for state in self._contract.states:
             parts = np.split(snapshot[state.input], len(self._lanes), axis=state.shape.index("B"))
             for lane, part in zip(self._lanes, parts, strict=True):
@@ -305,6 +346,8 @@ def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: C
         _check_tokens(snapshot["x"], contract)
     if not 0 <= snapshot["seen"][0] <= MAX_SEEN:
         raise InputError(f"state: 'seen' must be from 0 to 2**62, got {snapshot['seen'][0]}")
+    if contract.times:
+        _check_kept_times(snapshot["time_s"], int(snapshot["seen"][0]), contract)
 
 
 def all_rows_finite(y: Array, axes: int = 1) -> bool:
@@ -338,11 +381,21 @@ def _check_tokens(x: NDArray[np.int64], contract: Contract) -> None:
         raise InputError(f"state: 'x': {error}") from None
 
 
-def run_windows(session: onnxruntime.InferenceSession, contract: Contract, x: NDArray[Any]) -> Array:
+def _check_kept_times(times: NDArray[np.int64], seen: int, contract: Contract) -> None:
+    """Look at the times that came with a sample; those before the first one are zeros."""
+    known = times[:, max(0, times.shape[1] - seen) :]
+    try:
+        as_times(known, known.shape, contract)
+        check_order(known)
+    except InputError as error:
+        raise InputError(f"state: {error}") from None
+
+
+def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given: dict[str, NDArray[Any]]) -> Array:
     """Run windows of a window file from a zero state, and give the answers behind their last steps, [B, ...]."""
-    feeds = {"x": x}
+    feeds = dict(given)
     if contract.lengths:
-        feeds["lengths"] = np.full(len(x), contract.window, np.int64)
+        feeds["lengths"] = np.full(len(given["x"]), contract.window, np.int64)
     y: Array = session.run(["y"], feeds)[0]
     return y[:, -1] if contract.every_step else y
 
@@ -362,7 +415,11 @@ class _Lane(NamedTuple):
 
 
 def _make_lane(
-    session: onnxruntime.InferenceSession, contract: Contract, windows: tuple[NDArray[Any], ...], y: Array, rows: slice
+    session: onnxruntime.InferenceSession,
+    contract: Contract,
+    windows: Mapping[str, tuple[NDArray[Any], ...]],
+    y: Array,
+    rows: slice,
 ) -> _Lane:
     """Bind both turns of some rows: a turn reads its states, or the window that was moved out of its own."""
     count = rows.stop - rows.start
@@ -370,10 +427,16 @@ def _make_lane(
     lengths = np.full(count, contract.window, np.int64)
     runs = []
     for turn in range(2):
-        inputs = {"x": windows[1 - turn][rows], **states[turn]} | ({"lengths": lengths} if contract.lengths else {})
+        inputs = {name: turns[1 - turn][rows] for name, turns in windows.items()} | states[turn]
+        inputs |= {"lengths": lengths} if contract.lengths else {}
         new = {state.output: states[1 - turn][state.input] for state in contract.states}
         runs.append(bind(session, inputs, {"y": y[rows], **new}))
     return _Lane(states, tuple(runs), lengths)
+
+
+def _moves(turns: tuple[NDArray[Any], ...]) -> tuple[tuple[NDArray[Any], ...], ...]:
+    """Views that move a window on, in either turn: where its last samples go, those, where the next goes, the last."""
+    return tuple((new[:, :-1], old[:, 1:], new[:, -1], old[:, -1]) for old, new in (turns, turns[::-1]))
 
 
 def _in_turn(runs: list[Callable[[], None]]) -> Callable[[], None]:

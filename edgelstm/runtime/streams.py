@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
-from edgelstm.runtime.binding import Room, bind_room, make_room, part_of, zero_states, zero_x, zero_y
+from edgelstm.runtime.binding import Room, bind_room, kept_windows, make_room, part_of, zero_given, zero_states, zero_y
+from edgelstm.runtime.clock import as_times, backwards
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
 from edgelstm.runtime.stream import all_rows_finite, beyond, check_snapshot
@@ -42,7 +43,8 @@ class Streams:
         self._one_by_one = exact and contract.precision == "int8"
         rows_lie_apart = all(set(state.shape[: state.shape.index("B")]) <= {1} for state in contract.states)
         self._most = MAX_ROWS if rows_lie_apart or not self._one_by_one else 1
-        self._axes = {state.input: state.shape.index("B") for state in contract.states} or {"x": 0}
+        self._axes = {state.input: state.shape.index("B") for state in contract.states}
+        self._axes |= dict.fromkeys(kept_windows(contract), 0)
         self._alive = np.zeros(0, bool)
         self._seen = np.zeros(0, np.int64)
         self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all goes from one to the other
@@ -70,13 +72,15 @@ class Streams:
         ready: NDArray[np.bool_] = self._seen[self._alive] >= self._needed
         return ready
 
-    def step(self, samples: Any, at: Any = None) -> Array:
+    def step(self, samples: Any, at: Any = None, time_s: Any = None) -> Array:
         """Take a sample for some streams and give the predictions after it.
 
         Args:
             samples: [M, F] numbers, one row for each stream of `at`, in the physical units of `contract.inputs`.
             at: the numbers of the streams that have a sample, int [M], each once, in any order; None: all. Or a mask
                 over `numbers`, bool [N]: `samples` then has N rows, of which those of the others may hold anything.
+            time_s: for a file that takes times, the moment of the samples as for `Stream.step`: one for all, or one
+                for each row.
 
         Returns:
             float32 [M, K, O] in the order of `samples`, in the physical units of `contract.outputs`; NaN for a stream
@@ -96,10 +100,16 @@ class Streams:
             mask = self._mask(at)
             if mask is not None:
                 samples = _rows_of(samples, mask)
+                each = isinstance(time_s, (list, tuple)) or np.ndim(time_s) > 0
+                time_s = _rows_of(time_s, mask) if each else time_s
             places = self._places(at if mask is None else self.numbers[mask])
             count = _count(places, len(self._alive))
-            x = self._check_samples(samples, count)
-            answers = self._step(x, places, count) if count else self._last(zero_y(self._contract, 0, 1))
+            given = {"x": self._check_samples(samples, count)}
+            times = as_times(time_s, (count,), self._contract)
+            if times is not None:
+                self._check_times(times, places)
+                given["time_s"] = times
+            answers = self._step(given, places, count) if count else self._last(zero_y(self._contract, 0, 1))
             if mask is None:
                 return answers
             y = np.full((len(mask), *answers.shape[1:]), np.nan, np.float32)
@@ -231,7 +241,14 @@ class Streams:
             raise InputError(f"expected a sample{one} for each of {count} stream(s), got shape {x.shape}")
         return x
 
-    def _step(self, x: NDArray[Any], places: Places, count: int) -> Array:
+    def _check_times(self, times: NDArray[np.int64], places: Places) -> None:
+        before = self._get("time_s", places)[:, -1]
+        back = (times < before) & (self._seen[places] > 0)
+        if back.any():
+            row = int(back.argmax())
+            raise backwards(before[row], times[row], f" for the sample of row {row}")
+
+    def _step(self, given: dict[str, NDArray[Any]], places: Places, count: int) -> Array:
         """Run all parts, then keep what came out."""
         size = -(-count // -(-count // self._most))  # even: they share their buffers
         starts = range(0, count, size)
@@ -239,7 +256,12 @@ class Streams:
         seen = self._seen[places] + 1
         ready = seen >= self._needed
         results = [
-            self._run(x[start : start + size], part, bool(ready[start : start + size].any()), len(parts) > 1)
+            self._run(
+                {name: rows[start : start + size] for name, rows in given.items()},
+                part,
+                bool(ready[start : start + size].any()),
+                len(parts) > 1,
+            )
             for start, part in zip(starts, parts, strict=True)
         ]
         y = np.concatenate([answer for answer, _ in results]) if len(results) > 1 else results[0][0]
@@ -258,12 +280,16 @@ class Streams:
         _surely(keep)
         return y
 
-    def _run(self, x: NDArray[Any], places: Places, ready: bool, copy: bool) -> tuple[Array, dict[str, NDArray[Any]]]:
+    def _run(
+        self, given: dict[str, NDArray[Any]], places: Places, ready: bool, copy: bool
+    ) -> tuple[Array, dict[str, NDArray[Any]]]:
         """Run some streams in one call; give their answers and what is still to be kept; of all, it is set by."""
-        run, room = self._block(len(x))
-        if "x" in self._axes:
-            room.x[:, :-1] = self._get("x", places)[:, 1:]
-        room.x[:, -1] = x
+        run, room = self._block(len(given["x"]))
+        for name, rows in given.items():
+            buffer = room.given[name]
+            if name in self._axes:
+                buffer[:, :-1] = self._get(name, places)[:, 1:]
+            buffer[:, -1] = rows
         for name, buffer in room.old.items():
             buffer[...] = self._get(name, places)
         if ready:
@@ -279,7 +305,7 @@ class Streams:
 
     def _block(self, count: int) -> _Block:
         """Give the call for so many rows, bound once; all calls share their buffers, so that memory stays flat."""
-        rows = len(self._room.x)
+        rows = len(self._room.lengths)
         if count > rows:
             self._blocks.clear()
             self._singles.clear()
@@ -304,7 +330,8 @@ class Streams:
         return run
 
     def _zeros(self, count: int) -> dict[str, NDArray[Any]]:
-        return zero_states(self._contract, count) or {"x": zero_x(self._contract, count)}
+        given = zero_given(self._contract, count)
+        return {**zero_states(self._contract, count), **{name: given[name] for name in kept_windows(self._contract)}}
 
     def _grow(self, count: int) -> None:
         for name, zeros in self._zeros(count).items():

@@ -95,7 +95,7 @@ def test_steps_are_timed_on_streams_that_are_ready(path, monkeypatch, no_childre
 
 def test_streams_that_step_together_see_samples_of_their_own(window_files, monkeypatch, no_children):
     _, samples = file._ready(load(window_files.fp32), 3)
-    assert len(np.unique(next(samples))) == 3
+    assert len(np.unique(next(samples)[0])) == 3
 
 
 def test_the_time_asked_for_goes_to_step_window_and_streams(window_files, monkeypatch, no_children):

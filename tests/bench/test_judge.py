@@ -19,6 +19,7 @@ from edgelstm.strict_json import plain
 from tests.export.test_parity import make_network, predictors
 
 judging = importlib.import_module("edgelstm.bench.judge")  # the name in the package is the function
+judgements = importlib.import_module("edgelstm.bench.judgement")
 
 
 def candidates_of(files):
@@ -47,8 +48,9 @@ def test_the_mode_is_that_of_the_contract_and_a_carried_state_goes_on_for_ten_th
     assert judgement.state == load(files.fp32).contract.state
     if judgement.state == "carried":
         assert judgement.steps >= 10_000
+        assert judgement.series == 1
     else:
-        assert judgement.steps == 0
+        assert judgement.steps == judgement.series == 0
 
 
 def test_the_metric_is_that_of_the_first_pass_over_the_test_part(judged):
@@ -56,7 +58,7 @@ def test_the_metric_is_that_of_the_first_pass_over_the_test_part(judged):
     for path, found in zip((files.fp32, files.int8), judgement.files, strict=True):
         error = answers_once(load(path), heldout).astype(np.float64) - heldout.y()
         assert found.metric == pytest.approx(np.sqrt((error**2).mean()), rel=1e-9)
-    assert judgement.metric == "RMSE"
+    assert judgement.metric == "rmse"
     first, second = judgement.files
     assert first.drop == 0
     assert second.drop == pytest.approx(second.metric / first.metric - 1, rel=1e-9)
@@ -146,7 +148,7 @@ def test_several_outputs_are_scored_after_scaling_each(carried_files):
         predictor.golden = golden
     judgement = judge([Candidate(n, 1, 1.0, p) for n, p in (("a", fp32), ("b", int8))], windows, seconds=0.01)
     error = fp32.predict(windows.x()).astype(np.float64) - windows.y()
-    assert judgement.metric == "scaled RMSE"
+    assert judgement.metric == "scaled_rmse"
     assert judgement.files[0].metric == pytest.approx(np.sqrt((error**2).mean()), rel=1e-9)  # spread unknown: 1
 
 
@@ -217,8 +219,8 @@ def test_a_file_that_answers_nan_is_refused_and_never_recommended(window_files, 
     broken = candidates[1].predictor
     predict = broken.predict
 
-    def half_nan(x, lengths=None):
-        y = predict(x, lengths)
+    def half_nan(*given):
+        y = predict(*given)
         y[-1] = np.nan
         return y
 
@@ -239,7 +241,7 @@ def file(name, size=100, speed=1.0, drop=0.0):
 
 
 def verdict(*others, limit=0.01, state="carried"):
-    return judging._verdict([file("fp32"), *others], state, limit)
+    return judgements.verdict([file("fp32"), *others], state, limit)
 
 
 def test_a_file_that_is_smaller_faster_and_as_good_is_shipped_in_one_sentence():

@@ -67,12 +67,19 @@ def test_of_series_to_label_the_beginning_is_taken():
         inputs_of(lengths_of(20, 3, every_step=True), contract_of("label", "class"), np.arange(2))
 
 
-def test_a_carried_file_gets_series_of_one_length_that_all_of_them_have():
+def test_a_carried_file_goes_on_with_the_last_sample_where_a_series_is_shorter_than_its_window():
     carried = contract_of("label", "class", "carried")
-    assert inputs_of(lengths_of(20, 3, every_step=True), carried, np.arange(2)).x.shape == (2, 3, 2)
-    assert pick_inputs(lengths_of(20, 3, 9, every_step=True), carried, 5).x.shape == (2, WINDOW, 2)
-    assert pick_inputs(lengths_of(4, 3, 7, every_step=True), carried, 2).x.shape == (2, 4, 2)
-    assert inputs_of(lengths_of(20, 9, every_step=True), carried, np.arange(2)).lengths is None
+    x, lengths, _ = inputs_of(lengths_of(20, 3, every_step=True), carried, np.arange(2))
+    np.testing.assert_array_equal(x[:, :, 0], [[1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 3, 3, 3, 3, 3]])
+    assert lengths is None
+
+
+def test_series_to_label_that_are_long_enough_are_picked_and_without_any_the_longest():
+    carried = contract_of("label", "class", "carried")
+    long = pick_inputs(lengths_of(20, 3, 9, every_step=True), carried, 5).x
+    assert long.shape == (2, WINDOW, 2)
+    short = pick_inputs(lengths_of(4, 3, 7, every_step=True), carried, 2).x
+    assert sorted(short[:, -1, 0].tolist()) == [4, 7]
 
 
 def test_what_is_picked_to_classify_holds_the_longest_the_shortest_and_several_classes():

@@ -16,6 +16,7 @@ import pytest
 
 from edgelstm import load
 from tests.conftest import CO2_FILES, ROOT
+from tests.runtime.timed import MINUTE, make_timed
 
 LOOP = ROOT / "deploy" / "service" / "loop.py"
 CO2 = CO2_FILES / "co2.fp32.onnx"
@@ -37,6 +38,17 @@ def feed(text, file=CO2, *arguments, **environment):
 @pytest.fixture(scope="module")
 def window():
     return load(CO2).golden.x[0]
+
+
+def test_a_file_that_takes_times_is_given_those_of_the_lines(tmp_path):
+    path = tmp_path / "timed.onnx"
+    path.write_bytes(make_timed("carried").content)
+    earliest = int(time.time())
+    status, answers, log = feed("1,0\n1,0\n", path)
+    latest = int(time.time())
+    assert (status, len(answers)) == (0, 2), log
+    possible = {second % MINUTE for second in range(earliest, latest + 1)}
+    assert answers[0]["y"]["total"][0] in possible
 
 
 @pytest.fixture

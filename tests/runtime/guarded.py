@@ -20,12 +20,16 @@ FATES = ("clean", "mended", "missing", "late", "duplicate", "early", "refused")
 
 
 def make_file(folder, state):
-    """Train for an epoch on noise, export, and put the channels and the period of this file's first lines into it."""
+    """Train for an epoch on noise and export."""
     x = np.random.default_rng(0).uniform(-1, 1, (12, STEPS, 3)).astype(np.float32)
     y = x[..., :1] if state == "carried" else x[:, -1, :1]
     fit(x, y, folder / "run", inputs=NAMES, state=state, hidden_size=3, epochs=1, threads=1, progress=False)
     export_run(folder / "run", folder)
-    file = read_model_file(folder / "lstm.fp32.onnx")
+    return with_statistics(read_model_file(folder / "lstm.fp32.onnx"))
+
+
+def with_statistics(file):
+    """Put the channels and the period of this file's first lines into it."""
     inputs = []
     for channel, low, high in zip(file.contract.inputs, LOW, HIGH, strict=True):
         levels = None if low is None else tuple(np.linspace(low, high, 11).tolist())
@@ -38,7 +42,7 @@ class Policy:
     """What a guard should do, one sample after the other, without numpy.
 
     Attributes:
-        fed: what a plain stream would be told: rows to step, and None to reset.
+        fed: what a plain stream would be told: rows to step with their times in ns, and None to reset.
         fates: how many samples had each of `FATES`.
         gaps, filled, resets, values: as in `Counts`; `values` by reason and channel.
     """
@@ -57,7 +61,7 @@ class Policy:
         return fate
 
     def decide(self, sample, time):
-        guard, gap = self.guard, None
+        guard, gap, before = self.guard, None, self.last
         if time is not None and self.last is not None:
             periods = Fraction(time - self.last, PERIOD_NS)
             wrong = "late" if periods < 0 else "duplicate" if periods == 0 else "early"
@@ -78,7 +82,7 @@ class Policy:
             return "refused"
         self.last, self.late = time, 0
         if gap is not None:
-            self.bridge(gap)
+            self.bridge(gap, before)
         return self.hold(row, missing, clipped)
 
     def look(self, sample):
@@ -99,12 +103,12 @@ class Policy:
                         row[i], clipped = min(max(value, LOW[i] - room), HIGH[i] + room), True
         return row, missing, clipped
 
-    def bridge(self, gap):
+    def bridge(self, gap, before):
         self.gaps += 1
         if self.guard.on_gap == "reset" or max(self.held) + gap > self.guard.max_hold:
             self.reset()
         elif self.good is not None:
-            self.fed += [self.good] * gap
+            self.fed += [(self.good, before + i * PERIOD_NS) for i in range(1, gap + 1)]
             self.filled += gap
             self.held = [held + gap for held in self.held]
 
@@ -118,7 +122,7 @@ class Policy:
                 row[i] = self.good[i]
                 self.values["held"][i] += 1
         self.good, self.held = row, held
-        self.fed.append(row)
+        self.fed.append((row, self.last))
         return "mended" if clipped or any(missing) else "clean"
 
     def reset(self):

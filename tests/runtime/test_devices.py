@@ -190,11 +190,11 @@ class Slowed(Predictor):
         super().__init__(model_file, "cpu")
         self.device, self.wait_s, self.off = device, wait_s, off
 
-    def predict(self, x, lengths=None):
+    def predict(self, *given):
         import time
 
         time.sleep(self.wait_s)
-        return super().predict(x, lengths) + np.float32(self.off)
+        return super().predict(*given) + np.float32(self.off)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edgelstm.errors import InputError, SharingError
 from edgelstm.runtime import Guard, GuardedStream, Predictor
-from tests.runtime.guarded import FATES, HIGH, LOW, NAMES, PERIOD_NS, Policy, make_file
+from tests.runtime.guarded import FATES, HIGH, LOW, NAMES, PERIOD_NS, Policy, make_file, with_statistics
+from tests.runtime.timed import load_timed, make_timed
 
 START_NS = 1_700_000_000 * 10**9
 
@@ -52,9 +53,28 @@ guards = st.builds(
 sequences = st.lists(st.tuples(samples, quarters), max_size=40)
 
 
+@pytest.fixture(scope="module", params=["carried", "window"])
+def timed_three(request):
+    """A file of three measurements that takes their times."""
+    return Predictor(with_statistics(make_timed(request.param, inputs=NAMES)))
+
+
 @given(guards, sequences, st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_a_guarded_stream_equals_a_plain_stream_of_the_cleaned_samples(three, guard, sequence, timed):
+    hold_against_the_policy(three, guard, sequence, timed)
+
+
+@given(guards, sequences)
+@settings(max_examples=50, deadline=None)
+def test_a_file_that_takes_times_is_given_those_of_the_samples_and_a_period_more_for_each_missing_one(
+    timed_three, guard, sequence
+):
+    hold_against_the_policy(timed_three, guard, sequence, True)
+
+
+def hold_against_the_policy(three, guard, sequence, timed):
+    """Guard a stream, and tell a plain one what the policy says."""
     guarded, plain, policy = GuardedStream(three, guard), three.stream(), Policy(guard)
     now = START_NS
     for sample, step in sequence:
@@ -83,12 +103,21 @@ def test_a_guarded_stream_equals_a_plain_stream_of_the_cleaned_samples(three, gu
 def fed(stream, rows):
     """Tell a plain stream what the policy says; gives the last answer."""
     answer = None
-    for row in rows:
-        if row is None:
+    for told in rows:
+        if told is None:
             stream.reset()
-        else:
-            answer = stream.step(np.array(row, np.float32))
+            continue
+        row, ns = told
+        answer = stream.step(np.array(row, np.float32), ns // 10**9 if stream._contract.times else None)
     return answer
+
+
+def test_a_guard_of_a_file_that_takes_times_needs_them():
+    guarded = GuardedStream(load_timed())
+    for sample in ([1, 2], None):
+        with pytest.raises(InputError, match=r"^time: expected seconds"):
+            guarded.step(sample)
+    assert guarded.counts.refused == 2
 
 
 def assert_counts(counts, policy, samples):
@@ -271,10 +300,10 @@ class Refusing:
     def __init__(self, stream, refused):
         self.step_plain, self.refused, self.reset = stream.step, refused, stream.reset
 
-    def step(self, sample, copy=True):
+    def step(self, sample, time_s=None, copy=True):
         if sample[1] in self.refused:
             raise InputError("the network answers infinity")
-        return self.step_plain(sample, copy)
+        return self.step_plain(sample, time_s, copy)
 
 
 @pytest.mark.parametrize("last", [[0, 5, 1], [math.nan, 5, 1]])

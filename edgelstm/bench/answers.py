@@ -1,0 +1,203 @@
+"""Ask a file for its answers, in the mode in which its contract says that it runs."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Score
+from edgelstm.data.inputs import inputs_of
+from edgelstm.data.scores.score import Answerer, Examples, score
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Index, Windows
+from edgelstm.errors import InputError
+from edgelstm.runtime import Predictor
+
+Answers = NDArray[np.float32]
+BATCH = 256
+
+
+class Stretch(NamedTuple):
+    """Samples that a carried state goes over from a zero state.
+
+    Attributes:
+        x: float32 [T, F], in physical units, or tokens int64 [T].
+        times: int64 [T], UTC seconds; None where the file takes none.
+    """
+
+    x: NDArray[np.generic]
+    times: Index | None
+
+
+def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file") -> Answerer:
+    """Make what a file answers on windows or sequences, as `edgelstm.data.scores` asks for it.
+
+    A window file answers windows and whole series to classify as they are, an int8 one row by row. To label it goes
+    through a series window by window. A carried file steps through each series from a zero state, and through all
+    rows of windows in one go; what it is asked for is its answer behind the last step, or to label at every step.
+
+    Args:
+        predictor: the loaded file.
+        examples: what it will be asked about.
+        name: how to call the file in an error.
+
+    Returns:
+        Answers for example numbers int64 [n]: of windows float32 [n, K, O], to classify [n, C], and to label,
+        for one series at a time, [T, O].
+
+    Raises:
+        InputError: on this call or when asked: the examples do not fit the file, or it answers NaN or infinity.
+
+    Example:
+        >>> import numpy as np
+        >>> from edgelstm import load
+        >>> from edgelstm.data.windows import from_rows
+        >>> rows = np.full((120, 1), 340.0, np.float32)
+        >>> answer = answerer_of(load("models/co2/co2.fp32.onnx"), from_rows(rows, rows, 0, 104, 12, 1, False))
+        >>> answer(np.array([0, 4])).shape
+        (2, 12, 1)
+    """
+    answer = _answerer(predictor, examples)
+
+    def finite(index: Index) -> Answers:
+        return check_finite(name, answer(index))
+
+    return finite
+
+
+def score_as_run(predictor: Predictor, examples: Examples) -> Score:
+    """Score a file on held-out windows or sequences, in the mode in which its contract says that it runs.
+
+    Args:
+        predictor: the loaded file.
+        examples: with their truth.
+
+    Raises:
+        InputError: as for `answerer_of`.
+        DataError: no truth is known.
+    """
+    contract = predictor.contract
+    return score(answerer_of(predictor, examples), examples, contract.outputs, contract.answer).score
+
+
+def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
+    """List what a carried state goes over: each series, or all rows of windows in one go, but for those with a gap.
+
+    Args:
+        examples: windows or sequences.
+        times: the file takes them.
+    """
+    if isinstance(examples, Sequences):
+        return [Stretch(examples.x(i), examples.times_of(i) if times else None) for i in range(len(examples))]
+    whole = _whole_rows(examples)
+    return [Stretch(examples.x_rows[whole], examples.times[whole] if times and examples.times is not None else None)]
+
+
+def stepped(predictor: Predictor, stretch: Stretch) -> Answers:
+    """Step through samples as a device would: what is answered at every step, float32 [T, K, O] or [T, O]."""
+    stream = predictor.stream()
+    times = repeat(None) if stretch.times is None else iter(stretch.times.tolist())
+    return np.stack([stream.step(sample, moment) for sample, moment in zip(stretch.x, times, strict=False)])
+
+
+def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
+    """Answer from what was answered before.
+
+    Args:
+        answers: of a carried file at every step of `stretches_of`, one behind the other, and perhaps more; else of
+            every example, to label those of each series behind those of the one before.
+        examples: the same.
+        carried: whether it was stepped.
+    """
+    if isinstance(examples, Windows):
+        places = np.arange(len(examples))
+        if carried:
+            places = (np.cumsum(_whole_rows(examples)) - 1)[examples.x_starts + examples.steps - 1]
+        return lambda index: answers[places[index]]
+    ends = np.cumsum(examples.lengths)
+    if examples.every_step:
+        return lambda index: answers[ends[index[0]] - examples.lengths[index[0]] : ends[index[0]]]
+    return lambda index: answers[ends[index] - 1 if carried else index]
+
+
+def check_finite(name: str, answers: Answers) -> Answers:
+    """Give back answers that are numbers.
+
+    Raises:
+        InputError: one is NaN or infinite.
+    """
+    if not np.isfinite(answers).all():
+        raise InputError(f"{name}: answers NaN or infinity to the data it is judged on; do not use this file")
+    return answers
+
+
+def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
+    contract = predictor.contract
+    _check_times(predictor, examples)
+    if contract.state == "carried":
+        if isinstance(examples, Windows):
+            return placed(stepped(predictor, *stretches_of(examples, contract.times)), examples, True)
+        series = stretches_of(examples, contract.times)
+        if examples.every_step:
+            return lambda index: stepped(predictor, series[index[0]])
+        return lambda index: np.stack([stepped(predictor, series[i])[-1] for i in index])
+    if isinstance(examples, Sequences) and examples.every_step:
+        return lambda index: _piece_by_piece(predictor, examples, int(index[0]))
+    return lambda index: _side_by_side(predictor, examples, index)
+
+
+def _check_times(predictor: Predictor, examples: Examples) -> None:
+    if predictor.contract.times and examples.times is None:
+        raise InputError("this file takes the time of each sample, but the data came without a column of timestamps")
+
+
+def _side_by_side(predictor: Predictor, examples: Examples, index: Index) -> Answers:
+    parts = [index[start : start + BATCH] for start in range(0, len(index), BATCH)]
+    return np.concatenate([predictor.predict(*inputs_of(examples, predictor.contract, part)) for part in parts])
+
+
+def _piece_by_piece(predictor: Predictor, sequences: Sequences, i: int) -> Answers:
+    """Label a series by a file that begins anew with each window: [T, O].
+
+    The last window is a shorter one or, for a file without lengths, reaches back; what it answers behind the one
+    before it counts.
+    """
+    contract, length = predictor.contract, int(sequences.lengths[i])
+    steps = contract.window
+    if length < steps and not contract.lengths:
+        raise InputError(
+            f"series {sequences.names[i]}: expected at least {steps} samples, as this network was trained, got {length}"
+        )
+    starts = np.arange(0, length, steps)
+    if not contract.lengths:
+        starts[-1] = length - steps
+    pieces = _pieces(sequences, i, starts, steps)
+    found = predictor.predict(*inputs_of(pieces, contract, np.arange(len(starts))))
+    y = np.empty((length, *found.shape[2:]), np.float32)
+    for start, answers in zip(starts[::-1], found[::-1], strict=True):
+        y[start : start + steps] = answers[: length - start]
+    return y
+
+
+def _pieces(sequences: Sequences, i: int, starts: Index, steps: int) -> Sequences:
+    """See windows of one series as series."""
+    first, length = sequences.starts[i], sequences.lengths[i]
+    return Sequences(
+        sequences.x_rows,
+        first + starts,
+        np.minimum(steps, length - starts),
+        sequences.targets,
+        True,
+        steps,
+        (sequences.names[i],) * len(starts),
+        sequences.times,
+    )
+
+
+def _whole_rows(windows: Windows) -> NDArray[np.bool_]:
+    """Tell which rows are samples: bool [M]. In a series a gap is left out, arrays have none."""
+    gaps = np.isnan(windows.x_rows).any(axis=1) if windows.same_rows else np.zeros(len(windows.x_rows), bool)
+    return np.logical_not(gaps)
