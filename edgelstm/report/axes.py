@@ -27,5 +27,4 @@ def steps_of(sequences: Sequences, i: int) -> Axis:
 
 
 def _at(windows: Windows, rows: Index) -> Axis:
-    times: Index | None = getattr(windows, "times", None)
-    return Axis("row", rows + 1) if times is None else Axis("time", times[rows])
+    return Axis("row", rows + 1) if windows.times is None else Axis("time", windows.times[rows])

@@ -73,7 +73,7 @@ def _window(
     return WindowCase(
         i,
         origins_of(windows, index),
-        measure(losses[i], contract.answer),
+        float(measure(losses[i], contract.answer, (0,))),
         target,
         None if history is None else history[0, -length:, target],
         windows.y(index)[0, :, target],
@@ -110,7 +110,7 @@ def _in_spreads(x: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
 def _series(
     sequences: Sequences, losses: Doubles, answers: NDArray[Any], contract: Contract
 ) -> tuple[Case | None, tuple[Case, ...]]:
-    errors = np.array([measure(losses[sequences.rows(i)], contract.answer) for i in range(len(sequences))])
+    errors = np.array([measure(losses[sequences.rows(i)], contract.answer, (0, 1)) for i in range(len(sequences))])
     by_error = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[: int((~np.isnan(errors)).sum())]
     shown = [
         SeriesCase(

@@ -110,7 +110,7 @@ def draw(
         title: what it shows.
         x_label: what x counts.
         y_label: what y counts.
-        curves: the first at the bottom.
+        curves: the first on top.
         time: x is seconds since 1970 UTC.
         log: y on a logarithmic scale; every y is positive.
         x_range: of x; None for what the curves need.
@@ -133,7 +133,7 @@ def draw(
         x = (np.asarray(curve.x, np.float64) - x_low) / (x_high - x_low) * WIDTH
         return x, (high - scale(np.asarray(y, np.float64))) / (high - low) * HEIGHT
 
-    marks = tuple(_mark(curve, place) for curve in curves)
+    marks = tuple(_mark(curve, place) for curve in reversed(curves))
     x_ticks = time_ticks(x_low, x_high) if time else number_ticks(x_low, x_high, X_TICKS)
     if y_names:
         y_ticks = tuple(Tick(100 * (i - low) / (high - low), name) for i, name in enumerate(y_names))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
-from edgelstm.data.scores.score import Answerer, score
 from edgelstm.data.scores.scorer import Scored
-from edgelstm.data.sequences import Sequences
-from edgelstm.data.windows import Index, Windows
+from edgelstm.data.windows import Windows
 from edgelstm.report.axes import origins_of, steps_of, targets_of
 from edgelstm.report.cases import pick_cases
 from edgelstm.report.evaluation import Axis, Evaluation, OverTime, Overview, Part, PartEvaluation
-from edgelstm.report.losses import Doubles, Loss, loss_of, measure
+from edgelstm.report.losses import Doubles, loss_of, measure
+from edgelstm.report.watch import watch
 
 STRETCHES = 48  # points of the curve of errors over time
 
@@ -44,7 +42,7 @@ def evaluate_parts(
 
     Example:
         >>> from edgelstm import load
-        >>> from edgelstm.data.table import read_series
+        >>> from edgelstm.data.readers.read import read_series
         >>> from edgelstm.data.windows import from_rows
         >>> rows = read_series("builtin:co2", ("co2",), None).values[-300:].astype(np.float32)
         >>> predictor = load("models/co2/co2.fp32.onnx")
@@ -58,84 +56,27 @@ def evaluate_parts(
     return Evaluation(contract, source, data_sha256, season, found)
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What one answerer gave.
-
-    Attributes:
-        scored: the score.
-        losses: float64 [N, targets], of each window, sequence or, with an answer at every step, row.
-        answers: float32 [N, ...], the answer of each; of a forecast that of the last step ahead.
-    """
-
-    scored: Scored
-    losses: Doubles
-    answers: NDArray[Any]
-
-
 def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
-    loss = loss_of(contract)
-    watched = {
-        name: _watch(answerer, part, contract, loss) for name, answerer in (part.networks | part.baselines).items()
-    }
+    loss, examples = loss_of(contract), part.examples
+    answerers = {**part.networks, **part.baselines}
+    watched = {name: watch(answerer, examples, contract, loss) for name, answerer in answerers.items()}
     first = next(iter(part.networks))
     axis = _axis(part)
-    errors = {name: found.losses for name, found in watched.items()}
-    answerers = {first: part.networks[first], **part.baselines}
-    typical, worst = pick_cases(part.examples, answerers, watched[first].losses, watched[first].answers, contract)
+    asked = {first: part.networks[first], **part.baselines}
+    typical, worst = pick_cases(examples, asked, watched[first].losses, watched[first].answers, contract)
     known = {name: Scored(score, {}) for name, score in part.known.items() if name not in watched}
+    losses = {name: found.losses for name, found in watched.items()}
     return PartEvaluation(
         part.name,
-        len(part.examples),
+        len(examples),
         {name: watched[name].scored for name in part.networks},
         {**{name: watched[name].scored for name in part.baselines}, **known},
-        None if axis is None else _over_time(axis, errors, contract.answer),
-        _overview(part.examples, watched[first].answers) if isinstance(part.examples, Windows) else None,
+        {name: found.by_step for name, found in watched.items()} if isinstance(examples, Windows) else {},
+        None if axis is None else _over_time(axis, losses, contract.answer),
+        _overview(examples, watched[first].answers) if isinstance(examples, Windows) else None,
         typical,
         worst,
     )
-
-
-def _watch(answerer: Answerer, part: Part, contract: Contract, loss: Loss) -> Watched:
-    """Score an answerer, and keep the loss of each example and what it said."""
-    examples = part.examples
-    losses: list[Doubles] = []
-    answers: list[NDArray[Any]] = []
-
-    def watched(index: Index) -> NDArray[Any]:
-        y = answerer(index)
-        truth = _truth(examples, index)
-        losses.append(loss(y, truth))
-        answers.append(y[:, -1] if isinstance(examples, Windows) else y)
-        return y
-
-    scored = score(watched, examples, contract.outputs, contract.answer)
-    return Watched(scored, *_in_place(examples, losses, answers))
-
-
-def _truth(examples: Windows | Sequences, index: Index) -> NDArray[Any]:
-    if isinstance(examples, Windows):
-        return examples.y(index)
-    return examples.truth(int(index[0])) if examples.every_step else examples.targets[index]
-
-
-def _in_place(
-    examples: Windows | Sequences, losses: list[Doubles], answers: list[NDArray[Any]]
-) -> tuple[Doubles, NDArray[Any]]:
-    """Lay what came in one piece; a series that has no known step was not asked for, and stays NaN."""
-    if isinstance(examples, Windows) or not examples.every_step:
-        return np.concatenate(losses), np.concatenate(answers)
-    rows = len(examples.x_rows)
-    all_losses = np.full((rows, losses[0].shape[-1]), np.nan)
-    all_answers = np.full((rows, *answers[0].shape[1:]), -1 if answers[0].dtype.kind == "i" else np.nan)
-    place = [examples.rows(i) for i in range(len(examples)) if _known(examples.truth(i))]
-    for rows_of, loss, answer in zip(place, losses, answers, strict=True):
-        all_losses[rows_of], all_answers[rows_of] = loss, answer
-    return all_losses, all_answers.astype(answers[0].dtype)
-
-
-def _known(truth: NDArray[Any]) -> bool:
-    return bool((truth >= 0).any() if truth.dtype.kind == "i" else (~np.isnan(truth)).any())
 
 
 def _axis(part: Part) -> Axis | None:
@@ -164,7 +105,7 @@ def _over_time(axis: Axis, losses: dict[str, Doubles], answer: str) -> OverTime:
     order = np.argsort(stretch, kind="stable")
     borders = np.searchsorted(stretch[order], np.arange(1, count))
     errors = {
-        name: np.array([measure(some, answer) for some in np.split(values[order], borders)])
+        name: np.array([measure(some, answer, (0, 1)) for some in np.split(values[order], borders)])
         for name, values in losses.items()
     }
     return OverTime(Axis(axis.kind, edges.astype(np.int64)), errors)

@@ -169,6 +169,7 @@ class PartEvaluation:
         name: of the part.
         examples: how many windows, sequences or series were scored.
         networks, baselines: scores with details, by name, the best known first as they were given.
+        by_step: float64 [K] by name, the error at each step ahead in `Evaluation.measure`; empty but for forecasts.
         over_time: None for sequences with one answer each, which have no order in time.
         overview: of a forecast; else None.
         typical: an example of the median error; None to classify.
@@ -180,6 +181,7 @@ class PartEvaluation:
     examples: int
     networks: dict[str, Scored]
     baselines: dict[str, Scored]
+    by_step: dict[str, NDArray[np.float64]]
     over_time: OverTime | None
     overview: Overview | None
     typical: Case | None

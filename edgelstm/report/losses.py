@@ -18,9 +18,9 @@ def loss_of(contract: Contract) -> Loss:
     """Give what tells the loss of each example: its mean over examples, by `measure`, is the figure that decides.
 
     Returns:
-        A function of answers [n, ..., O] (or classes int64 [n]) and their truth, to float64 [n, targets], [n, 1] of
-        classes, NaN where the truth is unknown: squared errors, pinball losses, or 1 for a wrong class. With several
-        targets they are in training standard deviations.
+        A function of answers [n, ..., O] (or classes int64 [n]) and their truth, to float64 [n, K, targets], [n, 1, 1]
+        of classes, NaN where the truth is unknown: squared errors, pinball losses, or 1 for a wrong class. With
+        several targets they are in training standard deviations. K is 1 for what is no forecast.
     """
     if contract.answer == "class":
         return _wrong
@@ -28,22 +28,28 @@ def loss_of(contract: Contract) -> Loss:
     spread = np.array([channel.spread if several else 1.0 for channel in contract.targets])
     if contract.answer == "quantile":
         levels = np.array([channel.quantile for channel in contract.outputs]).reshape(len(spread), -1)
-        return lambda y, truth: _mean(_pinball(y, truth, levels) / spread)
+        return lambda y, truth: _by_step(_pinball(y, truth, levels) / spread)
     cap = np.array([np.inf if channel.cap is None else channel.cap for channel in contract.outputs])
-    return lambda y, truth: _mean(np.square((y - np.minimum(truth, cap)) / spread))
+    return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
 
 
-def measure(losses: Doubles, answer: str) -> float:
-    """Average the losses that are known into the figure they belong to; NaN where none is."""
-    known = losses[~np.isnan(losses)]
-    if not known.size:
-        return float("nan")
-    return float(np.sqrt(known.mean()) if answer == "number" else known.mean())
+def measure(losses: Doubles, answer: str, axis: tuple[int, ...]) -> Doubles:
+    """Average losses over some axes into the figure they belong to; NaN where none is known."""
+    mean = mean_known(losses, axis)
+    return np.sqrt(mean) if answer == "number" else mean
+
+
+def mean_known(losses: Doubles, axis: tuple[int, ...]) -> Doubles:
+    """Average over what is known; NaN where nothing is."""
+    known = ~np.isnan(losses)
+    count, total = known.sum(axis=axis), np.where(known, losses, 0.0).sum(axis=axis)
+    mean: Doubles = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
 
 
 def _wrong(y: NDArray[Any], truth: NDArray[Any]) -> Doubles:
     answer = y if y.dtype.kind == "i" else y.argmax(axis=-1)
-    wrong: Doubles = np.where(truth < 0, np.nan, answer != truth)[:, np.newaxis]
+    wrong: Doubles = np.where(truth < 0, np.nan, answer != truth).reshape(-1, 1, 1)
     return wrong
 
 
@@ -54,11 +60,5 @@ def _pinball(y: NDArray[Any], truth: NDArray[Any], levels: Doubles) -> Doubles:
     return loss
 
 
-def _mean(losses: Doubles) -> Doubles:
-    """[n, ..., targets] to [n, targets], over what is known."""
-    rows = losses.reshape(len(losses), -1, losses.shape[-1])
-    known = ~np.isnan(rows)
-    count = known.sum(axis=1)
-    total = np.where(known, rows, 0.0).sum(axis=1)
-    mean: Doubles = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean
+def _by_step(losses: Doubles) -> Doubles:
+    return losses.reshape(len(losses), -1, losses.shape[-1])

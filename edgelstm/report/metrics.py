@@ -9,6 +9,7 @@
 | `season` | samples in a season, or null |
 | `parts` | by part: `windows`, how many were scored, and by name of each network and baseline its figures and details |
 | `networks` | by part: which of these names are no baselines |
+| `error_by_step` | by part and name: the measure at each step ahead; of forecasts |
 | `error_over_time` | by part, null to classify: `axis` (`time` in UTC seconds, `row`, `step`), `at`, `errors` by name |
 | `worst` | by part: the examples with the largest error, the worst first |
 
@@ -50,6 +51,9 @@ def metrics_json(evaluation: Evaluation) -> bytes:
             for name, part in parts.items()
         },
         "networks": {name: list(part.networks) for name, part in parts.items()},
+        "error_by_step": {
+            name: {who: errors.tolist() for who, errors in part.by_step.items()} for name, part in parts.items()
+        },
         "error_over_time": {name: _over_time(part.over_time) for name, part in parts.items()},
         "worst": {name: [_case(case, contract) for case in part.worst] for name, part in parts.items()},
     }

@@ -73,7 +73,7 @@ def time_ticks(low: float, high: float) -> tuple[Tick, ...]:
 
     Example:
         >>> [tick.text for tick in time_ticks(0.0, 86_400.0)]
-        ['01-01 00:00', '01-01 12:00', '01-02 00:00']
+        ['1970-01-01', '12:00', '01-02 00:00']
     """
     first, last = (np.datetime64(int(end), "s") for end in (low, high))
     found: tuple[Tick, ...] = ()
@@ -84,15 +84,24 @@ def time_ticks(low: float, high: float) -> tuple[Tick, ...]:
         turns = places[(places.astype(np.int64) % count == 0) & (places >= first) & (places <= last)]
         if len(turns) >= len(found) and 1 <= len(turns) <= most:
             at = turns.astype("datetime64[s]").astype(np.int64)
-            found = tuple(Tick(_percent(float(s), low, high), _moment(t)) for s, t in zip(at, turns, strict=True))
+            texts = _moments([str(turn) for turn in turns])
+            found = tuple(Tick(_percent(float(s), low, high), text) for s, text in zip(at, texts, strict=True))
     return found
 
 
-def _moment(turn: np.datetime64) -> str:
-    """Write what a calendar shows; of what is shorter than a day, the day and the clock."""
-    text = str(turn.astype("datetime64[m]") if np.datetime_data(turn.dtype)[0] == "h" else turn)
-    day, _, clock = text.partition("T")
-    return f"{day[5:]} {clock}" if clock else day
+def _moments(turns: list[str]) -> list[str]:
+    """Write what a calendar shows, and of a day or a year that goes on no more than what is new."""
+    texts = []
+    for before, turn in zip(["", *turns], turns, strict=False):
+        day, _, clock = turn.partition("T")
+        clock = f"{clock}:00" if len(clock) == 2 else clock
+        if day[:4] != before[:4]:
+            texts.append(day if clock in ("", "00:00") else f"{day} {clock}")
+        elif clock and day == before[:10]:
+            texts.append(clock)
+        else:
+            texts.append(f"{day[5:]} {clock}".rstrip() if len(day) == 10 else day)
+    return texts
 
 
 def _percent(value: float, low: float, high: float) -> float:

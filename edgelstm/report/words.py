@@ -46,6 +46,13 @@ def unit_words(evaluation: Evaluation) -> str | None:
     return "std" if evaluation.measure.startswith("scaled_") else evaluation.unit
 
 
+def error_words(error: float, evaluation: Evaluation) -> str:
+    """Write the error of a single example."""
+    if evaluation.measure == "error_rate":
+        return f"{percent_text(error)} wrong"
+    return f"{number_text(error, 3)} {unit_words(evaluation) or ''}".rstrip()
+
+
 def channel_words(channel: Channel) -> str:
     """Name a target with its unit."""
     return in_unit(channel.source, channel.unit)

@@ -11,7 +11,7 @@ from edgelstm.report.evaluation import Evaluation, PartEvaluation, SequenceCase
 from edgelstm.report.words import percent_text
 
 CHANNELS = 12  # of a sequence that are drawn
-LINES = ("answer", "other1", "other2", "other3", "other4", "other5")
+LINES = ("second", "other1", "other2", "other3", "other4", "other5")
 
 
 def confusion(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:

@@ -15,14 +15,14 @@ from edgelstm.report.styles import styles_of
 from edgelstm.report.words import (
     best_baseline,
     channel_words,
-    in_unit,
+    error_words,
     measure_words,
     moment_words,
     name_words,
-    unit_words,
 )
 
 MAX_CHANNELS = 4
+DOTTED = 24  # steps ahead of which each gets its dot
 
 
 def overview(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -35,9 +35,9 @@ def overview(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     for i, target in enumerate(contract.targets[:MAX_CHANNELS]):
         answer = found.answer.reshape(len(found.answer), len(contract.targets), -1)[:, i]
         curves = [
-            *bands(found.axis.at, answer, contract),
-            Curve("truth", "truth", found.axis.at, found.truth[:, i]),
             Curve(f"forecast {steps} ahead", "answer", found.axis.at, middle(answer)),
+            Curve("truth", "truth", found.axis.at, found.truth[:, i]),
+            *bands(found.axis.at, answer, contract),
         ]
         time = found.axis.kind == "time"
         charts.append(draw("", curves, axis_words(found.axis), channel_words(target), time=time))
@@ -48,22 +48,12 @@ def overview(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
 
 def by_step(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     """Draw how the error grows with the step ahead."""
-    key = "pinball_by_step" if evaluation.contract.answer == "quantile" else "rmse_by_step"
-    styles = styles_of(part)
-    found = {name: scored.details[key] for name, scored in part.scored.items() if key in scored.details}
-    if evaluation.contract.horizon == 1 or not found:
+    if evaluation.contract.horizon == 1 or not part.by_step:
         return []
-    steps = np.arange(1, evaluation.contract.horizon + 1)
-    several = len(evaluation.contract.targets) > 1
-    label = "over all targets, each in its unit" if several else evaluation.unit
-    curves = [Curve(name_words(n), styles[n], steps, np.array(v, np.float64)) for n, v in found.items()]
-    words = "RMSE" if key == "rmse_by_step" else "pinball loss"
-    return [
-        Section(
-            "How far ahead can it see?",
-            charts=(draw("", curves[::-1], "steps ahead", in_unit(words, label)),),
-        )
-    ]
+    styles, steps = styles_of(part), np.arange(1, evaluation.contract.horizon + 1)
+    curves = [Curve(name_words(name), styles[name], steps, errors) for name, errors in part.by_step.items()]
+    chart = draw("", curves, "steps ahead", measure_words(evaluation))
+    return [Section("How far ahead can it see?", charts=(chart,))]
 
 
 def by_channel(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -113,19 +103,18 @@ def _window(case: WindowCase, evaluation: Evaluation, best: str | None, typical:
     contract = evaluation.contract
     target = contract.targets[case.target]
     ahead = np.arange(1, contract.horizon + 1)
-    few = contract.horizon <= 24
     past = np.array([], np.float32) if case.history is None else case.history
     before = np.arange(1 - len(past), 1)
-    curves = [
-        *bands(ahead, case.answer, contract),
-        Curve("truth", "truth", np.concatenate([before, ahead]), np.concatenate([past, case.truth])),
-    ]
+    one = contract.horizon == 1
+    curves = [Curve("forecast", "answer", ahead, middle(case.answer), dots=one)]
+    if contract.horizon <= DOTTED and not one:
+        curves.insert(0, Curve("", "answer", ahead, middle(case.answer), dots=True))
     if best in case.others:
-        curves.append(Curve(name_words(best), "other1", ahead, middle(case.others[best]), dots=contract.horizon == 1))
-    curves.append(Curve("forecast", "answer", ahead, middle(case.answer), dots=contract.horizon == 1))
-    if few and contract.horizon > 1:
-        curves.append(Curve("", "answer", ahead, middle(case.answer), dots=True))
+        curves.append(Curve(name_words(best), "other1", ahead, middle(case.others[best]), dots=one))
+    curves += [
+        Curve("truth", "truth", np.concatenate([before, ahead]), np.concatenate([past, case.truth])),
+        *bands(ahead, case.answer, contract),
+    ]
     kind = "typical" if typical else "worst"
-    figure = f"{number_text(case.error, 3)} {unit_words(evaluation) or ''}".rstrip()
-    title = f"{kind}, {figure}: after {moment_words(case.origin)}"
+    title = f"{kind}, {error_words(case.error, evaluation)}: after {moment_words(case.origin)}"
     return draw(title, curves, "steps from the last sample", channel_words(target), at=0.5 if len(past) else None)

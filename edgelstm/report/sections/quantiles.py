@@ -30,14 +30,14 @@ def calibration(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
             for i, level in enumerate(levels)
         ]
         tables.append(Table((f"{target.source}: nominal", *map(name_words, shares)), tuple(rows)))
-        curves = [diagonal]
-        for name, pairs in list(shares.items())[::-1]:
+        curves = []
+        for name, pairs in shares.items():
             level, below = np.array([level for level, _ in pairs]), np.array([share for _, share in pairs], np.float64)
             curves += [Curve(name_words(name), styles[name], level, below)]
             curves += [Curve("", styles[name], level, below, dots=True)]
-        charts.append(draw(target.source, curves, "nominal", "observed", x_range=(0, 1), y_range=(0, 1)))
+        charts.append(draw(target.source, [*curves, diagonal], "nominal", "observed", x_range=(0, 1), y_range=(0, 1)))
     own = next(iter(found.values()))
     words = ["The share of the truth that lies at or below each quantile; a perfect forecast has the nominal one."]
-    if "crossing" in own:
+    if own.get("crossing"):
         words.append(f"Quantiles cross in {percent_text(own['crossing'])} of the forecasts.")
     return [Section("Is it as sure as it says?", tuple(words), tuple(tables), small=tuple(charts))]

@@ -22,7 +22,7 @@ def over_time(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         return []
     styles = styles_of(part)
     curves = [Curve(name_words(name), styles[name], found.axis.at, errors) for name, errors in found.errors.items()]
-    chart = draw("", curves[::-1], axis_words(found.axis), measure_words(evaluation), time=found.axis.kind == "time")
+    chart = draw("", curves, axis_words(found.axis), measure_words(evaluation), time=found.axis.kind == "time")
     return [Section("When was it wrong?", ("Each point is the mean of a stretch.",), charts=(chart,))]
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.report.blocks import Row, Section, Table
-from edgelstm.report.chart import Chart, Curve, axis_words, draw, number_text
+from edgelstm.report.chart import Chart, Curve, axis_words, draw
 from edgelstm.report.evaluation import Evaluation, PartEvaluation, SeriesCase
 from edgelstm.report.sections.forecast import bands, middle
-from edgelstm.report.words import channel_words, measure_words, score_columns, score_text, unit_words
+from edgelstm.report.words import channel_words, error_words, measure_words, score_columns, score_text
 
 MAX_ROWS = 12
 MAX_NAMES = 8  # classes whose names fit beside an axis
@@ -45,7 +45,7 @@ def single_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]
 
 
 def _series(case: SeriesCase, evaluation: Evaluation, kind: str) -> Chart:
-    figure = f"{number_text(case.error, 3)} {unit_words(evaluation) or ''}".rstrip()
+    figure = error_words(case.error, evaluation)
     title = f"{kind}, {figure}: {case.name}" if kind else f"{case.name}: {figure}"
     draw_one = _classes if evaluation.contract.answer == "class" else _numbers
     return draw_one(case, evaluation, title)
@@ -54,8 +54,12 @@ def _series(case: SeriesCase, evaluation: Evaluation, kind: str) -> Chart:
 def _classes(case: SeriesCase, evaluation: Evaluation, title: str) -> Chart:
     names = [channel.name for channel in evaluation.contract.outputs]
     at = case.axis.at
-    truth = np.where(case.truth < 0, np.nan, case.truth)
-    curves = [Curve("truth", "truth", at, truth), Curve("answer", "answer", at, case.answer.argmax(axis=-1))]
+    known, answer = case.truth >= 0, case.answer.argmax(axis=-1)
+    wrong = np.where(known & (answer != case.truth), answer, np.nan)
+    curves = [
+        Curve("wrong answers", "wrong", at, wrong, dots=True),
+        Curve("truth", "truth", at, np.where(known, case.truth, np.nan)),
+    ]
     room = 0.15 * len(names)
     return draw(
         title,
@@ -73,9 +77,9 @@ def _numbers(case: SeriesCase, evaluation: Evaluation, title: str) -> Chart:
     contract, at = evaluation.contract, case.axis.at
     answer = case.answer.reshape(len(at), len(contract.targets), -1)[:, 0]
     curves = [
-        *bands(at, answer, contract),
-        Curve("truth", "truth", at, case.truth[:, 0]),
         Curve("answer", "answer", at, middle(answer)),
+        Curve("truth", "truth", at, case.truth[:, 0]),
+        *bands(at, answer, contract),
     ]
     words = channel_words(contract.targets[0])
     return draw(title, curves, axis_words(case.axis), words, time=case.axis.kind == "time")
