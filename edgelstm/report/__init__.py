@@ -1,0 +1,19 @@
+"""Say how good a network is, beside its baselines: figures for programs, a page and pictures for people."""
+
+from __future__ import annotations
+
+from edgelstm.report.evaluate import evaluate_parts
+from edgelstm.report.evaluation import Evaluation, History, Part, PartEvaluation, contract_metrics
+from edgelstm.report.metrics import metrics_json
+from edgelstm.report.page import report_html
+
+__all__ = [
+    "Evaluation",
+    "History",
+    "Part",
+    "PartEvaluation",
+    "contract_metrics",
+    "evaluate_parts",
+    "metrics_json",
+    "report_html",
+]

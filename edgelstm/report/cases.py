@@ -1,0 +1,126 @@
+"""Pick the few examples worth a look: where the network is worst, and one that is typical of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract
+from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Windows
+from edgelstm.report.axes import origins_of, steps_of
+from edgelstm.report.evaluation import Case, SequenceCase, SeriesCase, WindowCase
+from edgelstm.report.losses import Doubles, measure
+
+WORST = 3
+HISTORY_HORIZONS, MIN_HISTORY = 3, 24  # how much of what came before is shown
+
+
+def pick_cases(
+    examples: Examples, answerers: dict[str, Answerer], losses: Doubles, answers: NDArray[Any], contract: Contract
+) -> tuple[Case | None, tuple[Case, ...]]:
+    """Pick a typical example and the worst ones.
+
+    Args:
+        examples: what was answered.
+        answerers: are asked again for the windows that are shown; what counts is how wrong the first is.
+        losses: float64 [N, targets], of each window, sequence or, with an answer at every step, row.
+        answers: the answer of each sequence [N, C], or of each row [M, O].
+        contract: says what is answered.
+
+    Returns:
+        The example of the median error, None to classify; and up to `WORST` others, the worst first.
+    """
+    if isinstance(examples, Windows):
+        return _windows(examples, answerers, losses, contract)
+    if examples.every_step:
+        return _series(examples, losses, answers, contract)
+    return None, _sequences(examples, answers, contract)
+
+
+def _windows(
+    windows: Windows, answerers: dict[str, Answerer], losses: Doubles, contract: Contract
+) -> tuple[Case | None, tuple[Case, ...]]:
+    error = np.where(np.isnan(losses).all(axis=1), -1.0, np.nan_to_num(losses).mean(axis=1))
+    by_error = np.argsort(-error, kind="stable")
+    by_error = by_error[: int((error >= 0).sum())]
+    typical = int(by_error[len(by_error) // 2])
+    worst: list[int] = []
+    for i in map(int, by_error):
+        apart = [abs(int(windows.y_starts[i] - windows.y_starts[other])) >= windows.horizon for other in worst]
+        if all(apart):
+            worst.append(i)
+        if len(worst) == WORST:
+            break
+    shown = [_window(windows, answerers, losses, i, contract) for i in [typical, *worst]]
+    return shown[0], tuple(shown[1:])
+
+
+def _window(
+    windows: Windows, answerers: dict[str, Answerer], losses: Doubles, i: int, contract: Contract
+) -> WindowCase:
+    index = np.array([i])
+    target = int(np.nan_to_num(losses[i], nan=-1.0).argmax())
+    history = windows.history(index)
+    length = max(MIN_HISTORY, HISTORY_HORIZONS * windows.horizon)
+    levels = len(contract.outputs) // len(contract.targets)
+    first, *others = (
+        answerer(index)[0].reshape(windows.horizon, -1, levels)[:, target] for answerer in answerers.values()
+    )
+    return WindowCase(
+        i,
+        origins_of(windows, index),
+        float(measure(losses[i], contract.answer, (0,))),
+        target,
+        None if history is None else history[0, -length:, target],
+        windows.y(index)[0, :, target],
+        first,
+        dict(zip(list(answerers)[1:], others, strict=True)),
+    )
+
+
+def _sequences(sequences: Sequences, answers: NDArray[Any], contract: Contract) -> tuple[Case, ...]:
+    """Of the sequences that are wrong, the most confident first."""
+    classes, confidence = answers.argmax(axis=-1), answers.max(axis=-1)
+    wrong = np.flatnonzero((classes != sequences.targets) & (sequences.targets >= 0))
+    first = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST]
+    return tuple(
+        SequenceCase(
+            int(i),
+            sequences.names[i],
+            int(sequences.targets[i]),
+            int(classes[i]),
+            float(confidence[i]),
+            _in_spreads(sequences.x(int(i)), contract),
+        )
+        for i in first
+    )
+
+
+def _in_spreads(x: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
+    mean = np.array([channel.statistics.mean if channel.statistics else 0.0 for channel in contract.inputs])
+    spread = np.array([channel.spread for channel in contract.inputs])
+    scaled: NDArray[np.float32] = ((x - mean) / spread).astype(np.float32)
+    return scaled
+
+
+def _series(
+    sequences: Sequences, losses: Doubles, answers: NDArray[Any], contract: Contract
+) -> tuple[Case | None, tuple[Case, ...]]:
+    errors = np.array([measure(losses[sequences.rows(i)], contract.answer, (0, 1)) for i in range(len(sequences))])
+    by_error = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[: int((~np.isnan(errors)).sum())]
+    shown = [
+        SeriesCase(
+            int(i),
+            sequences.names[i],
+            float(errors[i]),
+            steps_of(sequences, int(i)),
+            sequences.truth(int(i)),
+            answers[sequences.rows(int(i))],
+        )
+        for i in (by_error[len(by_error) // 2], *by_error[:WORST])
+    ]
+    return shown[0] if len(by_error) > 1 else None, tuple(shown[1:])

@@ -1,0 +1,111 @@
+"""Evaluate: from answerers and examples to an `Evaluation`. Every answerer is asked once for every example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract
+from edgelstm.data.scores.scorer import Scored
+from edgelstm.data.windows import Windows
+from edgelstm.report.axes import origins_of, steps_of, targets_of
+from edgelstm.report.cases import pick_cases
+from edgelstm.report.evaluation import Axis, Evaluation, OverTime, Overview, Part, PartEvaluation
+from edgelstm.report.losses import Doubles, loss_of, measure
+from edgelstm.report.watch import watch
+
+STRETCHES = 48  # points of the curve of errors over time
+
+
+def evaluate_parts(
+    contract: Contract,
+    parts: Sequence[Part],
+    *,
+    source: str = "network",
+    data_sha256: str | None = None,
+    season: int | None = None,
+) -> Evaluation:
+    """Score everything on every part, and pick out what is worth a look.
+
+    Args:
+        contract: of what is judged; its metrics are not looked at, so that a training may draft it without.
+        parts: in the order of time.
+        source: what is judged, for people: `"network"` or the name of a file.
+        data_sha256: of the data, where it is known.
+        season: samples in a season, as the seasonal baseline takes it.
+
+    Raises:
+        DataError: no truth is known in a part.
+
+    Example:
+        >>> from edgelstm import load
+        >>> from edgelstm.data.readers.read import read_series
+        >>> from edgelstm.data.windows import from_rows
+        >>> rows = read_series("builtin:co2", ("co2",), None).values[-300:].astype(np.float32)
+        >>> predictor = load("models/co2/co2.fp32.onnx")
+        >>> windows = from_rows(rows, rows, 0, 104, 12, 1, every_step=False)
+        >>> part = Part("data", windows, {"file": lambda index: predictor.predict(windows.x(index))}, {}, {})
+        >>> found = evaluate_parts(predictor.contract, [part])
+        >>> found.parts[0].networks["file"].score["rmse"] < 1
+        True
+    """
+    found = tuple(_evaluate(part, contract) for part in parts)
+    return Evaluation(contract, source, data_sha256, season, found)
+
+
+def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
+    loss, examples = loss_of(contract), part.examples
+    answerers = {**part.networks, **part.baselines}
+    watched = {name: watch(answerer, examples, contract, loss) for name, answerer in answerers.items()}
+    first = next(iter(part.networks))
+    axis = _axis(part)
+    asked = {first: part.networks[first], **part.baselines}
+    typical, worst = pick_cases(examples, asked, watched[first].losses, watched[first].answers, contract)
+    known = {name: Scored(score, {}) for name, score in part.known.items() if name not in watched}
+    losses = {name: found.losses for name, found in watched.items()}
+    return PartEvaluation(
+        part.name,
+        len(examples),
+        {name: watched[name].scored for name in part.networks},
+        {**{name: watched[name].scored for name in part.baselines}, **known},
+        {name: found.by_step for name, found in watched.items()} if isinstance(examples, Windows) else {},
+        None if axis is None else _over_time(axis, losses, contract.answer),
+        _overview(examples, watched[first].answers) if isinstance(examples, Windows) else None,
+        typical,
+        worst,
+    )
+
+
+def _axis(part: Part) -> Axis | None:
+    """Where the loss of each example lies: its moment, or of many series the step from the beginning of each."""
+    examples = part.examples
+    if isinstance(examples, Windows):
+        return origins_of(examples, np.arange(len(examples)))
+    if not examples.every_step:
+        return None
+    if len(examples) == 1:
+        return steps_of(examples, 0)
+    return Axis("step", np.arange(len(examples.x_rows)) - np.repeat(examples.starts, examples.lengths) + 1)
+
+
+def _overview(windows: Windows, last: NDArray[Any]) -> Overview:
+    rows = windows.y_starts + windows.horizon - 1
+    return Overview(targets_of(windows), windows.y_rows[rows], last)
+
+
+def _over_time(axis: Axis, losses: dict[str, Doubles], answer: str) -> OverTime:
+    """Average over stretches of the axis that are equally long."""
+    low, high = int(axis.at.min()), int(axis.at.max())
+    count = min(STRETCHES, high - low + 1)
+    stretch = np.minimum((axis.at - low) * count // (high - low + 1), count - 1)
+    edges = low + (np.arange(count) + 0.5) * (high - low + 1) / count
+    order = np.argsort(stretch, kind="stable")
+    borders = np.searchsorted(stretch[order], np.arange(1, count))
+    errors = {
+        name: np.array([measure(some, answer, (0, 1)) for some in np.split(values[order], borders)])
+        for name, values in losses.items()
+    }
+    return OverTime(Axis(axis.kind, edges.astype(np.int64)), errors)

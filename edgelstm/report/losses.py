@@ -1,0 +1,64 @@
+"""The loss of each single example, for what an evaluation shows along time and case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract
+
+Doubles = NDArray[np.float64]
+Loss = Callable[[NDArray[Any], NDArray[Any]], Doubles]
+
+
+def loss_of(contract: Contract) -> Loss:
+    """Give what tells the loss of each example: its mean over examples, by `measure`, is the figure that decides.
+
+    Returns:
+        A function of answers [n, ..., O] (or classes int64 [n]) and their truth, to float64 [n, K, targets], [n, 1, 1]
+        of classes, NaN where the truth is unknown: squared errors, pinball losses, or 1 for a wrong class. With
+        several targets they are in training standard deviations. K is 1 for what is no forecast.
+    """
+    if contract.answer == "class":
+        return _wrong
+    several = len(contract.targets) > 1
+    spread = np.array([channel.spread if several else 1.0 for channel in contract.targets])
+    if contract.answer == "quantile":
+        levels = np.array([channel.quantile for channel in contract.outputs]).reshape(len(spread), -1)
+        return lambda y, truth: _by_step(_pinball(y, truth, levels) / spread)
+    cap = np.array([np.inf if channel.cap is None else channel.cap for channel in contract.outputs])
+    return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
+
+
+def measure(losses: Doubles, answer: str, axis: tuple[int, ...]) -> Doubles:
+    """Average losses over some axes into the figure they belong to; NaN where none is known."""
+    mean = mean_known(losses, axis)
+    return np.sqrt(mean) if answer == "number" else mean
+
+
+def mean_known(losses: Doubles, axis: tuple[int, ...]) -> Doubles:
+    """Average over what is known; NaN where nothing is."""
+    known = ~np.isnan(losses)
+    count, total = known.sum(axis=axis), np.where(known, losses, 0.0).sum(axis=axis)
+    mean: Doubles = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
+
+
+def _wrong(y: NDArray[Any], truth: NDArray[Any]) -> Doubles:
+    answer = y if y.dtype.kind == "i" else y.argmax(axis=-1)
+    wrong: Doubles = np.where(truth < 0, np.nan, answer != truth).reshape(-1, 1, 1)
+    return wrong
+
+
+def _pinball(y: NDArray[Any], truth: NDArray[Any], levels: Doubles) -> Doubles:
+    """[..., targets], the mean over levels."""
+    error = truth[..., np.newaxis] - y.reshape(*truth.shape, levels.shape[1]).astype(np.float64)
+    loss: Doubles = np.maximum(levels * error, (levels - 1) * error).mean(axis=-1)
+    return loss
+
+
+def _by_step(losses: Doubles) -> Doubles:
+    return losses.reshape(len(losses), -1, losses.shape[-1])

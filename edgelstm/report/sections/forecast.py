@@ -1,0 +1,120 @@
+"""Forecasts: over the whole part, by step ahead, by channel, and single windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract
+from edgelstm.report.blocks import Row, Section, Table
+from edgelstm.report.chart import Chart, Curve, axis_words, draw, number_text
+from edgelstm.report.evaluation import Evaluation, Floats, PartEvaluation, WindowCase
+from edgelstm.report.styles import styles_of
+from edgelstm.report.words import (
+    best_baseline,
+    channel_words,
+    error_words,
+    measure_words,
+    moment_words,
+    name_words,
+)
+
+MAX_CHANNELS = 4
+DOTTED = 24  # steps ahead of which each gets its dot
+
+
+def overview(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
+    """Draw what was said of each moment K steps before, beside what came."""
+    found, contract = part.overview, evaluation.contract
+    if found is None or len(found.axis.at) < 2:
+        return []
+    steps = f"{contract.horizon} step{'s' if contract.horizon > 1 else ''}"
+    charts = []
+    for i, target in enumerate(contract.targets[:MAX_CHANNELS]):
+        answer = found.answer.reshape(len(found.answer), len(contract.targets), -1)[:, i]
+        curves = [
+            Curve(f"forecast {steps} ahead", "answer", found.axis.at, middle(answer)),
+            Curve("truth", "truth", found.axis.at, found.truth[:, i]),
+            *bands(found.axis.at, answer, contract),
+        ]
+        time = found.axis.kind == "time"
+        charts.append(draw("", curves, axis_words(found.axis), channel_words(target), time=time))
+    left = len(contract.targets) - len(charts)
+    notes = (f"{left} more target(s) are not drawn.",) if left else ()
+    return [Section("What it said, and what came", charts=tuple(charts), notes=notes)]
+
+
+def by_step(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
+    """Draw how the error grows with the step ahead."""
+    if evaluation.contract.horizon == 1 or not part.by_step:
+        return []
+    styles, steps = styles_of(part), np.arange(1, evaluation.contract.horizon + 1)
+    curves = [Curve(name_words(name), styles[name], steps, errors) for name, errors in part.by_step.items()]
+    chart = draw("", curves, "steps ahead", measure_words(evaluation))
+    return [Section("How far ahead can it see?", charts=(chart,))]
+
+
+def by_channel(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
+    """Lay out the error of each target in its own unit."""
+    contract = evaluation.contract
+    key = "rmse_by_channel"
+    found = {name: scored.details[key] for name, scored in part.scored.items() if key in scored.details}
+    if len(contract.targets) == 1 or not found:
+        return []
+    rows = [
+        Row((channel_words(channel), *(number_text(values[i]) for values in found.values())))
+        for i, channel in enumerate(contract.targets)
+    ]
+    table = Table(("RMSE", *map(name_words, found)), tuple(rows))
+    return [Section("Which targets are hard?", tables=(table,))]
+
+
+def windows(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
+    """Draw a typical window, and the worst ones."""
+    cases = [case for case in (part.typical, *part.worst) if isinstance(case, WindowCase)]
+    if not cases:
+        return []
+    best = best_baseline(part, evaluation.contract.metric)
+    charts = [_window(case, evaluation, best, i == 0) for i, case in enumerate(cases)]
+    words = (
+        f"A window of the median error, then those with the largest {measure_words(evaluation)} that do not overlap; "
+        "of several targets the one that is furthest off.",
+    )
+    return [Section("Where is it worst?", words, small=tuple(charts))]
+
+
+def bands(x: NDArray[Any], answer: Floats, contract: Contract) -> list[Curve]:
+    """Fill from the lowest quantile to the highest, [n, L]; nothing of numbers."""
+    if answer.shape[1] == 1:
+        return []
+    levels = [channel.quantile or 0.0 for channel in contract.outputs[: answer.shape[1]]]
+    label = f"quantiles {levels[0]:g} to {levels[-1]:g}"
+    return [Curve(label, "band", x, answer[:, -1], low=answer[:, 0])]
+
+
+def middle(answer: Floats) -> Floats:
+    """Of quantiles [n, L] the one in the middle; of numbers the number itself."""
+    return answer[:, answer.shape[1] // 2]
+
+
+def _window(case: WindowCase, evaluation: Evaluation, best: str | None, typical: bool) -> Chart:
+    contract = evaluation.contract
+    target = contract.targets[case.target]
+    ahead = np.arange(1, contract.horizon + 1)
+    past = np.array([], np.float32) if case.history is None else case.history
+    before = np.arange(1 - len(past), 1)
+    one = contract.horizon == 1
+    curves = [Curve("forecast", "answer", ahead, middle(case.answer), dots=one)]
+    if contract.horizon <= DOTTED and not one:
+        curves.insert(0, Curve("", "answer", ahead, middle(case.answer), dots=True))
+    if best in case.others:
+        curves.append(Curve(name_words(best), "other1", ahead, middle(case.others[best]), dots=one))
+    curves += [
+        Curve("truth", "truth", np.concatenate([before, ahead]), np.concatenate([past, case.truth])),
+        *bands(ahead, case.answer, contract),
+    ]
+    kind = "typical" if typical else "worst"
+    title = f"{kind}, {error_words(case.error, evaluation)}: after {moment_words(case.origin)}"
+    return draw(title, curves, "steps from the last sample", channel_words(target), at=0.5 if len(past) else None)

@@ -1,0 +1,38 @@
+"""The scores: what was judged beside its baselines, on every part."""
+
+from __future__ import annotations
+
+from edgelstm.report.blocks import Row, Section, Table
+from edgelstm.report.chart import Curve, axis_words, draw
+from edgelstm.report.evaluation import Evaluation, PartEvaluation
+from edgelstm.report.styles import styles_of
+from edgelstm.report.words import count_words, measure_words, name_words, score_columns, score_text
+
+
+def scores(evaluation: Evaluation) -> list[Section]:
+    """Lay out a table for each part, the last first."""
+    tables = tuple(_table(part, evaluation) for part in reversed(evaluation.parts))
+    return [Section("How good is it?", tables=tables)] if tables else []
+
+
+def over_time(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
+    """Draw the error along the data."""
+    found = part.over_time
+    if found is None or len(found.axis.at) < 2:
+        return []
+    styles = styles_of(part)
+    curves = [Curve(name_words(name), styles[name], found.axis.at, errors) for name, errors in found.errors.items()]
+    chart = draw("", curves, axis_words(found.axis), measure_words(evaluation), time=found.axis.kind == "time")
+    return [Section("When was it wrong?", ("Each point is the mean of a stretch.",), charts=(chart,))]
+
+
+def _table(part: PartEvaluation, evaluation: Evaluation) -> Table:
+    columns = score_columns(evaluation)
+    if any("uncapped_rmse" in scored.details for scored in part.scored.values()):
+        columns.append(("uncapped_rmse", "RMSE, uncapped truth"))
+    rows = [
+        Row((name_words(name), *(score_text(scored, key) for key, _ in columns)), own=name in part.networks)
+        for name, scored in part.scored.items()
+    ]
+    title = f"{part.name}: {count_words(part.examples, evaluation.contract)}"
+    return Table(("", *(words for _, words in columns)), tuple(rows), title)

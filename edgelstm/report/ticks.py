@@ -1,0 +1,108 @@
+"""Round numbers along an axis: tens, powers, and where a calendar turns."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+X_TICKS, Y_TICKS = 6, 5  # as a telephone has room for
+_MONTH_S = 2_629_746
+# A calendar, the longest first: numpy's unit, how many of it, about how many seconds that takes, how many labels fit.
+_CALENDAR = [
+    (unit, count, count * seconds, most)
+    for unit, seconds, most, counts in (
+        ("Y", 12 * _MONTH_S, 6, (100, 50, 20, 10, 5, 2, 1)),
+        ("M", _MONTH_S, 5, (6, 3, 1)),
+        ("D", 86_400, 4, (14, 7, 2, 1)),
+        ("h", 3_600, 3, (12, 6, 3, 1)),
+        ("m", 60, 3, (30, 10, 5, 1)),
+        ("s", 1, 3, (30, 10, 5, 1)),
+    )
+    for count in counts
+]
+
+
+class Tick(NamedTuple):
+    """A label at a place, in percent of the axis from its low end."""
+
+    at: float
+    text: str
+
+
+def number_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
+    """Place ticks at multiples of 1, 2 or 5 times a power of ten.
+
+    Example:
+        >>> number_ticks(0.0, 0.5, 5)[1]
+        Tick(at=20.0, text='0.1')
+    """
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * n for n in (1, 2, 5, 10) if power * n >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    plain = max(abs(low), abs(high)) < 1e6 and decimals <= 4
+    values = [i * step for i in range(first, last + 1)]
+    return tuple(Tick(_percent(v, low, high), f"{v:.{decimals}f}" if plain else f"{v:.4g}") for v in values)
+
+
+def log_ticks(low: float, high: float) -> tuple[Tick, ...]:
+    """Place ticks on a logarithmic axis whose ends are given as powers of ten.
+
+    Example:
+        >>> [tick.text for tick in log_ticks(-1.0, 1.0)]
+        ['0.1', '0.2', '0.5', '1', '2', '5', '10']
+    """
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        exponents = [math.log10(n) + p for p in range(math.floor(low), math.ceil(high) + 1) for n in factors]
+        inside = [exponent for exponent in exponents if low - 1e-9 <= exponent <= high + 1e-9]
+        if len(inside) <= Y_TICKS + 2:
+            break
+    inside = inside[:: -(-len(inside) // (Y_TICKS + 2))] if len(inside) > 1 else [low, (low + high) / 2, high]
+    return tuple(Tick(_percent(exponent, low, high), f"{10**exponent:.3g}") for exponent in inside)
+
+
+def time_ticks(low: float, high: float) -> tuple[Tick, ...]:
+    """Place ticks where a calendar turns: the finest unit that gives no more than a few.
+
+    Args:
+        low: seconds since 1970, UTC.
+        high: the other end, likewise.
+
+    Example:
+        >>> [tick.text for tick in time_ticks(0.0, 86_400.0)]
+        ['1970-01-01', '12:00', '01-02 00:00']
+    """
+    first, last = (np.datetime64(int(end), "s") for end in (low, high))
+    found: tuple[Tick, ...] = ()
+    for unit, count, seconds, most in _CALENDAR:
+        if (high - low) / seconds > 2 * most:
+            break
+        places = np.arange(first.astype(f"datetime64[{unit}]"), last.astype(f"datetime64[{unit}]") + 1)
+        turns = places[(places.astype(np.int64) % count == 0) & (places >= first) & (places <= last)]
+        if len(turns) >= len(found) and 1 <= len(turns) <= most:
+            at = turns.astype("datetime64[s]").astype(np.int64)
+            texts = _moments([str(turn) for turn in turns])
+            found = tuple(Tick(_percent(float(s), low, high), text) for s, text in zip(at, texts, strict=True))
+    return found
+
+
+def _moments(turns: list[str]) -> list[str]:
+    """Write what a calendar shows, and of a day or a year that goes on no more than what is new."""
+    texts = []
+    for before, turn in zip(["", *turns], turns, strict=False):
+        day, _, clock = turn.partition("T")
+        clock = f"{clock}:00" if len(clock) == 2 else clock
+        if day[:4] != before[:4]:
+            texts.append(day if clock in ("", "00:00") else f"{day} {clock}")
+        elif clock and day == before[:10]:
+            texts.append(clock)
+        else:
+            texts.append(f"{day[5:]} {clock}".rstrip() if len(day) == 10 else day)
+    return texts
+
+
+def _percent(value: float, low: float, high: float) -> float:
+    return round(100 * (value - low) / (high - low), 2)

@@ -1,0 +1,89 @@
+"""Score an answerer, and keep what it said and how wrong that was, example by example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract
+from edgelstm.data.scores.score import Answerer, Examples, score
+from edgelstm.data.scores.scorer import Scored
+from edgelstm.data.windows import Index, Windows
+from edgelstm.report.losses import Doubles, Loss, mean_known, measure
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What one answerer gave.
+
+    Attributes:
+        scored: the score.
+        losses: float64 [N, targets], of each window, sequence or, with an answer at every step, row; NaN unknown.
+        by_step: float64 [K], the measure at each step ahead.
+        answers: [N, ...], the answer to each; of a forecast that of the last step ahead.
+    """
+
+    scored: Scored
+    losses: Doubles
+    by_step: Doubles
+    answers: NDArray[Any]
+
+
+def watch(answerer: Answerer, examples: Examples, contract: Contract, loss: Loss) -> Watched:
+    """Score an answerer, and keep the loss of each example and what it said.
+
+    Raises:
+        DataError: no truth is known.
+    """
+    indices: list[Index] = []
+    losses: list[Doubles] = []
+    answers: list[NDArray[Any]] = []
+    sums: list[tuple[Doubles, NDArray[np.int64]]] = []
+
+    def watched(index: Index) -> NDArray[Any]:
+        y = answerer(index)
+        found = loss(y, _truth(examples, index))
+        known = ~np.isnan(found)
+        sums.append((np.where(known, found, 0.0).sum(axis=0), known.sum(axis=0)))
+        indices.append(index)
+        losses.append(mean_known(found, (1,)))
+        answers.append(y[:, -1] if isinstance(examples, Windows) else y)
+        return y
+
+    scored = score(watched, examples, contract.outputs, contract.answer)
+    total, count = (np.sum(part, axis=0) for part in zip(*sums, strict=True))
+    cells = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    rows = [_rows(examples, index) for index in indices]
+    return Watched(
+        scored,
+        _in_place(rows, losses, examples),
+        measure(cells, contract.answer, (1,)),
+        _in_place(rows, answers, examples),
+    )
+
+
+def _truth(examples: Examples, index: Index) -> NDArray[Any]:
+    if isinstance(examples, Windows):
+        return examples.y(index)
+    return examples.truth(int(index[0])) if examples.every_step else examples.targets[index]
+
+
+def _rows(examples: Examples, index: Index) -> Index | slice:
+    """Where the answers to some examples go: with an answer at every step, to the rows of the one series."""
+    if isinstance(examples, Windows) or not examples.every_step:
+        return index
+    return examples.rows(int(index[0]))
+
+
+def _in_place(rows: list[Index | slice], values: list[NDArray[Any]], examples: Examples) -> NDArray[Any]:
+    """Lay what came in one piece; a series without any known truth was not asked for, and has nothing."""
+    every_step = not isinstance(examples, Windows) and examples.every_step
+    count = len(examples.x_rows) if every_step else len(examples)
+    first = values[0]
+    whole = np.full((count, *first.shape[1:]), -1 if first.dtype.kind == "i" else np.nan, first.dtype)
+    for place, value in zip(rows, values, strict=True):
+        whole[place] = value
+    return whole

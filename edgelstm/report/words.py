@@ -1,0 +1,169 @@
+"""The words of a report: what figures, axes and channels are called."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgelstm.contract import HIGHER_IS_BETTER, Channel, Contract
+from edgelstm.data.scores.scorer import Scored
+from edgelstm.report.chart import number_text
+from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation, figure_of
+
+NAMES = {"network": "LSTM", "quantized": "LSTM, quantized"}
+EXAMPLES = {"forecast": "window", "classify": "sequence", "label": "series"}
+METRICS = {
+    "rmse": "RMSE",
+    "scaled_rmse": "RMSE",
+    "pinball": "pinball loss",
+    "scaled_pinball": "pinball loss",
+    "accuracy": "accuracy",
+    "error_rate": "share that is wrong",
+}
+
+
+def name_words(name: str) -> str:
+    """Say a name as people do."""
+    return NAMES.get(name, name)
+
+
+def in_unit(words: str, unit: str | None) -> str:
+    """Add a unit, where there is one.
+
+    Example:
+        >>> in_unit("RMSE", "ppm"), in_unit("RMSE", None)
+        ('RMSE (ppm)', 'RMSE')
+    """
+    return f"{words} ({unit})" if unit else words
+
+
+def measure_words(evaluation: Evaluation) -> str:
+    """Say what the errors of single examples are in."""
+    return in_unit(METRICS[evaluation.measure], unit_words(evaluation))
+
+
+def unit_words(evaluation: Evaluation) -> str | None:
+    """Say the unit of the measure; of several targets those are training standard deviations."""
+    return "std" if evaluation.measure.startswith("scaled_") else evaluation.unit
+
+
+def error_words(error: float, evaluation: Evaluation) -> str:
+    """Write the error of a single example."""
+    if evaluation.measure == "error_rate":
+        return f"{percent_text(error)} wrong"
+    return f"{number_text(error, 3)} {unit_words(evaluation) or ''}".rstrip()
+
+
+def channel_words(channel: Channel) -> str:
+    """Name a target with its unit."""
+    return in_unit(channel.source, channel.unit)
+
+
+def count_words(count: int, contract: Contract) -> str:
+    """Count examples.
+
+    Example:
+        >>> from edgelstm import load
+        >>> count_words(1, load("models/co2/co2.fp32.onnx").contract)
+        '1 window'
+    """
+    noun = EXAMPLES[contract.task]
+    return f"{count:,} {noun}{'' if count == 1 or noun == 'series' else 's'}"
+
+
+def duration_words(seconds: float) -> str:
+    """Say a duration in the unit that reads best.
+
+    Example:
+        >>> duration_words(604800.0), duration_words(900.0), duration_words(0.02)
+        ('7 days', '15 minutes', '0.02 seconds')
+    """
+    for size, noun in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size or size == 1:
+            count = seconds / size
+            return noun if count == 1 else f"{count:.4g} {noun}s"
+    raise AssertionError
+
+
+def moment_words(axis: Axis) -> str:
+    """Say where the first point of an axis lies."""
+    at = int(axis.at[0])
+    if axis.kind != "time":
+        return f"{axis.kind} {at}"
+    text = str(np.datetime64(at, "s"))
+    return text.removesuffix("T00:00:00").removesuffix(":00").replace("T", " ")
+
+
+def task_words(evaluation: Evaluation) -> str:
+    """Say in a sentence what is answered from what."""
+    contract = evaluation.contract
+    inputs, steps = contract.inputs, f"{contract.window} sample{'s' if contract.window > 1 else ''}"
+    seen = ", ".join(channel.name for channel in inputs[:4]) if len(inputs) <= 4 else f"{len(inputs)} channels"
+    every = f", one every {duration_words(contract.sample_period_s)}" if contract.sample_period_s else ""
+    targets = ", ".join(channel_words(channel) for channel in contract.targets[:4])
+    targets += f" and {len(contract.targets) - 4} more" if len(contract.targets) > 4 else ""
+    classes = f"one of {len(contract.outputs)} classes"
+    if contract.task == "classify":
+        return f"Tells {classes} from up to {steps} of {seen}{every}."
+    if contract.task == "label":
+        return f"Tells {classes if contract.answer == 'class' else targets} at every step from {seen}{every}."
+    ahead = f"{contract.horizon} step{'s' if contract.horizon > 1 else ''} ahead"
+    what = "quantiles of " if contract.answer == "quantile" else ""
+    return f"Forecasts {what}{targets} {ahead} from {steps} of {seen}{every}."
+
+
+def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:
+    """Say in a sentence how good the network is, and whether a baseline is better."""
+    contract, metric = evaluation.contract, evaluation.contract.metric
+    name, scored = next(iter(part.networks.items()))
+    own = figure_of(scored.score, metric)
+    unit = unit_words(evaluation)
+    where = f"on {count_words(part.examples, contract)} ({part.name})"
+    said = f"{name_words(name)}: {METRICS[metric]} {_figure(own, metric, unit)} {where}."
+    best = best_baseline(part, metric)
+    if best is None:
+        return said
+    other = figure_of(part.baselines[best].score, metric)
+    ahead = own > other if metric in HIGHER_IS_BETTER else own < other
+    verdict = "which it beats" if ahead else "which is as good" if own == other else "which is better"
+    return f"{said} The best baseline is {best} with {_figure(other, metric, unit)}, {verdict}."
+
+
+def best_baseline(part: PartEvaluation, metric: str) -> str | None:
+    """Name the baseline that is hardest to beat; None where there is none."""
+    sign = -1 if metric in HIGHER_IS_BETTER else 1
+    return min(part.baselines, key=lambda name: sign * figure_of(part.baselines[name].score, metric), default=None)
+
+
+def score_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """List the figures of a table of scores: key and words."""
+    contract, unit = evaluation.contract, evaluation.unit
+    several = len(contract.targets) > 1
+    if contract.answer == "class":
+        return [("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("log_loss", "log loss")]
+    if contract.answer == "quantile":
+        loss = ("scaled_pinball", "pinball (std)") if several else ("pinball", in_unit("pinball", unit))
+        mean = ("scaled_mae", "MAE of the median (std)") if several else ("mae", in_unit("MAE of the median", unit))
+        return [loss, ("coverage", "coverage"), mean]
+    if several:
+        return [("scaled_mse", "scaled MSE"), ("scaled_mae", "scaled MAE")]
+    return [("rmse", in_unit("RMSE", unit)), ("mae", in_unit("MAE", unit))]
+
+
+def score_text(scored: Scored, key: str) -> str:
+    """Write one figure of a score; shares in percent, a dash where there is none."""
+    value = scored.score.get(key, scored.details.get(key))
+    return percent_text(value) if key in ("accuracy", "coverage") else number_text(value)
+
+
+def percent_text(share: float | None) -> str:
+    """Write a share.
+
+    Example:
+        >>> percent_text(0.98765), percent_text(None)
+        ('98.8 %', '-')
+    """
+    return "-" if share is None or share != share else f"{100 * share:.1f} %"
+
+
+def _figure(value: float, metric: str, unit: str | None) -> str:
+    return percent_text(value) if metric == "accuracy" else f"{number_text(value)} {unit or ''}".rstrip()
