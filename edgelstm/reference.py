@@ -17,10 +17,18 @@ from numpy.typing import NDArray
 
 from edgelstm.errors import NetworkError
 from edgelstm.network import (
+    CYCLES,
+    FINAL,
+    INSTANCE_EPSILON,
     LAST,
+    LAYER_NORM_EPSILON,
+    MEAN,
     Activation,
+    Calendar,
     Embedding,
+    Join,
     Layer,
+    LayerNorm,
     Linear,
     Lstm,
     Mask,
@@ -28,6 +36,7 @@ from edgelstm.network import (
     Repeat,
     Rescale,
     Reverse,
+    Segment,
     Standardize,
     Take,
     Weights,
@@ -37,7 +46,13 @@ Array = NDArray[np.float64]
 Valid = NDArray[np.bool_]
 
 
-def compute(network: Network, weights: Weights, x: NDArray[Any], lengths: NDArray[np.int64] | None = None) -> Array:
+def compute(
+    network: Network,
+    weights: Weights,
+    x: NDArray[Any],
+    lengths: NDArray[np.int64] | None = None,
+    time_s: NDArray[np.int64] | None = None,
+) -> Array:
     """Run a network from a zero state.
 
     Args:
@@ -45,9 +60,13 @@ def compute(network: Network, weights: Weights, x: NDArray[Any], lengths: NDArra
         weights: their tensors, by name.
         x: [B, T, F] in physical units, or tokens int64 [B, T].
         lengths: int64 [B], the valid steps of each row; None: all are.
+        time_s: int64 [B, T], seconds since 1970, UTC; for a network with a calendar.
 
     Returns:
-        float64 [B, C], or [B, T, C] where the layers answer at every step.
+        float64 [B, C], or [B, T, C] where the layers answer at every step; behind a `Join` [B, K, C].
+
+    Raises:
+        NetworkError: there is a calendar, but no times; or no LSTM in front of what takes its final state.
 
     Example:
         >>> network = Network((Linear("in", 1, 2, bias=False), Lstm("lstm", 2, 1, bias=False), Take("last")))
@@ -58,31 +77,55 @@ def compute(network: Network, weights: Weights, x: NDArray[Any], lengths: NDArra
     steps = np.arange(x.shape[1])
     valid = np.ones(x.shape[:2], bool) if lengths is None else steps < np.asarray(lengths)[:, np.newaxis]
     value = x if x.dtype.kind in "iu" else np.where(valid[:, :, np.newaxis], x, 0).astype(np.float64)
-    last = np.take_along_axis(value, _last(valid)[:, np.newaxis, np.newaxis], axis=1) if value.ndim == 3 else None
-    if network.relative_inputs and last is not None:
-        value = value - last
-    flow = _Flow(value, valid, None)
+    base = _base(network, weights, value, valid) if network.relative_inputs else None
+    if base is not None:
+        value = (value - base.centre) / base.spread
+    flow = _Flow(value, valid, None, time_s)
     for layer in network.layers:
         flow = _LAYERS[type(layer)](flow, layer, weights)
     answer: Array = flow.value
-    if network.relative_inputs and last is not None:
-        base = last[:, 0, list(network.relative_inputs)]
-        answer = (answer.reshape(len(x), -1, base.shape[1]) + base[:, np.newaxis]).reshape(answer.shape)
-    return answer
+    return answer if base is None else _with_base(answer, base, network.relative_inputs)
+
+
+class _Base(NamedTuple):
+    """What a window is relative to: each of its channels less `centre` and over `spread`, float64 [B, 1, F]."""
+
+    centre: Array
+    spread: Array
+
+
+def _base(network: Network, weights: Weights, x: Array, valid: Valid) -> _Base:
+    """The last value of each row; or its mean, and its deviation where the training's is 1."""
+    if not network.instance:
+        last = np.take_along_axis(x, _last(valid)[:, np.newaxis, np.newaxis], axis=1)
+        return _Base(last, np.ones_like(last))
+    first = network.layers[0]
+    factor = _wide(weights, first.factor) if isinstance(first, Standardize) else 1.0
+    mean = _mean(x, valid)[:, np.newaxis]
+    variance = _mean(((x - mean) * factor) ** 2, valid)[:, np.newaxis]
+    return _Base(mean, np.sqrt(variance + INSTANCE_EPSILON))
+
+
+def _with_base(answer: Array, base: _Base, inputs: tuple[int, ...]) -> Array:
+    centre, spread = base.centre[..., list(inputs)], base.spread[..., list(inputs)]
+    back: Array = (answer.reshape(len(answer), -1, len(inputs)) * spread + centre).reshape(answer.shape)
+    return back
 
 
 class _Flow(NamedTuple):
     """A value between two layers.
 
     Attributes:
-        value: [B, T, C] or [B, C].
+        value: [B, T, C] or [B, C]; between a shared `Segment` and its `Join` each channel is a row.
         valid: bool [B, T], the steps that count.
         final: [B, D * H], the state of each direction after its last step, behind an LSTM; else None.
+        time_s: int64 [B, T], or None.
     """
 
     value: Any
     valid: Valid
     final: Array | None
+    time_s: NDArray[np.int64] | None = None
 
 
 def _standardize(flow: _Flow, layer: Standardize, weights: Weights) -> _Flow:
@@ -135,7 +178,9 @@ def _direction(x: Array, valid: Valid, lstm: Lstm, weights: Weights, suffix: str
 
 
 def _take(flow: _Flow, layer: Take, _: Weights) -> _Flow:
-    if layer.which != LAST and flow.final is None:
+    if layer.which == MEAN:
+        return flow._replace(value=_mean(flow.value, flow.valid))
+    if layer.which == FINAL and flow.final is None:
         raise NetworkError("take: the final state is that of an LSTM, but none stands in front of it")
     last = np.take_along_axis(flow.value, _last(flow.valid)[:, np.newaxis, np.newaxis], axis=1)[:, 0]
     return flow._replace(value=last if layer.which == LAST else flow.final)
@@ -159,6 +204,38 @@ def _linear(flow: _Flow, layer: Linear, weights: Weights) -> _Flow:
     return flow._replace(value=flow.value @ _wide(weights, f"{layer.name}.weight").T + bias, final=None)
 
 
+def _segment(flow: _Flow, layer: Segment, _: Weights) -> _Flow:
+    value = flow.value
+    if layer.shared:  # a row for each channel, one channel in it
+        value = value.transpose(0, 2, 1).reshape(-1, value.shape[1], 1)
+    rows, steps, channels = value.shape
+    cut = value.reshape(rows, steps // layer.steps, layer.steps * channels)
+    return _Flow(cut, np.ones(cut.shape[:2], bool), None)
+
+
+def _join(flow: _Flow, layer: Join, _: Weights) -> _Flow:
+    parts = flow.value.reshape(-1, layer.channels, flow.value.shape[1] // layer.values, layer.values)
+    joined = parts.transpose(0, 2, 1, 3).reshape(len(parts), -1, layer.channels * layer.values)
+    return _Flow(joined, np.ones(joined.shape[:2], bool), None)
+
+
+def _layer_norm(flow: _Flow, layer: LayerNorm, weights: Weights) -> _Flow:
+    centred = flow.value - flow.value.mean(axis=-1, keepdims=True)
+    normed = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + LAYER_NORM_EPSILON)
+    scaled = normed * _wide(weights, f"{layer.name}.weight") + _wide(weights, f"{layer.name}.bias")
+    return flow._replace(value=scaled, final=None)
+
+
+def _calendar(flow: _Flow, layer: Calendar, _: Weights) -> _Flow:
+    if flow.time_s is None:
+        raise NetworkError("calendar: expected time_s, the moment of each sample, got none")
+    features = [flow.value]
+    for cycle in (CYCLES[name] for name in layer.features):
+        phase = 2 * np.pi * ((flow.time_s + cycle.shift_s) % cycle.period_s)[:, :, np.newaxis] / cycle.period_s
+        features += [np.sin(phase), np.cos(phase)]
+    return flow._replace(value=np.concatenate(features, axis=2))
+
+
 def _activation(flow: _Flow, layer: Activation, _: Weights) -> _Flow:
     function = FUNCTIONS[layer.function]
     final = None if flow.final is None else function(flow.final)
@@ -169,6 +246,12 @@ def _last(valid: Valid) -> NDArray[np.int64]:
     """[B]: the last step that counts; the last of all in a row of which none does."""
     places: NDArray[np.int64] = valid.shape[1] - 1 - np.argmax(valid[:, ::-1], axis=1)
     return places
+
+
+def _mean(value: Array, valid: Valid) -> Array:
+    """[B, C], over the steps that count; 0 in a row of which none does."""
+    total = np.where(valid[:, :, np.newaxis], value, 0).sum(axis=1)
+    return np.asarray(total / np.maximum(valid.sum(axis=1), 1)[:, np.newaxis])
 
 
 def _wide(weights: Weights, name: str) -> Array:
@@ -224,4 +307,8 @@ _LAYERS: dict[type[Layer], Callable[[_Flow, Any, Weights], _Flow]] = {
     Mask: _mask,
     Linear: _linear,
     Activation: _activation,
+    Segment: _segment,
+    Join: _join,
+    LayerNorm: _layer_norm,
+    Calendar: _calendar,
 }

@@ -31,7 +31,10 @@ def can_express(network):
 
 
 class Eager(nn.Module):
-    """Takes x [B, T, F] or tokens [B, T] and, where the contract says so, lengths [B]; answers as the contract says."""
+    """Takes x [B, T, F] or tokens [B, T] and, where the contract says so, lengths [B] and time_s [B, T].
+
+    Answers as the contract says.
+    """
 
     def __init__(self, network, weights, contract):
         super().__init__()
@@ -39,7 +42,7 @@ class Eager(nn.Module):
         self.layers = [layer for layer in network.layers if not (contract.states and layer.kind == "take")]
         self.modules_of = nn.ModuleDict()
         for layer in self.layers:
-            if layer.kind in ("lstm", "linear", "embedding"):
+            if layer.kind in ("lstm", "linear", "embedding", "layer_norm"):
                 self.modules_of[layer.name] = _module(layer)
         constants = {n for layer in self.layers for n in _constants(layer)}
         for name in constants:
@@ -48,13 +51,14 @@ class Eager(nn.Module):
         self.modules_of.load_state_dict(owned)
         self.eval()
 
-    def forward(self, x, lengths=None):
-        last = self._last_value(x, lengths) if self.network.relative_inputs else None
-        value, final = x if last is None else x - last, None
+    def forward(self, x, lengths=None, time_s=None):
+        relative = bool(self.network.relative_inputs)
+        centre, spread = self._relative_to(x, lengths) if relative else (None, None)
+        value, final = (x - centre) / spread if relative else x, None
         for layer in self.layers:
             if layer.kind == "lstm":
                 value, final = _run_lstm(self.modules_of[layer.name], value, lengths)
-            elif layer.kind in ("linear", "embedding"):
+            elif layer.kind in ("linear", "embedding", "layer_norm"):
                 value = self.modules_of[layer.name](value)
             elif layer.kind == "standardize":
                 value = (value - getattr(self, layer.offset)) * getattr(self, layer.factor)
@@ -63,7 +67,16 @@ class Eager(nn.Module):
                 repeats = value.shape[-1] // len(scale)
                 value = value * scale.repeat(repeats) + offset.repeat(repeats)
             elif layer.kind == "take":
-                value = final if layer.which == "final" else _last_step(value, lengths)
+                taken = {"last": _last_step, "mean": _mean_step}.get(layer.which)
+                value = taken(value, lengths) if taken else final
+            elif layer.kind == "segment":
+                value = value.transpose(1, 2).flatten(0, 1).unsqueeze(2) if layer.shared else value
+                value = value.reshape(value.shape[0], -1, layer.steps * value.shape[2])
+            elif layer.kind == "join":
+                parts = value.unflatten(0, (-1, layer.channels)).unflatten(2, (-1, layer.values))
+                value = parts.transpose(1, 2).flatten(2)
+            elif layer.kind == "calendar":
+                value = torch.cat([value, *_calendar(layer.features, time_s)], dim=2)
             elif layer.kind == "repeat":
                 value, lengths = value.unsqueeze(1).expand(-1, layer.steps, -1), None
             elif layer.kind == "reverse":
@@ -73,15 +86,24 @@ class Eager(nn.Module):
         if self.contract.task == "forecast":
             steps = (value.shape[1],) if self.contract.every_step else ()
             value = value.reshape(-1, *steps, self.contract.horizon, len(self.contract.outputs))
-        return value if last is None else value + last[:, :, list(self.network.relative_inputs)]
+        inputs = list(self.network.relative_inputs)
+        return value * spread[:, :, inputs] + centre[:, :, inputs] if relative else value
 
-    def _last_value(self, x, lengths):
-        return x[:, -1:] if lengths is None else _last_step(x, lengths).unsqueeze(1)
+    def _relative_to(self, x, lengths):
+        """[B, 1, F]: the last value; or the mean, and the deviation where that of the training is 1."""
+        if not self.network.instance:
+            last = _last_step(x, lengths).unsqueeze(1)
+            return last, torch.ones_like(last)
+        factor = getattr(self, self.network.layers[0].factor)
+        mean = _mean_step(x, lengths).unsqueeze(1)
+        return mean, torch.sqrt(_mean_step(((x - mean) * factor) ** 2, lengths).unsqueeze(1) + 1e-5)
 
 
 def _module(layer):
     if layer.kind == "linear":
         return nn.Linear(layer.in_features, layer.out_features, layer.bias)
+    if layer.kind == "layer_norm":
+        return nn.LayerNorm(layer.size)
     if layer.kind == "embedding":
         return nn.Embedding(layer.num_embeddings, layer.embedding_dim)
     options = {"bidirectional": layer.bidirectional, "proj_size": layer.proj_size, "bias": layer.bias}
@@ -108,3 +130,18 @@ def _run_lstm(lstm, x, lengths):
 
 def _last_step(x, lengths):
     return x[:, -1] if lengths is None else x[torch.arange(x.shape[0]), lengths - 1]
+
+
+def _mean_step(x, lengths):
+    if lengths is None:
+        return x.mean(1)
+    valid = torch.arange(x.shape[1]) < lengths[:, None]
+    return torch.where(valid[:, :, None], x, 0).sum(1) / lengths[:, None]
+
+
+def _calendar(features, time_s):
+    """Sine and cosine of the phase of each, [B, T, 1]; float64 holds seconds exactly."""
+    periods = {"hour": (86400, 0), "weekday": (7 * 86400, 3 * 86400), "yearday": (31556952, 0)}
+    for period, shift in (periods[name] for name in features):
+        phase = 2 * torch.pi * ((time_s + shift) % period)[:, :, None].double() / period
+        yield from (torch.sin(phase).float(), torch.cos(phase).float())

@@ -192,11 +192,46 @@ def lstm_with_skips(lstm, w, x, counts):
     return y, final
 
 
-def evaluate_row(layers, w, x, last):
+# What comes again in time, in seconds, and the shift from where it begins to the beginning of 1970.
+CYCLES = {"hour": (86400, 0), "weekday": (604800, 259200), "yearday": (365.2425 * 86400, 0)}
+
+
+def calendar(features, times):
+    """[T] to [T, 2 * features]."""
+    columns = []
+    for name in features:
+        period, shift = CYCLES[name]
+        phase = 2 * np.pi * (((times + shift) % int(period)) / period)
+        columns += [np.sin(phase), np.cos(phase)]
+    return np.stack(columns, axis=1)
+
+
+def evaluate_apart(layers, w, value):
+    """Each channel of [T, C] by itself through the same layers up to the join, then what is behind it."""
+    segment, *layers = layers
+    place = next(i for i, layer in enumerate(layers) if layer.kind == "join")
+    cut = [channel.reshape(-1, segment.steps) for channel in value.T]
+    answers = [evaluate_row(layers[:place], w, channel).reshape(-1, layers[place].values) for channel in cut]
+    return evaluate_row(layers[place + 1 :], w, np.concatenate(answers, axis=1))
+
+
+def evaluate_row(layers, w, x, times=None):
     """The layers, one after the other, over the valid steps of one row: x [T, F] or tokens [T], w in float64."""
-    value, counts, final = x - last, None, None
-    for layer in layers:
+    value, counts, final = x, None, None
+    for i, layer in enumerate(layers):
         match layer.kind:
+            case "segment" if layer.shared:
+                return evaluate_apart(layers[i:], w, value)
+            case "segment":
+                value = np.stack([np.concatenate(part) for part in np.split(value, len(value) // layer.steps)])
+            case "layer_norm":
+                value = (value - value.mean(-1, keepdims=True)) / np.sqrt(value.var(-1, keepdims=True) + 1e-5)
+                value = value * w[f"{layer.name}.weight"] + w[f"{layer.name}.bias"]
+            case "calendar":
+                value = np.concatenate([value, calendar(layer.features, times)], axis=1)
+            case "take" if layer.which == "mean":
+                value = value if counts is None else value[counts]
+                value = value.mean(axis=0) if len(value) else np.zeros(value.shape[1])
             case "standardize":
                 value = (value - w[layer.offset]) * w[layer.factor]
             case "rescale":
@@ -225,7 +260,17 @@ def evaluate_row(layers, w, x, last):
     return value
 
 
-def evaluate(network, weights, x, contract, lengths=None):
+def relative_to(network, w, x):
+    """What a row [T, F] is relative to: centre and spread, [F] each."""
+    if not network.relative_inputs:
+        return 0, 1
+    if not network.instance:
+        return x[-1], np.ones(x.shape[1])
+    factor = w[network.layers[0].factor]
+    return x.mean(axis=0), np.sqrt((x * factor).var(axis=0) + 1e-5)
+
+
+def evaluate(network, weights, x, contract, lengths=None, time_s=None):
     """A whole network in float64, row by row, each over its valid steps alone: nothing of another row can leak.
 
     x [B, T, F] or tokens [B, T]; the answers are shaped as the contract says, NaN behind the length of a row.
@@ -235,13 +280,15 @@ def evaluate(network, weights, x, contract, lengths=None):
     answers = []
     for b, row in enumerate(x if x.dtype == np.int64 else x.astype(np.float64)):
         valid = row if lengths is None else row[: lengths[b]]
-        last = valid[-1] if network.relative_inputs else 0
-        value = evaluate_row(layers, w, valid, last)
+        centre, spread = relative_to(network, w, valid)
+        times = None if time_s is None else time_s[b, : len(valid)]
+        value = evaluate_row(layers, w, (valid - centre) / spread if network.relative_inputs else valid, times)
         if contract.task == "forecast":
             steps = value.shape[:1] if contract.every_step else ()
             value = value.reshape(*steps, contract.horizon, len(contract.outputs))
         if network.relative_inputs:
-            value = value + last[list(network.relative_inputs)]
+            inputs = list(network.relative_inputs)
+            value = value * spread[inputs] + centre[inputs]
         if lengths is not None and contract.every_step:
             value = np.concatenate([value, np.full((len(row) - len(valid), *value.shape[1:]), np.nan)])
         answers.append(value)

@@ -93,7 +93,7 @@ def test_a_state_pair_for_each_layer_is_as_large_as_what_is_in_front_of_the_proj
         ((Lstm("lstm", 0, 8),), "sizes of at least 1"),
         ((Lstm("lstm", 3, 8, functions=("sigmoid", "tanh")),), "expected three functions"),
         ((Lstm("lstm", 3, 8, functions=("sigmoid", "tanh", "gelu")),), "expected three functions of sigmoid.*gelu"),
-        ((LSTM, Take("first")), "expected last or final, got 'first'"),
+        ((LSTM, Take("first")), "expected last, final or mean, got 'first'"),
         ((LSTM, Activation("swish")), "expected one of relu.*got 'swish'"),
         ((LSTM, Take("last"), Repeat(0)), "at least 1 step, got 0"),
         ((Mask(float("nan")), LSTM), "finite"),

@@ -1,9 +1,9 @@
 """Build the ONNX graph straight from named weights; nothing is traced, so batch and time stay free.
 
 Window files take x [B, T, F] (and, if the contract says so, lengths [B]), carried files x and one h/c pair
-[D, B, H] for each layer. The API is batch-first, the LSTM inside is time-first, because onnxruntime refuses
-`layout=1`. Every node costs 0.2 to 0.5 us of a step that takes a handful, so there are few: 7 for a window network
-of one layer with standard scaling, 8 with lengths, 10 with relative scaling.
+[D, B, H] for each layer; either may take time_s [B, T]. The API is batch-first, the LSTM inside is time-first, because
+onnxruntime refuses `layout=1`. Every node costs 0.2 to 0.5 us of a step that takes a handful, so there are few: 7 for a
+window network of one layer with standard scaling, 8 with lengths, 10 with relative scaling.
 """
 
 from __future__ import annotations
@@ -18,13 +18,24 @@ from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
 from edgelstm.export.layout import Graph, Value, batch_first
 from edgelstm.export.plan import check_contract, folded, reordered
-from edgelstm.export.pointwise import add_activation, add_embedding, add_linear, add_rescale, add_standardize
+from edgelstm.export.pointwise import (
+    add_activation,
+    add_calendar,
+    add_embedding,
+    add_layer_norm,
+    add_linear,
+    add_rescale,
+    add_standardize,
+)
 from edgelstm.export.recurrent import add_lstm
-from edgelstm.export.relative import with_last_value, without_last_value
-from edgelstm.export.steps import add_mask, add_repeat, add_reverse, add_take, unmasked
+from edgelstm.export.relative import by_spread, with_base, without_base
+from edgelstm.export.steps import add_join, add_mask, add_repeat, add_reverse, add_segment, add_take, unmasked
 from edgelstm.network import (
     Activation,
+    Calendar,
     Embedding,
+    Join,
+    LayerNorm,
     Linear,
     Lstm,
     Mask,
@@ -32,6 +43,7 @@ from edgelstm.network import (
     Repeat,
     Rescale,
     Reverse,
+    Segment,
     Standardize,
     Take,
     Weights,
@@ -64,18 +76,21 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     graph = Graph(contract, weights, layers, network.input_size)
     value = Value("x", "BT" if contract.tokens else "BTC")
     if contract.lengths:
+        graph.lengths = "lengths"
         graph.sequence_lens = graph.add("Cast", ["lengths"], "sequence_lens", to=TensorProto.INT32)
     if network.relative_inputs:
-        value = without_last_value(graph, value)
+        value = without_base(graph, value, network)
     last_lstm = max(i for i, layer in enumerate(layers) if isinstance(layer, Lstm))
     for i, layer in enumerate(layers):
         value = _LAYERS[type(layer)](graph, value, layer, i)
         graph.size = size_behind(layer, graph.size)
+        if i == 0 and network.instance:
+            value = by_spread(graph, value)
         if i == last_lstm and graph.mask and not any(isinstance(behind, Take) for behind in layers[i:]):
             value = unmasked(graph, value, network.lstms[-1])
     value = _as_answer(graph, value)
     if network.relative_inputs:
-        value = with_last_value(graph, value, network)
+        value = with_base(graph, value, network)
     _rename(graph, value.name, "y")
     return _checked(_model(graph))
 
@@ -118,6 +133,8 @@ def _model(graph: Graph) -> onnx.ModelProto:
     inputs = [x, *(tensor(s.input, *s.shape) for s in contract.states)]
     if contract.lengths:
         inputs.append(tensor("lengths", "B", kind=TensorProto.INT64))
+    if contract.times:
+        inputs.append(tensor("time_s", "B", "T", kind=TensorProto.INT64))
     leading = ("B", "T") if contract.every_step else ("B",)
     outputs = [tensor("y", *contract.answer_shape(*leading)), *(tensor(s.output, *s.shape) for s in contract.states)]
     return helper.make_model(
@@ -149,4 +166,8 @@ _LAYERS: dict[type, Any] = {
     Mask: add_mask,
     Linear: add_linear,
     Activation: add_activation,
+    Segment: add_segment,
+    Join: add_join,
+    LayerNorm: add_layer_norm,
+    Calendar: add_calendar,
 }

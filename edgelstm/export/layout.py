@@ -44,8 +44,12 @@ class Graph:
     lstm_nodes: int = 0
     sequence_lens: str = ""
     mask: str = ""
-    last_value: str = ""
+    centre: str = ""  # of each row and channel, what its steps are relative to
+    spread: str = ""
     last_index: str = ""
+    lengths: str = ""
+    valid: str = ""
+    counts: str = ""
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
@@ -59,7 +63,7 @@ class Graph:
     def constant(self, name: str, value: Array) -> str:
         """Add an initializer, once."""
         if name not in self.initializers:
-            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def integers(self, *values: int) -> str:

@@ -7,23 +7,29 @@ import numpy as np
 from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
 from edgelstm.network import (
+    MEAN,
     Activation,
     Embedding,
+    Join,
     Layer,
+    LayerNorm,
     Linear,
     Mask,
     Network,
     Repeat,
     Rescale,
     Reverse,
+    Segment,
     Standardize,
     Take,
     Weights,
     carried_states,
+    size_behind,
 )
 
 # Layers that work on each step by itself.
-_STEP_BY_STEP = (Linear, Activation, Standardize, Rescale)
+_AFFINE = (Linear, Standardize, Rescale)
+_STEP_BY_STEP = (*_AFFINE, Activation, LayerNorm)
 
 
 def check_contract(network: Network, contract: Contract) -> None:
@@ -38,12 +44,15 @@ def check_contract(network: Network, contract: Contract) -> None:
     _check_answer(network, contract)
     if contract.lengths and any(isinstance(layer, Mask) for layer in network.layers):
         raise ExportError("mask: the lengths tell already which steps count; export without lengths, or without a mask")
+    if contract.lengths and any(isinstance(layer, Segment) for layer in network.layers):
+        raise ExportError("segment: a row may end inside a segment; export without lengths, or without segments")
     if network.relative_inputs and (
-        contract.task == "classify" or len(network.relative_inputs) != len(contract.outputs)
+        contract.answer == "class" or len(network.relative_inputs) != len(contract.outputs)
     ):
         raise ExportError(
-            f"relative scaling: expected {len(contract.outputs)} outputs of a forecast, one for each input that an "
-            f"output starts from, got {len(network.relative_inputs)} such inputs and the task {contract.task}"
+            f"{'instance' if network.instance else 'relative'} scaling: expected {len(contract.outputs)} outputs of a "
+            f"forecast, one for each input that an output starts from, got {len(network.relative_inputs)} such inputs "
+            f"and the task {contract.task}"
         )
 
 
@@ -53,6 +62,10 @@ def _check_inputs(network: Network, contract: Contract) -> None:
         raise ExportError(f"the first layer is {first}; the contract says that x is {contract.inputs[0].dtype}")
     if len(contract.inputs) != network.input_size:
         raise ExportError(f"the layers take {network.input_size} input(s), the contract names {len(contract.inputs)}")
+    if network.times != contract.times:
+        takes = "a calendar, which takes time_s" if network.times else "no calendar, which time_s would be for"
+        says = "takes them" if contract.times else "does not"
+        raise ExportError(f"times: the network has {takes}; the contract says that the file {says}")
     if contract.tokens:
         (known,) = (layer.num_embeddings for layer in network.layers if isinstance(layer, Embedding))
         if (contract.inputs[0].categories or 0) > known:
@@ -61,12 +74,6 @@ def _check_inputs(network: Network, contract: Contract) -> None:
 
 def _check_answer(network: Network, contract: Contract) -> None:
     """Hold what the layers end in, its steps and the size of its last axis, against the answer of the task."""
-    steps: list[str | int] = ["T"]
-    for layer in network.layers:
-        if isinstance(layer, Take) and not contract.states:
-            steps = []
-        elif isinstance(layer, Repeat):
-            steps = [layer.steps]
     horizon, outputs = contract.horizon, len(contract.outputs)
     accepted: list[list[str | int]]
     if contract.every_step:
@@ -75,13 +82,38 @@ def _check_answer(network: Network, contract: Contract) -> None:
         accepted = [[horizon * outputs], [horizon, outputs]]
     else:
         accepted = [[outputs]]
-    found = [*steps, network.output_size]
+    found = [*_steps_at_the_end(network, contract), network.output_size]
     if found not in accepted:
         wanted = contract.answer_shape("B", *(("T",) if contract.every_step else ()))
         raise ExportError(
             f"the layers end in {_words('B', *found)}, which is no answer to {contract.task}: the contract says "
             f"{_words(*wanted)}"
         )
+
+
+def _steps_at_the_end(network: Network, contract: Contract) -> list[str | int]:
+    """The axis of steps behind the last layer: none, T, a part of T, or a number of its own."""
+    steps: list[str | int] = ["T"]
+    size, cut = network.input_size, 1
+    for layer in network.layers:
+        if isinstance(layer, Take) and not contract.states:
+            steps = []
+        elif isinstance(layer, Repeat):
+            steps = [layer.steps]
+        elif isinstance(layer, Join):
+            steps = [size // layer.values]
+        elif isinstance(layer, Segment) and isinstance(steps[0], int):
+            steps = [steps[0] // layer.steps]
+        elif isinstance(layer, Segment):
+            cut *= layer.steps
+            steps = [f"T/{cut}" if cut > 1 else "T"]
+        size = size_behind(layer, size)
+    if contract.window % cut:
+        raise ExportError(
+            f"segment: expected a window of a multiple of {cut} steps, got {contract.window}; choose another "
+            "window or other segments"
+        )
+    return steps
 
 
 def _words(*shape: str | int) -> str:
@@ -91,7 +123,10 @@ def _words(*shape: str | int) -> str:
 def _check_carried(network: Network, contract: Contract) -> None:
     reasons = {
         "both directions (the backward one begins at the end)": any(lstm.bidirectional for lstm in network.lstms),
-        "relative scaling (relative to the end of a window)": bool(network.relative_inputs),
+        "relative scaling (relative to the end of a window)": bool(network.relative_inputs) and not network.instance,
+        "instance scaling (by mean and deviation of a window)": network.instance,
+        "segments (of several samples)": any(isinstance(layer, Segment) for layer in network.layers),
+        "a mean over the steps of a window": Take(MEAN) in network.layers,
         "steps in reverse order": any(isinstance(layer, Reverse) for layer in network.layers),
         "steps that repeat one vector": any(isinstance(layer, Repeat) for layer in network.layers),
         "a mask": any(isinstance(layer, Mask) for layer in network.layers),
@@ -106,39 +141,59 @@ def _check_carried(network: Network, contract: Contract) -> None:
 def reordered(network: Network, contract: Contract) -> list[Layer]:
     """Put a Take in front of what works step by step: it gives the same there at a fraction of the cost.
 
-    An LSTM with a Take right behind it gives its final state at once. A carried file answers at every step: nothing
-    is taken. A Reverse goes in front of a Mask too, which changes the order of the steps.
+    An LSTM with a Take right behind it gives its final state at once. A mean goes through what is linear alone, and
+    not where a mask may leave nothing to average. A carried file answers at every step: nothing is taken. A Reverse
+    goes in front of a Mask too, which changes the order of the steps. Instance scaling begins with its Standardize.
     """
     layers: list[Layer] = []
+    masked = any(isinstance(layer, Mask) for layer in network.layers)
     for layer in network.layers:
-        if isinstance(layer, Take) and contract.states:
-            continue
-        passes = _STEP_BY_STEP if isinstance(layer, Take) else (*_STEP_BY_STEP, Mask)
-        place = len(layers)
-        while isinstance(layer, (Take, Reverse)) and place and isinstance(layers[place - 1], passes):
+        passes: tuple[type, ...] = ()
+        if isinstance(layer, Take):
+            if contract.states:
+                continue
+            passes = _STEP_BY_STEP if layer.which != MEAN else () if masked else _AFFINE
+        elif isinstance(layer, Reverse):
+            passes = (*_STEP_BY_STEP, Mask)
+        place, first = len(layers), int(network.instance)
+        while place > first and isinstance(layers[place - 1], passes):
             place -= 1
         layers.insert(place, layer)
     return layers
 
 
 def folded(layers: list[Layer], weights: Weights) -> tuple[list[Layer], Weights]:
-    """Fold the way back to physical units into a linear layer in front of it, computed in float64.
+    """Fold each way back to physical units into the linear layer in front of it, if there is one."""
+    done: list[Layer] = []
+    for layer in _through_joins(layers, weights):
+        if done and isinstance(done[-1], Linear) and isinstance(layer, Rescale):
+            done[-1], weights = _folded(done[-1], layer, weights)
+        else:
+            done.append(layer)
+    return done, weights
 
-    Row k*O + o of the layer belongs to step k of output o. A per-channel int8 scale absorbs the factor exactly,
-    so nothing is lost by it, unlike in the LSTM's own weights.
+
+def _through_joins(layers: list[Layer], weights: Weights) -> list[Layer]:
+    """Put a way back that is the same for all channels in front of the Join, where one head answers for all of them."""
+    layers = list(layers)
+    for i in range(len(layers) - 2):
+        linear, join, rescale = layers[i : i + 3]
+        if isinstance(linear, Linear) and isinstance(join, Join) and isinstance(rescale, Rescale):
+            same = all((weights[name] == weights[name][0]).all() for name in (rescale.scale, rescale.offset))
+            layers[i + 1 : i + 3] = (rescale, join) if same else (join, rescale)
+    return layers
+
+
+def _folded(linear: Linear, rescale: Rescale, weights: Weights) -> tuple[Linear, Weights]:
+    """Fold in float64: row k*O + o of the layer belongs to step k of output o.
+
+    A per-channel int8 scale absorbs the factor exactly, so nothing is lost by it, unlike in the LSTM's own weights.
     """
-    if len(layers) < 2 or not isinstance(layers[-1], Rescale) or not isinstance(layers[-2], Linear):
-        return layers, weights
-    *layers, linear, rescale = layers
-    assert isinstance(linear, Linear) and isinstance(rescale, Rescale)  # noqa: S101, PT018  (for the type checker)
-    size = weights[rescale.scale].size
-    scale, offset = (
-        np.tile(weights[name].astype(np.float64), linear.out_features // size)
-        for name in (rescale.scale, rescale.offset)
-    )
+    parts = weights[rescale.scale], weights[rescale.offset]
+    scale, offset = (np.resize(part.astype(np.float64), linear.out_features) for part in parts)
     bias = weights[f"{linear.name}.bias"].astype(np.float64) if linear.bias else 0.0
     replaced = {
         f"{linear.name}.weight": (weights[f"{linear.name}.weight"] * scale[:, np.newaxis]).astype(np.float32),
         f"{linear.name}.bias": (bias * scale + offset).astype(np.float32),
     }
-    return [*layers, linear._replace(bias=True)], {**weights, **replaced}
+    return linear._replace(bias=True), {**weights, **replaced}

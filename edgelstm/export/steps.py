@@ -7,13 +7,15 @@ from onnx import TensorProto
 
 from edgelstm.errors import ExportError
 from edgelstm.export.layout import Graph, Value, batch_first, time_first
-from edgelstm.network import Lstm, Mask, Repeat, Reverse, Take
+from edgelstm.network import MEAN, Join, Lstm, Mask, Repeat, Reverse, Segment, Take
 
 
 def add_take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
-    """The output at the last valid step, unless the LSTM gave its final state already."""
+    """The output at the last valid step, or their mean, unless the LSTM gave its final state already."""
     if value.axes == "BC":
         return _without_skipped(graph, value)
+    if layer.which == MEAN:
+        return _without_skipped(graph, mean_of_steps(graph, value, f"taken{i}"))
     sequence = batch_first(graph, value)
     if graph.sequence_lens:
         name = graph.add("GatherND", [sequence.name, last_index(graph)], f"taken{i}", batch_dims=1)
@@ -31,20 +33,65 @@ def _without_skipped(graph: Graph, value: Value) -> Value:
     return Value(graph.add("Mul", [value.name, any_step], "taken_or_zero"), "BC")
 
 
+def mean_of_steps(graph: Graph, value: Value, name: str) -> Value:
+    """Average over the steps that count: [B, C].
+
+    Always over the first of two axes, [T, B * C]: over an inner axis onnxruntime 1.32 adds in another order where
+    there is one row, and a row would differ from itself in a batch. With three axes it moves a Transpose behind the
+    sum and so comes to an inner one.
+    """
+    if value.axes == "T1BH" and not graph.sequence_lens:
+        return Value(graph.add("ReduceMean", [value.name], name, axes=[0, 1], keepdims=0), "BC")
+    each = time_first(graph, value).name
+    if graph.sequence_lens:
+        zero = graph.constant("zero", np.array(0, np.float32))
+        each = graph.add("Where", [_valid_steps(graph), each, zero], f"{name}_kept")
+    flat = graph.add("Reshape", [each, graph.integers(0, -1)], f"{name}_flat")
+    if not graph.sequence_lens:
+        mean = graph.add("ReduceMean", [flat], f"{name}_mean", axes=[0], keepdims=0)
+        return Value(graph.add("Reshape", [mean, graph.integers(-1, graph.size)], name), "BC")
+    total = graph.add("ReduceSum", [flat, graph.integers(0)], f"{name}_total", keepdims=0)
+    rows = graph.add("Reshape", [total, graph.integers(-1, graph.size)], f"{name}_rows")
+    return Value(graph.add("Div", [rows, _counts(graph)], name), "BC")
+
+
+def _valid_steps(graph: Graph) -> str:
+    """Which steps count, bool [T, B, 1]; behind a mask they lie in front."""
+    if not graph.valid:
+        zero, one = (graph.constant(f"whole_{n}", np.array(n, np.int64)) for n in (0, 1))
+        steps = graph.add("Gather", [graph.add("Shape", ["x"], "sizes_of_x"), one], "steps_of_x", axis=0)
+        places = graph.add("Unsqueeze", [graph.add("Range", [zero, steps, one], "places"), graph.integers(1)], "column")
+        inside = graph.add("Less", [places, _lengths(graph)], "inside")
+        graph.valid = graph.add("Unsqueeze", [inside, graph.integers(2)], "valid")
+    return graph.valid
+
+
+def _counts(graph: Graph) -> str:
+    """How many steps count, float32 [B, 1]."""
+    if not graph.counts:
+        number = graph.add("Cast", [_lengths(graph)], "counts_of_rows", to=TensorProto.FLOAT)
+        graph.counts = graph.add("Unsqueeze", [number, graph.integers(1)], "counts")
+    return graph.counts
+
+
+def _lengths(graph: Graph) -> str:
+    """The valid steps of each row, int64 [B]."""
+    if not graph.lengths:
+        graph.lengths = graph.add("Cast", [graph.sequence_lens], "lengths_of_mask", to=TensorProto.INT64)
+    return graph.lengths
+
+
 def last_index(graph: Graph) -> str:
     """Where each row ends: int64 [B, 1]."""
     if not graph.last_index:
-        lengths = "lengths"
-        if not graph.contract.lengths:
-            lengths = graph.add("Cast", [graph.sequence_lens], "lengths_of_mask", to=TensorProto.INT64)
-        index = graph.add("Sub", [lengths, graph.integers(1)], "last_row")
+        index = graph.add("Sub", [_lengths(graph), graph.integers(1)], "last_row")
         graph.last_index = graph.add("Unsqueeze", [index, graph.integers(1)], "last_index")
     return graph.last_index
 
 
 def add_repeat(graph: Graph, value: Value, layer: Repeat, i: int) -> Value:
     """[B, C] to [steps, B, C], as the next LSTM wants it; lengths and masks end here."""
-    graph.sequence_lens = graph.mask = graph.last_index = ""
+    graph.sequence_lens = graph.mask = ""  # and nobody asks for what follows from them
     row = graph.add("Unsqueeze", [value.name, graph.integers(0)], f"row{i}")
     return Value(graph.add("Expand", [row, graph.integers(layer.steps, 1, 1)], f"repeated{i}"), "TBC")
 
@@ -95,3 +142,28 @@ def unmasked(graph: Graph, value: Value, lstm: Lstm) -> Value:
     graph.mask = graph.sequence_lens = ""
     once = graph.add("Unsqueeze", [answered, graph.integers(2)], "answered_steps")
     return Value(graph.add("Mul", [gathered, once], "in_place_or_zero"), "BTC")
+
+
+def add_segment(graph: Graph, value: Value, layer: Segment, i: int) -> Value:
+    """Cut into segments: one Reshape; or, with a row for each channel, three nodes straight to what an LSTM takes."""
+    value = batch_first(graph, value)
+    if not layer.shared or graph.size == 1:
+        sizes = graph.integers(0, -1, layer.steps * graph.size)
+        return Value(graph.add("Reshape", [value.name, sizes], f"segments{i}"), "BTC")
+    sizes = graph.integers(0, -1, layer.steps, graph.size)
+    cut = graph.add("Reshape", [value.name, sizes], f"cut{i}")
+    apart = graph.add("Transpose", [cut], f"apart{i}", perm=[1, 0, 3, 2])
+    return Value(graph.add("Reshape", [apart, graph.integers(0, -1, layer.steps)], f"segments{i}"), "TBC")
+
+
+def add_join(graph: Graph, value: Value, layer: Join, i: int) -> Value:
+    """[B * C, K * V] to [B, K, C * V]."""
+    channels, values, steps = layer.channels, layer.values, graph.size // layer.values
+    if channels == 1:
+        return Value(graph.add("Reshape", [value.name, graph.integers(-1, steps, values)], f"joined{i}"), "BTC")
+    sizes, perm = ([-1, channels, steps], [0, 2, 1]) if values == 1 else ([-1, channels, steps, values], [0, 2, 1, 3])
+    apart = graph.add("Reshape", [value.name, graph.integers(*sizes)], f"by_channel{i}")
+    beside = graph.add("Transpose", [apart], f"by_step{i}", perm=perm)
+    if values == 1:
+        return Value(beside, "BTC")
+    return Value(graph.add("Reshape", [beside, graph.integers(0, 0, channels * values)], f"joined{i}"), "BTC")

@@ -8,18 +8,23 @@ import numpy as np
 
 from edgelstm.errors import NetworkError
 from edgelstm.network.layers import (
+    CYCLES,
     FINAL,
     FUNCTIONS,
     LAST,
     LSTM_FUNCTIONS,
+    MEAN,
     Activation,
+    Calendar,
     Embedding,
+    Join,
     Layer,
     Lstm,
     Mask,
     Repeat,
     Rescale,
     Reverse,
+    Segment,
     Standardize,
     Take,
     size_behind,
@@ -50,22 +55,35 @@ def check_network(network: Network, weights: Weights) -> None:
         _check_layer(layer)
     _check_order(network)
     _check_mask(network)
+    _check_segments(network)
+    _check_calendar(network)
+    _check_relative(network)
     _check_sizes(network)
     _check_weights(network, weights)
     _check_scaling(network, weights)
 
 
 def _check_layer(layer: Layer) -> None:
-    if isinstance(layer, Take) and layer.which not in (LAST, FINAL):
-        raise NetworkError(f"take: expected {LAST} or {FINAL}, got {layer.which!r}")
+    if isinstance(layer, Take) and layer.which not in (LAST, FINAL, MEAN):
+        raise NetworkError(f"take: expected {LAST}, {FINAL} or {MEAN}, got {layer.which!r}")
     if isinstance(layer, Activation) and layer.function not in FUNCTIONS:
         raise NetworkError(f"activation: expected one of {', '.join(FUNCTIONS)}, got {layer.function!r}")
     if isinstance(layer, Repeat) and layer.steps < 1:
         raise NetworkError(f"repeat: expected at least 1 step, got {layer.steps}")
+    if isinstance(layer, Segment) and layer.steps < 1:
+        raise NetworkError(f"segment: expected at least 1 step, got {layer.steps}")
+    if isinstance(layer, Join) and min(layer.channels, layer.values) < 1:
+        raise NetworkError(f"join: expected at least 1 channel and 1 value, got {layer.channels} and {layer.values}")
+    if isinstance(layer, Calendar) and not (set(layer.features) <= set(CYCLES) and _distinct(layer.features)):
+        raise NetworkError(f"calendar: expected some of {', '.join(CYCLES)}, each once, got {layer.features}")
     if isinstance(layer, Mask) and not abs(layer.value) <= float(np.finfo(np.float32).max):
         raise NetworkError(f"mask: expected a finite float32 to look for, got {layer.value}")
     if isinstance(layer, Lstm):
         _check_lstm(layer)
+
+
+def _distinct(names: tuple[str, ...]) -> bool:
+    return 0 < len(names) == len(set(names))
 
 
 def _check_lstm(lstm: Lstm) -> None:
@@ -87,14 +105,14 @@ def _check_order(network: Network) -> None:
     steps = True
     for i, layer in enumerate(network.layers):
         place = f"layer {i + 1} ({layer.kind})"
-        needs_steps = isinstance(layer, (Lstm, Take, Reverse, Mask, Embedding))
-        if needs_steps != steps and (needs_steps or isinstance(layer, Repeat)):
+        needs_steps = isinstance(layer, (Lstm, Take, Reverse, Mask, Embedding, Segment, Calendar))
+        if needs_steps != steps and (needs_steps or isinstance(layer, (Repeat, Join))):
             raise NetworkError(f"{place}: expected {'a sequence' if needs_steps else 'one vector'} in front of it")
         if isinstance(layer, Embedding) and i > 0:
             raise NetworkError(f"{place}: an embedding must come first, it takes the tokens themselves")
         if isinstance(layer, Take) and layer.which == FINAL and not (i and isinstance(network.layers[i - 1], Lstm)):
             raise NetworkError(f"{place}: the {FINAL} state is an LSTM's, expected one right in front of it")
-        steps = isinstance(layer, Repeat) or (steps and not isinstance(layer, Take))
+        steps = isinstance(layer, (Repeat, Join)) or (steps and not isinstance(layer, Take))
 
 
 def _check_mask(network: Network) -> None:
@@ -108,7 +126,71 @@ def _check_mask(network: Network) -> None:
     if len(masks) > 1:
         raise NetworkError(f"mask: expected one in a network, got {len(masks)}")
     if network.relative_inputs:
-        raise NetworkError("mask: a step to skip cannot be told where all steps are relative to the last one")
+        raise NetworkError("mask: a step to skip cannot be told where all steps are relative to others")
+    if any(isinstance(layer, Segment) for layer in network.layers):
+        raise NetworkError(
+            "mask: a segment may lie half in what is skipped; fill the gaps instead, or take no segments"
+        )
+
+
+def _check_segments(network: Network) -> None:
+    """Channels that part come together again, as many as parted; a known number of steps is cut into whole segments."""
+    apart, size, count = 0, network.input_size, 0
+    for i, layer in enumerate(network.layers):
+        place = f"layer {i + 1} ({layer.kind})"
+        if isinstance(layer, Segment):
+            if apart and layer.shared:
+                raise NetworkError(f"{place}: the channels are apart already; expected a join in front of it")
+            if count % layer.steps:
+                raise NetworkError(f"{place}: expected a multiple of {layer.steps} steps in front of it, got {count}")
+            apart, count = size if layer.shared else apart, count // layer.steps
+        elif isinstance(layer, Join):
+            _check_join(layer, place, apart, size)
+            apart, count = 0, size // layer.values
+        elif isinstance(layer, (Repeat, Take)):
+            count = layer.steps if isinstance(layer, Repeat) else 0
+        size = size_behind(layer, size)
+    if apart:
+        raise NetworkError("segment: expected a join behind it, where the channels that share a network come together")
+
+
+def _check_join(join: Join, place: str, apart: int, size: int) -> None:
+    if not apart:
+        raise NetworkError(f"{place}: expected a shared segment in front of it, whose channels it joins")
+    if join.channels != apart:
+        raise NetworkError(
+            f"{place}: expected {apart} channels, as many as in front of the segment, got {join.channels}"
+        )
+    if size % join.values:
+        raise NetworkError(f"{place}: expected {join.values} values at each step in front of it, got {size} in all")
+
+
+def _check_calendar(network: Network) -> None:
+    for i, layer in enumerate(network.layers):
+        if not isinstance(layer, Calendar):
+            continue
+        place = f"layer {i + 1} ({layer.kind})"
+        if network.tokens:
+            raise NetworkError(f"{place}: tokens have no times; leave it out")
+        if any(not isinstance(in_front, Standardize) for in_front in network.layers[:i]):
+            raise NetworkError(f"{place}: expected it first, or behind a standardize alone: it belongs to the inputs")
+
+
+def _check_relative(network: Network) -> None:
+    """What all is relative to is a channel of x, and has a way back."""
+    if not all(0 <= channel < network.input_size for channel in network.relative_inputs):
+        raise NetworkError(
+            f"relative_inputs: expected channels from 0 to {network.input_size - 1}, got {network.relative_inputs}"
+        )
+    if network.relative_inputs and network.tokens:
+        raise NetworkError("relative_inputs: tokens have no last value to be relative to")
+    if network.instance and not network.relative_inputs:
+        raise NetworkError("instance: expected relative_inputs, which tell where each output goes back to; got none")
+    if network.instance and not isinstance(network.layers[0], Standardize):
+        raise NetworkError(
+            f"instance: expected a standardize as the first layer, by the training deviations, got "
+            f"{network.layers[0].kind}"
+        )
 
 
 def _check_sizes(network: Network) -> None:
@@ -117,6 +199,7 @@ def _check_sizes(network: Network) -> None:
     for i, layer in enumerate(network.layers):
         sizes = sizes_of(layer)
         if sizes is None:
+            size = size_behind(layer, size)
             continue
         place = f"layer {i + 1} ({layer.kind})"
         if min(sizes) < 1:
@@ -126,12 +209,8 @@ def _check_sizes(network: Network) -> None:
         if sizes.into != size:
             raise NetworkError(f"{place}: expected {sizes.into} inputs, the layer in front gives {size}")
         size = sizes.out
-    if not all(0 <= channel < network.input_size for channel in network.relative_inputs):
-        raise NetworkError(
-            f"relative_inputs: expected channels from 0 to {network.input_size - 1}, got {network.relative_inputs}"
-        )
-    if network.relative_inputs and network.tokens:
-        raise NetworkError("relative_inputs: tokens have no last value to be relative to")
+    if network.input_size < 1:
+        raise NetworkError(f"expected at least 1 input beside the calendar's features, got {network.input_size}")
 
 
 def _check_weights(network: Network, weights: Weights) -> None:
@@ -157,6 +236,9 @@ def _check_weights(network: Network, weights: Weights) -> None:
 
 def _check_scaling(network: Network, weights: Weights) -> None:
     """Scaling constants are as long as what they scale, whose size follows from the layers in front."""
+    first = network.layers[0]
+    if network.instance and isinstance(first, Standardize) and weights[first.offset].any():
+        raise NetworkError(f"{first.offset}: expected zeros, the mean of each window is subtracted in front of it")
     size = network.input_size
     for layer in network.layers:
         size = size_behind(layer, size)

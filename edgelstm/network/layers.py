@@ -36,7 +36,31 @@ FUNCTIONS = (
     "softplus",
     "softsign",
 )
-LAST, FINAL = "last", "final"
+LAST, FINAL, MEAN = "last", "final", "mean"
+LAYER_NORM_EPSILON = 1e-5  # torch.nn.LayerNorm's
+INSTANCE_EPSILON = 1e-5  # RevIN's
+DAY_S = 86400
+
+
+class Cycle(NamedTuple):
+    """What comes again in time: the phase at `time_s` is (time_s + shift_s) mod period_s.
+
+    Attributes:
+        period_s: seconds; a multiple of 4, so that a quarter of it is whole.
+        shift_s: seconds from where a cycle begins to the beginning of 1970.
+    """
+
+    period_s: int
+    shift_s: int = 0
+
+
+# 1970 began on a Thursday, a week begins on Monday. A year is the mean one of the Gregorian calendar, 365.2425 days:
+# its phase stays within two days of the date.
+CYCLES = {
+    "hour": Cycle(DAY_S),
+    "weekday": Cycle(7 * DAY_S, 3 * DAY_S),
+    "yearday": Cycle(31_556_952),
+}
 
 
 class Standardize(NamedTuple):
@@ -112,7 +136,7 @@ class Take(NamedTuple):
         which: `"last"`: the output at the last valid step, `output[:, -1]`. `"final"`: the state after the last
             step of each direction, `h_n`, forward and backward side by side. They differ where there are two
             directions: at the last step the backward one has seen that step alone. `"final"` stands right behind
-            its LSTM.
+            its LSTM. `"mean"`: the mean over the steps that count; 0 where none does.
     """
 
     which: str
@@ -153,6 +177,61 @@ class Linear(NamedTuple):
     kind: str = "linear"
 
 
+class Segment(NamedTuple):
+    """One step eats `steps` of them: [B, T, C] becomes [B, T / steps, steps * C], sample 0's channels first.
+
+    T must be a multiple of `steps`. Source: Lin et al. 2023, "SegRNN", arXiv 2308.11200.
+
+    Attributes:
+        shared: all channels go through one network: [B * C, T / steps, steps], a row for each channel of each row,
+            until a `Join`.
+    """
+
+    steps: int
+    shared: bool
+    kind: str = "segment"
+
+
+class Join(NamedTuple):
+    """The way back of a shared `Segment`: [B * channels, K * values] becomes [B, K, channels * values].
+
+    In front of it number k * values + v of a row is value v of its channel at step k; behind it value v of channel c
+    is number c * values + v of step k.
+
+    Attributes:
+        channels: as many as in front of the segment.
+        values: how many a channel has at each step: 1, or the levels of a quantile forecast.
+    """
+
+    channels: int
+    values: int = 1
+    kind: str = "join"
+
+
+class LayerNorm(NamedTuple):
+    """As `torch.nn.LayerNorm` over the last axis: `NAME.weight`, `NAME.bias` [size], epsilon 1e-5.
+
+    Source: Ba et al. 2016, "Layer Normalization", arXiv 1607.06450.
+    """
+
+    name: str
+    size: int
+    kind: str = "layer_norm"
+
+
+class Calendar(NamedTuple):
+    """Append where in the day, the week or the year each step lies, UTC: C channels become C + 2 * features.
+
+    Of each feature first the sine of its phase, then the cosine, from the input `time_s` int64 [B, T] of the file.
+
+    Attributes:
+        features: of `CYCLES`, each once.
+    """
+
+    features: tuple[str, ...]
+    kind: str = "calendar"
+
+
 class Activation(NamedTuple):
     """An element-wise function of `FUNCTIONS`, or softmax over the last axis."""
 
@@ -161,8 +240,21 @@ class Activation(NamedTuple):
 
 
 Layer: TypeAlias = (
-    Standardize | Rescale | Embedding | Lstm | Take | Repeat | Reverse | Mask | Linear | Activation
-)  # fmt: skip
+    Standardize
+    | Rescale
+    | Embedding
+    | Lstm
+    | Take
+    | Repeat
+    | Reverse
+    | Mask
+    | Linear
+    | Activation
+    | Segment
+    | Join
+    | LayerNorm
+    | Calendar
+)
 
 
 class Sizes(NamedTuple):
@@ -178,6 +270,8 @@ def sizes_of(layer: Layer) -> Sizes | None:
         return Sizes(1, layer.embedding_dim)
     if isinstance(layer, Lstm):
         return Sizes(layer.input_size, layer.output_size)
+    if isinstance(layer, LayerNorm):
+        return Sizes(layer.size, layer.size)
     return Sizes(layer.in_features, layer.out_features) if isinstance(layer, Linear) else None
 
 
@@ -188,5 +282,18 @@ def size_behind(layer: Layer, size: int) -> int:
         >>> size_behind(Linear("head", 8, 2), 8), size_behind(Take("last"), 8)
         (2, 8)
     """
+    if isinstance(layer, Segment):
+        return layer.steps if layer.shared else layer.steps * size
+    if isinstance(layer, Join):
+        return layer.channels * layer.values
+    if isinstance(layer, Calendar):
+        return size + 2 * len(layer.features)
     sizes = sizes_of(layer)
     return size if sizes is None else sizes.out
+
+
+def size_in_front(layer: Layer, size: int) -> int:
+    """Give the size of the last axis in front of a layer that fixes none, behind which it is `size`."""
+    if isinstance(layer, Segment):
+        return size // layer.steps
+    return size - 2 * len(layer.features) if isinstance(layer, Calendar) else size

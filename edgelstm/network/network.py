@@ -9,7 +9,21 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgelstm.contract import StateTensor
-from edgelstm.network.layers import Embedding, Layer, Linear, Lstm, Rescale, Standardize, sizes_of
+from edgelstm.network.layers import (
+    Calendar,
+    Embedding,
+    Join,
+    Layer,
+    LayerNorm,
+    Linear,
+    Lstm,
+    Rescale,
+    Segment,
+    Standardize,
+    size_behind,
+    size_in_front,
+    sizes_of,
+)
 
 Weights = dict[str, NDArray[Any]]
 
@@ -20,8 +34,12 @@ class Network:
 
     Attributes:
         layers: what happens to x.
-        relative_inputs: the input channel whose last value is subtracted from every input and added to each
-            output; empty unless the scaling is relative.
+        relative_inputs: for each output the input channel whose last value is added to it, the last value of each
+            input having been subtracted from its every step; empty unless the scaling is relative or instance.
+        instance: in the place of the last value stands the mean of the window, and inputs are divided by their standard
+            deviation over it: sqrt(var + 1e-5) of what comes out of the leading `Standardize`. Outputs are
+            multiplied by that of their input, then its mean is added. RevIN without an affine part: Kim et al. 2022,
+            "Reversible Instance Normalization".
 
     Example:
         >>> from edgelstm.network import Take
@@ -33,6 +51,7 @@ class Network:
 
     layers: tuple[Layer, ...]
     relative_inputs: tuple[int, ...] = ()
+    instance: bool = False
 
     @property
     def lstms(self) -> tuple[Lstm, ...]:
@@ -45,14 +64,31 @@ class Network:
         return isinstance(self.layers[0], Embedding)
 
     @property
+    def times(self) -> bool:
+        """Whether it takes the moment of each sample, `time_s` int64 [B, T], beside x."""
+        return any(isinstance(layer, Calendar) for layer in self.layers)
+
+    @property
     def input_size(self) -> int:
         """F; 1 where x holds tokens."""
-        return next((s.into for s in map(sizes_of, self.layers) if s is not None), 1)
+        in_front: list[Layer] = []
+        for i, layer in enumerate(self.layers):
+            fixed = sizes_of(layer)
+            size = fixed.into if fixed else _channels(self.layers[i:])
+            if size is not None:
+                for passed in reversed(in_front):
+                    size = size_in_front(passed, size)
+                return size
+            in_front.append(layer)
+        return 1
 
     @property
     def output_size(self) -> int:
         """Size of the last axis of what comes out."""
-        return next((s.out for s in map(sizes_of, reversed(self.layers)) if s is not None), 1)
+        size = self.input_size
+        for layer in self.layers:
+            size = size_behind(layer, size)
+        return size
 
     def tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """List the names and shapes of the weights; a scaling constant, whose size is not in the layer, has `()`."""
@@ -65,10 +101,19 @@ class Network:
                 yield f"{layer.name}.weight", (layer.out_features, layer.in_features)
                 if layer.bias:
                     yield f"{layer.name}.bias", (layer.out_features,)
+            elif isinstance(layer, LayerNorm):
+                yield from ((f"{layer.name}.{part}", (layer.size,)) for part in ("weight", "bias"))
             elif isinstance(layer, Standardize):
                 yield from ((layer.offset, ()), (layer.factor, ()))
             elif isinstance(layer, Rescale):
                 yield from ((layer.scale, ()), (layer.offset, ()))
+
+
+def _channels(layers: tuple[Layer, ...]) -> int | None:
+    """Give the channels in front of a shared segment, which the way back names; None: here is no such segment."""
+    if not (isinstance(layers[0], Segment) and layers[0].shared):
+        return None
+    return next((layer.channels for layer in layers if isinstance(layer, Join)), None)
 
 
 def _lstm_tensors(lstm: Lstm) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnxruntime
 from hypothesis import strategies as st
 
 from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance
 from edgelstm.network import (
+    CYCLES,
     LSTM_FUNCTIONS,
     Activation,
+    Calendar,
     Embedding,
+    Join,
+    LayerNorm,
     Linear,
     Lstm,
     Mask,
@@ -19,9 +24,11 @@ from edgelstm.network import (
     Repeat,
     Rescale,
     Reverse,
+    Segment,
     Standardize,
     Take,
     carried_states,
+    size_behind,
 )
 from edgelstm.runtime import Golden, ModelFile, Predictor
 
@@ -39,13 +46,14 @@ NOTHING = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
 
 
 class Case(NamedTuple):
-    """A network, what its file says, and a batch of windows."""
+    """A network, what its file says, and a batch of windows, with the moment of each step where there is a calendar."""
 
     network: Network
     weights: dict[str, Any]
     contract: Contract
     x: Any
     lengths: Any
+    time_s: Any = None
 
     def __repr__(self):
         said = (self.contract.task, self.contract.state, self.contract.horizon, len(self.contract.outputs))
@@ -61,7 +69,40 @@ def make_contract(network, task="forecast", *, outputs, inputs=1, tokens=None, w
     states = carried_states(network) if state == "carried" else ()
     what = (FORMAT_VERSION, "drawn", task, "fp32", tuple(x), y, window, horizon, lengths, state, "window", states)
     answer = "class" if task == "classify" else "number"
-    return Contract(*what, "none", None, None, None, (), Provenance({}, None, "", None), answer)
+    return Contract(*what, "none", None, None, None, (), Provenance({}, None, "", None), answer, network.times and not tokens)
+
+
+class Bare:
+    """A graph in a plain session of onnxruntime, as any other client would run it."""
+
+    def __init__(self, model, contract, **entries):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 3
+        for key, value in entries.items():
+            options.add_session_config_entry(f"session.{key}", value)
+        content = model.SerializeToString()
+        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.contract = contract
+
+    def run_batch(self, x, lengths=None, time_s=None, states=None):
+        return self.run(x, lengths, time_s, states)[0]
+
+    def run(self, x, lengths=None, time_s=None, states=None):
+        feeds = {"x": x, "lengths": lengths, "time_s": time_s}
+        feeds = {name: value for name, value in feeds.items() if value is not None}
+        for state in self.contract.states:
+            shape = [len(x) if size == "B" else size for size in state.shape]
+            feeds[state.input] = np.zeros(shape, np.float32) if states is None else states[state.input]
+        y, *carried = self.session.run(None, feeds)
+        return y, {state.input: value for state, value in zip(self.contract.states, carried, strict=True)}
+
+    def stepped(self, x, time_s=None):
+        answers, states = [], None
+        for t in range(x.shape[1]):
+            times = None if time_s is None else time_s[:, t : t + 1]
+            y, states = self.run(x[:, t : t + 1], None, times, states)
+            answers.append(y)
+        return np.concatenate(answers, axis=1)
 
 
 def load_graph(model, contract):
@@ -85,7 +126,18 @@ def make_weights(network, seed, inputs=1, outputs=1, spread=300, factors=(0.05, 
         bound = bounds.get(name.split(".")[0]) or (shape[-1] if shape else 1) ** -0.5
         low, high, size = sizes.get(name, (-bound, bound, shape))
         weights[name] = rng.uniform(low, high, size).astype(np.float32)
-    return weights
+    return weights | _beside_calendar(network, weights)
+
+
+def _beside_calendar(network, weights):
+    """What scales inputs and a calendar's features leaves the features as they are."""
+    first, *behind = network.layers
+    scalings = [layer for layer in behind if first.kind == "calendar" and layer.kind == "standardize"]
+    return {
+        name: np.append(weights[name], np.full(2 * len(first.features), value, np.float32))
+        for layer in scalings[:1]
+        for name, value in ((layer.offset, 0), (layer.factor, 1))
+    }
 
 
 @st.composite
@@ -128,16 +180,27 @@ def cases(draw):
     task = draw(st.sampled_from(("forecast", "classify", "label")))
     carried = draw(st.integers(0, 3)) == 0
     tokens = draw(st.sampled_from((None, None, 7)))
+    segments = draw(st.sampled_from(("", "", "plain", "shared" if task == "forecast" else "plain")))
+    segments = "" if tokens or carried or task == "label" else segments
+    features = () if tokens else draw(st.sampled_from(((), (), ("hour",), ("weekday", "yearday"), tuple(CYCLES))))
     inputs, outputs = 1 if tokens else draw(st.integers(1, 4)), draw(st.integers(1, 3))
     horizon = draw(st.integers(1, 4)) if task == "forecast" else 1
-    batch, steps = draw(st.integers(1, 5)), draw(st.integers(1, 9))
-    scalings = ("none", "standard") if tokens or carried or task == "classify" else ("none", "standard", "relative")
-    scaling = draw(st.sampled_from(scalings))
-    relative = tuple(int(draw(st.integers(0, inputs - 1))) for _ in range(outputs)) if scaling == "relative" else ()
+    cut = draw(st.integers(1, 4)) if segments else 1
+    batch, steps = draw(st.integers(1, 5)), draw(st.integers(1, 9 // cut)) * cut
+    embedded = draw(st.integers(0, 5)) == 0
+    values = draw(st.integers(1, 2))
+    channels = 5 if embedded else inputs + 2 * len(features)
+    if segments == "shared":
+        outputs = channels * values
+    scalings = ("none", "standard", "relative", "instance")
+    scaling = draw(st.sampled_from(scalings[:2] if tokens or carried or task == "classify" else scalings))
+    relative = tuple(int(draw(st.integers(0, inputs - 1))) for _ in range(outputs)) if scaling in scalings[2:] else ()
     valid = None
     skipping = draw(st.sampled_from(("", "", "lengths", "mask", "reverse"))) if not carried else ""
-    if skipping == "mask" and (relative or tokens):
+    if skipping == "mask" and (relative or tokens or features):
         skipping = "lengths"
+    if segments and skipping in ("mask", "lengths"):
+        skipping = ""
 
     layers, size = [], inputs
     if tokens:
@@ -147,35 +210,49 @@ def cases(draw):
         layers.append(Mask(MASKED))
     if scaling != "none" and not tokens:
         layers.append(Standardize("input_offset", "input_factor"))
+    if features:
+        layers.insert(draw(st.integers(0 if scaling != "instance" else 1, len(layers))), Calendar(features))
+        size += 2 * len(features)
     if skipping == "reverse":
         layers.append(Reverse())
-    if draw(st.integers(0, 5)) == 0:
+    if embedded:
         layers += [Linear("in", size, 5), Activation(draw(st.sampled_from(HEADS)))]
         size = 5
+    if segments:
+        layers.append(Segment(cut, segments == "shared"))
+        size = size_behind(layers[-1], size)
     lstm = draw(lstms("lstm", size, bidirectional=False if carried else None))
     layers.append(lstm)
     size = lstm.output_size
+    normed = draw(st.integers(0, 3)) == 0
+    if normed:
+        layers.append(LayerNorm("norm", size))
     if draw(st.integers(0, 5)) == 0:
         layers += [Activation(draw(st.sampled_from((*HEADS, "softmax")))), Linear("between", size, 4)]
         lstm = draw(lstms("second", 4, 2, bidirectional=False if carried else None))
         layers.append(lstm)
         size = lstm.output_size
-    answers = horizon * outputs
-    decodes = not carried and task == "forecast" and draw(st.integers(0, 3)) == 0
+        normed = False
+    answers = horizon * (values if segments == "shared" else outputs)
+    decodes = not carried and task == "forecast" and segments != "shared" and draw(st.integers(0, 3)) == 0
+    ends = ("last", "mean") if normed else ("last", "mean", "final")
+    ends = ends if not carried else ("last", "final")[: 1 if normed else 2]
     if decodes:  # an encoder and a decoder
         third = draw(lstms("decoder", size, 2))
-        layers += [Take(draw(st.sampled_from(("last", "final")))), Repeat(horizon), third]
+        layers += [Take(draw(st.sampled_from(ends))), Repeat(horizon), third]
         size, answers = third.output_size, outputs
     head = draw(heads(size, answers, task))
     if task != "label" and not decodes:
-        which = draw(st.sampled_from(("last", "final")))
-        place = draw(st.integers(0, len(head))) if which == "last" else 0
+        which = draw(st.sampled_from(ends))
+        place = draw(st.integers(0, len(head))) if which != "final" else 0
         head.insert(place, Take(which))
     layers += head
+    if segments == "shared":
+        layers.append(Join(channels, values))
     if task == "forecast" and scaling != "none":
         layers.append(Rescale("output_scale", "output_offset"))
 
-    network = Network(tuple(layers), relative)
+    network = Network(tuple(layers), relative, scaling == "instance")
     weights = make_weights(network, seed, inputs, outputs)
     state, lengths = "carried" if carried else "window", skipping == "lengths"
     contract = make_contract(
@@ -197,11 +274,12 @@ def cases(draw):
             x[np.arange(steps) >= valid[:, np.newaxis]] = np.nan
     if skipping == "mask":
         x[rng.random((batch, steps)) < rng.random((batch, 1)) * 1.2] = MASKED
-    return Case(network, weights, contract, x, valid)
+    return Case(network, weights, contract, x, valid, _times(rng, network, x))
 
 
-WITH_STEPS = ("lstm", "lstm", "lstm", "linear", "activation", "take", "reverse", "mask", "standardize", "rescale")
-WITHOUT_STEPS = ("linear", "activation", "repeat", "standardize", "rescale")
+ALWAYS = ("linear", "activation", "standardize", "rescale", "layer_norm")
+WITH_STEPS = ("lstm", "lstm", "lstm", "take", "reverse", "mask", "segment", "calendar", *ALWAYS)
+WITHOUT_STEPS = ("repeat", "join", *ALWAYS)
 
 
 @st.composite
@@ -217,8 +295,9 @@ def layer_lists(draw):
         kind = draw(st.sampled_from(WITH_STEPS if strange or steps else WITHOUT_STEPS))
         kind = "lstm" if n == first_lstm and steps else kind
         layers.append(draw(_layer(kind, f"{kind}{n}", size)))
-        size = layers[-1].output_size if kind == "lstm" else 4 if kind == "linear" else size
-        steps = layers[-1].steps if kind == "repeat" else None if kind == "take" else steps
+        behind = size // layers[-1].values if kind == "join" else steps
+        size = size_behind(layers[-1], size)
+        steps = layers[-1].steps if kind == "repeat" else None if kind == "take" else behind
     task, outputs, horizon = "forecast", 1, size
     if steps == "T":
         task, outputs, horizon = "label", size, 1
@@ -229,7 +308,7 @@ def layer_lists(draw):
     if draw(st.integers(0, 30)) == 30:
         task, outputs, horizon = "forecast", 2, 2
     relative = () if draw(st.integers(0, 5)) else (0,) * outputs
-    network = Network(tuple(layers), relative)
+    network = Network(tuple(layers), relative, bool(relative) and draw(st.booleans()))
     state = draw(st.sampled_from(("window", "window", "window", "carried"))) if network.lstms else "window"
     lengths = state == "window" and draw(st.booleans())
     options = {"window": draw(st.integers(1, 4)), "horizon": horizon, "state": state, "lengths": lengths}
@@ -240,7 +319,14 @@ def layer_lists(draw):
     if layers[0].kind == "mask":
         x[rng.random(x.shape[:2]) < 0.4] = MASKED
     valid = rng.integers(1, contract.window + 1, 3) if lengths else None
-    return Case(network, make_weights(network, seed, spread=1, factors=(0.5, 1.5)), contract, x, valid)
+    weights = make_weights(network, seed, spread=1, factors=(0.5, 1.5))
+    return Case(network, weights, contract, x, valid, _times(rng, network, x))
+
+
+def _times(rng, network, x):
+    """A clock that runs on from somewhere between 1938 and 2096, in steps of up to a day, for each row."""
+    starts = rng.integers(-(10**9), 4 * 10**9, (len(x), 1))
+    return starts + rng.integers(1, 86400) * np.arange(x.shape[1]) if network.times else None
 
 
 def _layer(kind, name, size):
@@ -255,6 +341,10 @@ def _layer(kind, name, size):
         "mask": st.just(Mask(MASKED)),
         "standardize": st.just(Standardize(f"{name}.offset", f"{name}.factor")),
         "rescale": st.just(Rescale(f"{name}.scale", f"{name}.offset")),
+        "layer_norm": st.just(LayerNorm(name, size)),
+        "segment": st.builds(Segment, st.integers(1, 2), st.booleans()),
+        "join": st.builds(Join, st.integers(1, 3), st.integers(1, 2)),
+        "calendar": st.sampled_from((("hour",), ("yearday", "weekday"))).map(Calendar),
     }[kind]
 
 
@@ -263,5 +353,6 @@ def _windows(rng, contract, weights, batch):
         return rng.integers(0, contract.inputs[0].categories, (batch, contract.window))
     x = rng.normal(size=(batch, contract.window, len(contract.inputs))).astype(np.float32)
     if "input_factor" in weights:
-        x = (x / weights["input_factor"] + weights["input_offset"]).astype(np.float32)
+        factor, offset = (weights[name][: x.shape[2]] for name in ("input_factor", "input_offset"))
+        x = (x / factor + offset).astype(np.float32)
     return x

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from edgelstm import reference
 from edgelstm.errors import ExportError, NetworkError
 from edgelstm.export.graph import build_graph
-from edgelstm.network import Network
 from edgelstm.runtime.structure import check_structure
 from tests import oracles
 from tests.eager import Eager, can_express
-from tests.export.drawn import cases, layer_lists, load_graph
+from tests.export.drawn import Bare, cases, layer_lists, load_graph
 
 DRAWS, DISTINCT = 750, 500
 LIMIT = 1e-6
@@ -37,34 +39,50 @@ def relative_error(y, oracle):
 def eager(case):
     with torch.inference_mode():
         lengths = None if case.lengths is None else torch.from_numpy(case.lengths)
-        return Eager(*case[:3])(torch.from_numpy(case.x), lengths).numpy()
+        time_s = None if case.time_s is None else torch.from_numpy(case.time_s)
+        return Eager(*case[:3])(torch.from_numpy(case.x), lengths, time_s).numpy()
 
 
 def referred(case):
     """What the package's own reference computes, shaped as the contract says."""
     layers = [layer for layer in case.network.layers if not (case.contract.states and layer.kind == "take")]
-    network = Network(tuple(layers), case.network.relative_inputs)
-    y = reference.compute(network, case.weights, case.x, case.lengths)
+    network = replace(case.network, layers=tuple(layers))
+    y = reference.compute(network, case.weights, case.x, case.lengths, case.time_s)
     steps = case.x.shape[1:2] if case.contract.every_step else ()
     return y.reshape(case.contract.answer_shape(len(case.x), *steps))
 
 
 def shorter(case):
-    """The first row, over about half of its steps."""
-    steps = case.x.shape[1] // 2 + 1
+    """The first row, over about half of its steps, of whole segments."""
+    cut = math.prod(layer.steps for layer in case.network.layers if layer.kind == "segment")
+    steps = max(1, (case.x.shape[1] // 2 + 1) // cut) * cut
     lengths = None if case.lengths is None else np.minimum(case.lengths[:1], steps)
-    return case._replace(x=case.x[:1, :steps], lengths=lengths)
+    times = None if case.time_s is None else case.time_s[:1, :steps]
+    return case._replace(x=case.x[:1, :steps], lengths=lengths, time_s=times)
 
 
-def stepped(predictor, x):
-    stream = predictor.stream(len(x))
-    return np.stack([stream.step(x[:, t]).copy() for t in range(x.shape[1])], axis=1)
+def opened(model, case):
+    return Bare(model, case.contract) if case.network.times else load_graph(model, case.contract)
 
 
-def row_by_row(predictor, case):
-    lengths = [None] * len(case.x) if case.lengths is None else np.split(case.lengths, len(case.x))
-    rows = np.split(case.x, len(case.x))
-    return np.concatenate([predictor.run_batch(*row) for row in zip(rows, lengths, strict=True)])
+def run(opened_graph, case):
+    times = () if case.time_s is None else (case.time_s,)
+    return opened_graph.run_batch(case.x, case.lengths, *times)
+
+
+def stepped(opened_graph, case):
+    if case.network.times:
+        return opened_graph.stepped(case.x, case.time_s)
+    stream = opened_graph.stream(len(case.x))
+    return np.stack([stream.step(case.x[:, t]).copy() for t in range(case.x.shape[1])], axis=1)
+
+
+def row_by_row(opened_graph, case):
+    def row(array, i):
+        return None if array is None else array[i : i + 1]
+
+    rows = [case._replace(**{k: row(getattr(case, k), i) for k in case._fields[3:]}) for i in range(len(case.x))]
+    return np.concatenate([run(opened_graph, part) for part in rows])
 
 
 def assert_same_bits(a, b, network):
@@ -85,18 +103,18 @@ def test_every_network_that_can_be_written_down_computes_what_float64_numpy_comp
     def hold(case):
         model = build_graph(*case[:3])
         assert not check_structure(model.SerializeToString())  # a reader takes it
-        predictor = load_graph(model, case.contract)
+        graph = opened(model, case)
         for part in (case, shorter(case)):
-            oracle = oracles.evaluate(part.network, part.weights, part.x, part.contract, part.lengths)
-            y = predictor.run_batch(part.x, part.lengths)
+            oracle = oracles.evaluate(part.network, part.weights, part.x, part.contract, part.lengths, part.time_s)
+            y = run(graph, part)
             ours.append(relative_error(y, oracle))
             assert ours[-1] <= LIMIT
             if can_express(part.network):
                 torchs.append(relative_error(eager(part), oracle))
                 assert torchs[-1] <= LIMIT
-            assert_same_bits(row_by_row(predictor, part), y, part.network)
+            assert_same_bits(row_by_row(graph, part), y, part.network)
             if part.contract.states:
-                assert_same_bits(stepped(predictor, part.x), y, part.network)
+                assert_same_bits(stepped(graph, part), y, part.network)
         seen.add((case.network, case.contract.task, case.contract.state, case.contract.lengths))
 
     hold()
@@ -120,8 +138,8 @@ def test_layers_in_any_order_compute_what_the_oracle_computes_or_are_refused_in_
             refused.append(str(error))
             return
         assert not check_structure(model.SerializeToString())
-        y = load_graph(model, case.contract).run_batch(case.x, case.lengths)
-        oracle = oracles.evaluate(case.network, case.weights, case.x, case.contract, case.lengths)
+        y = run(opened(model, case), case)
+        oracle = oracles.evaluate(*case[:2], case.x, case.contract, case.lengths, case.time_s)
         assert relative_error(referred(case), oracle) <= 1e-12
         assert relative_error(y, oracle) <= LIMIT
         computed.append(case.network)
