@@ -67,16 +67,14 @@ def _window(
     history = windows.history(index)
     length = max(MIN_HISTORY, HISTORY_HORIZONS * windows.horizon)
     levels = len(contract.outputs) // len(contract.targets)
-    first, *others = (
-        answerer(index)[0].reshape(windows.horizon, -1, levels)[:, target] for answerer in answerers.values()
-    )
+    first, *others = (answerer(index)[0].reshape(windows.horizon, -1, levels) for answerer in answerers.values())
     return WindowCase(
         i,
         origins_of(windows, index),
         float(measure(losses[i], contract.answer, (0,))),
         target,
-        None if history is None else history[0, -length:, target],
-        windows.y(index)[0, :, target],
+        None if history is None else history[0, -length:],
+        windows.y(index)[0],
         first,
         dict(zip(list(answerers)[1:], others, strict=True)),
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.report.evaluation import Axis, Floats
+from edgelstm.report.evaluation import Floats
 from edgelstm.report.ticks import X_TICKS, Y_TICKS, Tick, log_ticks, number_ticks, time_ticks
 
 WIDTH, HEIGHT = 1000, 500  # of the box, in its own units
@@ -142,11 +142,6 @@ def draw(
     across = None if at is None else round(100 * (at - x_low) / (x_high - x_low), 2)
     legend = tuple((curve.style, _kind(curve), curve.label) for curve in curves if curve.label)
     return Chart(title, x_label, y_label, marks, x_ticks, y_ticks, legend, across)
-
-
-def axis_words(axis: Axis) -> str:
-    """Say what an axis counts."""
-    return {"time": "time (UTC)", "row": "row", "step": "step"}[axis.kind]
 
 
 def number_text(value: float | None, digits: int = 4) -> str:

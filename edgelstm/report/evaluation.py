@@ -100,10 +100,10 @@ class WindowCase:
         example: its number in the part, from 0.
         origin: the last sample that was seen; kind and at [1] as in `Axis`.
         error: of the whole window, in `Evaluation.measure`.
-        target: the target that is shown, the one with the largest error: its number.
-        history: float32 [T'], the last samples before; None where the inputs do not hold the past of the target.
-        truth: float32 [K].
-        answer: float32 [K, L]: one number, or the quantiles of the target.
+        target: the target with the largest error: its number.
+        history: float32 [T', targets], the last samples before; None where the inputs do not hold their past.
+        truth: float32 [K, targets].
+        answer: float32 [K, targets, L]: one number, or the quantiles of the target.
         others: the same of each baseline, by name.
     """
 

@@ -84,6 +84,11 @@ def duration_words(seconds: float) -> str:
     raise AssertionError
 
 
+def axis_words(axis: Axis) -> str:
+    """Say what an axis counts."""
+    return {"time": "time (UTC)", "row": "row", "step": "step"}[axis.kind]
+
+
 def moment_words(axis: Axis) -> str:
     """Say where the first point of an axis lies."""
     at = int(axis.at[0])

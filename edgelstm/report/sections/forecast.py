@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.report.blocks import Row, Section, Table
-from edgelstm.report.chart import Chart, Curve, axis_words, draw, number_text
+from edgelstm.report.chart import Chart, Curve, draw, number_text
 from edgelstm.report.evaluation import Evaluation, Floats, PartEvaluation, WindowCase
 from edgelstm.report.styles import styles_of
 from edgelstm.report.words import (
+    axis_words,
     best_baseline,
     channel_words,
     error_words,
@@ -103,17 +104,17 @@ def _window(case: WindowCase, evaluation: Evaluation, best: str | None, typical:
     contract = evaluation.contract
     target = contract.targets[case.target]
     ahead = np.arange(1, contract.horizon + 1)
-    past = np.array([], np.float32) if case.history is None else case.history
+    past = np.array([], np.float32) if case.history is None else case.history[:, case.target]
     before = np.arange(1 - len(past), 1)
-    one = contract.horizon == 1
-    curves = [Curve("forecast", "answer", ahead, middle(case.answer), dots=one)]
+    one, answer = contract.horizon == 1, case.answer[:, case.target]
+    curves = [Curve("forecast", "answer", ahead, middle(answer), dots=one)]
     if contract.horizon <= DOTTED and not one:
-        curves.insert(0, Curve("", "answer", ahead, middle(case.answer), dots=True))
+        curves.insert(0, Curve("", "answer", ahead, middle(answer), dots=True))
     if best in case.others:
-        curves.append(Curve(name_words(best), "other1", ahead, middle(case.others[best]), dots=one))
+        curves.append(Curve(name_words(best), "other1", ahead, middle(case.others[best][:, case.target]), dots=one))
     curves += [
-        Curve("truth", "truth", np.concatenate([before, ahead]), np.concatenate([past, case.truth])),
-        *bands(ahead, case.answer, contract),
+        Curve("truth", "truth", np.concatenate([before, ahead]), np.concatenate([past, case.truth[:, case.target]])),
+        *bands(ahead, answer, contract),
     ]
     kind = "typical" if typical else "worst"
     title = f"{kind}, {error_words(case.error, evaluation)}: after {moment_words(case.origin)}"

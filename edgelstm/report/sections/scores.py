@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgelstm.report.blocks import Row, Section, Table
-from edgelstm.report.chart import Curve, axis_words, draw
+from edgelstm.report.chart import Curve, draw
 from edgelstm.report.evaluation import Evaluation, PartEvaluation
 from edgelstm.report.styles import styles_of
-from edgelstm.report.words import count_words, measure_words, name_words, score_columns, score_text
+from edgelstm.report.words import axis_words, count_words, measure_words, name_words, score_columns, score_text
 
 
 def scores(evaluation: Evaluation) -> list[Section]:

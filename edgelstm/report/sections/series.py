@@ -6,10 +6,10 @@ import numpy as np
 
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.report.blocks import Row, Section, Table
-from edgelstm.report.chart import Chart, Curve, axis_words, draw
+from edgelstm.report.chart import Chart, Curve, draw
 from edgelstm.report.evaluation import Evaluation, PartEvaluation, SeriesCase
 from edgelstm.report.sections.forecast import bands, middle
-from edgelstm.report.words import channel_words, error_words, measure_words, score_columns, score_text
+from edgelstm.report.words import axis_words, channel_words, error_words, measure_words, score_columns, score_text
 
 MAX_ROWS = 12
 MAX_NAMES = 8  # classes whose names fit beside an axis

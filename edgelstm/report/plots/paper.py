@@ -1,0 +1,73 @@
+"""What all pictures share: colours, axes without clutter, and the way to a PNG."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.report.evaluation import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 120
+TRUTH, ANSWER, OTHER, WRONG = "#333333", "#0b6fb8", "#d9822b", "#c62828"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Begin a picture, in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def places(axes: Any, axis: Axis) -> NDArray[Any]:
+    """Turn an axis into what matplotlib puts labels to: of time few and short ones."""
+    if axis.kind != "time":
+        return axis.at
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    return axis.at.astype("datetime64[s]")
+
+
+def fill_levels(axes: Any, x: NDArray[Any], answer: NDArray[np.floating[Any]]) -> None:
+    """Fill from the lowest quantile to the highest, [n, L]; nothing of numbers."""
+    if answer.shape[1] > 1:
+        axes.fill_between(x, answer[:, 0], answer[:, -1], color=ANSWER, alpha=0.2, linewidth=0, label="quantiles")
+
+
+def finish(axes: Any) -> None:
+    """Take away what is not needed, and put the legend above."""
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(
+        frameon=False,
+        fontsize=9,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=4,
+        borderaxespad=0.2,
+        columnspacing=1,
+        handlelength=1.4,
+    )
+
+
+def plain_text(text: str) -> str:
+    """Keep matplotlib from reading a name as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def as_png(figure: Figure) -> bytes:
+    """Draw a picture; a name in a script that the font lacks is drawn as boxes."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
