@@ -28,13 +28,11 @@ def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
     found = sorted(set(labels) - {""})
     if len(found) < 2:
         got = f"only {found[0]!r}" if found else "none"
-        raise DataError(
-            f"expected at least two classes in the training part, got {got}: there is nothing to tell apart"
-        )
+        raise DataError(f"expected at least two classes to tell apart in the training part, got {got}")
     values = [_number(label) for label in found]
-    if None in values:
+    if np.isnan(values).any():
         return tuple(found)
-    return tuple(label for _, label in sorted(zip(values, found, strict=True)))  # type: ignore[type-var]
+    return tuple(label for _, label in sorted(zip(values, found, strict=True)))
 
 
 def class_numbers(labels: Iterable[str], classes: tuple[str, ...], part: str) -> Index:

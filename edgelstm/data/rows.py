@@ -52,8 +52,7 @@ def rows_of(
             f"column {names[column]!r} holds {filled[row, column]:g} at row {row + 1}, which is more than float32 can "
             "hold: choose another unit"
         )
-    gaps: NDArray[np.bool_] = np.isnan(values).any(axis=1)
-    return rows[start:], gaps[start:]
+    return rows[start:], np.asarray(np.isnan(values).any(axis=1))[start:]
 
 
 def shifted(
@@ -91,8 +90,10 @@ def known_ahead(series: Series, ahead: Mapping[str, int], steps: int) -> Series:
         [[1.0, 20.0], [2.0, 30.0]]
     """
     most = max(ahead.values(), default=0)
+    if most == 0:
+        return series
     count = len(series.values) - most
-    if most and count < steps:
+    if count < steps:
         column = max(ahead, key=lambda name: ahead[name])
         raise DataError(
             f"expected {column!r} to be known {most} steps ahead of each sample, so that a forecast from {steps} rows "

@@ -42,9 +42,12 @@ def baselines(training: Sequences, outputs: tuple[Channel, ...]) -> dict[str, Ba
 
 
 def nearest_neighbour(training: Sequences) -> Baseline:
-    """Answer the class, int64 [n], of the training series whose channel means are nearest, in standard deviations."""
+    """Answer the class, int64 [n], of the training series whose channel means are nearest.
+
+    Distances are in standard deviations of each channel over all samples, as channels differ in their units.
+    """
     means = _means(training, np.arange(len(training)))
-    scale = means.std(axis=0)
+    scale = training.x_rows.std(axis=0, dtype=np.float64)
     scale[scale == 0] = 1.0
 
     def over(sequences: Sequences) -> Answerer:
