@@ -17,6 +17,7 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from rich.console import Console
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edgelstm.errors import TrainingError
@@ -38,7 +39,8 @@ class BestWeights(lightning.Callback):
         weights: of the best epoch, by name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, average: AverageWeights | None = None) -> None:
+        self._average = average
         self.history: list[tuple[float, float]] = []
         self.best_epoch = 0
         self.weights: dict[str, torch.Tensor] = {}
@@ -58,19 +60,18 @@ class BestWeights(lightning.Callback):
         """Compare; validation has already run when this is called."""
         if not _epoch_is_whole(trainer):
             return
-        losses = trainer.callback_metrics
-        training = float(losses["training_loss"])
-        validation = float(losses.get("validation_loss", math.nan))
+        training, validation = module.mean_loss("training"), module.mean_loss("validation")
+        validated = trainer.val_dataloaders is not None
         self.history.append((training, validation))
-        if not math.isfinite(training) or ("validation_loss" in losses and not math.isfinite(validation)):
+        if not math.isfinite(training) or (validated and not math.isfinite(validation)):
             raise TrainingError(
                 f"in epoch {len(self.history)} the loss became {training} in training and {validation} in validation: "
                 "lower --learning-rate, or limit the gradient with --gradient-clip 1"
             )
-        if "validation_loss" not in losses or validation < self._best:
+        if not validated or validation < self._best:
             self._best = validation
             self.best_epoch = len(self.history)
-            self.weights = _copied(module.network)
+            self.weights = _copied(module.network if self._average is None else self._average.network)
 
     def state_dict(self) -> dict[str, Any]:
         """Travel in the checkpoint."""
@@ -90,6 +91,45 @@ class BestWeights(lightning.Callback):
 
 def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone().cpu() for name, tensor in network.state_dict().items()}
+
+
+class AverageWeights(lightning.Callback):
+    """Keeps an exponential moving average of the weights; validation looks at it, and it is what is kept.
+
+    The average begins with the weights after the first step. Source: Polyak and Juditsky 1992; torch's `AveragedModel`.
+    """
+
+    def __init__(self, network: torch.nn.Module, decay: float) -> None:
+        self._averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self._trained: dict[str, torch.Tensor] = {}
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network with the averaged weights."""
+        network: torch.nn.Module = self._averaged.module
+        return network
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *_: Any) -> None:
+        """Move the average towards the weights of this step."""
+        self._averaged.to(module.device).update_parameters(module.network)
+
+    def on_validation_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Put the averaged weights in."""
+        self._trained = {name: tensor.clone() for name, tensor in module.network.state_dict().items()}
+        module.network.load_state_dict(self.network.state_dict())
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Put the trained weights back."""
+        module.network.load_state_dict(self._trained)
+        self._trained = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Travel in the checkpoint."""
+        return {"averaged": self._averaged.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Come back from the checkpoint."""
+        self._averaged.load_state_dict(state_dict["averaged"])
 
 
 class StopEarly(lightning.Callback):
@@ -170,9 +210,10 @@ class StopOnInterrupt(lightning.Callback):
 class ShowProgress(lightning.Callback):
     """Shows epochs, losses and speed: a bar on a terminal, about ten plain lines elsewhere."""
 
-    def __init__(self, best: BestWeights, windows: int) -> None:
+    def __init__(self, best: BestWeights, samples: int, unit: str) -> None:
+        """Take what an epoch goes over: so many of `unit`, `"windows"`, `"sequences"` or `"steps"`."""
         self._best = best
-        self._windows = windows
+        self._samples, self._unit = samples, unit
         self._bar: Progress | None = None
         self._start_s = 0.0
         self._started_at = 0
@@ -215,6 +256,6 @@ class ShowProgress(lightning.Callback):
 
     def _words(self, epoch: int) -> str:
         training, validation = self._best.history[-1]
-        rate = self._windows * (epoch - self._started_at) / (time.perf_counter() - self._start_s)
+        rate = self._samples * (epoch - self._started_at) / (time.perf_counter() - self._start_s)
         shown = "" if math.isnan(validation) else f"  validation {validation:.4g} (best: epoch {self._best.best_epoch})"
-        return f"loss {training:.4g}{shown}  {rate:,.0f} windows/s"
+        return f"loss {training:.4g}{shown}  {rate:,.0f} {self._unit}/s"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -10,118 +9,135 @@ import torch
 from numpy.typing import NDArray
 
 from edgelstm.contract import Metrics
-from edgelstm.data.baselines import Ridge, persistence, seasonal_naive
-from edgelstm.data.score import DetailedScore, Forecast, score_windows
-from edgelstm.data.windows import Index, Rows, Windows
-from edgelstm.train.network import ForecastNetwork
+from edgelstm.data.scores.score import Answerer, Examples, score
+from edgelstm.data.scores.scorer import Scored
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Index, Windows
+from edgelstm.train.chunks import carried_rows
+from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
+from edgelstm.train.tasks import TASKS
 
 NETWORK, QUANTIZED = "network", "quantized"
-PartScores = dict[str, DetailedScore]
+BATCH = 512
+PartScores = dict[str, Scored]
+Answers = NDArray[np.float32]
 
 
-def evaluate(
-    network: ForecastNetwork, problem: Problem, quantized: ForecastNetwork | None = None
-) -> dict[str, PartScores]:
-    """Score the network and the baselines on validation and test.
+def answerers(problem: Problem, networks: dict[str, LstmNetwork]) -> dict[str, dict[str, Answerer]]:
+    """Give everything that can answer on each held-out part: the networks first, the baselines beside them.
 
     Args:
-        network: as it was trained.
-        problem: gives the windows.
-        quantized: the same as its int8 file will compute, to be scored too.
+        problem: gives the examples.
+        networks: by name.
 
     Returns:
-        By part (`"validation"`, `"test"`), by forecaster (`"network"`, `"quantized"`, `"persistence"`, ...).
+        By part (`"validation"`, `"test"`), by name (`"network"`, `"quantized"`, `"persistence"`, ...).
     """
-    ridge = Ridge(problem.training, problem.validation, problem.target_std)
+    baselines = TASKS[problem.task].baselines(problem) if problem.held_out else {}
     return {
         part: {
-            name: score_windows(forecast, windows, problem.target_std)
-            for name, forecast in forecasters(network, ridge, windows, problem.season, quantized).items()
+            **{name: network_answerer(network, examples) for name, network in networks.items()},
+            **{name: baseline(examples) for name, baseline in baselines.items()},
         }
-        for part, windows in (("validation", problem.validation), ("test", problem.test))
-        if windows is not None
+        for part, examples in problem.held_out.items()
     }
 
 
-def forecasters(
-    network: ForecastNetwork,
-    ridge: Ridge,
-    windows: Windows,
-    season: int | None,
-    quantized: ForecastNetwork | None = None,
-) -> dict[str, Forecast]:
-    """List everything that can forecast these windows: the network first, the baselines beside it.
+def evaluate(problem: Problem, found: dict[str, dict[str, Answerer]]) -> dict[str, PartScores]:
+    """Score all answerers on their part."""
+    return {
+        part: {
+            name: score(answerer, problem.held_out[part], problem.outputs, problem.answer)
+            for name, answerer in beside.items()
+        }
+        for part, beside in found.items()
+    }
 
-    Persistence and the seasonal naive need the past of the targets; without it, ridge stands alone.
+
+def network_answerer(network: LstmNetwork, examples: Examples) -> Answerer:
+    """Answer with the network as its state says: each window from zero, or a state that goes on over a whole series."""
+    if isinstance(examples, Windows):
+        return _carried_forecasts(network, examples) if network.shape.every_step else _forecasts(network, examples)
+    return _labels(network, examples) if examples.every_step else _classes(network, examples)
+
+
+def _forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
+    def answerer(index: Index) -> Answers:
+        times = None if windows.times is None else windows.times_of(index)
+        return answer(network, windows.x(index), None, times)
+
+    return answerer
+
+
+def _carried_forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
+    """Of a series the state goes over all rows once, from zero at the first; arrays are a series each."""
+    if not windows.same_rows:
+        return lambda index: answer(network, windows.x(index))[:, -1]
+    rows = carried_rows(windows)
+    times = None if windows.times is None else windows.times[rows][np.newaxis]
+    whole = answer(network, windows.x_rows[rows][np.newaxis], None, times)[0]
+    place = np.searchsorted(rows, windows.x_starts + windows.steps - 1)
+    return lambda index: whole[place[index]]
+
+
+def _classes(network: LstmNetwork, sequences: Sequences) -> Answerer:
+    def answerer(index: Index) -> Answers:
+        x, lengths = sequences.padded(index)
+        times = None if sequences.times is None else sequences.padded_times(index)
+        return answer(network, x, lengths, times)[:, 0]
+
+    return answerer
+
+
+def _labels(network: LstmNetwork, sequences: Sequences) -> Answerer:
+    def answerer(index: Index) -> Answers:
+        times = sequences.times_of(int(index[0]))
+        x = sequences.x(int(index[0]))[np.newaxis]
+        return answer(network, x, None, None if times is None else times[np.newaxis])[0, :, 0]
+
+    return answerer
+
+
+def answer(
+    network: LstmNetwork,
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None = None,
+    times: NDArray[np.int64] | None = None,
+) -> Answers:
+    """Run the network in evaluation mode, some rows at a time.
+
+    Args:
+        network: on any device.
+        x: [B, T, F].
+        lengths: [B], the valid steps of each row.
+        times: [B, T], seconds since 1970.
+
+    Returns:
+        [B, K, O], or [B, T, K, O] at every step.
     """
-    found = {NETWORK: network_forecast(network, windows)}
-    if quantized is not None:
-        found[QUANTIZED] = network_forecast(quantized, windows)
-    if windows.history(slice(0, 1)) is not None:
-        found["persistence"] = persistence(windows)
-        if season is not None:
-            found["seasonal naive with drift"] = seasonal_naive(windows, season)
-    found["ridge"] = ridge.forecaster(windows)
-    return found
-
-
-def network_forecast(network: ForecastNetwork, windows: Windows) -> Forecast:
-    """Forecast with the network; of an answer at every step, the last."""
-
-    def forecast(index: Index) -> Rows:
-        y = answer(network, windows.x(index))
-        return y[:, -1] if network.every_step else y
-
-    return forecast
-
-
-def answer(network: ForecastNetwork, x: Rows) -> NDArray[np.float32]:
-    """Run the network in evaluation mode: x float32 [B, T, F] to float32 [B, K, O] or [B, T, K, O]."""
     was_training = network.training
     network.eval()
+    device = network.input_offset.device
+    found = []
     with torch.inference_mode():
-        y: NDArray[np.float32] = network(torch.from_numpy(x)).numpy()
+        for i in range(0, len(x), BATCH):
+            parts: list[Any] = [x, lengths, times]
+            batch = [None if p is None else torch.from_numpy(p[i : i + BATCH]).to(device) for p in parts]
+            found.append(network(*batch).cpu().numpy())
     network.train(was_training)
-    return y
+    return np.concatenate(found)
 
 
 def contract_metrics(scores: dict[str, PartScores], problem: Problem) -> tuple[Metrics, ...]:
     """Say the scores in the words of the contract."""
-    counts = {"validation": problem.validation, "test": problem.test}
     return tuple(
         Metrics(
             part,
-            len(counts[part] or ()),
+            len(problem.held_out[part]),
             found[NETWORK].score,
             None,
-            {name: detailed.score for name, detailed in found.items() if name not in (NETWORK, QUANTIZED)},
+            {name: scored.score for name, scored in found.items() if name not in (NETWORK, QUANTIZED)},
         )
         for part, found in scores.items()
     )
-
-
-def metrics_json(scores: dict[str, PartScores], problem: Problem) -> bytes:
-    """Write `metrics.json`: every score with its parts, by channel and by horizon step."""
-    counts = {"validation": problem.validation, "test": problem.test}
-    content: dict[str, Any] = {
-        "units": {channel.name: channel.unit for channel in problem.outputs},
-        "season": problem.season,
-        "parts": {
-            part: {
-                "windows": len(counts[part] or ()),
-                **{name: _words(d, problem) for name, d in found.items()},
-            }
-            for part, found in scores.items()
-        },
-    }
-    return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
-
-
-def _words(detailed: DetailedScore, problem: Problem) -> dict[str, Any]:
-    by_channel = dict(zip((c.name for c in problem.outputs), detailed.rmse_by_channel, strict=True))
-    return {
-        **detailed.score,
-        "rmse_by_channel": by_channel,
-        "rmse_by_step": list(detailed.rmse_by_step),
-    }

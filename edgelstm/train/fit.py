@@ -16,31 +16,20 @@ from numpy.typing import NDArray
 
 from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
-from edgelstm.data.scaling import measure
-from edgelstm.errors import DataError, RecipeError, RunError, TrainingError
-from edgelstm.files import write_whole
+from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
-from edgelstm.run import (
-    METRICS,
-    RECIPE,
-    RECORD,
-    RUN_FORMAT_VERSION,
-    Run,
-    RunRecord,
-    golden_inputs,
-    pack_weights,
-    read_run,
-    write_run,
-)
-from edgelstm.train.evaluate import PartScores, answer, contract_metrics, evaluate, metrics_json
+from edgelstm.report import Evaluation, evaluate_parts, run_files
+from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Golden, Run, RunRecord, golden_inputs, pack_weights, write_run
+from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
+from edgelstm.train.evaluate import NETWORK, QUANTIZED, PartScores, answer, answerers, contract_metrics, evaluate
 from edgelstm.train.loop import Trained, run_loop
-from edgelstm.train.network import ForecastNetwork, NetworkShape
-from edgelstm.train.plots import plot_forecast, plot_loss
-from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
+from edgelstm.train.network import LstmNetwork
+from edgelstm.train.problem import Problem
 from edgelstm.train.quantized import QuantizedNetwork
-from edgelstm.train.recipe import NetworkRecipe, QuantizationRecipe, Recipe, TrainingRecipe, check_recipe, nearest
-
-CHECKPOINTS = ("resume.ckpt", "finetune.ckpt")
+from edgelstm.train.recipe import DataRecipe, NetworkRecipe, Recipe, TrainingRecipe, WindowRecipe, nearest
+from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.setup import make_network
+from edgelstm.train.tasks import TASKS, Arrays
 
 
 @dataclass(frozen=True)
@@ -236,36 +225,6 @@ def _joined(before: Trained, tuned: Trained) -> Trained:
     )
 
 
-def _load_start(network: ForecastNetwork, problem: Problem, start: str) -> None:
-    """Take the weights of a run, and see that they are of such a network, trained on this data."""
-    run = read_run(start)
-    if run.record.network != network.describe():
-        raise RecipeError(f"quantization.start: {start} holds another network than the recipe asks for")
-    same_scaling = all(np.array_equal(run.weights[name], tensor.numpy()) for name, tensor in network.named_buffers())
-    if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:
-        raise DataError(f"quantization.start: {start} was trained on other data; bring that back, or train anew")
-    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
-
-
-def _make_network(asked: _Asked) -> ForecastNetwork:
-    """Make the network, and refuse what cannot be trained before anything is written."""
-    problem, options = asked.problem, asked.network
-    if asked.training.patience is not None and problem.validation is None:
-        raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
-    inputs = tuple(channel.name for channel in problem.inputs)
-    outputs = tuple(channel.name for channel in problem.outputs)
-    scaling = measure(options.scaling, problem.training, inputs, outputs)
-    horizon = problem.training.horizon
-    shape = NetworkShape(
-        len(inputs), options.hidden_size, options.num_layers, horizon, len(outputs), scaling.relative_inputs
-    )
-    torch.manual_seed(asked.training.seed)
-    network = ForecastNetwork(shape, scaling, options.dropout, every_step=options.state == "carried")
-    if asked.quantization is not None and asked.quantization.start is not None:
-        _load_start(network, problem, asked.quantization.start)
-    return network
-
-
 def _make_run(
     network: ForecastNetwork, asked: _Asked, scores: dict[str, PartScores], best_epoch: int, directory: Path
 ) -> Run:
@@ -297,7 +256,7 @@ def _make_run(
         ),
     )
     record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
-    golden_x = golden_inputs(problem.test or problem.validation or problem.training, contract).x
+    golden_x = spread_windows(problem.test or problem.validation or problem.training, contract)
     golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
     return Run(directory, record, weights, golden_x, golden_y, problem.test)
 
@@ -318,42 +277,6 @@ def _for_people(
     }
 
 
-def _claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
-    """Begin a run: remove what an older one left, and keep the recipe where a resume will look."""
-    old = [path for path in (directory / name for name in (RECORD, *CHECKPOINTS)) if path.exists()]
-    if old and not overwrite:
-        unfinished = old[-1].name in CHECKPOINTS
-        raise RunError(
-            f"{directory}: a {'run' if old[0].name == RECORD else 'begun training'} lies there already; give another "
-            f"--output, or --overwrite{', or `edgelstm train --resume` to go on with it' if unfinished else ''}"
-        )
-    for path in (*old, *(directory.glob("*.onnx") if overwrite else ())):  # files of the old weights go with them
-        path.unlink()
-    write_whole(directory / RECIPE, json.dumps(record, indent=1, sort_keys=True).encode() + b"\n")
-
-
-def _check_resumable(directory: Path, record: dict[str, Any]) -> None:
-    """See that an unfinished training with the same settings lies there."""
-    if _recorded(directory) != json.loads(json.dumps(record)):
-        raise TrainingError(f"{directory}: was begun with other settings; give the same ones or train elsewhere")
-    if (directory / RECORD).exists() and not any((directory / name).exists() for name in CHECKPOINTS):
-        raise TrainingError(
-            f"{directory}: this training is finished; leave out --resume, or begin anew with --overwrite"
-        )
-
-
-def _recorded(directory: Path) -> dict[str, Any]:
-    try:
-        recorded: dict[str, Any] = json.loads((directory / RECIPE).read_text())
-    except FileNotFoundError as error:
-        raise TrainingError(f"{directory}: there is no training to resume; leave out --resume") from error
-    except ValueError as error:
-        raise TrainingError(f"{directory / RECIPE}: damaged: {error}; train from the start") from error
-    if not isinstance(recorded, dict):
-        raise TrainingError(f"{directory / RECIPE}: damaged: expected a recipe, got {recorded!r}; train from the start")
-    return recorded
-
-
 def _options(name: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
     """Sort keyword arguments into the sections of a recipe and check them there."""
     known = {**NetworkRecipe.model_fields, **TrainingRecipe.model_fields}
@@ -368,12 +291,3 @@ def _options(name: str, options: dict[str, Any], quantization: Mapping[str, Any]
     )
 
 
-def _first_difference(a: Recipe, b: Recipe) -> str:
-    for section, values in a.model_dump(mode="json").items():
-        other = b.model_dump(mode="json")[section]
-        if not (isinstance(values, dict) and isinstance(other, dict)):
-            values, other = {"": values}, {"": other}
-        for key, value in values.items():
-            if value != other[key]:
-                return f"{section}.{key} {value!r}, not {other[key]!r}".replace(". ", " ")
-    return "none"
