@@ -18,10 +18,10 @@ from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
-from edgelstm.report import Evaluation, evaluate_parts, run_files
-from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Golden, Run, RunRecord, golden_inputs, pack_weights, write_run
+from edgelstm.report import Evaluation, History, Part, contract_metrics, evaluate_parts, report_files
+from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
+from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
-from edgelstm.train.evaluate import NETWORK, QUANTIZED, PartScores, answer, answerers, contract_metrics, evaluate
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
@@ -31,6 +31,8 @@ from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 
+LABEL_STEPS = 64  # of a chunk, where nobody says
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -38,15 +40,15 @@ class Fitted:
 
     Attributes:
         run: as written to the run directory.
-        scores: by part (`"validation"`, `"test"`) and forecaster (`"network"`, `"persistence"`, ...); after a
-            fine-tuning also `"quantized"`, as its file will compute.
+        evaluation: of the network beside its baselines on each held-out part; after a fine-tuning also
+            `"quantized"`, as its file will compute.
         problem: what was learned from.
         interrupted: Ctrl-C ended it; the best weights until then were kept.
         seconds: spent in the loop.
     """
 
     run: Run
-    scores: dict[str, PartScores]
+    evaluation: Evaluation
     problem: Problem
     interrupted: bool
     seconds: float
@@ -57,6 +59,7 @@ def fit(
     y: Any,
     directory: str | Path,
     *,
+    task: str = "forecast",
     validation: tuple[Any, Any] | float | None = None,
     test: tuple[Any, Any] | None = None,
     name: str = "lstm",
@@ -71,16 +74,19 @@ def fit(
     """Train on your own arrays and write a run directory.
 
     Args:
-        x: float32 [N, T, F] windows in physical units.
-        y: float32 [N, K, O] targets in physical units; [N, O] means K = 1. With `state="carried"`, targets
-            behind every step: [N, T, K, O] or [N, T, O].
+        x: float32 [N, T, F] windows in physical units; to classify and to label also a list of series [T, F] of
+            different lengths.
+        y: to forecast float32 [N, K, O] targets in physical units; [N, O] means K = 1; with `state="carried"` targets
+            behind every step: [N, T, K, O] or [N, T, O]. To classify the class of each series, N whole numbers or
+            texts. To label what belongs to every step of each series: [T] classes with `classes=True`, or numbers [T, O].
+        task: `"forecast"`, `"classify"` or `"label"`.
         directory: where the run goes.
         validation: a pair like (x, y), the fraction of the last windows to take, or None: then the weights of
             the last epoch are kept.
         test: a pair like (x, y) that is only scored; None for none.
         name: of the run and its model files.
         inputs: names of the input channels.
-        outputs: names of the output channels. Where one is named like an input, that input is its past, which
+        outputs: names of the output channels; of classes, the classes in their order. Where one is named like an input, that input is its past, which
             relative scaling and the baselines need.
         overwrite: replace a run that lies there.
         resume: go on with the killed or interrupted training in `directory`, on the same arrays and options.
@@ -88,7 +94,8 @@ def fit(
         quantization: keys of a recipe's `[quantization]`, such as `{"precision": "int8"}`: fine-tune for such a file
             after the training. `{}` takes what is usual there, None leaves it out.
         **options: any key of a recipe's `[network]` and `[training]`, such as `hidden_size=50`,
-            `scaling="none"`, `epochs=100`.
+            `scaling="none"`, `epochs=100`; `quantiles` of a forecast; `classes` and `cap` of labels; `steps`, how
+            long a chunk of a carried series is, or a sequence to classify may be.
 
     Returns:
         The run and its scores.
@@ -108,13 +115,12 @@ def fit(
         >>> fitted.run.record.network.lstms[0].hidden_size
         4
     """
-    recipe = _options(name, options, quantization)
-    network, training = recipe.network, recipe.training
-    every_step = network.state == "carried"
-    problem = problem_from_arrays(x, y, validation, test, tuple(inputs), tuple(outputs), every_step, name)
-    record = recipe.model_dump(mode="json", include={"name", "network", "training", "quantization"})
-    asked = _Asked(problem, network, training, recipe.quantization, record)
-    return _fit(asked, Path(directory), overwrite=overwrite, resume=resume, progress=progress)
+    recipe = _options(name, task, options, quantization)
+    problem = TASKS[recipe.task].from_arrays(
+        Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe
+    )
+    record = recipe.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
+    return _fit(_Asked(problem, recipe, record), Path(directory), overwrite=overwrite, resume=resume, progress=progress)
 
 
 def fit_recipe(recipe: Recipe, directory: str | Path, *, overwrite: bool = False) -> Fitted:
@@ -145,13 +151,13 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
         TrainingError: there is nothing to resume, or the recipe is another one.
     """
     directory = Path(directory)
-    recorded = _recorded(directory)
-    if "data" not in recorded:
+    recorded = recorded_in(directory)
+    if "split" not in recorded:
         raise TrainingError(f"{directory}: was trained on arrays; edgelstm.train.fit(..., resume=True) goes on with it")
     recipe = check_recipe(recorded, str(directory / RECIPE))
     if asked is not None and asked != recipe:
         raise TrainingError(
-            f"{directory}: was begun with other settings ({_first_difference(recipe, asked)}); give the same ones or "
+            f"{directory}: was begun with other settings ({first_difference(recipe, asked)}); give the same ones or "
             "train into another folder"
         )
     return _fit(_asked_by(recipe), directory, resume=True)
@@ -159,60 +165,56 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Everything one training is asked to do; `record` is the same as JSON values."""
+    """What there is to learn, how, and the same as JSON values."""
 
     problem: Problem
-    network: NetworkRecipe
-    training: TrainingRecipe
-    quantization: QuantizationRecipe | None
+    recipe: Recipe
     record: dict[str, Any]
 
 
 def _asked_by(recipe: Recipe) -> _Asked:
-    record = recipe.model_dump(mode="json")
-    return _Asked(problem_from_recipe(recipe), recipe.network, recipe.training, recipe.quantization, record)
+    return _Asked(TASKS[recipe.task].read(recipe), recipe, recipe.model_dump(mode="json"))
 
 
 def _fit(
     asked: _Asked, directory: Path, *, overwrite: bool = False, resume: bool = False, progress: bool = True
 ) -> Fitted:
-    problem = asked.problem
-    network = _make_network(asked)
+    problem, recipe = asked.problem, asked.recipe
+    network = make_network(problem, recipe.network, recipe.data.calendar, recipe.training, recipe.quantization)
     if resume:
-        _check_resumable(directory, asked.record)
+        check_resumable(directory, asked.record)
     else:
-        _claim(directory, asked.record, overwrite)
+        claim(directory, asked.record, overwrite)
     if progress:
         print("\n".join(problem.report), file=sys.stderr)
     for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
         litter.unlink()
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
-    quantized = None if asked.quantization is None else QuantizedNetwork(network, asked.quantization)
-    scores = evaluate(network, problem, quantized)
-    run = _make_run(network, asked, scores, trained.best_epoch, directory)
-    write_run(run, _for_people(network, problem, scores, trained))
+    evaluation = _evaluate(network, asked)
+    run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
+    write_run(run, {**report_files(evaluation, _history(trained)), "loss.csv": _loss_csv(trained)})
     if not trained.interrupted:
         for name in CHECKPOINTS:
             (directory / name).unlink(missing_ok=True)
-    return Fitted(run, scores, problem, trained.interrupted, trained.seconds)
+    return Fitted(run, evaluation, problem, trained.interrupted, trained.seconds)
 
 
-def _train(network: ForecastNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:
+def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:
     """Train, and fine-tune what came out where that was asked for; either goes on from its checkpoint, if there is one.
 
     A training that had ended before a kill ends at once here: its last checkpoint holds the best weights.
     """
-    problem, quantization = asked.problem, asked.quantization
+    problem, recipe, quantization = asked.problem, asked.recipe, asked.recipe.quantization
     before = None
     if quantization is None or quantization.start is None:
-        before = run_loop(network, problem, asked.training, directory / CHECKPOINTS[0], progress)
+        before = run_loop(network, problem, recipe.training, directory / CHECKPOINTS[0], progress)
         if quantization is None or before.interrupted:
             return before
         network.load_state_dict(before.weights)
     if progress:
         print(f"fine-tuning for {quantization.precision}: losses are those of the simulated file", file=sys.stderr)
-    simulated, gentler = QuantizedNetwork(network, quantization), quantization.training_of(asked.training)
+    simulated, gentler = QuantizedNetwork(network, quantization), quantization.training_of(recipe.training)
     tuned = run_loop(simulated, problem, gentler, directory / CHECKPOINTS[1], progress, fine_tuning=True)
     return tuned if before is None else _joined(before, tuned)
 
@@ -225,69 +227,93 @@ def _joined(before: Trained, tuned: Trained) -> Trained:
     )
 
 
+def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
+    """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
+    problem, quantization = asked.problem, asked.recipe.quantization
+    networks: dict[str, LstmNetwork] = {NETWORK: network}
+    if quantization is not None:
+        networks[QUANTIZED] = QuantizedNetwork(network, quantization)
+    contract = _draft(network, asked, "")
+    parts = [Part(part, problem.held_out[part], *found, {}) for part, found in parts_of(problem, networks).items()]
+    return evaluate_parts(contract, parts, data_sha256=problem.data_sha256, season=problem.season)
+
+
 def _make_run(
-    network: ForecastNetwork, asked: _Asked, scores: dict[str, PartScores], best_epoch: int, directory: Path
+    network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_epoch: int, directory: Path
 ) -> Run:
-    problem, options = asked.problem, asked.network
-    weights: dict[str, NDArray[Any]] = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    contract = Contract(
+    problem = asked.problem
+    weights: dict[str, NDArray[Any]] = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
+    contract = _draft(network, asked, pack_weights(weights)[1])
+    contract = replace(contract, metrics=contract_metrics(evaluation, NETWORK))
+    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
+    golden = golden_inputs(problem.test or problem.validation or problem.training, contract)
+    y = answer(network, golden.x, golden.lengths, golden.times, rows=1)
+    y = y if problem.task == "forecast" else y[..., 0, :]
+    return Run(
+        directory, record, weights, golden.x, y, problem.test, golden.lengths, golden_times=golden.times
+    )
+
+
+def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract:
+    """Say what is known before anything was measured."""
+    problem, options = asked.problem, asked.recipe.network
+    return Contract(
         format_version=FORMAT_VERSION,
         name=problem.name,
-        task="forecast",
+        task=problem.task,
         precision="fp32",
         inputs=problem.inputs,
         outputs=problem.outputs,
-        window=problem.training.steps,
-        horizon=problem.training.horizon,
+        window=problem.window,
+        horizon=problem.horizon,
+        lengths=problem.task == "classify",
         state=options.state,
-        lengths=False,
         trained_state=options.state,
         states=carried_states(network.describe()) if options.state == "carried" else (),
         scaling=options.scaling,
         sample_period_s=problem.period_s,
         quantization=None,
         fidelity=None,
-        metrics=contract_metrics(scores, problem),
+        metrics=(),
         provenance=Provenance(
             versions={"edgelstm": __version__, "torch": torch.__version__},
             data_sha256=problem.data_sha256,
-            weights_sha256=pack_weights(weights)[1],
-            seed=asked.training.seed,
+            weights_sha256=weights_sha256,
+            seed=asked.recipe.training.seed,
         ),
+        answer=problem.answer,
+        times=bool(network.shape.calendar),
     )
-    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
-    golden_x = spread_windows(problem.test or problem.validation or problem.training, contract)
-    golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
-    return Run(directory, record, weights, golden_x, golden_y, problem.test)
 
 
-def _for_people(
-    network: ForecastNetwork, problem: Problem, scores: dict[str, PartScores], trained: Trained
-) -> dict[str, bytes]:
-    """Make the files that nobody but people (and their spreadsheets) reads."""
+def _history(trained: Trained) -> History:
+    return History(trained.history, trained.best_epoch)
+
+
+def _loss_csv(trained: Trained) -> bytes:
     rows = [
         f"{epoch},{training:.9g},{'' if math.isnan(validation) else format(validation, '.9g')}"
         for epoch, (training, validation) in enumerate(trained.history, start=1)
     ]
-    return {
-        METRICS: metrics_json(scores, problem),
-        "loss.csv": "\n".join(["epoch,training_loss,validation_loss", *rows, ""]).encode(),
-        "loss.png": plot_loss(trained.history, trained.best_epoch),
-        "forecast.png": plot_forecast(network, problem, scores),
-    }
+    return "\n".join(["epoch,training_loss,validation_loss", *rows, ""]).encode()
 
 
-def _options(name: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
+def _options(name: str, task: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
     """Sort keyword arguments into the sections of a recipe and check them there."""
-    known = {**NetworkRecipe.model_fields, **TrainingRecipe.model_fields}
-    for key in options.keys() - known:
-        raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(known))}")
-    network = {key: value for key, value in options.items() if key in NetworkRecipe.model_fields}
-    training = {key: value for key, value in options.items() if key in TrainingRecipe.model_fields}
-    sections = {"network": network, "training": training, "quantization": quantization}
+    places = {
+        **{key: "network" for key in NetworkRecipe.model_fields},
+        **{key: "training" for key in TrainingRecipe.model_fields},
+        **{key: "data" for key in ("classes", "cap")},
+        **{key: "window" for key in ("quantiles", "steps")},
+    }
     # The data and windows are the caller's arrays.
-    return check_recipe(
-        {"name": name, "data": {"path": "", "targets": ("y",)}, "window": {"steps": 1}, **sections}, "fit"
-    )
-
-
+    sections: dict[str, Any] = {"data": {"path": "", "targets": ("y",)}, "window": {}, "network": {}, "training": {}}
+    for key, value in options.items():
+        if key not in places:
+            raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(places))}")
+        sections[places[key]][key] = value
+    if task == "forecast":
+        sections["window"]["steps"] = 1
+    elif task == "label":
+        sections["window"].setdefault("steps", LABEL_STEPS)
+    return check_recipe({"name": name, "task": task, "quantization": quantization, **sections}, "fit")

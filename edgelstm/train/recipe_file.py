@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from edgelstm.data.readers import BUILTIN
+from edgelstm.data.readers.read import BUILTIN
 from edgelstm.errors import RecipeError, require
 from edgelstm.train.recipe import Recipe, nearest
 
@@ -69,8 +70,24 @@ def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None
     ):
         table = content.get(section)
         value = table.get(key) if isinstance(table, dict) else None
-        if isinstance(value, str) and not value.startswith(BUILTIN):
-            table[key] = str((folder / value).absolute())  # type: ignore[index]
+        if isinstance(value, str):
+            table[key] = _absolute(value, folder, f"{section}.{key}")  # type: ignore[index]
+        elif isinstance(value, (list, tuple)) and all(isinstance(path, str) for path in value):
+            table[key] = [_absolute(path, folder, f"{section}.{key}") for path in value]  # type: ignore[index]
+
+
+def _absolute(path: str, folder: Path, place: str) -> str:
+    """Put the values of $VARIABLES in, then anchor the path."""
+    if path.startswith(BUILTIN):
+        return path
+    expanded = os.path.expandvars(path)
+    unset = re.search(r"\$\{?(\w+)", expanded)
+    if unset:
+        raise RecipeError(
+            f"{place}: expected the environment variable {unset[1]} to name the folder that {path} lies in, but it is "
+            "not set"
+        )
+    return str((folder / expanded).absolute())
 
 
 def _toml_reader() -> Any:
@@ -85,21 +102,20 @@ _OPTIONS = {
     "data": "as the first argument or in a --recipe",
     "data.path": "as the first argument",
     "data.targets": "with --target",
-    "window": "with --window",
-    "window.steps": "with --window",
 }
 
 
 def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "recipe"
+    place = ".".join(str(part) for part in first["loc"])
+    before = f"{place}: " if place else ""
     if first["type"] == "extra_forbidden":
         return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
     if first["type"] == "missing":
         return f"{place}: is missing; give it {_OPTIONS.get(place, 'in the recipe')}"
     message = first["msg"].removeprefix("Value error, ")
     got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
-    return f"{place}: {message}{got}"
+    return f"{before}{message}{got}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

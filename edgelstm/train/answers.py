@@ -1,4 +1,4 @@
-"""Score the trained network beside the baselines, on every held-out part."""
+"""What the trained network answers, run as its state says, and the baselines that stand beside it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgelstm.contract import Metrics
-from edgelstm.data.scores.score import Answerer, Examples, score
-from edgelstm.data.scores.scorer import Scored
+from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 from edgelstm.train.chunks import carried_rows
@@ -20,38 +18,25 @@ from edgelstm.train.tasks import TASKS
 
 NETWORK, QUANTIZED = "network", "quantized"
 BATCH = 512
-PartScores = dict[str, Scored]
 Answers = NDArray[np.float32]
 
 
-def answerers(problem: Problem, networks: dict[str, LstmNetwork]) -> dict[str, dict[str, Answerer]]:
-    """Give everything that can answer on each held-out part: the networks first, the baselines beside them.
+def parts_of(
+    problem: Problem, networks: dict[str, LstmNetwork]
+) -> dict[str, tuple[dict[str, Answerer], dict[str, Answerer]]]:
+    """Give everything that can answer on each held-out part: by name, the networks and the baselines.
 
     Args:
         problem: gives the examples.
         networks: by name.
-
-    Returns:
-        By part (`"validation"`, `"test"`), by name (`"network"`, `"quantized"`, `"persistence"`, ...).
     """
     baselines = TASKS[problem.task].baselines(problem) if problem.held_out else {}
     return {
-        part: {
-            **{name: network_answerer(network, examples) for name, network in networks.items()},
-            **{name: baseline(examples) for name, baseline in baselines.items()},
-        }
+        part: (
+            {name: network_answerer(network, examples) for name, network in networks.items()},
+            {name: baseline(examples) for name, baseline in baselines.items()},
+        )
         for part, examples in problem.held_out.items()
-    }
-
-
-def evaluate(problem: Problem, found: dict[str, dict[str, Answerer]]) -> dict[str, PartScores]:
-    """Score all answerers on their part."""
-    return {
-        part: {
-            name: score(answerer, problem.held_out[part], problem.outputs, problem.answer)
-            for name, answerer in beside.items()
-        }
-        for part, beside in found.items()
     }
 
 
@@ -104,6 +89,7 @@ def answer(
     x: NDArray[np.float32],
     lengths: NDArray[np.int64] | None = None,
     times: NDArray[np.int64] | None = None,
+    rows: int = BATCH,
 ) -> Answers:
     """Run the network in evaluation mode, some rows at a time.
 
@@ -112,6 +98,7 @@ def answer(
         x: [B, T, F].
         lengths: [B], the valid steps of each row.
         times: [B, T], seconds since 1970.
+        rows: to run at once.
 
     Returns:
         [B, K, O], or [B, T, K, O] at every step.
@@ -121,23 +108,9 @@ def answer(
     device = network.input_offset.device
     found = []
     with torch.inference_mode():
-        for i in range(0, len(x), BATCH):
+        for i in range(0, len(x), rows):
             parts: list[Any] = [x, lengths, times]
-            batch = [None if p is None else torch.from_numpy(p[i : i + BATCH]).to(device) for p in parts]
+            batch = [None if p is None else torch.from_numpy(p[i : i + rows]).to(device) for p in parts]
             found.append(network(*batch).cpu().numpy())
     network.train(was_training)
     return np.concatenate(found)
-
-
-def contract_metrics(scores: dict[str, PartScores], problem: Problem) -> tuple[Metrics, ...]:
-    """Say the scores in the words of the contract."""
-    return tuple(
-        Metrics(
-            part,
-            len(problem.held_out[part]),
-            found[NETWORK].score,
-            None,
-            {name: scored.score for name, scored in found.items() if name not in (NETWORK, QUANTIZED)},
-        )
-        for part, found in scores.items()
-    )
