@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
@@ -32,7 +32,45 @@ class Batch(NamedTuple):
     fresh: Tensor | None = None
 
 
-class WindowDataset(Dataset[Batch]):
+class Dataset(Protocol):
+    """Gives the batch that a key names: all of its examples at once."""
+
+    def __getitem__(self, key: Any) -> Batch:
+        """Gather a batch."""
+
+
+class Sampler(Protocol):
+    """Names the batches of an epoch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Name them in their order."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Told by Lightning before each epoch."""
+
+
+class Loader:
+    """Serves the batches of an epoch, a few in one list.
+
+    Lightning does much around each thing that a loader serves: measured with H = 16 and batches of 32 windows of 24
+    steps, as much again as the training itself. So it is handed lists, and its module goes through them.
+
+    Attributes:
+        sampler: Lightning tells it the epoch.
+    """
+
+    def __init__(self, dataset: Dataset, sampler: Sampler, together: int) -> None:
+        """Take what serves, what names, and how many batches make a list."""
+        self._dataset, self._together = dataset, together
+        self.sampler = sampler
+
+    def __iter__(self) -> Iterator[list[Batch]]:
+        keys = iter(self.sampler)
+        while some := list(islice(keys, self._together)):
+            yield [self._dataset[key] for key in some]
+
+
+class WindowDataset:
     """Gives a whole batch of windows for a tensor of their numbers."""
 
     def __init__(self, windows: Windows) -> None:
@@ -47,7 +85,7 @@ class WindowDataset(Dataset[Batch]):
         return Batch(self._x_rows[rows], y, time_s=None if self._times is None else self._times[rows])
 
 
-class SequenceDataset(Dataset[Batch]):
+class SequenceDataset:
     """Gives a batch of whole series, each with its class, for a tensor of their numbers."""
 
     def __init__(self, sequences: Sequences) -> None:
@@ -61,7 +99,7 @@ class SequenceDataset(Dataset[Batch]):
         return Batch(torch.from_numpy(x), self._targets[index], torch.from_numpy(lengths), times)
 
 
-class Shuffled(Sampler[Tensor]):
+class Shuffled:
     """Example numbers in batches; shuffled by seed and epoch alone, so that a resumed training sees the same."""
 
     def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
@@ -84,15 +122,6 @@ class Shuffled(Sampler[Tensor]):
         yield from torch.split(order, self._batch_size)
 
 
-def batches(examples: Windows | Sequences, batch_size: int, seed: int | None) -> DataLoader[Batch]:
-    """Make a loader of batches of windows, or of whole series that are to be classified.
-
-    Args:
-        examples: what to serve.
-        batch_size: the last batch may be smaller.
-        seed: shuffles each epoch; None keeps the order.
-    """
-    dataset: Dataset[Batch] = (
-        WindowDataset(examples) if isinstance(examples, Windows) else SequenceDataset(examples)
-    )
-    return DataLoader(dataset, sampler=Shuffled(len(examples), batch_size, seed), batch_size=None)
+def dataset_of(examples: Windows | Sequences) -> Dataset:
+    """Serve windows, or whole series that are to be classified."""
+    return WindowDataset(examples) if isinstance(examples, Windows) else SequenceDataset(examples)

@@ -17,7 +17,6 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from rich.console import Console
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edgelstm.errors import TrainingError
@@ -39,8 +38,7 @@ class BestWeights(lightning.Callback):
         weights: of the best epoch, by name.
     """
 
-    def __init__(self, average: AverageWeights | None = None) -> None:
-        self._average = average
+    def __init__(self) -> None:
         self.history: list[tuple[float, float]] = []
         self.best_epoch = 0
         self.weights: dict[str, torch.Tensor] = {}
@@ -71,7 +69,7 @@ class BestWeights(lightning.Callback):
         if not validated or validation < self._best:
             self._best = validation
             self.best_epoch = len(self.history)
-            self.weights = _copied(module.network if self._average is None else self._average.network)
+            self.weights = _copied(module.judged)
 
     def state_dict(self) -> dict[str, Any]:
         """Travel in the checkpoint."""
@@ -91,45 +89,6 @@ class BestWeights(lightning.Callback):
 
 def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone().cpu() for name, tensor in network.state_dict().items()}
-
-
-class AverageWeights(lightning.Callback):
-    """Keeps an exponential moving average of the weights; validation looks at it, and it is what is kept.
-
-    The average begins with the weights after the first step. Source: Polyak and Juditsky 1992; torch's `AveragedModel`.
-    """
-
-    def __init__(self, network: torch.nn.Module, decay: float) -> None:
-        self._averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
-        self._trained: dict[str, torch.Tensor] = {}
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The network with the averaged weights."""
-        network: torch.nn.Module = self._averaged.module
-        return network
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *_: Any) -> None:
-        """Move the average towards the weights of this step."""
-        self._averaged.to(module.device).update_parameters(module.network)
-
-    def on_validation_start(self, trainer: lightning.Trainer, module: Any) -> None:
-        """Put the averaged weights in."""
-        self._trained = {name: tensor.clone() for name, tensor in module.network.state_dict().items()}
-        module.network.load_state_dict(self.network.state_dict())
-
-    def on_validation_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        """Put the trained weights back."""
-        module.network.load_state_dict(self._trained)
-        self._trained = {}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Travel in the checkpoint."""
-        return {"averaged": self._averaged.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Come back from the checkpoint."""
-        self._averaged.load_state_dict(state_dict["averaged"])
 
 
 class StopEarly(lightning.Callback):
@@ -174,7 +133,7 @@ class SaveEveryEpoch(lightning.Callback):
 
 
 class StopOnInterrupt(lightning.Callback):
-    """Ends the training after the running batch when Ctrl-C is pressed; a second one ends the program.
+    """Ends the training soon when Ctrl-C is pressed; a second one ends the program.
 
     Attributes:
         interrupted: whether that has happened.
@@ -204,7 +163,7 @@ class StopOnInterrupt(lightning.Callback):
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        print("\nstopping after this batch; press Ctrl-C again to give up at once", file=sys.stderr)
+        print("\nstopping soon; press Ctrl-C again to give up at once", file=sys.stderr)
 
 
 class ShowProgress(lightning.Callback):

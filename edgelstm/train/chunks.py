@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
@@ -115,7 +114,7 @@ class Chunk(NamedTuple):
     steps: int
 
 
-class SeriesDataset(Dataset[Batch]):
+class SeriesDataset:
     """Gives the batch of a chunk; behind the end of a stretch x is 0 and the target unknown."""
 
     def __init__(self, series: Series) -> None:
@@ -135,8 +134,8 @@ class SeriesDataset(Dataset[Batch]):
         return Batch(x, y, None, times, torch.from_numpy(chunk.fresh))
 
 
-class Lanes(Sampler[Chunk]):
-    """The chunks of each epoch, drawn by seed and epoch alone. Has no length: epochs differ."""
+class Lanes:
+    """The chunks of each epoch, drawn by seed and epoch alone; their number differs."""
 
     def __init__(self, series: Series, lanes: int, steps: int, seed: int) -> None:
         self._starts, self._lengths = series.starts, series.lengths
@@ -197,23 +196,18 @@ def _cut(pieces: list[tuple[int, int]], steps: int) -> list[tuple[int, int, bool
     ]
 
 
-class Whole(Sampler[Chunk]):
+class Whole:
     """Every series once from its beginning to its end, some side by side: how a carried state is evaluated."""
 
     def __init__(self, series: Series) -> None:
         self._order = np.argsort(-series.lengths, kind="stable")  # alike lengths side by side
         self._series = series
 
-    def __len__(self) -> int:
-        return -(-len(self._order) // EVALUATED_TOGETHER)
+    def set_epoch(self, epoch: int) -> None:
+        """Every epoch is the same."""
 
     def __iter__(self) -> Iterator[Chunk]:
         for i in range(0, len(self._order), EVALUATED_TOGETHER):
             some = self._order[i : i + EVALUATED_TOGETHER]
             counts = self._series.lengths[some]
             yield Chunk(self._series.starts[some], counts, np.ones(len(some), bool), int(counts.max()))
-
-
-def chunk_batches(series: Series, sampler: Lanes | Whole) -> DataLoader[Batch]:
-    """Make a loader of the chunks that a sampler names."""
-    return DataLoader(SeriesDataset(series), sampler=sampler, batch_size=None)

@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from edgelstm.data.windows import Windows
-from edgelstm.train.batches import Batch, batches
-from edgelstm.train.chunks import Lanes, Whole, chunk_batches, series_of
+from edgelstm.train.batches import Loader, Shuffled, dataset_of
+from edgelstm.train.chunks import Lanes, SeriesDataset, Whole, series_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
 
 EVALUATION_BATCH = 512
+TOGETHER = 16  # batches that Lightning is handed at once
 
 
 class Feed(NamedTuple):
@@ -28,8 +28,8 @@ class Feed(NamedTuple):
         unit: what those are: `"windows"`, `"sequences"`, or `"steps"` of series.
     """
 
-    training: DataLoader[Batch]
-    validation: DataLoader[Batch] | None
+    training: Loader
+    validation: Loader | None
     steps: int
     samples: int
     unit: str
@@ -51,14 +51,16 @@ def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool) -> Fee
         validation = None
         if held_out is not None:
             whole = series_of(held_out, cap, scored=True)
-            validation = chunk_batches(whole, Whole(whole))
-        return Feed(
-            chunk_batches(series, lanes), validation, lanes.count(training.epochs), len(series.rows), "steps"
-        )
-    loader = batches(learnt, training.batch_size, training.seed)
-    validation = None if held_out is None else batches(held_out, EVALUATION_BATCH, None)
+            validation = Loader(SeriesDataset(whole), Whole(whole), 1)
+        loader = Loader(SeriesDataset(series), lanes, TOGETHER)
+        return Feed(loader, validation, lanes.count(training.epochs), len(series.rows), "steps")
+    shuffled = Shuffled(len(learnt), training.batch_size, training.seed)
+    loader = Loader(dataset_of(learnt), shuffled, TOGETHER)
+    validation = None
+    if held_out is not None:
+        validation = Loader(dataset_of(held_out), Shuffled(len(held_out), EVALUATION_BATCH, None), 1)
     unit = "windows" if isinstance(learnt, Windows) else "sequences"
-    return Feed(loader, validation, training.epochs * len(loader), len(learnt), unit)
+    return Feed(loader, validation, training.epochs * len(shuffled), len(learnt), unit)
 
 
 def _cap(problem: Problem) -> Tensor | None:

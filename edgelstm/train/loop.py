@@ -19,7 +19,6 @@ from torch import Tensor
 
 from edgelstm.errors import TrainingError
 from edgelstm.train.callbacks import (
-    AverageWeights,
     BestWeights,
     SaveEveryEpoch,
     ShowProgress,
@@ -76,9 +75,8 @@ def run_loop(
         KeyboardInterrupt: Ctrl-C before the first epoch had ended, or pressed twice.
     """
     feed = feed_of(problem, training, network.shape.every_step)
-    average = AverageWeights(network, training.average) if training.average else None
-    best, interrupt = BestWeights(average), StopOnInterrupt()
-    callbacks: list[lightning.Callback] = [*([average] if average else []), best, interrupt]
+    best, interrupt = BestWeights(), StopOnInterrupt()
+    callbacks: list[lightning.Callback] = [best, interrupt]
     if progress:
         callbacks.append(ShowProgress(best, feed.samples, feed.unit))
     if training.patience is not None and feed.validation is not None:
@@ -89,8 +87,7 @@ def run_loop(
         trainer = lightning.Trainer(
             max_epochs=training.epochs,
             devices=1,
-            precision=_precision(training),
-            gradient_clip_val=training.gradient_clip or None,
+            accelerator=_accelerator(training),
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
@@ -121,15 +118,13 @@ def run_loop(
     )
 
 
-def _precision(training: TrainingRecipe) -> Any:
-    """Name the arithmetic as Lightning does; what needs a GPU is refused without one, not done in another way."""
-    if training.precision == "fp32":
-        return "32-true"
-    if not torch.cuda.is_available():
+def _accelerator(training: TrainingRecipe) -> str:
+    """Whatever there is; arithmetic that needs a GPU is refused without one, not done in another way."""
+    if training.precision != "fp32" and not torch.cuda.is_available():
         raise TrainingError(
             f"training.precision: {training.precision} is for GPUs, and torch finds none here; leave it at fp32"
         )
-    return {"bf16": "bf16-mixed", "fp16": "16-mixed"}[training.precision]
+    return "auto"
 
 
 def _validate(module: LstmModule, loader: Any) -> float:
@@ -139,8 +134,8 @@ def _validate(module: LstmModule, loader: Any) -> float:
     module.network.eval()
     module.on_validation_epoch_start()
     with torch.no_grad():
-        for batch in loader:
-            module.validation_step(batch, 0)
+        for batches in loader:
+            module.validation_step(batches, 0)
     module.network.train()
     return module.mean_loss("validation")
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from edgelstm.train.batches import Batch
 from edgelstm.train.losses import Loss
-from edgelstm.train.network import LstmNetwork, State
+from edgelstm.train.network import Frame, LstmNetwork, State
 from edgelstm.train.recipe import TrainingRecipe
 
 SGD_MOMENTUM = 0.9
@@ -35,41 +36,64 @@ class LstmModule(lightning.LightningModule):
             data: digest of what it learns from.
         """
         super().__init__()
+        self.automatic_optimization = False  # whoever needs the loop itself finds it in `training_step`
         self.network = network
+        self.average = (
+            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average)) if training.average else None
+        )
         self._training = training
         self._training_loss, self._loss = training_loss, loss
         self._steps = steps
         self._data = data
         self._state: State | None = None
         self._sums = {"training": _Sum(), "validation": _Sum()}
+        self._scaler = torch.amp.GradScaler(enabled=training.precision == "fp16")
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network whose weights are validated and kept: the averaged one, where weights are averaged."""
+        return self.network if self.average is None else self.average.module
 
     def mean_loss(self, part: str) -> float:
         """Give the mean loss of an epoch so far, `"training"` or `"validation"`; NaN where there was none."""
         return self._sums[part].mean()
 
-    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+    def on_train_batch_start(self, batches: list[Batch], index: int) -> None:
         """Seed dropout at the first batch of each epoch, so that a resumed training equals an uninterrupted one.
 
         Not earlier: loaders draw from the same generator when they start, and a resumed one starts at another time.
         """
-        if batch_index == 0:
+        if index == 0:
             torch.manual_seed(self._training.seed * 1_000_003 + self.current_epoch + 1)
             self._sums["training"], self._state = _Sum(), None
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Give the loss of one batch; rows that go on with a series begin with the state of the chunk before."""
-        z, frame, state = self.network.run(batch.x, batch.lengths, batch.time_s, self._state_of(batch))
-        self._state = state if batch.fresh is not None else None
-        return self._counted("training", self._training_loss, z, frame, batch)
+    def training_step(self, batches: list[Batch], _: int) -> None:
+        """Take a step of the optimizer for each batch."""
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        schedule: Any = self.lr_schedulers()
+        for batch in batches:
+            optimizer.zero_grad()
+            self._scaler.scale(self._learn(batch)).backward()
+            if self._training.gradient_clip:
+                self._scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(self.network.parameters(), self._training.gradient_clip)
+            self._scaler.step(optimizer)
+            self._scaler.update()
+            if schedule is not None:
+                schedule.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network)
 
     def on_validation_epoch_start(self) -> None:
         """Count anew."""
         self._sums["validation"] = _Sum()
 
-    def validation_step(self, batch: Batch, _: int) -> None:
-        """Count the loss of one batch."""
-        z, frame, _ = self.network.run(batch.x, batch.lengths, batch.time_s)
-        self._counted("validation", self._loss, z, frame, batch)
+    def validation_step(self, batches: list[Batch], _: int) -> None:
+        """Count the loss of what is judged."""
+        for batch in batches:
+            with self._arithmetic():
+                z, frame, _state = self.judged.run(batch.x, batch.lengths, batch.time_s)  # type: ignore[operator]
+                self._counted("validation", self._loss, z, frame, batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which data these weights have seen."""
@@ -79,7 +103,18 @@ class LstmModule(lightning.LightningModule):
         """Make the optimizer and a schedule that moves with every batch."""
         optimizer = _optimizer(self.network, self._training)
         schedule = _schedule(optimizer, self._training, self._steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _learn(self, batch: Batch) -> Tensor:
+        """Give the loss of a batch; rows that go on with a series begin with the state of the chunk before."""
+        with self._arithmetic():
+            z, frame, state = self.network.run(batch.x, batch.lengths, batch.time_s, self._state_of(batch))
+            self._state = state if batch.fresh is not None else None
+            return self._counted("training", self._training_loss, z, frame, batch)
+
+    def _arithmetic(self) -> torch.autocast:
+        kind = torch.float16 if self._training.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, kind, enabled=self._training.precision != "fp32")
 
     def _state_of(self, batch: Batch) -> State | None:
         """The state of the rows that go on, and zeros for those that begin."""
@@ -88,14 +123,18 @@ class LstmModule(lightning.LightningModule):
         rows, goes_on = len(batch.x), ~batch.fresh[:, None]
         return tuple((h[:, :rows] * goes_on, c[:, :rows] * goes_on) for h, c in self._state)
 
-    def _counted(self, part: str, loss: Loss, z: Tensor, frame: Any, batch: Batch) -> Tensor:
+    def _counted(self, part: str, loss: Loss, z: Tensor, frame: Frame, batch: Batch) -> Tensor:
+        """Give a loss, and count it by how much truth it is of."""
+        known: Tensor | int = len(batch.y)
         if batch.y.is_floating_point():
             truth = self.network.scale_targets(batch.y, frame)
-            known = (~truth.isnan()).any(-1).any(-1).sum() if batch.fresh is not None else len(truth)
+            if batch.fresh is not None:
+                known = (~truth.isnan()).any(-1).any(-1).sum()
         else:
             z, truth = z.squeeze(-2), batch.y
-            known = (truth >= 0).sum() if batch.fresh is not None else len(truth)
-        found = loss(z, truth)
+            if batch.fresh is not None:
+                known = (truth >= 0).sum()
+        found = loss(z.float(), truth)
         self._sums[part].add(found.detach(), known)
         return found
 
@@ -118,7 +157,7 @@ class _Sum:
 
 def _optimizer(network: LstmNetwork, training: TrainingRecipe) -> torch.optim.Optimizer:
     kinds: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-    options: dict[str, Any] = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+    options: dict[str, Any] = {"lr": training.learning_rate, "weight_decay": training.weight_decay, "fused": True}
     if training.optimizer == "sgd":
         options["momentum"] = SGD_MOMENTUM
     optimizer: torch.optim.Optimizer = kinds[training.optimizer](network.parameters(), **options)
@@ -127,11 +166,11 @@ def _optimizer(network: LstmNetwork, training: TrainingRecipe) -> torch.optim.Op
 
 def _schedule(
     optimizer: torch.optim.Optimizer, training: TrainingRecipe, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
+) -> torch.optim.lr_scheduler.LRScheduler | None:
     if training.schedule == "one-cycle":
         return torch.optim.lr_scheduler.OneCycleLR(
             optimizer, training.learning_rate, total_steps=steps, pct_start=ONE_CYCLE_WARM_UP
         )
     if training.schedule == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return None

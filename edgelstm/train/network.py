@@ -162,7 +162,8 @@ class LstmNetwork(nn.Module):
         self.shape = shape
         self.instance = scaling.kind == "instance"
         for name in ("input_offset", "input_factor", "output_scale", "output_offset"):
-            self.register_buffer(name, torch.from_numpy(getattr(scaling, name).copy()))
+            kept = name.startswith("input") or not shape.classes  # no layer of a network with classes scales back
+            self.register_buffer(name, torch.from_numpy(getattr(scaling, name).copy()), persistent=kept)
         if shape.embedding_size:
             self.embedding = nn.Linear(shape.step_size, shape.embedding_size)
         for name, (size, layers) in zip(self.lstm_names, shape.lstm_sizes, strict=True):
@@ -230,9 +231,9 @@ class LstmNetwork(nn.Module):
         if self.shape.embedding_size:
             h = torch.relu(self.run_linear("embedding", h))
         h, new = self.run_lstms(h, lengths, state)
-        h = F.dropout(self._take(h, lengths), self.shape.dropout, self.training)
+        h = self._dropped(self._take(h, lengths))
         if self.shape.head_size:
-            h = F.dropout(torch.relu(self.run_linear("hidden", h)), self.shape.dropout, self.training)
+            h = self._dropped(torch.relu(self.run_linear("hidden", h)))
         return Answer(self._as_answer(self.run_head(h)), frame, new)
 
     def run_lstms(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
@@ -254,7 +255,7 @@ class LstmNetwork(nn.Module):
         """Normalize behind a layer, and drop out in front of the next."""
         if self.shape.layer_norm:
             x = getattr(self, f"{name}_norm")(x)
-        return F.dropout(x, self.shape.dropout, self.training) if dropout else x
+        return self._dropped(x) if dropout else x
 
     def run_linear(self, name: str, h: Tensor) -> Tensor:
         """Run a linear layer that is not the head."""
@@ -297,6 +298,9 @@ class LstmNetwork(nn.Module):
             found += [torch.sin(angle).float()[..., None], torch.cos(angle).float()[..., None]]
         return torch.cat(found, -1)
 
+    def _dropped(self, h: Tensor) -> Tensor:
+        return F.dropout(h, self.shape.dropout, True) if self.training and self.shape.dropout else h
+
     def _without_channels(self, x: Tensor) -> Tensor:
         """Hide whole channels of a row in training, so that no answer hangs on one of them."""
         if not self.training or not self.shape.input_dropout:
@@ -306,6 +310,8 @@ class LstmNetwork(nn.Module):
     def _as_steps(self, x: Tensor) -> Tensor:
         """Make steps of samples: [B, T, C] to [B, T / n, n * C], or of shared channels [B * C, T / n, n]."""
         segment = self.shape.segment
+        if segment == 1 and not self.shape.shared:
+            return x
         if self.shape.shared:
             return x.transpose(1, 2).reshape(-1, x.shape[1] // segment, segment)
         return x.reshape(len(x), x.shape[1] // segment, -1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from edgelstm.data.readers.read import BUILTIN
 from edgelstm.errors import RecipeError, require
@@ -38,6 +39,36 @@ def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]])
         table.update(values)
     _make_paths_absolute(content)
     return check_recipe(content, str(path) if path else "options")
+
+
+def render_recipe(recipe: Recipe) -> str:
+    """Write the whole of a recipe as TOML, every key with what it means; a key that is not set is a comment.
+
+    Example:
+        >>> flags = {"data": {"path": "builtin:co2", "targets": ("co2",)}, "window": {"steps": 10}}
+        >>> render_recipe(load_recipe(None, flags)).splitlines()[:2]
+        ['name = "lstm"  # of the run and its files', 'task = "forecast"  # what to learn']
+    """
+    sections = {name: value for name, value in recipe if isinstance(value, BaseModel)}
+    lines = [_line(recipe, name, value) for name, value in recipe if name not in sections and value is not None]
+    for name, section in sections.items():
+        lines += ["", f"[{name}]", *(_line(section, key, value) for key, value in section)]
+    return "\n".join([*lines, ""])
+
+
+def _line(section: BaseModel, key: str, value: Any) -> str:
+    about = type(section).model_fields[key].description
+    line = f"# {key} =" if value is None else f"{key} = {_toml(value)}"
+    return f"{line}  # {about}" if about else line
+
+
+def _toml(value: Any) -> str:
+    """JSON writes texts, numbers, booleans and lists as TOML does."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
