@@ -50,3 +50,30 @@ def finite(what: str, values: Any) -> Rows:
     if not np.isfinite(array).all():
         raise InputError(f"{what}: expected finite numbers, got NaN or infinity; fill or leave out missing samples")
     return array
+
+
+def series_from(what: str, x: Any) -> list[Rows]:
+    """Take series of their own length: float32 [T, F] each, from an array [N, T, F] or a list.
+
+    Raises:
+        InputError: no series, one without a sample, or series of different channels.
+    """
+    series = [finite(what, one) for one in x]
+    for one in series:
+        if one.ndim != 2 or 0 in one.shape or one.shape[1] != series[0].shape[1]:
+            raise InputError(f"{what}: expected series [T, F] with the same F and at least one step, got {one.shape}")
+    if not series:
+        raise InputError(f"{what}: expected at least one series, got none")
+    return series
+
+
+def named(what: str, names: tuple[str, ...], size: int, letter: str) -> tuple[str, ...]:
+    """Name channels: as given, or `x0`, `x1`, ...
+
+    Raises:
+        InputError: another number of names than channels, or one name twice.
+    """
+    found = names or tuple(f"{letter}{i}" for i in range(size))
+    if len(found) != size or len(set(found)) != size:
+        raise InputError(f"{what}: expected {size} different name(s), one for each channel, got {found}")
+    return found

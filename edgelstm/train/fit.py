@@ -18,8 +18,16 @@ from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
-from edgelstm.report import Evaluation, History, Part, contract_metrics, evaluate_parts, report_files
-from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
+from edgelstm.report import (
+    Evaluation,
+    History,
+    Part,
+    contract_metrics,
+    evaluate_parts,
+    metrics_json,
+    report_html,
+)
+from edgelstm.run import METRICS, RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.loop import Trained, run_loop
@@ -193,7 +201,7 @@ def _fit(
     network.load_state_dict(trained.weights)
     evaluation = _evaluate(network, asked)
     run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
-    write_run(run, {**report_files(evaluation, _history(trained)), "loss.csv": _loss_csv(trained)})
+    write_run(run, _for_people(evaluation, trained))
     if not trained.interrupted:
         for name in CHECKPOINTS:
             (directory / name).unlink(missing_ok=True)
@@ -286,8 +294,14 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
     )
 
 
-def _history(trained: Trained) -> History:
-    return History(trained.history, trained.best_epoch)
+def _for_people(evaluation: Evaluation, trained: Trained) -> dict[str, bytes]:
+    """Make the files that nobody but people and their programs reads."""
+    history = History(trained.history, trained.best_epoch)
+    return {
+        METRICS: metrics_json(evaluation),
+        "report.html": report_html(evaluation, history),
+        "loss.csv": _loss_csv(trained),
+    }
 
 
 def _loss_csv(trained: Trained) -> bytes:

@@ -10,12 +10,14 @@ import numpy as np
 
 from edgelstm.data.baselines.forecast import baselines, season_of
 from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
-from edgelstm.data.readers import parse_times, read_series
+from edgelstm.data.readers.fields import parse_times
+from edgelstm.data.readers.read import read_series
 from edgelstm.data.scores.score import Answerer
+from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Rows, Windows, from_arrays
 from edgelstm.errors import DataError, InputError
-from edgelstm.train.arrays import finite, fraction_of, pair_of
+from edgelstm.train.arrays import finite, fraction_of, named, pair_of
 from edgelstm.train.problem import Problem, channels_of, with_levels
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.task import Arrays, Task
@@ -76,11 +78,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     """
     every_step = recipe.network.state == "carried"
     x, y = _checked_pair("x, y", arrays.x, arrays.y, every_step)
-    inputs = arrays.inputs or tuple(f"x{i}" for i in range(x.shape[-1]))
-    outputs = arrays.outputs or tuple(f"y{i}" for i in range(y.shape[-1]))
-    for what, names, size in (("inputs", inputs, x.shape[-1]), ("outputs", outputs, y.shape[-1])):
-        if len(names) != size or len(set(names)) != size:
-            raise InputError(f"{what}: expected {size} different name(s), one for each channel, got {names}")
+    inputs = named("inputs", arrays.inputs, x.shape[-1], "x")
+    outputs = named("outputs", arrays.outputs, y.shape[-1], "y")
     validation = arrays.validation
     fraction = fraction_of(validation, len(x))
     if fraction is not None:  # the newest, if they are in the order of time
@@ -108,12 +107,9 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
 
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     training, validation = problem.training, problem.validation
-    if not isinstance(training, Windows) or isinstance(validation, tuple):
-        raise TypeError("forecasts are made from windows")
-    return dict(baselines(training, validation, problem.outputs, problem.season))  # type: ignore[arg-type]
-
-
-FORECAST = Task("forecast", read, from_own_arrays, _baselines)
+    if not isinstance(training, Windows) or isinstance(validation, Sequences):
+        raise TypeError("what is forecast are windows")
+    return dict(baselines(training, validation, problem.outputs, problem.season))
 
 
 def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
@@ -232,3 +228,6 @@ def _checked_like(part: str, pair: Any, x: Rows, y: Rows, every_step: bool) -> t
         got = f"{part_x.shape[1:]} and {part_y.shape[1:]}"
         raise InputError(f"{part}: expected windows like x {x.shape[1:]} and y {y.shape[1:]}, got {got}")
     return part_x, part_y
+
+
+FORECAST = Task("forecast", read, from_own_arrays, _baselines)
