@@ -6,7 +6,7 @@ Notation: B batch, T steps, F input channels, G calendar features, H hidden size
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,6 @@ from edgelstm.data.scaling import Scaling
 from edgelstm.network import (
     CYCLES,
     LAST,
-    MEAN,
     Activation,
     Calendar,
     Join,
@@ -87,7 +86,7 @@ class NetworkShape:
 
     @property
     def channels(self) -> int:
-        """F + G: what is scaled."""
+        """F + G: those of x, and behind them sine and cosine of each calendar feature, which are not scaled."""
         return self.input_size + 2 * len(self.calendar)
 
     @property
@@ -190,8 +189,8 @@ class LstmNetwork(nn.Module):
     def describe(self) -> Network:
         """List the layers, as the run directory records them beside the weights."""
         shape = self.shape
-        layers: list[Layer] = [Calendar(shape.calendar)] if shape.calendar else []
-        layers.append(Standardize("input_offset", "input_factor"))
+        layers: list[Layer] = [Standardize("input_offset", "input_factor")]
+        layers += [Calendar(shape.calendar)] if shape.calendar else []
         if shape.segment > 1 or shape.shared:
             layers.append(Segment(shape.segment, shape.shared))
         if shape.embedding_size:
@@ -226,10 +225,10 @@ class LstmNetwork(nn.Module):
     ) -> Answer:
         """Answer in scaled units, where the loss is, from a state or from zero; see `forward`."""
         centred, frame = self._framed(x, lengths)
-        h = (self._with_calendar(centred, time_s) - self.input_offset) * self.input_factor
+        h = self._with_calendar((centred - self.input_offset) * self.input_factor, time_s)
         h = self._as_steps(self._without_channels(h))
         if self.shape.embedding_size:
-            h = torch.relu(self.run_linear("embedding", h))
+            h = torch.relu(self.run_linear("embedding", h, lengths))
         h, new = self.run_lstms(h, lengths, state)
         h = self._dropped(self._take(h, lengths))
         if self.shape.head_size:
@@ -237,19 +236,28 @@ class LstmNetwork(nn.Module):
         return Answer(self._as_answer(self.run_head(h)), frame, new)
 
     def run_lstms(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
-        """Run the stack: float32 [B, T, C] to [B, T, H], and the state of each LSTM after the last step."""
+        """Run the stack: float32 [B, T, C] to [B, T, D * H], and the state of each LSTM after the last step."""
         found = []
         for i, name in enumerate(self.lstm_names):
-            lstm, before = getattr(self, name), None if state is None else state[i]
-            if lengths is not None and self.shape.bidirectional:
-                packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), True, enforce_sorted=False)
-                out, after = lstm(packed, before)
-                x = nn.utils.rnn.pad_packed_sequence(out, True, total_length=x.shape[1])[0]
-            else:  # what lies behind a length changes nothing before it
-                x, after = lstm(x, before)
-            found.append((after[0].detach(), after[1].detach()))
+            x, (h, c) = self.run_lstm(name, x, lengths, None if state is None else state[i])
+            found.append((h.detach(), c.detach()))
             x = self.run_norm(name, x, i + 1 < len(self.lstm_names))
         return x, tuple(found)
+
+    def run_lstm(
+        self, name: str, x: Tensor, lengths: Tensor | None, before: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run one LSTM: float32 [B, T, C] to [B, T, D * H], and its h and c [D * L, B, H] after the last step."""
+        if lengths is None or not self.shape.bidirectional:  # what lies behind a length changes nothing before it
+            found: tuple[Tensor, tuple[Tensor, Tensor]] = self.call_lstm(name, x, before)
+            return found
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), True, enforce_sorted=False)
+        out, after = self.call_lstm(name, packed, before)
+        return nn.utils.rnn.pad_packed_sequence(out, True, total_length=x.shape[1])[0], after
+
+    def call_lstm(self, name: str, x: Any, before: tuple[Tensor, Tensor] | None) -> Any:
+        """Call the module of an LSTM on a tensor or a packed sequence."""
+        return getattr(self, name)(x, before)
 
     def run_norm(self, name: str, x: Tensor, dropout: bool) -> Tensor:
         """Normalize behind a layer, and drop out in front of the next."""
@@ -257,8 +265,8 @@ class LstmNetwork(nn.Module):
             x = getattr(self, f"{name}_norm")(x)
         return self._dropped(x) if dropout else x
 
-    def run_linear(self, name: str, h: Tensor) -> Tensor:
-        """Run a linear layer that is not the head."""
+    def run_linear(self, name: str, h: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Run a linear layer that is not the head; what lies behind a length may come out as anything."""
         z: Tensor = getattr(self, name)(h)
         return z
 
@@ -281,7 +289,7 @@ class LstmNetwork(nn.Module):
             last = x[:, -1:]
             return x - last, Frame(self.output_scale, last[..., of_outputs])
         mean = x.mean(1, keepdim=True)
-        scaled = (x - mean) * self.input_factor[: self.shape.input_size]
+        scaled = (x - mean) * self.input_factor
         spread = torch.sqrt((scaled**2).mean(1, keepdim=True) + INSTANCE_EPSILON)
         return (x - mean) / spread, Frame(self.output_scale * spread[..., of_outputs], mean[..., of_outputs])
 

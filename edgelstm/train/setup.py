@@ -29,7 +29,7 @@ def make_network(
     """
     if training.patience is not None and problem.validation is None:
         raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
-    scaling = _scaling(problem, options.scaling, 2 * len(calendar))
+    scaling = _scaling(problem, options.scaling)
     shape = NetworkShape(
         input_size=len(problem.inputs),
         hidden_size=options.hidden_size,
@@ -57,8 +57,8 @@ def make_network(
     return network
 
 
-def _scaling(problem: Problem, kind: str, calendar_size: int) -> Scaling:
-    """Measure on the training part; a calendar is scaled already, classes are not scaled, quantiles as their target."""
+def _scaling(problem: Problem, kind: str) -> Scaling:
+    """Measure on the training part; classes are not scaled, quantiles as their target."""
     inputs = tuple(channel.name for channel in problem.inputs)
     targets = tuple(dict.fromkeys(channel.source for channel in problem.outputs))
     levels, training = max(1, len(problem.levels)), problem.training
@@ -70,8 +70,8 @@ def _scaling(problem: Problem, kind: str, calendar_size: int) -> Scaling:
         found = measure_rows(kind, training.x_rows, inputs, numbers, targets)
     return Scaling(
         kind,
-        np.concatenate([found.input_offset, np.zeros(calendar_size, np.float32)]),
-        np.concatenate([found.input_factor, np.ones(calendar_size, np.float32)]),
+        found.input_offset,
+        found.input_factor,
         np.repeat(found.output_scale, levels),
         np.repeat(found.output_offset, levels),
         tuple(np.repeat(found.relative_inputs, levels).astype(int).tolist()),
