@@ -21,8 +21,10 @@ class Column(NamedTuple):
 
 
 def columns_of(contract: Contract) -> tuple[Column, ...]:
-    """Choose the columns: of numbers RMSE and MAE, by channel if there are few; of quantiles the pinball loss and the
-    coverage; of classes accuracy and macro F1.
+    """Choose the columns of a kind of answer.
+
+    Of numbers RMSE and MAE, of few channels the RMSE of each; of quantiles pinball loss and coverage; of classes accuracy
+    and macro F1.
     """
     targets = contract.targets
     unit = f" ({targets[0].unit})" if len(targets) == 1 and targets[0].unit else ""

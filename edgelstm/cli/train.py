@@ -55,6 +55,7 @@ _KEYS = {
     "head_size": ("network", "head_size"),
     "dropout": ("network", "dropout"),
     "input_dropout": ("network", "input_dropout"),
+    "input_noise": ("network", "input_noise"),
     "scaling": ("network", "scaling"),
     "state": ("network", "state"),
     "epochs": ("training", "epochs"),
@@ -78,9 +79,7 @@ _DATA, _NETWORK, _TRAINING = "Data and split", "Network", "Training"
 
 
 def train(
-    data: Annotated[
-        str | None, typer.Argument(help="A CSV, Parquet, .ts or C-MAPSS file, or builtin:co2.")
-    ] = None,
+    data: Annotated[str | None, typer.Argument(help="A CSV, Parquet, .ts or C-MAPSS file, or builtin:co2.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML); the options below win over it.")] = None,
     show_recipe: Annotated[
@@ -127,10 +126,11 @@ def train(
     head_size: Annotated[int | None, typer.Option(help="Linear layer with ReLU before the head. [0: none]")] = None,
     dropout: Annotated[float | None, typer.Option(help="Between layers and before the head. [0]")] = None,
     input_dropout: Annotated[float | None, typer.Option(help="Of whole input channels. [0]")] = None,
-    scaling: Annotated[
-        str | None, typer.Option(help="standard, minmax, none, relative, instance. [standard]")
+    input_noise: Annotated[float | None, typer.Option(help="Added to scaled inputs in training. [0]")] = None,
+    scaling: Annotated[str | None, typer.Option(help="standard, minmax, none, relative, instance. [standard]")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="window, or carried: may be stepped on. [window; of labels: carried]")
     ] = None,
-    state: Annotated[str | None, typer.Option(help="window, or carried: may be stepped on. [window; labels: carried]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training windows. [60]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows in a batch. [32]")] = None,
     loss: Annotated[str | None, typer.Option(help="mse, mae, huber; pinball; cross-entropy. [the first]")] = None,

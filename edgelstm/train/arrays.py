@@ -39,6 +39,11 @@ def pair_of(part: str, pair: Any) -> tuple[Any, Any]:
 
 
 def finite(what: str, values: Any) -> Rows:
+    """Turn numbers into contiguous float32.
+
+    Raises:
+        InputError: no rectangular array of finite numbers.
+    """
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "fiu":

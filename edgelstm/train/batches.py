@@ -63,6 +63,7 @@ class Loader:
         """Take what serves, what names, and how many batches make a list."""
         self._dataset, self._together = dataset, together
         self.sampler = sampler
+        self.batch_sampler = None  # Lightning looks for one
 
     def __iter__(self) -> Iterator[list[Batch]]:
         keys = iter(self.sampler)

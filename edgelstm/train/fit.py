@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -34,7 +32,7 @@ from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.quantized import QuantizedNetwork
-from edgelstm.train.recipe import DataRecipe, NetworkRecipe, Recipe, TrainingRecipe, WindowRecipe, nearest
+from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, nearest
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
@@ -124,9 +122,7 @@ def fit(
         4
     """
     recipe = _options(name, task, options, quantization)
-    problem = TASKS[recipe.task].from_arrays(
-        Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe
-    )
+    problem = TASKS[recipe.task].from_arrays(Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe)
     record = recipe.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
     return _fit(_Asked(problem, recipe, record), Path(directory), overwrite=overwrite, resume=resume, progress=progress)
 
@@ -246,9 +242,7 @@ def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
     return evaluate_parts(contract, parts, data_sha256=problem.data_sha256, season=problem.season)
 
 
-def _make_run(
-    network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_epoch: int, directory: Path
-) -> Run:
+def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_epoch: int, directory: Path) -> Run:
     problem = asked.problem
     weights: dict[str, NDArray[Any]] = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     contract = _draft(network, asked, pack_weights(weights)[1])
@@ -257,9 +251,7 @@ def _make_run(
     golden = golden_inputs(problem.test or problem.validation or problem.training, contract)
     y = answer(network, golden.x, golden.lengths, golden.times, rows=1)
     y = y if problem.task == "forecast" else y[..., 0, :]
-    return Run(
-        directory, record, weights, golden.x, y, problem.test, golden.lengths, golden_times=golden.times
-    )
+    return Run(directory, record, weights, golden.x, y, problem.test, golden.lengths, golden_times=golden.times)
 
 
 def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract:
@@ -315,10 +307,10 @@ def _loss_csv(trained: Trained) -> bytes:
 def _options(name: str, task: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
     """Sort keyword arguments into the sections of a recipe and check them there."""
     places = {
-        **{key: "network" for key in NetworkRecipe.model_fields},
-        **{key: "training" for key in TrainingRecipe.model_fields},
-        **{key: "data" for key in ("classes", "cap")},
-        **{key: "window" for key in ("quantiles", "steps")},
+        **dict.fromkeys(NetworkRecipe.model_fields, "network"),
+        **dict.fromkeys(TrainingRecipe.model_fields, "training"),
+        **dict.fromkeys(("classes", "cap"), "data"),
+        **dict.fromkeys(("quantiles", "steps"), "window"),
     }
     # The data and windows are the caller's arrays.
     sections: dict[str, Any] = {"data": {"path": "", "targets": ("y",)}, "window": {}, "network": {}, "training": {}}

@@ -32,6 +32,7 @@ from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
 
+
 @dataclass(frozen=True)
 class Trained:
     """What the loop gives.

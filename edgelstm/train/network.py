@@ -58,6 +58,7 @@ class NetworkShape:
         classes: the outputs are probabilities.
         dropout: between the layers and in front of the head, in training only.
         input_dropout: of whole input channels, in training only.
+        input_noise: standard deviation of what is added to scaled inputs, in training only.
     """
 
     input_size: int
@@ -78,6 +79,7 @@ class NetworkShape:
     classes: bool = False
     dropout: float = 0.0
     input_dropout: float = 0.0
+    input_noise: float = 0.0
 
     @property
     def every_step(self) -> bool:
@@ -226,7 +228,7 @@ class LstmNetwork(nn.Module):
         """Answer in scaled units, where the loss is, from a state or from zero; see `forward`."""
         centred, frame = self._framed(x, lengths)
         h = self._with_calendar((centred - self.input_offset) * self.input_factor, time_s)
-        h = self._as_steps(self._without_channels(h))
+        h = self._as_steps(self._disturbed(h))
         if self.shape.embedding_size:
             h = torch.relu(self.run_linear("embedding", h, lengths))
         h, new = self.run_lstms(h, lengths, state)
@@ -309,11 +311,13 @@ class LstmNetwork(nn.Module):
     def _dropped(self, h: Tensor) -> Tensor:
         return F.dropout(h, self.shape.dropout, True) if self.training and self.shape.dropout else h
 
-    def _without_channels(self, x: Tensor) -> Tensor:
-        """Hide whole channels of a row in training, so that no answer hangs on one of them."""
-        if not self.training or not self.shape.input_dropout:
-            return x
-        return x * F.dropout(torch.ones_like(x[:, :1]), self.shape.input_dropout)
+    def _disturbed(self, x: Tensor) -> Tensor:
+        """In training hide whole channels of a row, and add noise, so that no answer hangs on one of them."""
+        if self.training and self.shape.input_dropout:
+            x = x * F.dropout(torch.ones_like(x[:, :1]), self.shape.input_dropout)
+        if self.training and self.shape.input_noise:
+            x = x + self.shape.input_noise * torch.randn_like(x)
+        return x
 
     def _as_steps(self, x: Tensor) -> Tensor:
         """Make steps of samples: [B, T, C] to [B, T / n, n * C], or of shared channels [B * C, T / n, n]."""

@@ -70,9 +70,11 @@ class DataRecipe(_Section):
 class SplitRecipe(_Section):
     """`[split]`: training, validation and test; a long series in the order of time, many series by whole ones."""
 
-    training: Fraction = Field(0.7, description="fraction of the rows from the start, or of the series")
-    validation: Fraction = Field(0.15, description="fraction of what follows")
-    test: Fraction = Field(0.15, description="fraction of what follows")
+    training: Fraction | None = Field(
+        None, description="fraction of the rows from the start, or of the series; none: what the others leave"
+    )
+    validation: Fraction = Field(0.15, description="fraction of the rows behind those, or of the series")
+    test: Fraction = Field(0.15, description="fraction of the rows at the end, or of the series")
     borders: tuple[int | str, ...] = Field(
         (), max_length=3, description="instead of fractions: the row or the date at which each part ends"
     )
@@ -85,9 +87,17 @@ class SplitRecipe(_Section):
     def _one_way_to_split(self) -> SplitRecipe:
         if self.borders and (self.validation_path or self.test_path):
             raise ValueError("give borders or separate files, not both")
-        if self.training <= 0 or self.training + self.validation + self.test > 1 + 1e-9:
+        training, validation, test = self.fractions
+        if training <= 0 or training + validation + test > 1 + 1e-9:
             raise ValueError("training must be above 0 and the fractions must sum to at most 1")
         return self
+
+    @property
+    def fractions(self) -> tuple[float, float, float]:
+        """Of training, validation and test in the first file; a part with files of its own takes nothing from it."""
+        validation = 0.0 if self.validation_path else self.validation
+        test = 0.0 if self.test_path else self.test
+        return 1 - validation - test if self.training is None else self.training, validation, test
 
     @property
     def test_paths(self) -> tuple[str, ...]:
@@ -132,6 +142,9 @@ class NetworkRecipe(_Section):
     )
     dropout: Probability = Field(0.0, description="between layers and before the head")
     input_dropout: Probability = Field(0.0, description="of whole input channels of a window")
+    input_noise: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of what is added to scaled inputs, in training only"
+    )
     scaling: Literal["standard", "minmax", "none", "relative", "instance"] = Field(
         "standard",
         description="done inside the exported graph; relative: minus the window's last value; instance: by the "
@@ -303,5 +316,3 @@ def nearest(key: str, known: list[str]) -> str:
     """
     matches = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {matches[0]!r}?" if matches else f"known are {', '.join(known)}"
-
-

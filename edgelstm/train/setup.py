@@ -49,6 +49,7 @@ def make_network(
         classes=problem.answer == "class",
         dropout=options.dropout,
         input_dropout=options.input_dropout,
+        input_noise=options.input_noise,
     )
     torch.manual_seed(training.seed)
     network = LstmNetwork(shape, scaling)
@@ -87,5 +88,3 @@ def _load_start(network: LstmNetwork, problem: Problem, start: str) -> None:
     if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:
         raise DataError(f"quantization.start: {start} was trained on other data; bring that back, or train anew")
     network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
-
-

@@ -122,7 +122,8 @@ def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
     if not (split_by.validation_path or split_by.test_paths):
         return series, _borders(recipe, series)
     rows = len(series.values)
-    ends = [rows] if split_by.validation_path else [rows - round(rows * split_by.validation), rows]
+    training, validation, _ = split_by.fractions
+    ends = list(fraction_borders(rows, training, validation, 0.0))[: 1 if split_by.validation_path else 2]
     for path in filter(None, (split_by.validation_path, *split_by.test_paths)):
         series = _append(series, read_series(path, columns, data.time, data.resample), split_by.overlap)
         ends.append(len(series.values))
@@ -163,7 +164,7 @@ def _append(first: Series, second: Series, overlap: bool) -> Series:
 def _borders(recipe: Recipe, series: Series) -> tuple[int, ...]:
     by = recipe.split
     if not by.borders:
-        return fraction_borders(len(series.values), by.training, by.validation, by.test)
+        return fraction_borders(len(series.values), *by.fractions)
     borders = tuple(border if isinstance(border, int) else _row_at(border, series) for border in by.borders)
     if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
         raise DataError(

@@ -60,14 +60,13 @@ def deal_out(recipe: Recipe, columns: tuple[str, ...], label: str | None) -> Dea
         for part, paths in files.items()
         if paths
     }
-    fractions = _fractions(recipe, set(held_out))
     if len(series) == 1 and not classify:
-        parts = in_time(series[0], _borders(recipe, len(series[0].values), fractions))
+        parts = in_time(series[0], _borders(recipe, len(series[0].values)))
     else:
         if split.borders:
             raise DataError(f"split.borders: {len(series)} series are dealt out whole: give fractions")
         labels = [class_of(one) for one in series] if classify else ()
-        parts = {name: whole(dealt) for name, dealt in deal(series, fractions, split.seed, labels).items()}
+        parts = {name: whole(dealt) for name, dealt in deal(series, split.fractions, split.seed, labels).items()}
     parts = {name: parts.get(name, ()) + whole(held_out.get(name, ())) for name in NAMES}
     return Dealt(
         {name: stretches for name, stretches in parts.items() if stretches},
@@ -98,19 +97,11 @@ def _read(recipe: Recipe, path: str, columns: tuple[str, ...], label: str | None
     )
 
 
-def _fractions(recipe: Recipe, files: set[str]) -> tuple[float, float, float]:
-    """What the first file is dealt out to: parts with files of their own take nothing from it."""
-    split = recipe.split
-    validation = 0.0 if "validation" in files else split.validation
-    test = 0.0 if "test" in files else split.test
-    return (1 - validation - test if files else split.training), validation, test
-
-
-def _borders(recipe: Recipe, rows: int, fractions: tuple[float, float, float]) -> Sequence[int]:
+def _borders(recipe: Recipe, rows: int) -> Sequence[int]:
     borders = recipe.split.borders
     if any(isinstance(border, str) for border in borders):
         raise DataError("split.borders: expected rows to label a series, got dates")
-    return [int(border) for border in borders] or fraction_borders(rows, *fractions)
+    return [int(border) for border in borders] or fraction_borders(rows, *recipe.split.fractions)
 
 
 def _cut(stretch: Stretch) -> Series:
