@@ -21,10 +21,17 @@ INTERRUPTED = 130
 # Which key of a recipe each option sets.
 _KEYS = {
     "name": ("", "name"),
+    "task": ("", "task"),
     "data": ("data", "path"),
+    "format": ("data", "format"),
     "time": ("data", "time"),
+    "series": ("data", "series"),
     "feature": ("data", "features"),
     "target": ("data", "targets"),
+    "ahead": ("data", "ahead"),
+    "calendar": ("data", "calendar"),
+    "classes": ("data", "classes"),
+    "cap": ("data", "cap"),
     "unit": ("data", "units"),
     "missing": ("data", "missing"),
     "resample": ("data", "resample"),
@@ -36,19 +43,32 @@ _KEYS = {
     "window": ("window", "steps"),
     "horizon": ("window", "horizon"),
     "stride": ("window", "stride"),
+    "quantile": ("window", "quantiles"),
     "hidden_size": ("network", "hidden_size"),
     "num_layers": ("network", "num_layers"),
+    "bidirectional": ("network", "bidirectional"),
+    "pooling": ("network", "pooling"),
+    "segment": ("network", "segment"),
+    "shared": ("network", "shared"),
+    "layer_norm": ("network", "layer_norm"),
+    "embedding_size": ("network", "embedding_size"),
+    "head_size": ("network", "head_size"),
     "dropout": ("network", "dropout"),
+    "input_dropout": ("network", "input_dropout"),
     "scaling": ("network", "scaling"),
     "state": ("network", "state"),
     "epochs": ("training", "epochs"),
     "batch_size": ("training", "batch_size"),
     "loss": ("training", "loss"),
+    "class_weights": ("training", "class_weights"),
+    "label_smoothing": ("training", "label_smoothing"),
     "optimizer": ("training", "optimizer"),
     "learning_rate": ("training", "learning_rate"),
     "schedule": ("training", "schedule"),
     "weight_decay": ("training", "weight_decay"),
     "gradient_clip": ("training", "gradient_clip"),
+    "average": ("training", "average"),
+    "precision": ("training", "precision"),
     "patience": ("training", "patience"),
     "threads": ("training", "threads"),
     "seed": ("training", "seed"),
@@ -58,15 +78,29 @@ _DATA, _NETWORK, _TRAINING = "Data and split", "Network", "Training"
 
 
 def train(
-    data: Annotated[str | None, typer.Argument(help="A CSV or Parquet file, or builtin:co2.")] = None,
+    data: Annotated[
+        str | None, typer.Argument(help="A CSV, Parquet, .ts or C-MAPSS file, or builtin:co2.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML); the options below win over it.")] = None,
+    show_recipe: Annotated[
+        bool, typer.Option("--show-recipe", help="Print the whole recipe, options included, and train nothing.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --output.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
     name: Annotated[str | None, typer.Option(help="Of the run and its files. [the data's name]")] = None,
+    task: Annotated[str | None, typer.Option(help="forecast, classify, label. [forecast]")] = None,
+    format: Annotated[str | None, typer.Option(help="csv, parquet, ts, cmapss. [by the file's ending]")] = None,  # noqa: A002
     time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    series: Annotated[str | None, typer.Option(help="Column that tells series apart.")] = None,
     feature: Annotated[list[str] | None, typer.Option(help="Input column; repeatable. [the targets]")] = None,
-    target: Annotated[list[str] | None, typer.Option(help="Column to forecast; repeatable.")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="Column to forecast or label; repeatable.")] = None,
+    ahead: Annotated[list[str] | None, typer.Option(help="Feature known a horizon ahead; repeatable.")] = None,
+    calendar: Annotated[
+        list[str] | None, typer.Option(help="hour, weekday, yearday: from the timestamps, in the graph; repeatable.")
+    ] = None,
+    classes: Annotated[bool | None, typer.Option("--classes", help="Label classes, not numbers.")] = None,
+    cap: Annotated[float | None, typer.Option(help="Labels above it count as it.")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a column, co2=ppm; repeatable.")] = None,
     missing: Annotated[str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [error]")] = None,
     resample: Annotated[str | None, typer.Option(help="Average into bins: 10m, 1h, 1d, 1w.")] = None,
@@ -74,24 +108,41 @@ def train(
     split: Annotated[str | None, typer.Option(help="Training, validation, test. [0.7,0.15,0.15]")] = None,
     border: Annotated[list[str] | None, typer.Option(help="Row or date where a part ends; repeatable.")] = None,
     validation_file: Annotated[str | None, typer.Option(help="A file of its own for validation.")] = None,
-    test_file: Annotated[str | None, typer.Option(help="A file of its own for test.")] = None,
+    test_file: Annotated[list[str] | None, typer.Option(help="A file of its own for test; repeatable.")] = None,
     overlap: Annotated[bool | None, typer.Option(help="Evaluation windows may reach back.")] = None,
     window: Annotated[int | None, typer.Option(help="Samples in a window.")] = None,
     horizon: Annotated[int | None, typer.Option(help="Samples to forecast at once. [1]")] = None,
     stride: Annotated[int | None, typer.Option(help="Samples from one window to the next. [1]")] = None,
+    quantile: Annotated[list[float] | None, typer.Option(help="Forecast it, such as 0.1; repeatable.")] = None,
     hidden_size: Annotated[int | None, typer.Option(help="Units of each LSTM layer. [64]")] = None,
     num_layers: Annotated[int | None, typer.Option(help="Stacked LSTM layers. [1]")] = None,
+    bidirectional: Annotated[bool | None, typer.Option("--bidirectional", help="Layers run backwards too.")] = None,
+    pooling: Annotated[str | None, typer.Option(help="The step that answers: last, or the mean of all. [last]")] = None,
+    segment: Annotated[int | None, typer.Option(help="Samples that one step eats. [1]")] = None,
+    shared: Annotated[bool | None, typer.Option("--shared", help="Channels share one network.")] = None,
+    layer_norm: Annotated[bool | None, typer.Option("--layer-norm", help="Normalize behind each layer.")] = None,
+    embedding_size: Annotated[
+        int | None, typer.Option(help="Linear layer with ReLU in front of the LSTM. [0: none]")
+    ] = None,
+    head_size: Annotated[int | None, typer.Option(help="Linear layer with ReLU before the head. [0: none]")] = None,
     dropout: Annotated[float | None, typer.Option(help="Between layers and before the head. [0]")] = None,
-    scaling: Annotated[str | None, typer.Option(help="standard, minmax, none, relative. [standard]")] = None,
-    state: Annotated[str | None, typer.Option(help="window, or carried: may be stepped on. [window]")] = None,
+    input_dropout: Annotated[float | None, typer.Option(help="Of whole input channels. [0]")] = None,
+    scaling: Annotated[
+        str | None, typer.Option(help="standard, minmax, none, relative, instance. [standard]")
+    ] = None,
+    state: Annotated[str | None, typer.Option(help="window, or carried: may be stepped on. [window; labels: carried]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training windows. [60]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows in a batch. [32]")] = None,
-    loss: Annotated[str | None, typer.Option(help="mse, mae, huber. [mse]")] = None,
+    loss: Annotated[str | None, typer.Option(help="mse, mae, huber; pinball; cross-entropy. [the first]")] = None,
+    class_weights: Annotated[str | None, typer.Option(help="balanced: rare classes weigh more. [none]")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="Of cross-entropy. [0]")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, adamw, sgd. [adamw]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its highest. [0.001]")] = None,
     schedule: Annotated[str | None, typer.Option(help="constant, cosine, one-cycle. [constant]")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="[0]")] = None,
     gradient_clip: Annotated[float | None, typer.Option(help="Largest gradient norm, 0: none. [1]")] = None,
+    average: Annotated[float | None, typer.Option(help="Decay of averaged weights, 0.99. [0: none]")] = None,
+    precision: Annotated[str | None, typer.Option(help="bf16 or fp16 on a GPU. [fp32]")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without progress before stopping. [none]")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [torch's choice]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random. [0]")] = None,
@@ -104,6 +155,9 @@ def train(
     flags = _flags(given, split, recipe)
     if quantization_aware:
         flags["quantization"] = {}  # with what the recipe says there
+    if show_recipe:
+        print(_whole_recipe(recipe, flags), end="")
+        return
     if resume and overwrite:
         raise RecipeError("--resume goes on with a training, --overwrite begins it anew: give one of them")
     _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
@@ -159,39 +213,43 @@ def show_fitted(fitted: Fitted) -> None:
     record = fitted.run.record
     best = record.best_epoch
     kept = f"kept epoch {best}" if best else "no epoch was better than the weights it began with: kept those"
-    print(f"trained {len(fitted.problem.training)} windows in {fitted.seconds:.1f} s, {kept}")
-    if fitted.scores:
+    print(f"trained {len(fitted.problem.training)} {_unit(fitted)} in {fitted.seconds:.1f} s, {kept}")
+    if fitted.evaluation.parts:
         print()
         print(scores_table(fitted))
     quantize = f"--quantize {_tuned_for(fitted)}".rstrip()
-    print(f"\nwrote {fitted.run.path}; next: edgelstm export {fitted.run.path} {quantize}")
+    path = fitted.run.path
+    print(f"\nwrote {path}, look at {path / 'report.html'}; next: edgelstm export {path} {quantize}")
 
 
 def scores_table(fitted: Fitted) -> str:
-    """Lay the network beside its baselines: RMSE on each held-out part, for each output in its own unit."""
-    outputs, parts = fitted.run.record.contract.outputs, list(fitted.scores)
-    many = len(outputs) > 1
-    headers = [""]
-    for part in parts:
-        for output in outputs:
-            unit = f" ({output.unit})" if output.unit else ""
-            headers.append(f"{part} {output.name if many else 'RMSE'}{unit}")
-        headers += [] if many else [headers[-1].replace("RMSE", "MAE")]
+    """Lay the network beside its baselines on each held-out part: the figures that its kind of answer has."""
+    from edgelstm.cli.scores import columns_of
+
+    contract, parts = fitted.run.record.contract, fitted.evaluation.parts
+    columns = columns_of(contract)
+    headers = ["", *(f"{part.name} {column.name}" for part in parts for column in columns)]
     rows = []
-    for name in fitted.scores[parts[0]]:
+    for name in parts[0].scored:
         row = [{"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}.get(name, name)]
-        for part in parts:
-            detailed = fitted.scores[part][name]
-            values = detailed.rmse_by_channel if many else (detailed.score["rmse"], detailed.score["mae"])
-            row += [f"{value:.4g}" for value in values]
+        row += [column.text(part.scored[name]) for part in parts for column in columns]
         rows.append(row)
-    headers[0] = "RMSE" if many else ""
     return table(headers, rows)
+
+
+def _unit(fitted: Fitted) -> str:
+    return "windows" if fitted.problem.task == "forecast" else "series"
 
 
 def _tuned_for(fitted: Fitted) -> str:
     tuned_for = fitted.run.record.tuned_for
     return tuned_for[0] if tuned_for else ""
+
+
+def _whole_recipe(recipe: Path | None, flags: dict[str, dict[str, Any]]) -> str:
+    from edgelstm.train import load_recipe, render_recipe
+
+    return render_recipe(load_recipe(recipe, flags))
 
 
 def _flags(given: dict[str, Any], split: str | None, recipe: Path | None) -> dict[str, dict[str, Any]]:

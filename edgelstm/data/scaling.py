@@ -42,6 +42,7 @@ def measure(kind: str, windows: Windows, inputs: tuple[str, ...], outputs: tuple
     Args:
         kind: `"standard"`: zero mean, unit standard deviation. `"minmax"`: to 0..1. `"none"`: untouched.
             `"relative"`: minus the window's last value, by the standard deviation of what is left.
+            `"instance"`: minus the window's mean, by its standard deviation.
         windows: of the training part.
         inputs: the names of the input channels.
         outputs: the names of the output channels; relative scaling looks for them among the inputs.
@@ -49,28 +50,68 @@ def measure(kind: str, windows: Windows, inputs: tuple[str, ...], outputs: tuple
     Raises:
         DataError: a channel is constant, or a relative output is not among the inputs.
     """
-    if kind == "none":
-        ones = [np.ones(len(names), np.float32) for names in (inputs, outputs)]
-        return Scaling(kind, 0 * ones[0], ones[0], ones[1], 0 * ones[1], ())
     if kind == "relative":
         return _relative(windows, inputs, outputs)
-    rows = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
-    in_offset, in_scale = _offset_and_scale(kind, rows, inputs)
-    rows = _rows_in_use(windows.y_rows, windows.y_starts, windows.y_offsets)
-    out_offset, out_scale = _offset_and_scale(kind, rows, outputs)
+    if kind == "instance":
+        return _instance(windows, inputs, outputs)
+    x = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
+    y = _rows_in_use(windows.y_rows, windows.y_starts, windows.y_offsets)
+    return measure_rows(kind, x, inputs, y, outputs)
+
+
+def measure_rows(
+    kind: str,
+    x: NDArray[np.floating],
+    inputs: tuple[str, ...],
+    y: NDArray[np.floating] | None,
+    outputs: tuple[str, ...],
+) -> Scaling:
+    """Measure the constants on training rows, where nothing is relative to a window.
+
+    Args:
+        kind: `"standard"`, `"minmax"` or `"none"`.
+        x: [M, F].
+        inputs: the names of the input channels.
+        y: [M', O], NaN where unknown; None: the answers are classes, which have no scale.
+        outputs: the names of the output channels.
+
+    Raises:
+        DataError: a channel is constant.
+    """
+    sides = []
+    for rows, names in ((x, inputs), (y, outputs)):
+        if kind == "none" or rows is None:
+            sides.append((np.zeros(len(names), np.float32), np.ones(len(names), np.float32)))
+        else:
+            sides.append(_offset_and_scale(kind, rows[~np.isnan(rows).any(axis=1)].astype(np.float64), names))
+    (in_offset, in_scale), (out_offset, out_scale) = sides
     return Scaling(kind, in_offset, np.reciprocal(in_scale), out_scale, out_offset, ())
 
 
-def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
+def _inputs_of(outputs: tuple[str, ...], inputs: tuple[str, ...], windows: Windows, kind: str) -> tuple[int, ...]:
+    """The input that each output starts from."""
     missing = [name for name in outputs if name not in inputs]
     if missing:
         raise DataError(
-            f"relative scaling starts from the last value of {missing[0]!r}, which is not among the inputs "
+            f"{kind} scaling starts from the values of {missing[0]!r} in the window, which is not among the inputs "
             f"({', '.join(inputs)}): add it as a feature or choose standard scaling"
         )
     if windows.steps < 2:
-        raise DataError("relative scaling needs windows of at least 2 steps: of one step nothing is left to look at")
-    relative_inputs = tuple(inputs.index(name) for name in outputs)
+        raise DataError(f"{kind} scaling needs windows of at least 2 steps: of one step nothing is left to look at")
+    return tuple(inputs.index(name) for name in outputs)
+
+
+def _instance(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
+    """The training deviation on the way in and out; the window's own mean and deviation are the network's to find."""
+    relative_inputs = _inputs_of(outputs, inputs, windows, "instance")
+    rows = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
+    _, scale = _offset_and_scale("standard", rows, inputs)
+    out = scale[list(relative_inputs)]
+    return Scaling("instance", 0 * scale, np.reciprocal(scale), out, 0 * out, relative_inputs)
+
+
+def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
+    relative_inputs = _inputs_of(outputs, inputs, windows, "relative")
     last = windows.x_rows[windows.x_starts + windows.steps - 1].astype(np.float64)
     x_square, y_square = np.zeros(len(inputs)), np.zeros(len(outputs))
     for step in range(windows.steps):

@@ -1,34 +1,106 @@
-"""Feed windows to the trainer: rows are tensors once, a batch is gathered from them by index."""
+"""Feed examples to the trainer: rows are tensors once, a batch is gathered from them by index."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
+from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 
 
-class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Gives a whole batch for a tensor of window numbers."""
+class Batch(NamedTuple):
+    """What one step of the optimizer learns from.
 
-    def __init__(self, windows: Windows, every_step: bool) -> None:
+    Attributes:
+        x: float32 [B, T, F].
+        y: float32 [B, K, targets], at every step [B, T, K, targets], NaN where unknown; of classes int64 [B] or
+            [B, T], below 0 where unknown.
+        lengths: int64 [B], the valid steps of each row; None: all are.
+        time_s: int64 [B, T]; None for a network without a calendar.
+        fresh: bool [B], which rows begin a series and so from a zero state, the others go on; None: all begin.
+    """
+
+    x: Tensor
+    y: Tensor
+    lengths: Tensor | None = None
+    time_s: Tensor | None = None
+    fresh: Tensor | None = None
+
+
+class Dataset(Protocol):
+    """Gives the batch that a key names: all of its examples at once."""
+
+    def __getitem__(self, key: Any) -> Batch:
+        """Gather a batch."""
+
+
+class Sampler(Protocol):
+    """Names the batches of an epoch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Name them in their order."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Told by Lightning before each epoch."""
+
+
+class Loader:
+    """Serves the batches of an epoch, a few in one list.
+
+    Lightning does much around each thing that a loader serves: measured with H = 16 and batches of 32 windows of 24
+    steps, as much again as the training itself. So it is handed lists, and its module goes through them.
+
+    Attributes:
+        sampler: Lightning tells it the epoch.
+    """
+
+    def __init__(self, dataset: Dataset, sampler: Sampler, together: int) -> None:
+        """Take what serves, what names, and how many batches make a list."""
+        self._dataset, self._together = dataset, together
+        self.sampler = sampler
+
+    def __iter__(self) -> Iterator[list[Batch]]:
+        keys = iter(self.sampler)
+        while some := list(islice(keys, self._together)):
+            yield [self._dataset[key] for key in some]
+
+
+class WindowDataset:
+    """Gives a whole batch of windows for a tensor of their numbers."""
+
+    def __init__(self, windows: Windows) -> None:
         self._x_rows, self._x_starts = torch.from_numpy(windows.x_rows), torch.from_numpy(windows.x_starts)
         self._y_rows, self._y_starts = torch.from_numpy(windows.y_rows), torch.from_numpy(windows.y_starts)
-        self._x_offsets = torch.from_numpy(windows.x_offsets)
-        self._y_offsets = torch.from_numpy(windows.y_offsets_every_step if every_step else windows.y_offsets)
+        self._x_offsets, self._y_offsets = torch.from_numpy(windows.x_offsets), torch.from_numpy(windows.y_offsets)
+        self._times = None if windows.times is None else torch.from_numpy(windows.times)
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        x_starts, y_starts = self._x_starts[index], self._y_starts[index]
-        x = self._x_rows[x_starts[:, None] + self._x_offsets]
-        y = self._y_rows[y_starts.view(-1, *[1] * self._y_offsets.ndim) + self._y_offsets]
-        return x, y
+    def __getitem__(self, index: Tensor) -> Batch:
+        rows = self._x_starts[index][:, None] + self._x_offsets
+        y = self._y_rows[self._y_starts[index][:, None] + self._y_offsets]
+        return Batch(self._x_rows[rows], y, time_s=None if self._times is None else self._times[rows])
 
 
-class Batches(Sampler[Tensor]):
-    """Window numbers in batches; shuffled by seed and epoch alone, so that a resumed training sees the same."""
+class SequenceDataset:
+    """Gives a batch of whole series, each with its class, for a tensor of their numbers."""
+
+    def __init__(self, sequences: Sequences) -> None:
+        self._sequences = sequences
+        self._targets = torch.from_numpy(sequences.targets)
+
+    def __getitem__(self, index: Tensor) -> Batch:
+        chosen = index.numpy()
+        x, lengths = self._sequences.padded(chosen)
+        times = None if self._sequences.times is None else torch.from_numpy(self._sequences.padded_times(chosen))
+        return Batch(torch.from_numpy(x), self._targets[index], torch.from_numpy(lengths), times)
+
+
+class Shuffled:
+    """Example numbers in batches; shuffled by seed and epoch alone, so that a resumed training sees the same."""
 
     def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
         self._count, self._batch_size, self._seed = count, batch_size, seed
@@ -50,15 +122,6 @@ class Batches(Sampler[Tensor]):
         yield from torch.split(order, self._batch_size)
 
 
-def batches(windows: Windows, batch_size: int, every_step: bool, seed: int | None) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Make a loader of batches (x float32 [B, T, F], y float32 [B, K, O] or [B, T, K, O]).
-
-    Args:
-        windows: what to serve.
-        batch_size: the last batch may be smaller.
-        every_step: targets behind every step.
-        seed: shuffles each epoch; None keeps the order.
-    """
-    return DataLoader(
-        WindowDataset(windows, every_step), sampler=Batches(len(windows), batch_size, seed), batch_size=None
-    )
+def dataset_of(examples: Windows | Sequences) -> Dataset:
+    """Serve windows, or whole series that are to be classified."""
+    return WindowDataset(examples) if isinstance(examples, Windows) else SequenceDataset(examples)

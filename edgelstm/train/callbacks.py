@@ -58,19 +58,18 @@ class BestWeights(lightning.Callback):
         """Compare; validation has already run when this is called."""
         if not _epoch_is_whole(trainer):
             return
-        losses = trainer.callback_metrics
-        training = float(losses["training_loss"])
-        validation = float(losses.get("validation_loss", math.nan))
+        training, validation = module.mean_loss("training"), module.mean_loss("validation")
+        validated = trainer.val_dataloaders is not None
         self.history.append((training, validation))
-        if not math.isfinite(training) or ("validation_loss" in losses and not math.isfinite(validation)):
+        if not math.isfinite(training) or (validated and not math.isfinite(validation)):
             raise TrainingError(
                 f"in epoch {len(self.history)} the loss became {training} in training and {validation} in validation: "
                 "lower --learning-rate, or limit the gradient with --gradient-clip 1"
             )
-        if "validation_loss" not in losses or validation < self._best:
+        if not validated or validation < self._best:
             self._best = validation
             self.best_epoch = len(self.history)
-            self.weights = _copied(module.network)
+            self.weights = _copied(module.judged)
 
     def state_dict(self) -> dict[str, Any]:
         """Travel in the checkpoint."""
@@ -134,7 +133,7 @@ class SaveEveryEpoch(lightning.Callback):
 
 
 class StopOnInterrupt(lightning.Callback):
-    """Ends the training after the running batch when Ctrl-C is pressed; a second one ends the program.
+    """Ends the training soon when Ctrl-C is pressed; a second one ends the program.
 
     Attributes:
         interrupted: whether that has happened.
@@ -164,15 +163,16 @@ class StopOnInterrupt(lightning.Callback):
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        print("\nstopping after this batch; press Ctrl-C again to give up at once", file=sys.stderr)
+        print("\nstopping soon; press Ctrl-C again to give up at once", file=sys.stderr)
 
 
 class ShowProgress(lightning.Callback):
     """Shows epochs, losses and speed: a bar on a terminal, about ten plain lines elsewhere."""
 
-    def __init__(self, best: BestWeights, windows: int) -> None:
+    def __init__(self, best: BestWeights, samples: int, unit: str) -> None:
+        """Take what an epoch goes over: so many of `unit`, `"windows"`, `"sequences"` or `"steps"`."""
         self._best = best
-        self._windows = windows
+        self._samples, self._unit = samples, unit
         self._bar: Progress | None = None
         self._start_s = 0.0
         self._started_at = 0
@@ -215,6 +215,6 @@ class ShowProgress(lightning.Callback):
 
     def _words(self, epoch: int) -> str:
         training, validation = self._best.history[-1]
-        rate = self._windows * (epoch - self._started_at) / (time.perf_counter() - self._start_s)
+        rate = self._samples * (epoch - self._started_at) / (time.perf_counter() - self._start_s)
         shown = "" if math.isnan(validation) else f"  validation {validation:.4g} (best: epoch {self._best.best_epoch})"
-        return f"loss {training:.4g}{shown}  {rate:,.0f} windows/s"
+        return f"loss {training:.4g}{shown}  {rate:,.0f} {self._unit}/s"

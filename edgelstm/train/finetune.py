@@ -8,7 +8,8 @@ from typing import Any
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.run import read_run
 from edgelstm.train.fit import Fitted, fit_recipe
-from edgelstm.train.recipe import QuantizationRecipe, check_recipe
+from edgelstm.train.recipe import QuantizationRecipe
+from edgelstm.train.recipe_file import check_recipe
 
 
 def finetune(
@@ -47,7 +48,7 @@ def finetune(
     recorded = read_run(directory).record.recipe
     if not isinstance(recorded, dict) or "training" not in recorded:
         raise TrainingError(f"{directory}: was imported; expected a run that edgelstm trained, whose data is known")
-    if "data" not in recorded:
+    if "split" not in recorded:
         raise TrainingError(
             f"{directory}: was not trained on a table; give edgelstm.train.fit your arrays and "
             f"quantization={{'start': '{directory}'}}"

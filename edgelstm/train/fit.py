@@ -16,31 +16,30 @@ from numpy.typing import NDArray
 
 from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
-from edgelstm.data.scaling import measure
-from edgelstm.errors import DataError, RecipeError, RunError, TrainingError
-from edgelstm.files import write_whole
+from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
-from edgelstm.run import (
-    METRICS,
-    RECIPE,
-    RECORD,
-    RUN_FORMAT_VERSION,
-    Run,
-    RunRecord,
-    golden_inputs,
-    pack_weights,
-    read_run,
-    write_run,
+from edgelstm.report import (
+    Evaluation,
+    History,
+    Part,
+    contract_metrics,
+    evaluate_parts,
+    metrics_json,
+    report_html,
 )
-from edgelstm.train.evaluate import PartScores, answer, contract_metrics, evaluate, metrics_json
+from edgelstm.run import METRICS, RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
+from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
+from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.loop import Trained, run_loop
-from edgelstm.train.network import ForecastNetwork, NetworkShape
-from edgelstm.train.plots import plot_forecast, plot_loss
-from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
+from edgelstm.train.network import LstmNetwork
+from edgelstm.train.problem import Problem
 from edgelstm.train.quantized import QuantizedNetwork
-from edgelstm.train.recipe import NetworkRecipe, QuantizationRecipe, Recipe, TrainingRecipe, check_recipe, nearest
+from edgelstm.train.recipe import DataRecipe, NetworkRecipe, Recipe, TrainingRecipe, WindowRecipe, nearest
+from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.setup import make_network
+from edgelstm.train.tasks import TASKS, Arrays
 
-CHECKPOINTS = ("resume.ckpt", "finetune.ckpt")
+LABEL_STEPS = 64  # of a chunk, where nobody says
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,15 @@ class Fitted:
 
     Attributes:
         run: as written to the run directory.
-        scores: by part (`"validation"`, `"test"`) and forecaster (`"network"`, `"persistence"`, ...); after a
-            fine-tuning also `"quantized"`, as its file will compute.
+        evaluation: of the network beside its baselines on each held-out part; after a fine-tuning also
+            `"quantized"`, as its file will compute.
         problem: what was learned from.
         interrupted: Ctrl-C ended it; the best weights until then were kept.
         seconds: spent in the loop.
     """
 
     run: Run
-    scores: dict[str, PartScores]
+    evaluation: Evaluation
     problem: Problem
     interrupted: bool
     seconds: float
@@ -68,6 +67,7 @@ def fit(
     y: Any,
     directory: str | Path,
     *,
+    task: str = "forecast",
     validation: tuple[Any, Any] | float | None = None,
     test: tuple[Any, Any] | None = None,
     name: str = "lstm",
@@ -82,16 +82,19 @@ def fit(
     """Train on your own arrays and write a run directory.
 
     Args:
-        x: float32 [N, T, F] windows in physical units.
-        y: float32 [N, K, O] targets in physical units; [N, O] means K = 1. With `state="carried"`, targets
-            behind every step: [N, T, K, O] or [N, T, O].
+        x: float32 [N, T, F] windows in physical units; to classify and to label also a list of series [T, F] of
+            different lengths.
+        y: to forecast float32 [N, K, O] targets in physical units; [N, O] means K = 1; with `state="carried"` targets
+            behind every step: [N, T, K, O] or [N, T, O]. To classify the class of each series, N whole numbers or
+            texts. To label what belongs to every step of each series: [T] classes with `classes=True`, or numbers [T, O].
+        task: `"forecast"`, `"classify"` or `"label"`.
         directory: where the run goes.
         validation: a pair like (x, y), the fraction of the last windows to take, or None: then the weights of
             the last epoch are kept.
         test: a pair like (x, y) that is only scored; None for none.
         name: of the run and its model files.
         inputs: names of the input channels.
-        outputs: names of the output channels. Where one is named like an input, that input is its past, which
+        outputs: names of the output channels; of classes, the classes in their order. Where one is named like an input, that input is its past, which
             relative scaling and the baselines need.
         overwrite: replace a run that lies there.
         resume: go on with the killed or interrupted training in `directory`, on the same arrays and options.
@@ -99,7 +102,8 @@ def fit(
         quantization: keys of a recipe's `[quantization]`, such as `{"precision": "int8"}`: fine-tune for such a file
             after the training. `{}` takes what is usual there, None leaves it out.
         **options: any key of a recipe's `[network]` and `[training]`, such as `hidden_size=50`,
-            `scaling="none"`, `epochs=100`.
+            `scaling="none"`, `epochs=100`; `quantiles` of a forecast; `classes` and `cap` of labels; `steps`, how
+            long a chunk of a carried series is, or a sequence to classify may be.
 
     Returns:
         The run and its scores.
@@ -119,13 +123,12 @@ def fit(
         >>> fitted.run.record.network.lstms[0].hidden_size
         4
     """
-    recipe = _options(name, options, quantization)
-    network, training = recipe.network, recipe.training
-    every_step = network.state == "carried"
-    problem = problem_from_arrays(x, y, validation, test, tuple(inputs), tuple(outputs), every_step, name)
-    record = recipe.model_dump(mode="json", include={"name", "network", "training", "quantization"})
-    asked = _Asked(problem, network, training, recipe.quantization, record)
-    return _fit(asked, Path(directory), overwrite=overwrite, resume=resume, progress=progress)
+    recipe = _options(name, task, options, quantization)
+    problem = TASKS[recipe.task].from_arrays(
+        Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe
+    )
+    record = recipe.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
+    return _fit(_Asked(problem, recipe, record), Path(directory), overwrite=overwrite, resume=resume, progress=progress)
 
 
 def fit_recipe(recipe: Recipe, directory: str | Path, *, overwrite: bool = False) -> Fitted:
@@ -156,13 +159,13 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
         TrainingError: there is nothing to resume, or the recipe is another one.
     """
     directory = Path(directory)
-    recorded = _recorded(directory)
-    if "data" not in recorded:
+    recorded = recorded_in(directory)
+    if "split" not in recorded:
         raise TrainingError(f"{directory}: was trained on arrays; edgelstm.train.fit(..., resume=True) goes on with it")
     recipe = check_recipe(recorded, str(directory / RECIPE))
     if asked is not None and asked != recipe:
         raise TrainingError(
-            f"{directory}: was begun with other settings ({_first_difference(recipe, asked)}); give the same ones or "
+            f"{directory}: was begun with other settings ({first_difference(recipe, asked)}); give the same ones or "
             "train into another folder"
         )
     return _fit(_asked_by(recipe), directory, resume=True)
@@ -170,60 +173,56 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Everything one training is asked to do; `record` is the same as JSON values."""
+    """What there is to learn, how, and the same as JSON values."""
 
     problem: Problem
-    network: NetworkRecipe
-    training: TrainingRecipe
-    quantization: QuantizationRecipe | None
+    recipe: Recipe
     record: dict[str, Any]
 
 
 def _asked_by(recipe: Recipe) -> _Asked:
-    record = recipe.model_dump(mode="json")
-    return _Asked(problem_from_recipe(recipe), recipe.network, recipe.training, recipe.quantization, record)
+    return _Asked(TASKS[recipe.task].read(recipe), recipe, recipe.model_dump(mode="json"))
 
 
 def _fit(
     asked: _Asked, directory: Path, *, overwrite: bool = False, resume: bool = False, progress: bool = True
 ) -> Fitted:
-    problem = asked.problem
-    network = _make_network(asked)
+    problem, recipe = asked.problem, asked.recipe
+    network = make_network(problem, recipe.network, recipe.data.calendar, recipe.training, recipe.quantization)
     if resume:
-        _check_resumable(directory, asked.record)
+        check_resumable(directory, asked.record)
     else:
-        _claim(directory, asked.record, overwrite)
+        claim(directory, asked.record, overwrite)
     if progress:
         print("\n".join(problem.report), file=sys.stderr)
     for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
         litter.unlink()
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
-    quantized = None if asked.quantization is None else QuantizedNetwork(network, asked.quantization)
-    scores = evaluate(network, problem, quantized)
-    run = _make_run(network, asked, scores, trained.best_epoch, directory)
-    write_run(run, _for_people(network, problem, scores, trained))
+    evaluation = _evaluate(network, asked)
+    run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
+    write_run(run, _for_people(evaluation, trained))
     if not trained.interrupted:
         for name in CHECKPOINTS:
             (directory / name).unlink(missing_ok=True)
-    return Fitted(run, scores, problem, trained.interrupted, trained.seconds)
+    return Fitted(run, evaluation, problem, trained.interrupted, trained.seconds)
 
 
-def _train(network: ForecastNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:
+def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:
     """Train, and fine-tune what came out where that was asked for; either goes on from its checkpoint, if there is one.
 
     A training that had ended before a kill ends at once here: its last checkpoint holds the best weights.
     """
-    problem, quantization = asked.problem, asked.quantization
+    problem, recipe, quantization = asked.problem, asked.recipe, asked.recipe.quantization
     before = None
     if quantization is None or quantization.start is None:
-        before = run_loop(network, problem, asked.training, directory / CHECKPOINTS[0], progress)
+        before = run_loop(network, problem, recipe.training, directory / CHECKPOINTS[0], progress)
         if quantization is None or before.interrupted:
             return before
         network.load_state_dict(before.weights)
     if progress:
         print(f"fine-tuning for {quantization.precision}: losses are those of the simulated file", file=sys.stderr)
-    simulated, gentler = QuantizedNetwork(network, quantization), quantization.training_of(asked.training)
+    simulated, gentler = QuantizedNetwork(network, quantization), quantization.training_of(recipe.training)
     tuned = run_loop(simulated, problem, gentler, directory / CHECKPOINTS[1], progress, fine_tuning=True)
     return tuned if before is None else _joined(before, tuned)
 
@@ -236,144 +235,99 @@ def _joined(before: Trained, tuned: Trained) -> Trained:
     )
 
 
-def _load_start(network: ForecastNetwork, problem: Problem, start: str) -> None:
-    """Take the weights of a run, and see that they are of such a network, trained on this data."""
-    run = read_run(start)
-    if run.record.network != network.describe():
-        raise RecipeError(f"quantization.start: {start} holds another network than the recipe asks for")
-    same_scaling = all(np.array_equal(run.weights[name], tensor.numpy()) for name, tensor in network.named_buffers())
-    if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:
-        raise DataError(f"quantization.start: {start} was trained on other data; bring that back, or train anew")
-    network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
-
-
-def _make_network(asked: _Asked) -> ForecastNetwork:
-    """Make the network, and refuse what cannot be trained before anything is written."""
-    problem, options = asked.problem, asked.network
-    if asked.training.patience is not None and problem.validation is None:
-        raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
-    inputs = tuple(channel.name for channel in problem.inputs)
-    outputs = tuple(channel.name for channel in problem.outputs)
-    scaling = measure(options.scaling, problem.training, inputs, outputs)
-    horizon = problem.training.horizon
-    shape = NetworkShape(
-        len(inputs), options.hidden_size, options.num_layers, horizon, len(outputs), scaling.relative_inputs
-    )
-    torch.manual_seed(asked.training.seed)
-    network = ForecastNetwork(shape, scaling, options.dropout, every_step=options.state == "carried")
-    if asked.quantization is not None and asked.quantization.start is not None:
-        _load_start(network, problem, asked.quantization.start)
-    return network
+def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
+    """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
+    problem, quantization = asked.problem, asked.recipe.quantization
+    networks: dict[str, LstmNetwork] = {NETWORK: network}
+    if quantization is not None:
+        networks[QUANTIZED] = QuantizedNetwork(network, quantization)
+    contract = _draft(network, asked, "")
+    parts = [Part(part, problem.held_out[part], *found, {}) for part, found in parts_of(problem, networks).items()]
+    return evaluate_parts(contract, parts, data_sha256=problem.data_sha256, season=problem.season)
 
 
 def _make_run(
-    network: ForecastNetwork, asked: _Asked, scores: dict[str, PartScores], best_epoch: int, directory: Path
+    network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_epoch: int, directory: Path
 ) -> Run:
-    problem, options = asked.problem, asked.network
-    weights: dict[str, NDArray[Any]] = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    contract = Contract(
+    problem = asked.problem
+    weights: dict[str, NDArray[Any]] = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
+    contract = _draft(network, asked, pack_weights(weights)[1])
+    contract = replace(contract, metrics=contract_metrics(evaluation, NETWORK))
+    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
+    golden = golden_inputs(problem.test or problem.validation or problem.training, contract)
+    y = answer(network, golden.x, golden.lengths, golden.times, rows=1)
+    y = y if problem.task == "forecast" else y[..., 0, :]
+    return Run(
+        directory, record, weights, golden.x, y, problem.test, golden.lengths, golden_times=golden.times
+    )
+
+
+def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract:
+    """Say what is known before anything was measured."""
+    problem, options = asked.problem, asked.recipe.network
+    return Contract(
         format_version=FORMAT_VERSION,
         name=problem.name,
-        task="forecast",
+        task=problem.task,
         precision="fp32",
         inputs=problem.inputs,
         outputs=problem.outputs,
-        window=problem.training.steps,
-        horizon=problem.training.horizon,
+        window=problem.window,
+        horizon=problem.horizon,
+        lengths=problem.task == "classify",
         state=options.state,
-        lengths=False,
         trained_state=options.state,
         states=carried_states(network.describe()) if options.state == "carried" else (),
         scaling=options.scaling,
         sample_period_s=problem.period_s,
         quantization=None,
         fidelity=None,
-        metrics=contract_metrics(scores, problem),
+        metrics=(),
         provenance=Provenance(
             versions={"edgelstm": __version__, "torch": torch.__version__},
             data_sha256=problem.data_sha256,
-            weights_sha256=pack_weights(weights)[1],
-            seed=asked.training.seed,
+            weights_sha256=weights_sha256,
+            seed=asked.recipe.training.seed,
         ),
+        answer=problem.answer,
+        times=bool(network.shape.calendar),
     )
-    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
-    golden_x = golden_inputs(problem.test or problem.validation or problem.training, contract).x
-    golden_y = np.concatenate([answer(network, row[np.newaxis]) for row in golden_x])
-    return Run(directory, record, weights, golden_x, golden_y, problem.test)
 
 
-def _for_people(
-    network: ForecastNetwork, problem: Problem, scores: dict[str, PartScores], trained: Trained
-) -> dict[str, bytes]:
-    """Make the files that nobody but people (and their spreadsheets) reads."""
+def _for_people(evaluation: Evaluation, trained: Trained) -> dict[str, bytes]:
+    """Make the files that nobody but people and their programs reads."""
+    history = History(trained.history, trained.best_epoch)
+    return {
+        METRICS: metrics_json(evaluation),
+        "report.html": report_html(evaluation, history),
+        "loss.csv": _loss_csv(trained),
+    }
+
+
+def _loss_csv(trained: Trained) -> bytes:
     rows = [
         f"{epoch},{training:.9g},{'' if math.isnan(validation) else format(validation, '.9g')}"
         for epoch, (training, validation) in enumerate(trained.history, start=1)
     ]
-    return {
-        METRICS: metrics_json(scores, problem),
-        "loss.csv": "\n".join(["epoch,training_loss,validation_loss", *rows, ""]).encode(),
-        "loss.png": plot_loss(trained.history, trained.best_epoch),
-        "forecast.png": plot_forecast(network, problem, scores),
-    }
+    return "\n".join(["epoch,training_loss,validation_loss", *rows, ""]).encode()
 
 
-def _claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
-    """Begin a run: remove what an older one left, and keep the recipe where a resume will look."""
-    old = [path for path in (directory / name for name in (RECORD, *CHECKPOINTS)) if path.exists()]
-    if old and not overwrite:
-        unfinished = old[-1].name in CHECKPOINTS
-        raise RunError(
-            f"{directory}: a {'run' if old[0].name == RECORD else 'begun training'} lies there already; give another "
-            f"--output, or --overwrite{', or `edgelstm train --resume` to go on with it' if unfinished else ''}"
-        )
-    for path in (*old, *(directory.glob("*.onnx") if overwrite else ())):  # files of the old weights go with them
-        path.unlink()
-    write_whole(directory / RECIPE, json.dumps(record, indent=1, sort_keys=True).encode() + b"\n")
-
-
-def _check_resumable(directory: Path, record: dict[str, Any]) -> None:
-    """See that an unfinished training with the same settings lies there."""
-    if _recorded(directory) != json.loads(json.dumps(record)):
-        raise TrainingError(f"{directory}: was begun with other settings; give the same ones or train elsewhere")
-    if (directory / RECORD).exists() and not any((directory / name).exists() for name in CHECKPOINTS):
-        raise TrainingError(
-            f"{directory}: this training is finished; leave out --resume, or begin anew with --overwrite"
-        )
-
-
-def _recorded(directory: Path) -> dict[str, Any]:
-    try:
-        recorded: dict[str, Any] = json.loads((directory / RECIPE).read_text())
-    except FileNotFoundError as error:
-        raise TrainingError(f"{directory}: there is no training to resume; leave out --resume") from error
-    except ValueError as error:
-        raise TrainingError(f"{directory / RECIPE}: damaged: {error}; train from the start") from error
-    if not isinstance(recorded, dict):
-        raise TrainingError(f"{directory / RECIPE}: damaged: expected a recipe, got {recorded!r}; train from the start")
-    return recorded
-
-
-def _options(name: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
+def _options(name: str, task: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
     """Sort keyword arguments into the sections of a recipe and check them there."""
-    known = {**NetworkRecipe.model_fields, **TrainingRecipe.model_fields}
-    for key in options.keys() - known:
-        raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(known))}")
-    network = {key: value for key, value in options.items() if key in NetworkRecipe.model_fields}
-    training = {key: value for key, value in options.items() if key in TrainingRecipe.model_fields}
-    sections = {"network": network, "training": training, "quantization": quantization}
+    places = {
+        **{key: "network" for key in NetworkRecipe.model_fields},
+        **{key: "training" for key in TrainingRecipe.model_fields},
+        **{key: "data" for key in ("classes", "cap")},
+        **{key: "window" for key in ("quantiles", "steps")},
+    }
     # The data and windows are the caller's arrays.
-    return check_recipe(
-        {"name": name, "data": {"path": "", "targets": ("y",)}, "window": {"steps": 1}, **sections}, "fit"
-    )
-
-
-def _first_difference(a: Recipe, b: Recipe) -> str:
-    for section, values in a.model_dump(mode="json").items():
-        other = b.model_dump(mode="json")[section]
-        if not (isinstance(values, dict) and isinstance(other, dict)):
-            values, other = {"": values}, {"": other}
-        for key, value in values.items():
-            if value != other[key]:
-                return f"{section}.{key} {value!r}, not {other[key]!r}".replace(". ", " ")
-    return "none"
+    sections: dict[str, Any] = {"data": {"path": "", "targets": ("y",)}, "window": {}, "network": {}, "training": {}}
+    for key, value in options.items():
+        if key not in places:
+            raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(places))}")
+        sections[places[key]][key] = value
+    if task == "forecast":
+        sections["window"]["steps"] = 1
+    elif task == "label":
+        sections["window"].setdefault("steps", LABEL_STEPS)
+    return check_recipe({"name": name, "task": task, "quantization": quantization, **sections}, "fit")

@@ -18,15 +18,19 @@ import torch
 from torch import Tensor
 
 from edgelstm.errors import TrainingError
-from edgelstm.train.batches import batches
-from edgelstm.train.callbacks import BestWeights, SaveEveryEpoch, ShowProgress, StopEarly, StopOnInterrupt
-from edgelstm.train.module import DATA, ForecastModule
-from edgelstm.train.network import ForecastNetwork
+from edgelstm.train.callbacks import (
+    BestWeights,
+    SaveEveryEpoch,
+    ShowProgress,
+    StopEarly,
+    StopOnInterrupt,
+)
+from edgelstm.train.feed import feed_of
+from edgelstm.train.losses import losses_of
+from edgelstm.train.module import DATA, LstmModule
+from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
-
-EVALUATION_BATCH = 512
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -48,7 +52,7 @@ class Trained:
 
 
 def run_loop(
-    network: ForecastNetwork,
+    network: LstmNetwork,
     problem: Problem,
     training: TrainingRecipe,
     checkpoint: Path,
@@ -70,16 +74,12 @@ def run_loop(
         TrainingError: the loss is no longer a number, or the checkpoint is damaged.
         KeyboardInterrupt: Ctrl-C before the first epoch had ended, or pressed twice.
     """
-    every_step = network.every_step
-    train_loader = batches(problem.training, training.batch_size, every_step, training.seed)
-    validation_loader = (
-        None if problem.validation is None else batches(problem.validation, EVALUATION_BATCH, False, None)
-    )
+    feed = feed_of(problem, training, network.shape.every_step)
     best, interrupt = BestWeights(), StopOnInterrupt()
     callbacks: list[lightning.Callback] = [best, interrupt]
     if progress:
-        callbacks.append(ShowProgress(best, len(problem.training)))
-    if training.patience is not None and validation_loader is not None:
+        callbacks.append(ShowProgress(best, feed.samples, feed.unit))
+    if training.patience is not None and feed.validation is not None:
         callbacks.append(StopEarly(best, training.patience))
     callbacks.append(SaveEveryEpoch(checkpoint))
     start_s = time.perf_counter()
@@ -87,7 +87,7 @@ def run_loop(
         trainer = lightning.Trainer(
             max_epochs=training.epochs,
             devices=1,
-            gradient_clip_val=training.gradient_clip or None,
+            accelerator=_accelerator(training),
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
@@ -97,13 +97,14 @@ def run_loop(
             default_root_dir=checkpoint.parent,
         )
         data = _digest(problem, network if fine_tuning else None)
-        module = ForecastModule(network, training, training.epochs * len(train_loader), data)
+        losses = losses_of(problem, training, network.shape.every_step)
+        module = LstmModule(network, training, *losses, feed.steps, data)
         if fine_tuning:
-            best.begin_with(network, _loss(module, validation_loader))
+            best.begin_with(network, _validate(module, feed.validation))
         resume = _checked(checkpoint, data) if checkpoint.is_file() else None
         try:
             with interrupt.listening():
-                trainer.fit(module, train_loader, validation_loader, ckpt_path=resume, weights_only=True)
+                trainer.fit(module, feed.training, feed.validation, ckpt_path=resume, weights_only=True)
         except SystemExit as error:  # Lightning's answer to a second Ctrl-C
             raise KeyboardInterrupt from error
     if not best.weights:
@@ -117,25 +118,37 @@ def run_loop(
     )
 
 
-def _loss(module: ForecastModule, loader: Any) -> float:
+def _accelerator(training: TrainingRecipe) -> str:
+    """Whatever there is; arithmetic that needs a GPU is refused without one, not done in another way."""
+    if training.precision != "fp32" and not torch.cuda.is_available():
+        raise TrainingError(
+            f"training.precision: {training.precision} is for GPUs, and torch finds none here; leave it at fp32"
+        )
+    return "auto"
+
+
+def _validate(module: LstmModule, loader: Any) -> float:
     """Validate once, before the first epoch: NaN without validation data."""
     if loader is None:
         return math.nan
     module.network.eval()
+    module.on_validation_epoch_start()
     with torch.no_grad():
-        losses = [(float(module.loss(batch)), len(batch[0])) for batch in loader]
+        for batches in loader:
+            module.validation_step(batches, 0)
     module.network.train()
-    return sum(loss * windows for loss, windows in losses) / sum(windows for _, windows in losses)
+    return module.mean_loss("validation")
 
 
-def _digest(problem: Problem, begun_with: ForecastNetwork | None) -> str:
+def _digest(problem: Problem, begun_with: LstmNetwork | None) -> str:
     """Hash what the weights and their choice depend on: the rows of training and validation, the first weights."""
     hasher = hashlib.sha256()
     for tensor in begun_with.state_dict().values() if begun_with else ():
         hasher.update(tensor.numpy().tobytes())
-    for windows in filter(None, (problem.training, problem.validation)):
-        for rows in (windows.x_rows, windows.x_starts, windows.y_rows, windows.y_starts):
-            hasher.update(rows.tobytes())
+    for examples in filter(None, (problem.training, problem.validation)):
+        for name in ("x_rows", "x_starts", "y_rows", "y_starts", "starts", "lengths", "targets", "times"):
+            rows = getattr(examples, name, None)
+            hasher.update(b"" if rows is None else rows.tobytes())
     return hasher.hexdigest()
 
 

@@ -2,53 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from edgelstm.train.network import ForecastNetwork
+from edgelstm.train.batches import Batch
+from edgelstm.train.losses import Loss
+from edgelstm.train.network import Frame, LstmNetwork, State
 from edgelstm.train.recipe import TrainingRecipe
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
 SGD_MOMENTUM = 0.9
 ONE_CYCLE_WARM_UP = 0.3
 
 DATA = "data_sha256"  # in a checkpoint
 
-Batch = tuple[Tensor, Tensor]
 
+class LstmModule(lightning.LightningModule):
+    """Trains an `LstmNetwork` on scaled targets."""
 
-class ForecastModule(lightning.LightningModule):
-    """Trains a `ForecastNetwork` on scaled targets."""
+    def __init__(
+        self, network: LstmNetwork, training: TrainingRecipe, training_loss: Loss, loss: Loss, steps: int, data: str
+    ) -> None:
+        """Take what to train and how.
 
-    def __init__(self, network: ForecastNetwork, training: TrainingRecipe, steps: int, data: str) -> None:
-        """Take the network, the number of optimizer steps in the whole training, and the digest of its data."""
+        Args:
+            network: is trained in place.
+            training: optimizer and schedule.
+            training_loss, loss: what training makes small, and what validation looks at.
+            steps: of the optimizer in the whole training.
+            data: digest of what it learns from.
+        """
         super().__init__()
-        self._data = data
+        self.automatic_optimization = False  # whoever needs the loop itself finds it in `training_step`
         self.network = network
+        self.average = (
+            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average)) if training.average else None
+        )
         self._training = training
+        self._training_loss, self._loss = training_loss, loss
         self._steps = steps
-        self._loss = LOSSES[training.loss]
+        self._data = data
+        self._state: State | None = None
+        self._sums = {"training": _Sum(), "validation": _Sum()}
+        self._scaler = torch.amp.GradScaler(enabled=training.precision == "fp16")
 
-    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+    @property
+    def judged(self) -> nn.Module:
+        """The network whose weights are validated and kept: the averaged one, where weights are averaged."""
+        return self.network if self.average is None else self.average.module
+
+    def mean_loss(self, part: str) -> float:
+        """Give the mean loss of an epoch so far, `"training"` or `"validation"`; NaN where there was none."""
+        return self._sums[part].mean()
+
+    def on_train_batch_start(self, batches: list[Batch], index: int) -> None:
         """Seed dropout at the first batch of each epoch, so that a resumed training equals an uninterrupted one.
 
         Not earlier: loaders draw from the same generator when they start, and a resumed one starts at another time.
         """
-        if batch_index == 0:
+        if index == 0:
             torch.manual_seed(self._training.seed * 1_000_003 + self.current_epoch + 1)
+            self._sums["training"], self._state = _Sum(), None
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Give the loss of one batch, in scaled units."""
-        return self._log("training_loss", batch)
+    def training_step(self, batches: list[Batch], _: int) -> None:
+        """Take a step of the optimizer for each batch."""
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        schedule: Any = self.lr_schedulers()
+        for batch in batches:
+            optimizer.zero_grad()
+            self._scaler.scale(self._learn(batch)).backward()
+            if self._training.gradient_clip:
+                self._scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(self.network.parameters(), self._training.gradient_clip)
+            self._scaler.step(optimizer)
+            self._scaler.update()
+            if schedule is not None:
+                schedule.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network)
 
-    def validation_step(self, batch: Batch, _: int) -> None:
-        """Log the loss of one batch, in scaled units."""
-        self._log("validation_loss", batch)
+    def on_validation_epoch_start(self) -> None:
+        """Count anew."""
+        self._sums["validation"] = _Sum()
+
+    def validation_step(self, batches: list[Batch], _: int) -> None:
+        """Count the loss of what is judged."""
+        for batch in batches:
+            with self._arithmetic():
+                z, frame, _state = self.judged.run(batch.x, batch.lengths, batch.time_s)  # type: ignore[operator]
+                self._counted("validation", self._loss, z, frame, batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which data these weights have seen."""
@@ -58,25 +103,61 @@ class ForecastModule(lightning.LightningModule):
         """Make the optimizer and a schedule that moves with every batch."""
         optimizer = _optimizer(self.network, self._training)
         schedule = _schedule(optimizer, self._training, self._steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Give the loss of one batch, in scaled units."""
-        x, y = batch
-        z = self.network.scaled(x)
-        if z.ndim > y.ndim:  # validation looks at the last step alone, as the scores do
-            z = z[:, -1]
-        return self._loss(z, self.network.scale_targets(x, y))
+    def _learn(self, batch: Batch) -> Tensor:
+        """Give the loss of a batch; rows that go on with a series begin with the state of the chunk before."""
+        with self._arithmetic():
+            z, frame, state = self.network.run(batch.x, batch.lengths, batch.time_s, self._state_of(batch))
+            self._state = state if batch.fresh is not None else None
+            return self._counted("training", self._training_loss, z, frame, batch)
 
-    def _log(self, name: str, batch: Batch) -> Tensor:
-        loss = self.loss(batch)
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
-        return loss
+    def _arithmetic(self) -> torch.autocast:
+        kind = torch.float16 if self._training.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, kind, enabled=self._training.precision != "fp32")
+
+    def _state_of(self, batch: Batch) -> State | None:
+        """The state of the rows that go on, and zeros for those that begin."""
+        if batch.fresh is None or self._state is None:
+            return None
+        rows, goes_on = len(batch.x), ~batch.fresh[:, None]
+        return tuple((h[:, :rows] * goes_on, c[:, :rows] * goes_on) for h, c in self._state)
+
+    def _counted(self, part: str, loss: Loss, z: Tensor, frame: Frame, batch: Batch) -> Tensor:
+        """Give a loss, and count it by how much truth it is of."""
+        known: Tensor | int = len(batch.y)
+        if batch.y.is_floating_point():
+            truth = self.network.scale_targets(batch.y, frame)
+            if batch.fresh is not None:
+                known = (~truth.isnan()).any(-1).any(-1).sum()
+        else:
+            z, truth = z.squeeze(-2), batch.y
+            if batch.fresh is not None:
+                known = (truth >= 0).sum()
+        found = loss(z.float(), truth)
+        self._sums[part].add(found.detach(), known)
+        return found
 
 
-def _optimizer(network: ForecastNetwork, training: TrainingRecipe) -> torch.optim.Optimizer:
+class _Sum:
+    """A weighted mean that grows; looks at the numbers only in the end, so that a GPU need not be waited for."""
+
+    def __init__(self) -> None:
+        self._total: Tensor | float = 0.0
+        self._weight: Tensor | int = 0
+
+    def add(self, loss: Tensor, weight: Tensor | int) -> None:
+        self._total = self._total + loss.double() * weight
+        self._weight = self._weight + weight
+
+    def mean(self) -> float:
+        weight = float(self._weight)
+        return float(self._total) / weight if weight else float("nan")
+
+
+def _optimizer(network: LstmNetwork, training: TrainingRecipe) -> torch.optim.Optimizer:
     kinds: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-    options: dict[str, Any] = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+    options: dict[str, Any] = {"lr": training.learning_rate, "weight_decay": training.weight_decay, "fused": True}
     if training.optimizer == "sgd":
         options["momentum"] = SGD_MOMENTUM
     optimizer: torch.optim.Optimizer = kinds[training.optimizer](network.parameters(), **options)
@@ -85,11 +166,11 @@ def _optimizer(network: ForecastNetwork, training: TrainingRecipe) -> torch.opti
 
 def _schedule(
     optimizer: torch.optim.Optimizer, training: TrainingRecipe, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
+) -> torch.optim.lr_scheduler.LRScheduler | None:
     if training.schedule == "one-cycle":
         return torch.optim.lr_scheduler.OneCycleLR(
             optimizer, training.learning_rate, total_steps=steps, pct_start=ONE_CYCLE_WARM_UP
         )
     if training.schedule == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return None

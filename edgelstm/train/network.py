@@ -1,31 +1,66 @@
 """The network in torch: raw physical units in, raw physical units out, scaling inside.
 
-Notation: B batch, T steps, F input channels, H hidden size, K horizon, O outputs.
+Notation: B batch, T steps, F input channels, G calendar features, H hidden size, K horizon, O outputs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from edgelstm.data.scaling import Scaling
-from edgelstm.network import LAST, Layer, Linear, Lstm, Network, Rescale, Standardize, Take
+from edgelstm.network import (
+    CYCLES,
+    FINAL,
+    LAST,
+    MEAN,
+    Activation,
+    Calendar,
+    Join,
+    Layer,
+    LayerNorm,
+    Linear,
+    Lstm,
+    Network,
+    Rescale,
+    Segment,
+    Standardize,
+    Take,
+)
+
+EVERY = "every"
+INSTANCE_EPSILON = 1e-5  # as edgelstm.network.Network says
+State = tuple[tuple[Tensor, Tensor], ...]
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """The sizes of a `ForecastNetwork`.
+    """What an `LstmNetwork` is made of.
 
     Attributes:
-        input_size: F.
+        input_size: F, without the calendar.
         hidden_size: H.
         num_layers: L, stacked as in `torch.nn.LSTM`.
-        horizon: K.
-        output_size: O.
-        relative_inputs: the input channel whose last value is added to each output; empty unless the scaling
-            is relative.
+        horizon: K; 1 for what forecasts nothing.
+        output_size: O, in the order of the contract.
+        relative_inputs: the input channel that each output starts from; empty unless the scaling looks at the window.
+        bidirectional: the layers run backwards too.
+        pooling: which step answers: `"last"`, of two directions the end of each; `"mean"` of all valid ones, or
+            `"every"` one.
+        segment: samples that one step eats.
+        shared: the channels share one network, each is a sequence of its own.
+        layer_norm: behind every layer.
+        embedding_size: width of a linear layer with ReLU in front of the LSTM; 0 for none.
+        head_size: width of a linear layer with ReLU in front of the head; 0 for none.
+        calendar: features of the time of each sample, of `edgelstm.network.CYCLES`.
+        levels: outputs of each target: of a quantile forecast more than 1.
+        classes: the outputs are probabilities.
+        dropout: between the layers and in front of the head, in training only.
+        input_dropout: of whole input channels, in training only.
     """
 
     input_size: int
@@ -33,16 +68,89 @@ class NetworkShape:
     num_layers: int
     horizon: int
     output_size: int
-    relative_inputs: tuple[int, ...]
+    relative_inputs: tuple[int, ...] = ()
+    bidirectional: bool = False
+    pooling: str = LAST
+    segment: int = 1
+    shared: bool = False
+    layer_norm: bool = False
+    embedding_size: int = 0
+    head_size: int = 0
+    calendar: tuple[str, ...] = ()
+    levels: int = 1
+    classes: bool = False
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+
+    @property
+    def every_step(self) -> bool:
+        """Whether there is an answer at every step."""
+        return self.pooling == EVERY
+
+    @property
+    def take(self) -> str | None:
+        """The layer `Take`; at its last step a backward direction has seen that step alone, so its end counts."""
+        if self.every_step:
+            return None
+        return FINAL if self.bidirectional and self.pooling == LAST else self.pooling
+
+    @property
+    def channels(self) -> int:
+        """F + G: those of x, and behind them sine and cosine of each calendar feature, which are not scaled."""
+        return self.input_size + 2 * len(self.calendar)
+
+    @property
+    def step_size(self) -> int:
+        """What one step of the first layer eats."""
+        return self.segment * (1 if self.shared else self.channels)
+
+    @property
+    def lstm_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Input size and layers of each `torch.nn.LSTM`: one stack, or with layer_norm one for each layer."""
+        first = self.embedding_size or self.step_size
+        if not self.layer_norm:
+            return ((first, self.num_layers),)
+        return ((first, 1), *((self.lstm_output, 1) for _ in range(self.num_layers - 1)))
+
+    @property
+    def lstm_output(self) -> int:
+        """H, or twice that of two directions."""
+        return self.hidden_size * (2 if self.bidirectional else 1)
+
+    @property
+    def head_output(self) -> int:
+        """Numbers that the head gives: of shared channels those of one channel."""
+        return self.horizon * (self.levels if self.shared else self.output_size)
 
 
-class ForecastNetwork(nn.Module):
-    """An LSTM and a linear head that forecasts K steps of O channels at once.
+class Answer(NamedTuple):
+    """What a network says before it is brought to physical units.
+
+    Attributes:
+        z: float32 [B, K, O], or [B, T, K, O] at every step: in scaled units, or the logits of classes.
+        frame: leads from there to physical units.
+        state: h and c of each LSTM after the last step, detached.
+    """
+
+    z: Tensor
+    frame: Frame
+    state: State
+
+
+class Frame(NamedTuple):
+    """Where the scaled units of a window lie: y = z * scale + base."""
+
+    scale: Tensor
+    base: Tensor
+
+
+class LstmNetwork(nn.Module):
+    """An LSTM between scaling and a linear head.
 
     Example:
         >>> import numpy as np
         >>> one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
-        >>> network = ForecastNetwork(NetworkShape(1, 8, 1, 3, 1, ()), Scaling("none", zero, one, one, zero, ()))
+        >>> network = LstmNetwork(NetworkShape(1, 8, 1, 3, 1), Scaling("none", zero, one, one, zero, ()))
         >>> network(torch.zeros(2, 5, 1)).shape
         torch.Size([2, 3, 1])
     """
@@ -52,93 +160,231 @@ class ForecastNetwork(nn.Module):
     output_scale: Tensor
     output_offset: Tensor
 
-    def __init__(self, shape: NetworkShape, scaling: Scaling, dropout: float = 0.0, every_step: bool = False) -> None:
+    def __init__(self, shape: NetworkShape, scaling: Scaling) -> None:
         """Make the layers.
 
         Args:
-            shape: the sizes.
+            shape: what it is made of.
             scaling: the constants, measured on the training part.
-            dropout: between the layers and in front of the head, in training only.
-            every_step: answer after every step (carried networks), not only after the last.
         """
         super().__init__()
         self.shape = shape
-        self.every_step = every_step
-        between = dropout if shape.num_layers > 1 else 0.0
-        self.lstm = nn.LSTM(shape.input_size, shape.hidden_size, shape.num_layers, dropout=between, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(shape.hidden_size, shape.horizon * shape.output_size)
+        self.instance = scaling.kind == "instance"
         for name in ("input_offset", "input_factor", "output_scale", "output_offset"):
-            self.register_buffer(name, torch.from_numpy(getattr(scaling, name).copy()))
-        _initialize(self.lstm, self.head)
+            kept = name.startswith("input") or not shape.classes  # no layer of a network with classes scales back
+            self.register_buffer(name, torch.from_numpy(getattr(scaling, name).copy()), persistent=kept)
+        if shape.embedding_size:
+            self.embedding = nn.Linear(shape.step_size, shape.embedding_size)
+        for name, (size, layers) in zip(self.lstm_names, shape.lstm_sizes, strict=True):
+            between = shape.dropout if layers > 1 else 0.0
+            lstm = nn.LSTM(
+                size, shape.hidden_size, layers, dropout=between, bidirectional=shape.bidirectional, batch_first=True
+            )
+            self.add_module(name, lstm)
+            _initialize(lstm)
+            if shape.layer_norm:
+                self.add_module(f"{name}_norm", nn.LayerNorm(shape.lstm_output))
+        if shape.head_size:
+            self.hidden = nn.Linear(shape.lstm_output, shape.head_size)
+        self.head = nn.Linear(shape.head_size or shape.lstm_output, shape.head_output)
+        nn.init.zeros_(self.head.weight)  # a head that says nothing yet
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def lstm_names(self) -> tuple[str, ...]:
+        """Names of the LSTM modules, first to last."""
+        count = len(self.shape.lstm_sizes)
+        return ("lstm",) if count == 1 else tuple(f"lstm{i}" for i in range(count))
 
     def describe(self) -> Network:
         """List the layers, as the run directory records them beside the weights."""
         shape = self.shape
-        layers: list[Layer] = [
-            Standardize("input_offset", "input_factor"),
-            Lstm("lstm", shape.input_size, shape.hidden_size, shape.num_layers),
-            Take(LAST),
-            Linear("head", shape.hidden_size, shape.horizon * shape.output_size),
-            Rescale("output_scale", "output_offset"),
-        ]
-        if self.every_step:
-            layers.remove(Take(LAST))
-        return Network(tuple(layers), shape.relative_inputs)
+        layers: list[Layer] = [Standardize("input_offset", "input_factor")]
+        layers += [Calendar(shape.calendar)] if shape.calendar else []
+        if shape.segment > 1 or shape.shared:
+            layers.append(Segment(shape.segment, shape.shared))
+        if shape.embedding_size:
+            layers += [Linear("embedding", shape.step_size, shape.embedding_size), Activation("relu")]
+        for name, (size, stacked) in zip(self.lstm_names, shape.lstm_sizes, strict=True):
+            layers.append(Lstm(name, size, shape.hidden_size, stacked, shape.bidirectional))
+            layers += [Take(FINAL)] if self._ends_at(name) else []
+            layers += [LayerNorm(f"{name}_norm", shape.lstm_output)] if shape.layer_norm else []
+        layers += [Take(shape.take)] if shape.take in (LAST, MEAN) else []
+        if shape.head_size:
+            layers += [Linear("hidden", shape.lstm_output, shape.head_size), Activation("relu")]
+        layers.append(Linear("head", shape.head_size or shape.lstm_output, shape.head_output))
+        layers += [Join(shape.input_size, shape.levels)] if shape.shared else []
+        layers.append(Activation("softmax") if shape.classes else Rescale("output_scale", "output_offset"))
+        return Network(tuple(layers), shape.relative_inputs, self.instance)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Forecast in physical units.
+    def forward(self, x: Tensor, lengths: Tensor | None = None, time_s: Tensor | None = None) -> Tensor:
+        """Answer in physical units, or with the probabilities of classes.
 
         Args:
             x: float32 [B, T, F].
+            lengths: int64 [B], the valid steps of each row; None: all are.
+            time_s: int64 [B, T], seconds since 1970, for a network with a calendar.
 
         Returns:
-            float32 [B, K, O], or [B, T, K, O] if `every_step`.
+            float32 [B, K, O], or [B, T, K, O] at every step.
         """
-        return self.scaled(x) * self.output_scale + self.base(x)
+        z, frame, _ = self.run(x, lengths, time_s)
+        return torch.softmax(z, -1) if self.shape.classes else z * frame.scale + frame.base
 
-    def scaled(self, x: Tensor) -> Tensor:
-        """Forecast in scaled units, where the loss is: float32, shaped as `forward`."""
-        offset = x[:, -1:] if self.shape.relative_inputs else self.input_offset
-        h = self.run_lstm((x - offset) * self.input_factor)
-        if not self.every_step:
-            h = h[:, -1]
-        z = self.run_head(self.dropout(h))
-        return z.reshape(*z.shape[:-1], self.shape.horizon, self.shape.output_size)
+    def run(
+        self, x: Tensor, lengths: Tensor | None = None, time_s: Tensor | None = None, state: State | None = None
+    ) -> Answer:
+        """Answer in scaled units, where the loss is, from a state or from zero; see `forward`."""
+        centred, frame = self._framed(x, lengths)
+        h = self._with_calendar((centred - self.input_offset) * self.input_factor, time_s)
+        h = self._as_steps(self._without_channels(h))
+        if self.shape.embedding_size:
+            h = torch.relu(self.run_linear("embedding", h, lengths))
+        h, new = self.run_lstms(h, lengths, state)
+        h = self._dropped(self._take(h, lengths))
+        if self.shape.head_size:
+            h = self._dropped(torch.relu(self.run_linear("hidden", h)))
+        return Answer(self._as_answer(self.run_head(h)), frame, new)
 
-    def run_lstm(self, x: Tensor) -> Tensor:
-        """Run the stack from a zero state: float32 [B, T, F] to [B, T, H]."""
-        h: Tensor = self.lstm(x)[0]
-        return h
+    def run_lstms(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
+        """Run the stack: float32 [B, T, C] to [B, T, D * H], and the state of each LSTM after the last step.
+
+        Where the end of each direction answers, there are no steps any more: [B, D * H].
+        """
+        found = []
+        for i, name in enumerate(self.lstm_names):
+            x, (h, c) = self.run_lstm(name, x, lengths, None if state is None else state[i])
+            found.append((h.detach(), c.detach()))
+            x = self._ends(x, lengths) if self._ends_at(name) else x
+            x = self.run_norm(name, x, i + 1 < len(self.lstm_names))
+        return x, tuple(found)
+
+    def run_lstm(
+        self, name: str, x: Tensor, lengths: Tensor | None, before: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run one LSTM: float32 [B, T, C] to [B, T, D * H], and its h and c [D * L, B, H] after the last step."""
+        if lengths is None or not self.shape.bidirectional:  # what lies behind a length changes nothing before it
+            found: tuple[Tensor, tuple[Tensor, Tensor]] = self.call_lstm(name, x, before)
+            return found
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), True, enforce_sorted=False)
+        out, after = self.call_lstm(name, packed, before)
+        return nn.utils.rnn.pad_packed_sequence(out, True, total_length=x.shape[1])[0], after
+
+    def call_lstm(self, name: str, x: Any, before: tuple[Tensor, Tensor] | None) -> Any:
+        """Call the module of an LSTM on a tensor or a packed sequence."""
+        return getattr(self, name)(x, before)
+
+    def run_norm(self, name: str, x: Tensor, dropout: bool) -> Tensor:
+        """Normalize behind a layer, and drop out in front of the next."""
+        if self.shape.layer_norm:
+            x = getattr(self, f"{name}_norm")(x)
+        return self._dropped(x) if dropout else x
+
+    def run_linear(self, name: str, h: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Run a linear layer that is not the head; what lies behind a length may come out as anything."""
+        z: Tensor = getattr(self, name)(h)
+        return z
 
     def run_head(self, h: Tensor) -> Tensor:
-        """Answer in scaled units: float32 [..., H] to [..., K * O]."""
+        """Answer in scaled units: float32 [..., H] to [..., numbers of the head]."""
         z: Tensor = self.head(h)
         return z
 
-    def base(self, x: Tensor) -> Tensor:
-        """What is added to a scaled-back answer: float32 [B, 1, O] relative to the window, else [O]."""
-        if self.shape.relative_inputs:
-            return x[:, -1:, list(self.shape.relative_inputs)]
-        return self.output_offset
+    def scale_targets(self, y: Tensor, frame: Frame) -> Tensor:
+        """Bring targets in physical units to where the loss is: float32 [..., K, targets]."""
+        scale, base = (part[..., :: self.shape.levels] for part in frame)
+        return (y - base) / scale
 
-    def scale_targets(self, x: Tensor, y: Tensor) -> Tensor:
-        """Bring targets in physical units to where the loss is."""
-        return (y - self.base(x)) / self.output_scale
+    def _framed(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Frame]:
+        """Take from x what its own window says, and keep the way back for the answer."""
+        if not self.shape.relative_inputs:
+            return x, Frame(self.output_scale, self.output_offset)
+        of_outputs = list(self.shape.relative_inputs)
+        if not self.instance:
+            last = x[:, -1:]
+            return x - last, Frame(self.output_scale, last[..., of_outputs])
+        mean = x.mean(1, keepdim=True)
+        scaled = (x - mean) * self.input_factor
+        spread = torch.sqrt((scaled**2).mean(1, keepdim=True) + INSTANCE_EPSILON)
+        return (x - mean) / spread, Frame(self.output_scale * spread[..., of_outputs], mean[..., of_outputs])
+
+    def _with_calendar(self, x: Tensor, time_s: Tensor | None) -> Tensor:
+        """Append sine and cosine of the phase of each calendar feature."""
+        if not self.shape.calendar:
+            return x
+        if time_s is None:
+            raise ValueError("this network has a calendar: it needs the time of each sample")
+        found = [x]
+        for feature in self.shape.calendar:
+            cycle = CYCLES[feature]
+            angle = torch.remainder(time_s + cycle.shift_s, cycle.period_s).double() * (2 * torch.pi / cycle.period_s)
+            found += [torch.sin(angle).float()[..., None], torch.cos(angle).float()[..., None]]
+        return torch.cat(found, -1)
+
+    def _dropped(self, h: Tensor) -> Tensor:
+        return F.dropout(h, self.shape.dropout, True) if self.training and self.shape.dropout else h
+
+    def _without_channels(self, x: Tensor) -> Tensor:
+        """Hide whole channels of a row in training, so that no answer hangs on one of them."""
+        if not self.training or not self.shape.input_dropout:
+            return x
+        return x * F.dropout(torch.ones_like(x[:, :1]), self.shape.input_dropout)
+
+    def _as_steps(self, x: Tensor) -> Tensor:
+        """Make steps of samples: [B, T, C] to [B, T / n, n * C], or of shared channels [B * C, T / n, n]."""
+        segment = self.shape.segment
+        if segment == 1 and not self.shape.shared:
+            return x
+        if self.shape.shared:
+            return x.transpose(1, 2).reshape(-1, x.shape[1] // segment, segment)
+        return x.reshape(len(x), x.shape[1] // segment, -1)
+
+    def _ends_at(self, name: str) -> bool:
+        """Whether the end of each direction of this LSTM is what answers."""
+        return self.shape.take == FINAL and name == self.lstm_names[-1]
+
+    def _ends(self, h: Tensor, lengths: Tensor | None) -> Tensor:
+        """The last step of the forward direction beside the last of the backward one, which is the first of all."""
+        size = self.shape.hidden_size
+        return torch.cat([_last(h[..., :size], lengths), h[:, 0, size:]], -1)
+
+    def _take(self, h: Tensor, lengths: Tensor | None) -> Tensor:
+        """The step that answers, of each row its own."""
+        if self.shape.take == LAST:
+            return _last(h, lengths)
+        if self.shape.take != MEAN:
+            return h
+        if lengths is None:
+            return h.mean(1)
+        valid = torch.arange(h.shape[1], device=h.device) < lengths[:, None]
+        return (h * valid[..., None]).sum(1) / lengths[:, None]
+
+    def _as_answer(self, z: Tensor) -> Tensor:
+        """Give the numbers of the head the axes K and O, and put shared channels side by side."""
+        shape = self.shape
+        if shape.shared:
+            channels = z.reshape(-1, shape.input_size, shape.horizon, shape.levels).transpose(1, 2)
+            return channels.reshape(-1, shape.horizon, shape.output_size)
+        return z.reshape(*z.shape[:-1], shape.horizon, shape.output_size)
 
 
-def _initialize(lstm: nn.LSTM, head: nn.Linear) -> None:
-    """Start where LSTMs start well: orthogonal recurrence, open forget gates, a head that says nothing yet.
+def _last(h: Tensor, lengths: Tensor | None) -> Tensor:
+    return h[:, -1] if lengths is None else h[torch.arange(len(h), device=h.device), lengths - 1]
+
+
+def _initialize(lstm: nn.LSTM) -> None:
+    """Start where LSTMs start well: orthogonal recurrence, open forget gates.
 
     Source: Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network Architectures" (forget bias 1);
     Saxe et al. 2014 (orthogonal). On CO2 it lowers the validation RMSE of three seeds from 0.527 to 0.521 ppm.
     """
     hidden = lstm.hidden_size
     forget = slice(hidden, 2 * hidden)  # PyTorch's gates are i f g o
-    for layer in range(lstm.num_layers):
-        for gate in getattr(lstm, f"weight_hh_l{layer}").data.split(hidden):
-            nn.init.orthogonal_(gate)
-        getattr(lstm, f"bias_ih_l{layer}").data.zero_()[forget] = 1.0
-        getattr(lstm, f"bias_hh_l{layer}").data.zero_()
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
+    for name, parameter in lstm.named_parameters():
+        if name.startswith("weight_hh"):
+            for gate in parameter.data.split(hidden):
+                nn.init.orthogonal_(gate)
+        elif name.startswith("bias"):
+            parameter.data.zero_()
+        if name.startswith("bias_ih"):
+            parameter.data[forget] = 1.0

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from edgelstm.data.readers.read import BUILTIN
-from edgelstm.errors import RecipeError, require
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+NONE: tuple[Any, ...] = ()
 
 
 class _Section(BaseModel):
@@ -25,10 +23,18 @@ class _Section(BaseModel):
 class DataRecipe(_Section):
     """`[data]`: which columns of which table, and what to do about gaps."""
 
-    path: str = Field(description="a CSV or Parquet file, beside the recipe, or builtin:co2")
+    path: str = Field(description="a file, beside the recipe, or builtin:co2")
+    format: str | None = Field(None, description="csv, parquet, ts, cmapss; none: by the ending of the file")
     time: str | None = Field(None, description="the column of timestamps; none: rows are equally spaced")
-    features: tuple[str, ...] = Field((), description="input columns; none named: the targets")
-    targets: tuple[str, ...] = Field(min_length=1, description="columns to forecast")
+    series: str | None = Field(None, description="the column that tells series apart; none: the table is one series")
+    features: tuple[str, ...] = Field((), description="input columns; none named: the targets, or all of a .ts file")
+    targets: tuple[str, ...] = Field((), description="columns to forecast or to label; the class of each series")
+    ahead: tuple[str, ...] = Field((), description="features that are known a horizon ahead: plans, holidays")
+    calendar: tuple[Literal["hour", "weekday", "yearday"], ...] = Field(
+        (), description="features of the timestamps, computed in the graph, UTC"
+    )
+    classes: bool = Field(False, description="to label: the target is a class, not a number")
+    cap: float | None = Field(None, description="to label: targets above it count as it")
     units: dict[str, str] = Field({}, description="unit of each column, for people and plots")
     missing: Literal["interpolate", "forward", "drop", "error"] = Field("error", description="what to do about gaps")
     resample: str | None = Field(None, description="average into bins of this length: 10m, 1h, 1d, 1w")
@@ -38,13 +44,21 @@ class DataRecipe(_Section):
 
     @model_validator(mode="after")
     def _columns_fit(self) -> DataRecipe:
-        for what, names in (("features", self.features), ("targets", self.targets)):
+        for what in ("features", "targets", "ahead", "calendar"):
+            names = getattr(self, what)
             twice = [name for name in names if names.count(name) > 1]
             if twice:
                 raise ValueError(f"{what}: {twice[0]!r} is named twice")
+        for name in self.ahead:
+            if name not in self.features or name in self.targets:
+                raise ValueError(
+                    f"ahead: {name!r} must be one of the features and no target; {nearest(name, list(self.features))}"
+                )
         columns = [*self.features, *self.targets]
-        for name in self.units.keys() - set(columns):
+        for name in self.units.keys() - set(columns) if columns else ():
             raise ValueError(f"units: there is no column {name!r}; {nearest(name, columns)}")
+        if self.calendar and self.time is None:
+            raise ValueError("calendar: expected a column of timestamps, got none: give data.time (--time)")
         return self
 
     @property
@@ -54,37 +68,50 @@ class DataRecipe(_Section):
 
 
 class SplitRecipe(_Section):
-    """`[split]`: training, validation and test, in the order of time."""
+    """`[split]`: training, validation and test; a long series in the order of time, many series by whole ones."""
 
-    training: Fraction = Field(0.7, description="fraction of the rows, from the start")
-    validation: Fraction = Field(0.15, description="fraction of the rows that follow")
-    test: Fraction = Field(0.15, description="fraction of the rows that follow")
+    training: Fraction = Field(0.7, description="fraction of the rows from the start, or of the series")
+    validation: Fraction = Field(0.15, description="fraction of what follows")
+    test: Fraction = Field(0.15, description="fraction of what follows")
     borders: tuple[int | str, ...] = Field(
         (), max_length=3, description="instead of fractions: the row or the date at which each part ends"
     )
-    validation_path: str | None = Field(None, description="instead of fractions: a file of its own for validation")
-    test_path: str | None = Field(None, description="instead of fractions: a file of its own for test")
+    validation_path: str | None = Field(None, description="a file of its own for validation")
+    test_path: str | tuple[str, ...] | None = Field(None, description="a file of its own for test, or several")
     overlap: bool = Field(False, description="validation and test windows may reach back for their inputs")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="which of many series go where")
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> SplitRecipe:
         if self.borders and (self.validation_path or self.test_path):
             raise ValueError("give borders or separate files, not both")
-        fractions = (self.training, self.validation, self.test)
-        defaults = tuple(type(self).model_fields[name].default for name in ("training", "validation", "test"))
-        if (self.borders or self.validation_path or self.test_path) and fractions != defaults:
-            raise ValueError("give fractions, borders or separate files, not two of them")
         if self.training <= 0 or self.training + self.validation + self.test > 1 + 1e-9:
             raise ValueError("training must be above 0 and the fractions must sum to at most 1")
         return self
+
+    @property
+    def test_paths(self) -> tuple[str, ...]:
+        """The files of the test part; empty where it is a fraction."""
+        return (self.test_path,) if isinstance(self.test_path, str) else self.test_path or ()
 
 
 class WindowRecipe(_Section):
     """`[window]`: what the network sees and what it answers."""
 
-    steps: Count = Field(description="samples in a window")
+    steps: Count | None = Field(
+        None, description="samples in a window, or in a chunk of a carried series; to classify: the most, else trimmed"
+    )
     horizon: Count = Field(1, description="samples to forecast at once")
     stride: Count = Field(1, description="samples from one window to the next")
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (), description="forecast these quantiles, such as [0.1, 0.5, 0.9], not one number"
+    )
+
+    @model_validator(mode="after")
+    def _levels_grow(self) -> WindowRecipe:
+        if list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ValueError(f"quantiles: expected levels that grow, got {', '.join(map(str, self.quantiles))}")
+        return self
 
 
 class NetworkRecipe(_Section):
@@ -92,21 +119,43 @@ class NetworkRecipe(_Section):
 
     hidden_size: Count = Field(64, description="units of each layer")
     num_layers: Annotated[int, Field(ge=1, le=8)] = Field(1, description="stacked LSTM layers")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="between layers and before the head")
-    scaling: Literal["standard", "minmax", "none", "relative"] = Field(
-        "standard", description="done inside the exported graph; relative: minus the window's last value"
+    bidirectional: bool = Field(False, description="the layers run backwards too; windows only")
+    pooling: Literal["last", "mean"] = Field("last", description="the step that answers, or the mean of all")
+    segment: Count = Field(1, description="samples that one step eats; windows only")
+    shared: bool = Field(False, description="the channels share one network, each is forecast from itself")
+    layer_norm: bool = Field(False, description="layer normalization behind each layer")
+    embedding_size: Annotated[int, Field(ge=0)] = Field(
+        0, description="width of a linear layer with ReLU in front of the LSTM; 0: none"
+    )
+    head_size: Annotated[int, Field(ge=0)] = Field(
+        0, description="width of a linear layer with ReLU in front of the head; 0: none"
+    )
+    dropout: Probability = Field(0.0, description="between layers and before the head")
+    input_dropout: Probability = Field(0.0, description="of whole input channels of a window")
+    scaling: Literal["standard", "minmax", "none", "relative", "instance"] = Field(
+        "standard",
+        description="done inside the exported graph; relative: minus the window's last value; instance: by the "
+        "window's own mean and deviation",
     )
     state: Literal["window", "carried"] = Field(
         "window", description="window: from a zero state over a window; carried: may be stepped on"
     )
 
     @model_validator(mode="after")
-    def _relative_needs_a_window(self) -> NetworkRecipe:
-        if self.scaling == "relative" and self.state == "carried":
-            raise ValueError(
-                "relative scaling needs the last value of a window, which a carried network never has: choose "
-                "state window, or standard scaling"
-            )
+    def _a_carried_state_sees_no_window(self) -> NetworkRecipe:
+        if self.state != "carried":
+            return self
+        wrong = {
+            f"{self.scaling} scaling needs": self.scaling in ("relative", "instance"),
+            "bidirectional needs": self.bidirectional,
+            "a mean over the steps needs": self.pooling == "mean",
+            "a segment needs": self.segment > 1,
+        }
+        for what, holds in wrong.items():
+            if holds:
+                raise ValueError(
+                    f"{what} a whole window, which a carried network never has: choose state window, or leave it out"
+                )
         return self
 
 
@@ -114,13 +163,21 @@ class TrainingRecipe(_Section):
     """`[training]`: how the weights are found."""
 
     epochs: Count = Field(60, description="passes over the training windows")
-    batch_size: Count = Field(32, description="windows in a batch")
-    loss: Literal["mse", "mae", "huber"] = Field("mse", description="on scaled targets")
+    batch_size: Count = Field(32, description="windows in a batch; of a carried state, series side by side")
+    loss: Literal["mse", "mae", "huber", "pinball", "cross-entropy"] | None = Field(
+        None, description="on scaled targets; none: mse, of quantiles pinball, of classes cross-entropy"
+    )
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
+    label_smoothing: Probability = Field(0.0, description="of cross-entropy")
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="at its highest")
     schedule: Literal["constant", "cosine", "one-cycle"] = Field("constant", description="of the learning rate")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="pull of the weights towards zero")
     gradient_clip: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no limit")
+    average: Probability = Field(
+        0.0, description="keep an exponential moving average of the weights with this decay, 0.99; 0: none"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the arithmetic; others need a GPU")
     patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
     threads: Count | None = Field(
         None,
@@ -135,7 +192,7 @@ class QuantizationRecipe(_Section):
     precision: Literal["int8", "int8w"] = Field("int8", description="the file to train for")
     per_channel: bool = Field(True, description="a scale for each gate row and output; else one for each tensor")
     clip: Literal["none", "percentile", "mse"] = Field("none", description="how the range of a scale is chosen")
-    head: Literal["int8", "fp32"] = Field("int8", description="precision of the layer behind the LSTM")
+    head: Literal["int8", "fp32"] = Field("int8", description="precision of the layers behind the LSTM")
     epochs: Count = Field(8, description="further passes over the training windows")
     learning_rate_factor: Annotated[float, Field(gt=0)] = Field(
         0.2, description="times the learning rate of the training, falling to 0 as a cosine"
@@ -145,7 +202,13 @@ class QuantizationRecipe(_Section):
     def training_of(self, training: TrainingRecipe) -> TrainingRecipe:
         """Give the settings of the further epochs: those of the training, gentler and without early stopping."""
         gentler = training.learning_rate * self.learning_rate_factor
-        changes = {"epochs": self.epochs, "learning_rate": gentler, "schedule": "cosine", "patience": None}
+        changes = {
+            "epochs": self.epochs,
+            "learning_rate": gentler,
+            "schedule": "cosine",
+            "patience": None,
+            "average": 0.0,
+        }
         return training.model_copy(update=changes)
 
 
@@ -155,101 +218,80 @@ class Recipe(_Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
         "lstm", description="of the run and its files"
     )
-    task: Literal["forecast"] = Field("forecast", description="what to learn")
+    task: Literal["forecast", "classify", "label"] = Field("forecast", description="what to learn")
     data: DataRecipe
     split: SplitRecipe = SplitRecipe()
-    window: WindowRecipe
+    window: WindowRecipe = WindowRecipe()
     network: NetworkRecipe = NetworkRecipe()
     training: TrainingRecipe = TrainingRecipe()
     quantization: QuantizationRecipe | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_carry_their_state(cls, content: Any) -> Any:
+        """A device labels sample by sample, so that is the state of this task where none is given."""
+        if isinstance(content, Mapping) and content.get("task") == "label":
+            network = content.get("network", {})
+            if isinstance(network, Mapping):
+                return {**content, "network": {"state": "carried", **network}}
+        return content
 
-def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Recipe:
-    """Read a recipe file and lay flags over it.
-
-    Args:
-        path: a TOML file; paths in it are relative to its folder. None: flags alone.
-        flags: values by section and key, which win; the section `""` is the top level.
-
-    Raises:
-        RecipeError: no such file, no TOML, a misspelt key (the nearest is named), a wrong value.
-
-    Example:
-        >>> flags = {"data": {"path": "x.csv", "targets": ("y",)}, "window": {"steps": 10}}
-        >>> load_recipe(None, flags).network.hidden_size
-        64
-    """
-    content = {} if path is None else _read_toml(Path(path))
-    for section, values in flags.items():
-        table = content if section == "" else content.setdefault(section, {})
-        if not isinstance(table, dict):
-            raise RecipeError(f"{path}: {section}: expected a table, got {table!r}")
-        table.update(values)
-    _make_paths_absolute(content)
-    return check_recipe(content, str(path) if path else "options")
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        for rule in (_state_fits, _window_fits, _channels_fit, _loss_fits):
+            complaint = rule(self)
+            if complaint:
+                raise ValueError(complaint)
+        return self
 
 
-def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
-    """Check parsed content; see `load_recipe`."""
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise RecipeError(f"{name}: {_first_complaint(error)}") from error
+def _state_fits(recipe: Recipe) -> str:
+    expected = {"classify": "window", "label": "carried"}.get(recipe.task, recipe.network.state)
+    if recipe.network.state != expected:
+        return f"network.state: expected {expected!r} for the task {recipe.task}, got {recipe.network.state!r}"
+    return ""
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    tomllib = _toml_reader()
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise RecipeError(f"{path}: there is no such recipe") from error
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
-    _make_paths_absolute(content, path.parent)
-    return content
+def _window_fits(recipe: Recipe) -> str:
+    window, segment = recipe.window, recipe.network.segment
+    if recipe.task != "classify" and window.steps is None:
+        return "window.steps: is missing; give it with --window"
+    if recipe.task != "forecast" and (window.horizon != 1 or window.quantiles):
+        return f"window.horizon and window.quantiles belong to forecasts, not to the task {recipe.task}: leave them out"
+    if segment > 1 and recipe.task == "classify":
+        return "network.segment: sequences of any length do not fall into segments: leave it out"
+    if segment > 1 and (window.steps or 0) % segment:
+        return f"network.segment: expected a part of the window of {window.steps} steps, got {segment}"
+    return ""
 
 
-def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None:
-    """Anchor the paths of a recipe, so that it means the same from any folder: a resume may come from another."""
-    for section, key in (
-        ("data", "path"),
-        ("split", "validation_path"),
-        ("split", "test_path"),
-        ("quantization", "start"),
-    ):
-        table = content.get(section)
-        value = table.get(key) if isinstance(table, dict) else None
-        if isinstance(value, str) and not value.startswith(BUILTIN):
-            table[key] = str((folder / value).absolute())  # type: ignore[index]
+def _channels_fit(recipe: Recipe) -> str:
+    data, network = recipe.data, recipe.network
+    if recipe.task == "forecast" and not data.targets:
+        return "data.targets: is missing; give it with --target"
+    if recipe.task != "label" and (data.classes or data.cap is not None):
+        return f"data.classes and data.cap belong to labels, not to the task {recipe.task}: leave them out"
+    if recipe.task != "forecast" and (network.shared or data.ahead or network.scaling in ("relative", "instance")):
+        return "shared channels, columns known ahead, relative and instance scaling belong to forecasts: leave them out"
+    if network.shared and (data.inputs != data.targets or data.calendar):
+        return "network.shared: each channel is forecast from itself: name the targets alone, no features, no calendar"
+    if data.cap is not None and data.classes:
+        return "data.cap: classes have no cap"
+    return ""
 
 
-def _toml_reader() -> Any:
-    try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        return require("tomli", "train")
-    return tomllib
-
-
-_OPTIONS = {
-    "data": "as the first argument or in a --recipe",
-    "data.path": "as the first argument",
-    "data.targets": "with --target",
-    "window": "with --window",
-    "window.steps": "with --window",
-}
-
-
-def _first_complaint(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "recipe"
-    if first["type"] == "extra_forbidden":
-        return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
-    if first["type"] == "missing":
-        return f"{place}: is missing; give it {_OPTIONS.get(place, 'in the recipe')}"
-    message = first["msg"].removeprefix("Value error, ")
-    got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
-    return f"{place}: {message}{got}"
+def _loss_fits(recipe: Recipe) -> str:
+    training, kind = recipe.training, "number"
+    if recipe.task == "classify" or recipe.data.classes:
+        kind = "class"
+    elif recipe.window.quantiles:
+        kind = "quantile"
+    losses = {"number": ("mse", "mae", "huber"), "quantile": ("pinball",), "class": ("cross-entropy",)}[kind]
+    if training.loss is not None and training.loss not in losses:
+        return f"training.loss: expected {', '.join(losses)} for {kind}s, got {training.loss!r}"
+    if kind != "class" and (training.class_weights != "none" or training.label_smoothing):
+        return "training.class_weights and training.label_smoothing belong to classes: leave them out"
+    return ""
 
 
 def nearest(key: str, known: list[str]) -> str:
@@ -263,9 +305,3 @@ def nearest(key: str, known: list[str]) -> str:
     return f"did you mean {matches[0]!r}?" if matches else f"known are {', '.join(known)}"
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    kind: Any = Recipe
-    for part in location:
-        kind = kind.model_fields[part].annotation
-        kind = next((inner for inner in get_args(kind) if inner is not type(None)), kind)
-    return list(kind.model_fields)

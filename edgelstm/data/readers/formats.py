@@ -43,3 +43,8 @@ def read_table(path: Path, name: str | None = None) -> Table:
     if name not in FORMATS:
         raise DataError(f"format: expected one of {', '.join(FORMATS)}, got {name!r}")
     return FORMATS[name].read(path)
+
+
+def columns_of(path: str | Path, name: str | None = None) -> tuple[str, ...]:
+    """List the columns of a file; see `read_table`."""
+    return read_table(Path(path), name).columns

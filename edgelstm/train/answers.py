@@ -1,0 +1,116 @@
+"""What the trained network answers, run as its state says, and the baselines that stand beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Index, Windows
+from edgelstm.train.chunks import carried_rows
+from edgelstm.train.network import LstmNetwork
+from edgelstm.train.problem import Problem
+from edgelstm.train.tasks import TASKS
+
+NETWORK, QUANTIZED = "network", "quantized"
+BATCH = 512
+Answers = NDArray[np.float32]
+
+
+def parts_of(
+    problem: Problem, networks: dict[str, LstmNetwork]
+) -> dict[str, tuple[dict[str, Answerer], dict[str, Answerer]]]:
+    """Give everything that can answer on each held-out part: by name, the networks and the baselines.
+
+    Args:
+        problem: gives the examples.
+        networks: by name.
+    """
+    baselines = TASKS[problem.task].baselines(problem) if problem.held_out else {}
+    return {
+        part: (
+            {name: network_answerer(network, examples) for name, network in networks.items()},
+            {name: baseline(examples) for name, baseline in baselines.items()},
+        )
+        for part, examples in problem.held_out.items()
+    }
+
+
+def network_answerer(network: LstmNetwork, examples: Examples) -> Answerer:
+    """Answer with the network as its state says: each window from zero, or a state that goes on over a whole series."""
+    if isinstance(examples, Windows):
+        return _carried_forecasts(network, examples) if network.shape.every_step else _forecasts(network, examples)
+    return _labels(network, examples) if examples.every_step else _classes(network, examples)
+
+
+def _forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
+    def answerer(index: Index) -> Answers:
+        times = None if windows.times is None else windows.times_of(index)
+        return answer(network, windows.x(index), None, times)
+
+    return answerer
+
+
+def _carried_forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
+    """Of a series the state goes over all rows once, from zero at the first; arrays are a series each."""
+    if not windows.same_rows:
+        return lambda index: answer(network, windows.x(index))[:, -1]
+    rows = carried_rows(windows)
+    times = None if windows.times is None else windows.times[rows][np.newaxis]
+    whole = answer(network, windows.x_rows[rows][np.newaxis], None, times)[0]
+    place = np.searchsorted(rows, windows.x_starts + windows.steps - 1)
+    return lambda index: whole[place[index]]
+
+
+def _classes(network: LstmNetwork, sequences: Sequences) -> Answerer:
+    def answerer(index: Index) -> Answers:
+        x, lengths = sequences.padded(index)
+        times = None if sequences.times is None else sequences.padded_times(index)
+        return answer(network, x, lengths, times)[:, 0]
+
+    return answerer
+
+
+def _labels(network: LstmNetwork, sequences: Sequences) -> Answerer:
+    def answerer(index: Index) -> Answers:
+        times = sequences.times_of(int(index[0]))
+        x = sequences.x(int(index[0]))[np.newaxis]
+        return answer(network, x, None, None if times is None else times[np.newaxis])[0, :, 0]
+
+    return answerer
+
+
+def answer(
+    network: LstmNetwork,
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None = None,
+    times: NDArray[np.int64] | None = None,
+    rows: int = BATCH,
+) -> Answers:
+    """Run the network in evaluation mode, some rows at a time.
+
+    Args:
+        network: on any device.
+        x: [B, T, F].
+        lengths: [B], the valid steps of each row.
+        times: [B, T], seconds since 1970.
+        rows: to run at once.
+
+    Returns:
+        [B, K, O], or [B, T, K, O] at every step.
+    """
+    was_training = network.training
+    network.eval()
+    device = network.input_offset.device
+    found = []
+    with torch.inference_mode():
+        for i in range(0, len(x), rows):
+            parts: list[Any] = [x, lengths, times]
+            batch = [None if p is None else torch.from_numpy(p[i : i + rows]).to(device) for p in parts]
+            found.append(network(*batch).cpu().numpy())
+    network.train(was_training)
+    return np.concatenate(found)

@@ -1,0 +1,62 @@
+"""The folder of a training that has begun: claim it, and find in it what a resume needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edgelstm.errors import RunError, TrainingError
+from edgelstm.files import write_whole
+from edgelstm.run import RECIPE, RECORD
+from edgelstm.train.recipe import Recipe
+
+CHECKPOINTS = ("resume.ckpt", "finetune.ckpt")
+
+
+def claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
+    """Begin a run: remove what an older one left, and keep the recipe where a resume will look."""
+    old = [path for path in (directory / name for name in (RECORD, *CHECKPOINTS)) if path.exists()]
+    if old and not overwrite:
+        unfinished = old[-1].name in CHECKPOINTS
+        raise RunError(
+            f"{directory}: a {'run' if old[0].name == RECORD else 'begun training'} lies there already; give another "
+            f"--output, or --overwrite{', or `edgelstm train --resume` to go on with it' if unfinished else ''}"
+        )
+    for path in (*old, *(directory.glob("*.onnx") if overwrite else ())):  # files of the old weights go with them
+        path.unlink()
+    write_whole(directory / RECIPE, json.dumps(record, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def check_resumable(directory: Path, record: dict[str, Any]) -> None:
+    """See that an unfinished training with the same settings lies there."""
+    if recorded_in(directory) != json.loads(json.dumps(record)):
+        raise TrainingError(f"{directory}: was begun with other settings; give the same ones or train elsewhere")
+    if (directory / RECORD).exists() and not any((directory / name).exists() for name in CHECKPOINTS):
+        raise TrainingError(
+            f"{directory}: this training is finished; leave out --resume, or begin anew with --overwrite"
+        )
+
+
+def recorded_in(directory: Path) -> dict[str, Any]:
+    try:
+        recorded: dict[str, Any] = json.loads((directory / RECIPE).read_text())
+    except FileNotFoundError as error:
+        raise TrainingError(f"{directory}: there is no training to resume; leave out --resume") from error
+    except ValueError as error:
+        raise TrainingError(f"{directory / RECIPE}: damaged: {error}; train from the start") from error
+    if not isinstance(recorded, dict):
+        raise TrainingError(f"{directory / RECIPE}: damaged: expected a recipe, got {recorded!r}; train from the start")
+    return recorded
+
+
+def first_difference(a: Recipe, b: Recipe) -> str:
+    """Name the first key in which two recipes differ."""
+    for section, values in a.model_dump(mode="json").items():
+        other = b.model_dump(mode="json")[section]
+        if not (isinstance(values, dict) and isinstance(other, dict)):
+            values, other = {"": values}, {"": other}
+        for key, value in values.items():
+            if value != other[key]:
+                return f"{section}.{key} {value!r}, not {other[key]!r}".replace(". ", " ")
+    return "none"

@@ -1,0 +1,213 @@
+"""Feed long series to the trainer chunk by chunk, so that a state is carried over them as a device carries it.
+
+Truncated backpropagation through time (Williams and Peng 1990): the gradient goes back to the beginning of a chunk,
+the state comes from the chunk before. Several series run side by side, in lanes; a lane that has ended its series
+begins the next from a zero state. Where chunks begin is drawn anew in each epoch, so that no step of a series is always
+the first that feels a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Windows
+from edgelstm.train.batches import Batch
+
+Index = NDArray[np.int64]
+EVALUATED_TOGETHER = 64  # series
+
+
+class Series(NamedTuple):
+    """Rows in the order in which a state goes over them.
+
+    Attributes:
+        rows: int64 [M], places in `x_rows`.
+        starts, lengths: int64 [S], which of them belong to each series.
+        x_rows: float32 [N, F].
+        times: int64 [N], or None.
+        targets: gives what belongs to rows [B, T]: float32 [B, T, K, targets], NaN where unknown, or int64 [B, T].
+    """
+
+    rows: Index
+    starts: Index
+    lengths: Index
+    x_rows: Tensor
+    times: Tensor | None
+    targets: Callable[[Tensor], Tensor]
+
+
+def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: bool = False) -> Series:
+    """Lay out what a state is carried over.
+
+    Args:
+        examples: windows over one series, or separate windows from arrays, of which each is a series; or sequences
+            with a target at every step.
+        cap: float32 [O], where numbers to learn are clipped; None: nowhere.
+        scored: of a series of windows, only the step behind which a window has its target counts.
+    """
+    x_rows = torch.from_numpy(examples.x_rows)
+    times = None if examples.times is None else torch.from_numpy(examples.times)
+    if isinstance(examples, Sequences):
+        rows = np.arange(len(examples.x_rows))
+        return Series(rows, examples.starts, examples.lengths, x_rows, times, _labels(examples, cap))
+    rows = carried_rows(examples)
+    starts, lengths = (
+        (np.zeros(1, np.int64), np.array([len(rows)]))
+        if examples.same_rows
+        else (examples.x_starts, np.full(len(examples), examples.steps))
+    )
+    return Series(rows, starts, lengths, x_rows, times, _forecasts(examples, scored))
+
+
+def carried_rows(windows: Windows) -> Index:
+    """The rows that a carried state goes over: all but those with a missing sample: int64 [M]."""
+    return np.flatnonzero(~np.isnan(windows.x_rows).any(axis=1))
+
+
+def _labels(sequences: Sequences, cap: Tensor | None) -> Callable[[Tensor], Tensor]:
+    targets = torch.from_numpy(sequences.targets)
+    if targets.dtype == torch.int64:
+        return lambda rows: targets[rows]
+    if cap is not None:
+        targets = torch.minimum(targets, cap)
+    return lambda rows: targets[rows][..., None, :]
+
+
+def _forecasts(windows: Windows, scored: bool) -> Callable[[Tensor], Tensor]:
+    """What follows behind each row: in a series the next rows, in arrays the K that lie there for it."""
+    y_rows, ahead = torch.from_numpy(windows.y_rows), torch.arange(windows.horizon)
+    counts = torch.ones(len(windows.x_rows), dtype=torch.bool)
+    if scored:
+        counts[:] = False
+        counts[torch.from_numpy(windows.x_starts) + windows.steps - 1] = True
+
+    def targets(rows: Tensor) -> Tensor:
+        first = rows + 1 if windows.same_rows else rows * windows.y_stride
+        places = first[..., None] + ahead
+        inside = (places < len(y_rows)) & counts[rows][..., None]
+        y = y_rows[places.clamp(max=len(y_rows) - 1)]
+        return y.masked_fill(~inside[..., None], torch.nan)
+
+    return targets
+
+
+class Chunk(NamedTuple):
+    """Stretches that are run side by side.
+
+    Attributes:
+        starts: int64 [B], the place in `Series.rows` where each begins.
+        counts: int64 [B], how many steps it has.
+        fresh: bool [B], it begins a series.
+        steps: T, as long as the longest.
+    """
+
+    starts: Index
+    counts: Index
+    fresh: NDArray[np.bool_]
+    steps: int
+
+
+class SeriesDataset:
+    """Gives the batch of a chunk; behind the end of a stretch x is 0 and the target unknown."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        self._rows = torch.from_numpy(series.rows)
+
+    def __getitem__(self, chunk: Chunk) -> Batch:
+        offsets = torch.arange(chunk.steps)
+        inside = offsets < torch.from_numpy(chunk.counts)[:, None]
+        places = torch.from_numpy(chunk.starts)[:, None] + offsets
+        rows = self._rows[places.clamp(max=len(self._rows) - 1)]
+        x, y = self._series.x_rows[rows], self._series.targets(rows)
+        if not inside.all():
+            x[~inside] = 0
+            y[~inside] = torch.nan if y.is_floating_point() else -1
+        times = None if self._series.times is None else self._series.times[rows]
+        return Batch(x, y, None, times, torch.from_numpy(chunk.fresh))
+
+
+class Lanes:
+    """The chunks of each epoch, drawn by seed and epoch alone; their number differs."""
+
+    def __init__(self, series: Series, lanes: int, steps: int, seed: int) -> None:
+        self._starts, self._lengths = series.starts, series.lengths
+        self._lanes, self._steps, self._seed = lanes, steps, seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Told by Lightning before each epoch."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[Chunk]:
+        # A generator, as in `Shuffled`.
+        yield from self._chunks(self._epoch)
+
+    def count(self, epochs: int) -> int:
+        """How many chunks so many epochs have."""
+        return sum(1 for epoch in range(epochs) for _ in self._chunks(epoch))
+
+    def _chunks(self, epoch: int) -> Iterator[Chunk]:
+        rng = np.random.default_rng((self._seed, epoch))
+        steps = int(rng.integers(-(-self._steps // 2), self._steps + 1))
+        lanes = [_cut(pieces, steps) for pieces in self._deal(self._pieces(rng), rng)]
+        lanes.sort(key=len, reverse=True)  # so that those which still run are the first ones
+        for turn in range(len(lanes[0])):
+            running = np.array([lane[turn] for lane in lanes if len(lane) > turn], np.int64)
+            starts, counts, fresh = running.T
+            yield Chunk(starts, counts, fresh.astype(bool), int(counts.max()))
+
+    def _pieces(self, rng: np.random.Generator) -> list[tuple[int, int]]:
+        """(start, length) of what a lane takes whole: series; where they are few and long, stretches of them."""
+        longest = int(self._lengths.max())
+        if len(self._starts) < self._lanes:
+            longest = min(longest, max(self._steps, -(-int(self._lengths.sum()) // self._lanes)))
+        pieces = []
+        for start, length in zip(self._starts.tolist(), self._lengths.tolist(), strict=True):
+            first = int(rng.integers(1, longest + 1)) if length > longest else length
+            cuts = [0, *range(first, length, longest), length]
+            pieces += [(start + a, b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+        return pieces
+
+    def _deal(self, pieces: list[tuple[int, int]], rng: np.random.Generator) -> list[list[tuple[int, int]]]:
+        """Give each piece in turn to the lane that has least to do."""
+        dealt: list[list[tuple[int, int]]] = [[] for _ in range(min(self._lanes, len(pieces)))]
+        load = np.zeros(len(dealt), np.int64)
+        for piece in rng.permutation(len(pieces)):
+            lane = int(load.argmin())
+            dealt[lane].append(pieces[piece])
+            load[lane] += pieces[piece][1]
+        return dealt
+
+
+def _cut(pieces: list[tuple[int, int]], steps: int) -> list[tuple[int, int, bool]]:
+    """Cut the pieces of a lane into chunks: (start, count, whether it begins a piece)."""
+    return [
+        (start + done, min(steps, length - done), done == 0)
+        for start, length in pieces
+        for done in range(0, length, steps)
+    ]
+
+
+class Whole:
+    """Every series once from its beginning to its end, some side by side: how a carried state is evaluated."""
+
+    def __init__(self, series: Series) -> None:
+        self._order = np.argsort(-series.lengths, kind="stable")  # alike lengths side by side
+        self._series = series
+
+    def set_epoch(self, epoch: int) -> None:
+        """Every epoch is the same."""
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for i in range(0, len(self._order), EVALUATED_TOGETHER):
+            some = self._order[i : i + EVALUATED_TOGETHER]
+            counts = self._series.lengths[some]
+            yield Chunk(self._series.starts[some], counts, np.ones(len(some), bool), int(counts.max()))

@@ -1,0 +1,71 @@
+"""What an epoch is fed with: windows, whole sequences, or chunks of series whose state is carried on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgelstm.data.windows import Windows
+from edgelstm.train.batches import Loader, Shuffled, dataset_of
+from edgelstm.train.chunks import Lanes, SeriesDataset, Whole, series_of
+from edgelstm.train.problem import Problem
+from edgelstm.train.recipe import TrainingRecipe
+
+EVALUATION_BATCH = 512
+TOGETHER = 16  # batches that Lightning is handed at once
+
+
+class Feed(NamedTuple):
+    """What a training eats.
+
+    Attributes:
+        training, validation: loaders; None without validation data.
+        steps: of the optimizer, in the whole training.
+        samples: that one epoch goes over.
+        unit: what those are: `"windows"`, `"sequences"`, or `"steps"` of series.
+    """
+
+    training: Loader
+    validation: Loader | None
+    steps: int
+    samples: int
+    unit: str
+
+
+def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool) -> Feed:
+    """Make the loaders of a training.
+
+    Args:
+        problem: gives the examples.
+        training: tells batch size, epochs and seed.
+        every_step: the network answers at every step, and its state is carried on.
+    """
+    learnt, held_out = problem.training, problem.validation
+    if every_step:
+        cap = _cap(problem)
+        series = series_of(learnt, cap)
+        lanes = Lanes(series, training.batch_size, problem.window, training.seed)
+        validation = None
+        if held_out is not None:
+            whole = series_of(held_out, cap, scored=True)
+            validation = Loader(SeriesDataset(whole), Whole(whole), 1)
+        loader = Loader(SeriesDataset(series), lanes, TOGETHER)
+        return Feed(loader, validation, lanes.count(training.epochs), len(series.rows), "steps")
+    shuffled = Shuffled(len(learnt), training.batch_size, training.seed)
+    loader = Loader(dataset_of(learnt), shuffled, TOGETHER)
+    validation = None
+    if held_out is not None:
+        validation = Loader(dataset_of(held_out), Shuffled(len(held_out), EVALUATION_BATCH, None), 1)
+    unit = "windows" if isinstance(learnt, Windows) else "sequences"
+    return Feed(loader, validation, training.epochs * len(shuffled), len(learnt), unit)
+
+
+def _cap(problem: Problem) -> Tensor | None:
+    """Where numbers to learn are clipped: float32 [O]."""
+    caps = [channel.cap for channel in problem.outputs]
+    if all(cap is None for cap in caps):
+        return None
+    return torch.tensor([np.inf if cap is None else cap for cap in caps], dtype=torch.float32)

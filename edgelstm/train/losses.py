@@ -1,0 +1,111 @@
+"""What a training makes small, in scaled units; what nobody knows (NaN, a class below 0) does not count.
+
+Notation: B batch, T steps, K horizon, O outputs, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from edgelstm.train.problem import Problem
+from edgelstm.train.recipe import TrainingRecipe
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+DEFAULTS = {"number": "mse", "quantile": "pinball", "class": "cross-entropy"}
+UNKNOWN = -1
+
+_ELEMENTWISE: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
+
+
+def losses_of(problem: Problem, training: TrainingRecipe, every_step: bool) -> tuple[Loss, Loss]:
+    """Make what training makes small and what validation looks at: the same, but for the smoothing of labels."""
+    name = training.loss or DEFAULTS[problem.answer]
+    if problem.answer == "quantile":
+        loss = pinball_loss(problem.levels)
+        return loss, loss
+    if problem.answer == "class":
+        targets = torch.from_numpy(problem.training.targets)  # type: ignore[union-attr]  # classes come in sequences
+        weights = balanced(targets, len(problem.outputs)) if training.class_weights == "balanced" else None
+        return class_loss(weights, training.label_smoothing), class_loss(weights, 0.0)
+    loss = number_loss(name, masked=every_step)
+    return loss, loss
+
+
+def number_loss(name: str, masked: bool) -> Loss:
+    """Make a loss of answers float32 [..., O] and truths of the same shape.
+
+    Args:
+        name: `"mse"`, `"mae"` or `"huber"`.
+        masked: truths may be NaN, which does not count.
+
+    Example:
+        >>> number_loss("mse", True)(torch.zeros(2, 1), torch.tensor([[3.0], [torch.nan]])).item()
+        9.0
+    """
+    elementwise = _ELEMENTWISE[name]
+    if not masked:
+        return elementwise
+
+    def loss(z: Tensor, truth: Tensor) -> Tensor:
+        known = ~truth.isnan()
+        return elementwise(z[known], truth[known]) if known.any() else 0 * z.sum()
+
+    return loss
+
+
+def pinball_loss(levels: tuple[float, ...]) -> Loss:
+    """Make the loss of quantiles: answers float32 [..., targets * levels], truths [..., targets], NaN where unknown.
+
+    Source: Koenker and Bassett 1978, "Regression Quantiles".
+
+    Example:
+        >>> pinball_loss((0.9,))(torch.zeros(1, 1), torch.ones(1, 1)).item()
+        0.8999999761581421
+    """
+
+    def loss(z: Tensor, truth: Tensor) -> Tensor:
+        level = torch.tensor(levels, device=z.device)
+        error = truth[..., None] - z.reshape(*truth.shape, len(levels))
+        found = torch.maximum(level * error, (level - 1) * error)
+        known = ~truth.isnan()
+        return found[known].mean() if known.any() else 0 * z.sum()
+
+    return loss
+
+
+def class_loss(weights: Tensor | None, label_smoothing: float) -> Loss:
+    """Make the loss of classes: logits float32 [..., C], classes int64 [...], `UNKNOWN` where nobody knows.
+
+    Args:
+        weights: float32 [C], how much each class weighs; None: alike.
+        label_smoothing: as in `torch.nn.CrossEntropyLoss`.
+
+    Example:
+        >>> round(class_loss(None, 0.0)(torch.zeros(1, 1, 2), torch.tensor([1])).item(), 4)
+        0.6931
+    """
+
+    def loss(z: Tensor, truth: Tensor) -> Tensor:
+        flat, classes = z.reshape(-1, z.shape[-1]), truth.reshape(-1)
+        if not (classes >= 0).any():
+            return 0 * z.sum()
+        weight = None if weights is None else weights.to(z.device)
+        return F.cross_entropy(flat, classes, weight, ignore_index=UNKNOWN, label_smoothing=label_smoothing)
+
+    return loss
+
+
+def balanced(classes: Tensor, count: int) -> Tensor:
+    """Weigh each class by the inverse of how often it occurs; a class that never does, not at all: float32 [C].
+
+    Example:
+        >>> balanced(torch.tensor([0, 0, 0, 1]), 2)
+        tensor([0.6667, 2.0000])
+    """
+    counts = torch.bincount(classes[classes >= 0], minlength=count).double()
+    weights = counts.sum() / (count * counts)
+    return torch.where(counts > 0, weights, 0.0).float()

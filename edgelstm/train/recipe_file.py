@@ -1,0 +1,157 @@
+"""Read a recipe: a TOML file, flags over it, and messages that a person can act on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from edgelstm.data.readers.read import BUILTIN
+from edgelstm.errors import RecipeError, require
+from edgelstm.train.recipe import Recipe, nearest
+
+
+def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Recipe:
+    """Read a recipe file and lay flags over it.
+
+    Args:
+        path: a TOML file; paths in it are relative to its folder. None: flags alone.
+        flags: values by section and key, which win; the section `""` is the top level.
+
+    Raises:
+        RecipeError: no such file, no TOML, a misspelt key (the nearest is named), a wrong value.
+
+    Example:
+        >>> flags = {"data": {"path": "x.csv", "targets": ("y",)}, "window": {"steps": 10}}
+        >>> load_recipe(None, flags).network.hidden_size
+        64
+    """
+    content = {} if path is None else _read_toml(Path(path))
+    for section, values in flags.items():
+        table = content if section == "" else content.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise RecipeError(f"{path}: {section}: expected a table, got {table!r}")
+        table.update(values)
+    _make_paths_absolute(content)
+    return check_recipe(content, str(path) if path else "options")
+
+
+def render_recipe(recipe: Recipe) -> str:
+    """Write the whole of a recipe as TOML, every key with what it means; a key that is not set is a comment.
+
+    Example:
+        >>> flags = {"data": {"path": "builtin:co2", "targets": ("co2",)}, "window": {"steps": 10}}
+        >>> render_recipe(load_recipe(None, flags)).splitlines()[:2]
+        ['name = "lstm"  # of the run and its files', 'task = "forecast"  # what to learn']
+    """
+    sections = {name: value for name, value in recipe if isinstance(value, BaseModel)}
+    lines = [_line(recipe, name, value) for name, value in recipe if name not in sections and value is not None]
+    for name, section in sections.items():
+        lines += ["", f"[{name}]", *(_line(section, key, value) for key, value in section)]
+    return "\n".join([*lines, ""])
+
+
+def _line(section: BaseModel, key: str, value: Any) -> str:
+    about = type(section).model_fields[key].description
+    line = f"# {key} =" if value is None else f"{key} = {_toml(value)}"
+    return f"{line}  # {about}" if about else line
+
+
+def _toml(value: Any) -> str:
+    """JSON writes texts, numbers, booleans and lists as TOML does."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
+    """Check parsed content; see `load_recipe`."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{name}: {_first_complaint(error)}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    tomllib = _toml_reader()
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: there is no such recipe") from error
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
+    _make_paths_absolute(content, path.parent)
+    return content
+
+
+def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None:
+    """Anchor the paths of a recipe, so that it means the same from any folder: a resume may come from another."""
+    for section, key in (
+        ("data", "path"),
+        ("split", "validation_path"),
+        ("split", "test_path"),
+        ("quantization", "start"),
+    ):
+        table = content.get(section)
+        value = table.get(key) if isinstance(table, dict) else None
+        if isinstance(value, str):
+            table[key] = _absolute(value, folder, f"{section}.{key}")  # type: ignore[index]
+        elif isinstance(value, (list, tuple)) and all(isinstance(path, str) for path in value):
+            table[key] = [_absolute(path, folder, f"{section}.{key}") for path in value]  # type: ignore[index]
+
+
+def _absolute(path: str, folder: Path, place: str) -> str:
+    """Put the values of $VARIABLES in, then anchor the path."""
+    if path.startswith(BUILTIN):
+        return path
+    expanded = os.path.expandvars(path)
+    unset = re.search(r"\$\{?(\w+)", expanded)
+    if unset:
+        raise RecipeError(
+            f"{place}: expected the environment variable {unset[1]} to name the folder that {path} lies in, but it is "
+            "not set"
+        )
+    return str((folder / expanded).absolute())
+
+
+def _toml_reader() -> Any:
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        return require("tomli", "train")
+    return tomllib
+
+
+_OPTIONS = {
+    "data": "as the first argument or in a --recipe",
+    "data.path": "as the first argument",
+    "data.targets": "with --target",
+}
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    before = f"{place}: " if place else ""
+    if first["type"] == "extra_forbidden":
+        return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
+    if first["type"] == "missing":
+        return f"{place}: is missing; give it {_OPTIONS.get(place, 'in the recipe')}"
+    message = first["msg"].removeprefix("Value error, ")
+    got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
+    return f"{before}{message}{got}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    kind: Any = Recipe
+    for part in location:
+        kind = kind.model_fields[part].annotation
+        kind = next((inner for inner in get_args(kind) if inner is not type(None)), kind)
+    return list(kind.model_fields)

@@ -1,0 +1,12 @@
+"""The tasks that can be trained, a file for each; a new one is a file and a word in this list."""
+
+from __future__ import annotations
+
+from edgelstm.train.tasks.classify import CLASSIFY
+from edgelstm.train.tasks.forecast import FORECAST
+from edgelstm.train.tasks.label import LABEL
+from edgelstm.train.tasks.task import Arrays, Task
+
+TASKS = {task.name: task for task in (FORECAST, CLASSIFY, LABEL)}
+
+__all__ = ["TASKS", "Arrays", "Task"]

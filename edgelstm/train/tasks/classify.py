@@ -1,0 +1,128 @@
+"""Classify: which of some classes a whole series is of, whatever its length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgelstm.data.baselines.classify import baselines
+from edgelstm.data.classes import class_numbers, classes_of
+from edgelstm.data.deal import Wanted
+from edgelstm.data.readers.formats import columns_of
+from edgelstm.data.readers.ts import CLASS
+from edgelstm.data.scores.score import Answerer
+from edgelstm.data.sequences import Sequences, lay_out
+from edgelstm.errors import DataError, InputError, RecipeError
+from edgelstm.train.arrays import fraction_of, named, pair_of, series_from
+from edgelstm.train.problem import Problem, channels_of, class_channels
+from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.series import deal_out, lay_out_parts
+from edgelstm.train.tasks.task import Arrays, Task
+
+
+def read(recipe: Recipe) -> Problem:
+    """Read the series of a recipe, each with its class.
+
+    Raises:
+        DataError: the data cannot be read, one class only, or a class that training does not know.
+        RecipeError: the recipe does not say which column is the class.
+    """
+    inputs, label = _columns(recipe)
+    dealt = deal_out(recipe, inputs, label)
+    classes = classes_of(one.labels[0] for one in dealt.training if one.labels)
+    longest = max(len(stretch.series.values) for stretches in dealt.parts.values() for stretch in stretches)
+    steps = recipe.window.steps or longest
+    if steps < longest:
+        raise DataError(
+            f"window.steps: expected at least {longest}, which the longest series has, got {steps}: give more, or cut "
+            "the series"
+        )
+    wanted = Wanted(inputs, (), classes, False, recipe.data.missing, steps, bool(recipe.data.calendar))
+    parts, report = lay_out_parts(dealt, wanted)
+    problem = _problem(recipe.name, parts, inputs, classes, label, recipe.data.units)
+    told = (*report, f"classes: {', '.join(classes)}")
+    return replace(problem, period_s=dealt.period_s, data_sha256=dealt.sha256, report=told)
+
+
+def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
+    """Check a caller's own series and their classes; see `edgelstm.train.fit`.
+
+    Raises:
+        InputError: series that do not fit each other, a number of classes that is not that of the series.
+        DataError: one class only, or a class that training does not know.
+    """
+    x, y = _checked("x, y", arrays.x, arrays.y)
+    validation = arrays.validation
+    taken = fraction_of(validation, len(x))
+    if taken is not None:
+        (x, y), validation = (x[:-taken], y[:-taken]), (x[-taken:], y[-taken:])
+    classes = arrays.outputs or classes_of(y)
+    parts = {"training": (x, y)}
+    for part, pair in (("validation", validation), ("test", arrays.test)):
+        if pair is not None:
+            parts[part] = _checked(part, *pair_of(part, pair))
+    steps = recipe.window.steps or max(len(one) for series, _ in parts.values() for one in series)
+    found = {
+        part: lay_out(series, class_numbers(labels, classes, part), every_step=False, steps=steps)
+        for part, (series, labels) in parts.items()
+    }
+    inputs = named("inputs", arrays.inputs, x[0].shape[1], "x")
+    return _problem(recipe.name, found, inputs, classes, "class", {})
+
+
+def _problem(
+    name: str,
+    parts: dict[str, Sequences],
+    inputs: tuple[str, ...],
+    classes: tuple[str, ...],
+    label: str,
+    units: dict[str, str],
+) -> Problem:
+    training = parts["training"]
+    return Problem(
+        name=name,
+        task="classify",
+        answer="class",
+        inputs=channels_of(inputs, training.x_rows, units),
+        outputs=class_channels(classes, label),
+        window=training.steps,
+        horizon=1,
+        training=training,
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+    )
+
+
+def _columns(recipe: Recipe) -> tuple[tuple[str, ...], str]:
+    """The input columns and that of the class; a .ts file says both by itself."""
+    data = recipe.data
+    of_its_own = (data.format or Path(data.path).suffix.removeprefix(".")) == "ts"
+    if len(data.targets) != 1 and not (of_its_own and not data.targets):
+        raise RecipeError(f"data.targets: expected the column of the class (--target), got {len(data.targets)} columns")
+    label = data.targets[0] if data.targets else CLASS
+    if data.features:
+        return data.features, label
+    if not of_its_own:
+        raise RecipeError("data.features: is missing; name the input columns with --feature")
+    return tuple(name for name in columns_of(data.path, data.format) if name != label), label
+
+
+def _checked(part: str, x: Any, y: Any) -> tuple[list[Any], list[str]]:
+    series = series_from(part, x)
+    labels = [str(label) for label in np.asarray(y).tolist()] if np.ndim(y) == 1 else []
+    if len(labels) != len(series):
+        raise InputError(f"{part}: expected a class for each of {len(series)} series, got {np.shape(y)}")
+    return series, labels
+
+
+def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
+    if not isinstance(problem.training, Sequences):
+        raise TypeError("what is classified are sequences")
+    return dict(baselines(problem.training, problem.outputs))
+
+
+CLASSIFY = Task("classify", read, from_own_arrays, _baselines)

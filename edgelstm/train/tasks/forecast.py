@@ -1,0 +1,233 @@
+"""Forecast: what comes next in a series, K steps of one or many channels at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edgelstm.data.baselines.forecast import baselines, season_of
+from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
+from edgelstm.data.readers.fields import parse_times
+from edgelstm.data.readers.read import read_series
+from edgelstm.data.scores.score import Answerer
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.series import Series
+from edgelstm.data.windows import Rows, Windows, from_arrays
+from edgelstm.errors import DataError, InputError
+from edgelstm.train.arrays import finite, fraction_of, named, pair_of
+from edgelstm.train.problem import Problem, channels_of, with_levels
+from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.task import Arrays, Task
+
+
+def read(recipe: Recipe) -> Problem:
+    """Read the table of a recipe and cut it into windows.
+
+    Raises:
+        DataError: the data cannot be read, or is too short.
+    """
+    data, window = recipe.data, recipe.window
+    series, borders = _read(recipe)
+    cut = Cut(
+        window.steps or 1,
+        window.horizon,
+        window.stride,
+        recipe.network.state == "carried",
+        recipe.split.overlap,
+        data.missing,
+        data.ahead,
+        bool(data.calendar),
+    )
+    parts = {part.name: part for part in split(series, data.inputs, data.targets, borders, cut)}
+    training, test = parts["training"], parts.get("test")
+    season = data.season or season_of(series.period_s)
+    report = _report(series, data.missing, list(parts.values()))
+    if season is not None and season >= cut.steps:
+        report = (*report, f"no seasonal naive: a season of {season} samples takes a window of {season + 1}")
+        season = None
+    learnt = slice(training.start, training.end)
+    inputs = channels_of(data.inputs, series.columns(data.inputs)[learnt], data.units)
+    targets = channels_of(data.targets, series.columns(data.targets)[learnt], data.units)
+    return Problem(
+        name=recipe.name,
+        task="forecast",
+        answer="quantile" if window.quantiles else "number",
+        inputs=tuple(c._replace(ahead=window.horizon if c.name in data.ahead else 0) for c in inputs),
+        outputs=with_levels(targets, window.quantiles),
+        window=cut.steps,
+        horizon=cut.horizon,
+        training=training.windows,
+        validation=parts["validation"].windows if "validation" in parts else None,
+        test=test.windows if test else None,
+        period_s=series.period_s,
+        season=season,
+        test_time=series.time[test.first_row : test.end] if test and series.time is not None else None,
+        data_sha256=series.sha256,
+        report=report,
+    )
+
+
+def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
+    """Check a caller's own arrays; see `edgelstm.train.fit`.
+
+    Raises:
+        InputError: shapes that do not fit, or numbers that are not finite.
+    """
+    every_step = recipe.network.state == "carried"
+    x, y = _checked_pair("x, y", arrays.x, arrays.y, every_step)
+    inputs = named("inputs", arrays.inputs, x.shape[-1], "x")
+    outputs = named("outputs", arrays.outputs, y.shape[-1], "y")
+    validation = arrays.validation
+    fraction = fraction_of(validation, len(x))
+    if fraction is not None:  # the newest, if they are in the order of time
+        (x, y), validation = (x[:-fraction], y[:-fraction]), (x[-fraction:], y[-fraction:])
+    known = all(name in inputs for name in outputs)
+    target_inputs = tuple(inputs.index(name) for name in outputs) if known else ()
+    windows = {"training": from_arrays(x, y, target_inputs)}
+    for part, pair in (("validation", validation), ("test", arrays.test)):
+        if pair is not None:
+            windows[part] = from_arrays(*_checked_like(part, pair, x, y, every_step), target_inputs)
+    training, levels = windows["training"], recipe.window.quantiles
+    return Problem(
+        name=recipe.name,
+        task="forecast",
+        answer="quantile" if levels else "number",
+        inputs=channels_of(inputs, training.x_rows, {}),
+        outputs=with_levels(channels_of(outputs, training.y_rows, {}), levels),
+        window=training.steps,
+        horizon=training.horizon,
+        training=training,
+        validation=windows.get("validation"),
+        test=windows.get("test"),
+    )
+
+
+def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
+    training, validation = problem.training, problem.validation
+    if not isinstance(training, Windows) or isinstance(validation, Sequences):
+        raise TypeError("what is forecast are windows")
+    return dict(baselines(training, validation, problem.outputs, problem.season))
+
+
+def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
+    """Read the table, or the tables of the parts laid end to end, and say at which row each part ends."""
+    data, split_by = recipe.data, recipe.split
+    if len(split_by.test_paths) > 1:
+        raise DataError("split.test_path: expected one file to forecast, got several: lay them end to end")
+    columns = (*data.inputs, *data.targets)
+    series = read_series(data.path, columns, data.time, data.resample)
+    if not (split_by.validation_path or split_by.test_paths):
+        return series, _borders(recipe, series)
+    rows = len(series.values)
+    ends = [rows] if split_by.validation_path else [rows - round(rows * split_by.validation), rows]
+    for path in filter(None, (split_by.validation_path, *split_by.test_paths)):
+        series = _append(series, read_series(path, columns, data.time, data.resample), split_by.overlap)
+        ends.append(len(series.values))
+    return series, tuple(ends)
+
+
+def _append(first: Series, second: Series, overlap: bool) -> Series:
+    """Lay two files end to end; windows may only reach across if time goes on there."""
+    time = None
+    if first.period_s and second.period_s and first.period_s != second.period_s:
+        raise DataError(
+            f"expected files with one sample every {first.period_s:g} s as in training, got one every "
+            f"{second.period_s:g} s: give --resample"
+        )
+    if second.sha256 in (first.sha256 or "").split("+"):
+        raise DataError("split: the same file is given for two parts; held-out data must be other data")
+    if first.time is not None and second.time is not None and second.time[0] <= first.time[-1]:
+        raise DataError(
+            f"split: expected the files in the order of time, but one begins at {second.time[0]}, when the one before "
+            f"it has not ended ({first.time[-1]})"
+        )
+    if first.time is not None and second.time is not None:
+        step_s = (second.time[0] - first.time[-1]) / np.timedelta64(1, "s")
+        if overlap and step_s != first.period_s:
+            raise DataError(
+                f"overlap: expected the next file to go on {first.period_s:g} s after the one before, but "
+                f"{step_s:g} s lie between them: leave out overlap"
+            )
+        time = np.concatenate([first.time, second.time])
+    return replace(
+        first,
+        values=np.concatenate([first.values, second.values]),
+        time=time,
+        sha256=f"{first.sha256}+{second.sha256}",
+    )
+
+
+def _borders(recipe: Recipe, series: Series) -> tuple[int, ...]:
+    by = recipe.split
+    if not by.borders:
+        return fraction_borders(len(series.values), by.training, by.validation, by.test)
+    borders = tuple(border if isinstance(border, int) else _row_at(border, series) for border in by.borders)
+    if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
+        raise DataError(
+            f"split: expected borders that grow within the {len(series.values)} rows, got "
+            f"{', '.join(map(str, by.borders))} (rows {', '.join(map(str, borders))})"
+        )
+    return borders
+
+
+def _row_at(border: str, series: Series) -> int:
+    """Find the first row at or after a date."""
+    if series.time is None:
+        raise DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
+    try:
+        moment = parse_times([border], "border", lambda row: "split")[0]
+    except DataError as error:
+        raise DataError(f"split: expected a row number or an ISO 8601 date as a border, got {border!r}") from error
+    if not series.time[0] < moment <= series.time[-1]:
+        raise DataError(
+            f"split: expected a border between {series.time[0]} and {series.time[-1]}, where the data lies, "
+            f"got {border!r}"
+        )
+    return int(np.searchsorted(series.time, moment))
+
+
+def _report(series: Series, policy: str, parts: list[Part]) -> tuple[str, ...]:
+    lines = [f"{len(series.values)} rows" + (f", one every {series.period_s:g} s" if series.period_s else "")]
+    for column, name in enumerate(series.names):
+        missing = int(np.isnan(series.values[:, column]).sum())
+        if missing:
+            lines.append(f"{name}: {missing} missing sample(s), policy {policy!r}")
+    for part in parts:
+        lines.append(f"{part.name}: rows {part.start + 1} to {part.end}, {len(part.windows)} windows")
+    absent = [name for name in NAMES if name not in [part.name for part in parts]]
+    if absent:
+        lines.append(f"no {' and no '.join(absent)} part")
+    if parts[-1].end < len(series.values):
+        lines.append(f"not used: rows {parts[-1].end + 1} to {len(series.values)}")
+    return tuple(lines)
+
+
+def _checked_pair(what: str, x: Any, y: Any, every_step: bool) -> tuple[Rows, Rows]:
+    x, y = finite(what, x), finite(what, y)
+    steps = "T, " if every_step else ""
+    if y.ndim == 2 + every_step:
+        y = y[..., np.newaxis, :]
+    if x.ndim != 3 or y.ndim != 3 + every_step or len(x) != len(y) or 0 in x.shape or 0 in y.shape:
+        raise InputError(
+            f"{what}: expected x [N, T, F] and y [N, {steps}K, O] or [N, {steps}O] with the same N, "
+            f"got {x.shape} and {y.shape}"
+        )
+    if every_step and x.shape[1] != y.shape[1]:
+        raise InputError(f"{what}: expected a target at each of {x.shape[1]} steps, got {y.shape[1]}")
+    return x, y
+
+
+def _checked_like(part: str, pair: Any, x: Rows, y: Rows, every_step: bool) -> tuple[Rows, Rows]:
+    """Check a held-out pair: finite, and windows of the shape of the training windows."""
+    part_x, part_y = pair_of(part, pair)
+    part_x, part_y = _checked_pair(part, part_x, part_y, every_step)
+    if part_x.shape[1:] != x.shape[1:] or part_y.shape[1:] != y.shape[1:]:
+        got = f"{part_x.shape[1:]} and {part_y.shape[1:]}"
+        raise InputError(f"{part}: expected windows like x {x.shape[1:]} and y {y.shape[1:]}, got {got}")
+    return part_x, part_y
+
+
+FORECAST = Task("forecast", read, from_own_arrays, _baselines)

@@ -1,0 +1,130 @@
+"""Label: a class or a number at every step of a series, by a state that is carried on from its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edgelstm.data.baselines.label import baselines
+from edgelstm.data.classes import class_numbers, classes_of
+from edgelstm.data.deal import Wanted
+from edgelstm.data.scores.score import Answerer
+from edgelstm.data.sequences import Sequences, lay_out
+from edgelstm.errors import InputError, RecipeError
+from edgelstm.train.arrays import finite, fraction_of, named, pair_of, series_from
+from edgelstm.train.problem import Problem, channels_of, class_channels
+from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.series import deal_out, lay_out_parts
+from edgelstm.train.tasks.task import Arrays, Task
+
+
+def read(recipe: Recipe) -> Problem:
+    """Read the series of a recipe, with a class or a number at every step.
+
+    Raises:
+        DataError: the data cannot be read, one class only, or a class that training does not know.
+        RecipeError: the recipe does not say what to label.
+    """
+    data = recipe.data
+    _check_columns(recipe)
+    label = data.targets[0] if data.classes else None
+    dealt = deal_out(recipe, data.features if data.classes else (*data.features, *data.targets), label)
+    classes = classes_of(text for one in dealt.training for text in one.labels or ()) if label else ()
+    targets = () if label else data.targets
+    wanted = Wanted(data.features, targets, classes, True, data.missing, recipe.window.steps, bool(data.calendar))
+    parts, report = lay_out_parts(dealt, wanted)
+    problem = _problem(recipe, parts, data.features, classes or targets, label)
+    return replace(problem, period_s=dealt.period_s, data_sha256=dealt.sha256, report=report)
+
+
+def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
+    """Check a caller's own series and their labels; see `edgelstm.train.fit`.
+
+    Raises:
+        InputError: series or labels that do not fit each other.
+        DataError: one class only, or a class that training does not know.
+    """
+    kind = recipe.data.classes
+    x, y = _checked("x, y", arrays.x, arrays.y, kind)
+    validation = arrays.validation
+    taken = fraction_of(validation, len(x))
+    if taken is not None:
+        (x, y), validation = (x[:-taken], y[:-taken]), (x[-taken:], y[-taken:])
+    parts = {"training": (x, y)}
+    for part, pair in (("validation", validation), ("test", arrays.test)):
+        if pair is not None:
+            parts[part] = _checked(part, *pair_of(part, pair), kind)
+    classes = (arrays.outputs or classes_of(text for labels in y for text in labels)) if kind else ()
+    found = {
+        part: lay_out(
+            series,
+            [class_numbers(labels, classes, part) for labels in truth] if kind else truth,
+            every_step=True,
+            steps=recipe.window.steps,
+        )
+        for part, (series, truth) in parts.items()
+    }
+    inputs = named("inputs", arrays.inputs, x[0].shape[1], "x")
+    outputs = classes or named("outputs", arrays.outputs, y[0].shape[1], "y")
+    return _problem(recipe, found, inputs, outputs, "label" if kind else None)
+
+
+def _problem(
+    recipe: Recipe, parts: dict[str, Sequences], inputs: tuple[str, ...], outputs: tuple[str, ...], label: str | None
+) -> Problem:
+    training, data = parts["training"], recipe.data
+    if label is None:
+        capped = np.minimum(training.targets, np.inf if data.cap is None else data.cap)
+        channels = tuple(c._replace(cap=data.cap) for c in channels_of(outputs, capped, data.units))
+    else:
+        channels = class_channels(outputs, label)
+    return Problem(
+        name=recipe.name,
+        task="label",
+        answer="number" if label is None else "class",
+        inputs=channels_of(inputs, training.x_rows, data.units),
+        outputs=channels,
+        window=training.steps,
+        horizon=1,
+        training=training,
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+    )
+
+
+def _check_columns(recipe: Recipe) -> None:
+    data = recipe.data
+    if not data.features:
+        raise RecipeError("data.features: is missing; name the input columns with --feature")
+    if not data.targets or (data.classes and len(data.targets) != 1):
+        raise RecipeError(f"data.targets: expected what to label (--target), got {len(data.targets)} columns")
+    both = [name for name in data.features if name in data.targets]
+    if both:
+        raise RecipeError(f"data.features: {both[0]!r} is what is to be labelled, it cannot be an input")
+
+
+def _checked(part: str, x: Any, y: Any, classes: bool) -> tuple[list[Any], list[Any]]:
+    series = series_from(part, x)
+    if len(y) != len(series):
+        raise InputError(f"{part}: expected labels for each of {len(series)} series, got {len(y)}")
+    labels: list[Any] = []
+    for one, truth in zip(series, y, strict=True):
+        found = [str(label) for label in np.asarray(truth).tolist()] if classes else finite(part, truth)
+        if not classes and found.ndim == 1:
+            found = found[:, np.newaxis]
+        if len(found) != len(one) or (not classes and found.ndim != 2):
+            raise InputError(f"{part}: expected a label for each of {len(one)} steps, got {np.shape(truth)}")
+        labels.append(found)
+    return series, labels
+
+
+def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
+    if not isinstance(problem.training, Sequences):
+        raise TypeError("what is labelled are sequences")
+    return dict(baselines(problem.training, problem.outputs))
+
+
+LABEL = Task("label", read, from_own_arrays, _baselines)
