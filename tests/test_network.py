@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edgelstm.errors import NetworkError
 from edgelstm.network import (
     Activation,
+    Calendar,
     Embedding,
+    Join,
+    LayerNorm,
     Linear,
     Lstm,
     Mask,
@@ -16,6 +21,7 @@ from edgelstm.network import (
     Repeat,
     Rescale,
     Reverse,
+    Segment,
     Standardize,
     Take,
     carried_states,
@@ -24,6 +30,8 @@ from edgelstm.network import (
 )
 
 LSTM, HEAD = Lstm("lstm", 3, 8), Linear("head", 8, 2)
+SHARED = (Lstm("b", 2, 4), Take("last"))
+APART = (Segment(3, True), LSTM, Take("last"))
 SCALED = (Standardize("offset", "factor"), LSTM, Take("last"), HEAD, Rescale("scale", "shift"))
 
 
@@ -70,6 +78,36 @@ def test_size_behind_follows_both_directions_and_the_projection():
     assert size_behind(Repeat(4), 6) == 6
 
 
+@pytest.mark.parametrize(
+    ("layers", "inputs", "outputs"),
+    [
+        ((Segment(4, False), Lstm("lstm", 12, 8)), 3, 8),
+        ((Segment(4, True), Lstm("lstm", 4, 8), Take("last"), Linear("head", 8, 6), Join(5, 2)), 5, 10),
+        ((Calendar(("hour", "yearday")), Lstm("lstm", 7, 8)), 3, 8),
+        ((Calendar(("hour",)), Segment(2, False), Lstm("lstm", 10, 8), LayerNorm("norm", 8)), 3, 8),
+        ((LayerNorm("norm", 3), LSTM), 3, 8),
+        ((Segment(2, False), Segment(3, True), Lstm("lstm", 3, 8), Take("mean"), Join(4)), 2, 4),
+    ],
+)
+def test_the_inputs_follow_from_the_layers_behind_segments_and_calendars(layers, inputs, outputs):
+    network = Network(layers)
+    check_network(network, weights_of(network))
+    assert (network.input_size, network.output_size) == (inputs, outputs)
+
+
+def test_instance_scaling_needs_a_way_back_and_the_training_deviation_in_front():
+    for changes, match in (
+        ({"relative_inputs": ()}, "expected relative_inputs.*got none"),
+        ({"layers": SCALED[1:]}, "expected a standardize as the first layer.*got lstm"),
+        ({}, "offset: expected zeros"),
+    ):
+        network = replace(Network(SCALED, (0, 2), instance=True), **changes)
+        with pytest.raises(NetworkError, match=match):
+            check_network(network, weights_of(network))
+    network = Network(SCALED, (0, 2), instance=True)
+    check_network(network, weights_of(network, offset=np.zeros(3, np.float32)))
+
+
 def test_a_state_pair_for_each_layer_is_as_large_as_what_is_in_front_of_the_projection():
     states = carried_states(Network((Lstm("a", 3, 8, 2, proj_size=5), Lstm("b", 5, 4))))
     assert [(s.input, s.output, s.shape) for s in states[:2]] == [
@@ -105,6 +143,28 @@ def test_a_state_pair_for_each_layer_is_as_large_as_what_is_in_front_of_the_proj
         ((LSTM, Embedding("words", 10, 3)), "an embedding must come first"),
         ((LSTM, HEAD, Take("final")), "the final state is an LSTM's"),
         ((Take("final"), Repeat(2), LSTM), "the final state is an LSTM's"),
+        ((Segment(0, False), LSTM), "segment: expected at least 1 step, got 0"),
+        ((Segment(2, False), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer in front gives 2"),
+        ((LSTM, Take("last"), Segment(2, False)), "expected a sequence in front of it"),
+        ((Segment(3, True), LSTM, Take("last")), "expected a join behind it, where the channels"),
+        ((Segment(3, True), LSTM, Join(2)), "expected one vector in front of it"),
+        ((LSTM, Take("last"), Join(8)), "expected a shared segment in front of it"),
+        ((Segment(1, False), LSTM, Take("last"), Join(3)), "expected a shared segment in front of it"),
+        ((LSTM, Segment(2, True), *SHARED, Join(7)), "expected 8 channels, as many as in front of the segment, got 7"),
+        ((Segment(2, True), Segment(3, True), LSTM, Take("last"), Join(2)), "the channels are apart already"),
+        ((*APART, Join(2, 0)), "at least 1 channel and 1 value, got 2 and 0"),
+        ((*APART, Join(2, 3)), "expected 3 values at each step in front of it, got 8 in all"),
+        ((LSTM, Take("last"), Repeat(3), Segment(2, False), Lstm("b", 16, 2)), "a multiple of 2 steps .* got 3"),
+        ((Mask(0.0), Segment(1, False), LSTM), "half in what is skipped; fill the gaps"),
+        ((LSTM, LayerNorm("norm", 7)), r"\(layer_norm\): expected 7 inputs, the layer in front gives 8"),
+        ((LSTM, LayerNorm("head", 8), HEAD), "'head.weight' belongs to two layers"),
+        ((Calendar(()), LSTM), "some of hour, weekday, yearday, each once"),
+        ((Calendar(("hour", "hour")), LSTM), "each once"),
+        ((Calendar(("minute",)), LSTM), r"some of hour, weekday, yearday, each once, got \('minute',\)"),
+        ((Calendar(("hour", "weekday")), LSTM), "at least 1 input beside the calendar's features, got -1"),
+        ((Linear("in", 1, 1), Calendar(("hour",)), LSTM), "expected it first, or behind a standardize alone"),
+        ((Calendar(("hour",)), Calendar(("hour",)), LSTM), "expected it first"),
+        ((Embedding("words", 10, 1), Calendar(("hour",)), LSTM), "tokens have no times"),
         ((LSTM, Mask(0.0)), "an LSTM behind it that skips the steps"),
         ((LSTM, Mask(0.0), Take("last")), "an LSTM behind it that skips the steps"),
         ((Mask(0.0), Mask(1.0), LSTM), "expected one in a network, got 2"),

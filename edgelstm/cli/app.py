@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import bench, demo, device, doctor, export, importing, signing, train
+from edgelstm.cli import bench, demo, device, doctor, evaluate, export, importing, signing, train
 from edgelstm.errors import EdgeLstmError, SignatureError
 
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's UsageError, whose module typer does not name
@@ -72,6 +72,7 @@ app.command("train")(train.train)
 app.command("finetune", short_help="Train a run on, so that its int8 file loses less.")(train.finetune)
 app.command("export", cls=export.ExportCommand, short_help="Write the ONNX files of a run.")(export.export)
 app.command("compare", short_help="Judge model files side by side on this machine.")(export.compare)
+app.command("evaluate", short_help="Score a run or a file beside baselines.")(evaluate.evaluate)
 app.command("verify", short_help="Replay the golden vectors of a file on this machine.")(device.verify)
 app.command("inspect", short_help="Print contract, graph and metrics of a file.")(device.inspect)
 app.command("predict", short_help="Forecast from a table.")(device.predict)

@@ -45,7 +45,7 @@ def demo(
     from edgelstm.runtime import load, replay
     from edgelstm.train import fit_recipe, load_recipe
 
-    require("jinja2", "all")
+    require("jinja2", "report")
     folder = output or Path(tempfile.mkdtemp(prefix="edgelstm-demo-"))
     run = folder / "run"
     recipe_path = resources.files("edgelstm.data") / "co2" / "recipe.toml"
@@ -132,23 +132,23 @@ def _render(
     benches: list[BenchResult],
 ) -> str:
     """Fill the page: everything that was printed, and the two plots, in one file that needs no other."""
-    import jinja2
+    from edgelstm.report.page import environment
 
-    loader = jinja2.PackageLoader("edgelstm.cli", "templates")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     plots = {
         name: base64.b64encode((fitted.run.path / f"{name}.png").read_bytes()).decode() for name in ("forecast", "loss")
     }
     contract = export.files[0].contract
-    return environment.get_template("demo.html.j2").render(
-        contract=contract,
-        unit=contract.outputs[0].unit,
-        fitted=fitted,
-        test=fitted.scores["test"],
-        validation=fitted.scores["validation"],
-        files=list(zip(export.files, replays, streams, benches, strict=True)),
-        machine=benches[0].machine,
-        plots=plots,
+    return (
+        environment("edgelstm.cli")
+        .get_template("demo.html.j2")
+        .render(
+            contract=contract,
+            unit=contract.outputs[0].unit,
+            fitted=fitted,
+            test=fitted.scores["test"],
+            validation=fitted.scores["validation"],
+            files=list(zip(export.files, replays, streams, benches, strict=True)),
+            machine=benches[0].machine,
+            plots=plots,
+        )
     )

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from edgelstm.contract import Contract
 from edgelstm.data.gaps import fill
 from edgelstm.data.readers.read import read_series
+from edgelstm.data.rows import known_ahead, seconds_of, shifted
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Windows, from_rows
 from edgelstm.errors import DataError, InputError, OutputError, require
@@ -34,11 +36,16 @@ Row = dict[str, Any]
 def read_rows(source: str, contract: Contract, time: str | None) -> Series:
     """Read the input channels of a contract from a table, or from stdin for `-`.
 
+    A column known ahead goes on behind the last sample to forecast from, as far as the forecast does.
+
     Raises:
-        DataError: the table cannot be read, or its timestamps are not as far apart as in training.
+        DataError: the table cannot be read, its timestamps are not as far apart as in training, or it ends before a
+            column known ahead is known far enough.
     """
-    columns = tuple(channel.name for channel in contract.inputs)
+    columns = tuple(channel.source for channel in contract.inputs)
     series = read_series(sys.stdin if source == "-" else source, columns, time)
+    steps = 1 if contract.state == "carried" else contract.window
+    series = known_ahead(series, {channel.source: channel.ahead for channel in contract.inputs}, steps)
     if series.period_s and contract.sample_period_s and series.period_s != contract.sample_period_s:
         raise DataError(
             f"{source}: the network was trained on one sample every {contract.sample_period_s:g} s, but the table has "
@@ -69,12 +76,16 @@ def read_test(source: str, contract: Contract | Imported, time: str | None) -> t
     """
     if contract.task != "forecast" or contract.inputs[0].dtype == "int64":
         raise InputError(f"--data: expected a network that forecasts numbers, got one to {contract.task}")
-    inputs, outputs = ([channel.name for channel in channels] for channels in (contract.inputs, contract.outputs))
-    series = read_series(source, tuple(dict.fromkeys(inputs + outputs)), time)
-    column = {name: i for i, name in enumerate(series.names)}
-    values = series.values.astype(np.float32)
-    x, y = (np.ascontiguousarray(values[:, [column[name] for name in names]]) for names in (inputs, outputs))
-    windows = from_rows(x, y, 0, contract.window, contract.horizon, 1, every_step=False)
+    inputs, outputs = (
+        tuple(dict.fromkeys(channel.source for channel in channels)) for channels in (contract.inputs, contract.outputs)
+    )
+    series = read_series(source, (*inputs, *outputs), time)
+    x, y = series.columns(inputs), series.columns(outputs)
+    for channel in contract.inputs:
+        x = shifted(x, inputs, (channel.source,), channel.ahead)
+    x_rows, y_rows = (np.ascontiguousarray(rows, np.float32) for rows in (x, y))
+    windows = from_rows(x_rows, y_rows, 0, contract.window, contract.horizon, 1, every_step=False)
+    windows = replace(windows, times=seconds_of(series, 0, len(x)))
     if not len(windows):
         needed = contract.window + contract.horizon
         raise DataError(f"{source}: expected at least {needed} rows without a gap, found no such stretch")

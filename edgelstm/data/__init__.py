@@ -1,4 +1,6 @@
-"""Read series and cut them into windows: tables, gaps, parts, scaling, baselines, scores.
+"""From files to what is learnt from, and to how good it is.
 
-Nothing here needs more than numpy, but Parquet and resampling in `table` use polars.
+`readers` read files as series; `parts`, `deal` and `rows` cut those into `windows` or `sequences`, whose constants
+`scaling` measures; `baselines` answer without a network; `scores` hold answers against the truth. Nothing here needs
+more than numpy, but Parquet and resampling in `readers` use polars.
 """

@@ -110,6 +110,22 @@ def split(
     ]
 
 
+def held_out(series: Series, features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut) -> Windows:
+    """Cut a whole series into windows to be scored, as those of a test part are.
+
+    Args:
+        series: the whole of it.
+        features: the channels to take as inputs.
+        targets: the channels to take as outputs.
+        name: of the part, for a message.
+        cut: how to cut windows.
+
+    Raises:
+        DataError: it is too short for one window, or no window is without a gap.
+    """
+    return _part(series, features, targets, name, 0, len(series.values), cut).windows
+
+
 def _part(
     series: Series,
     features: tuple[str, ...],

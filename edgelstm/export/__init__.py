@@ -7,7 +7,7 @@ from edgelstm.errors import require
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm.export.export import Export, ExportedFile, export_run  # noqa: E402  (the sentence above must come first)
+from edgelstm.export.export import Export, ExportedFile, export_run, open_run  # noqa: E402  (the sentence comes first)
 from edgelstm.importers import FromTorch, from_keras, from_torch  # noqa: E402
 
-__all__ = ["Export", "ExportedFile", "FromTorch", "export_run", "from_keras", "from_torch"]
+__all__ = ["Export", "ExportedFile", "FromTorch", "export_run", "from_keras", "from_torch", "open_run"]

@@ -133,6 +133,20 @@ def export_run(
     return _judged(run, folder, made, max_metric_drop)
 
 
+def open_run(directory: str | Path) -> tuple[Run, Predictor]:
+    """Read a run and open its network as the fp32 file would be, without writing one.
+
+    Raises:
+        RunError: the run is missing, incomplete or damaged.
+        ParityError: the graph does not compute what the network computed.
+    """
+    run = read_run(directory)
+    draft = _draft(run)
+    predictor = Predictor(ModelFile(_fp32_graph(run).SerializeToString(), run.record.contract, draft, ""))
+    _check_parity(run, np.stack([predictor.predict(*row) for row in golden_rows(draft)]))
+    return run, predictor
+
+
 def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
     """Decide how weights become whole numbers: a network that was fine-tuned for one form gets no other."""
     tuned_for, form = run.record.tuned_for or (None, None)

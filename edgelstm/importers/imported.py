@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, StateTensor
 from edgelstm.data.baselines import persistence
-from edgelstm.data.score import score_windows
+from edgelstm.data.inputs import Inputs, inputs_of
+from edgelstm.data.scores.score import Answerer, Examples, score
+from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError, NetworkError, RunError
@@ -56,6 +58,7 @@ class Imported:
         source: where it came from, as plain JSON values; recorded as the recipe of the run.
         states: the state tensors of a carried foreign graph; those of layers follow from the layers.
         sample_period_s: seconds between two samples; None where nobody said.
+        classes: to label, the answers are the probabilities of classes; to classify they always are.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Imported:
     source: dict[str, Any]
     states: tuple[StateTensor, ...] = ()
     sample_period_s: float | None = None
+    classes: bool = False
 
 
 def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
@@ -105,7 +109,7 @@ def write_imported(
     directory: str | Path,
     *,
     samples: Array | None = None,
-    test: Windows | None = None,
+    test: Examples | None = None,
     seed: int = 0,
     overwrite: bool = False,
 ) -> Run:
@@ -116,7 +120,8 @@ def write_imported(
         directory: where the run goes.
         samples: [N, T, F] float32 windows in physical units, or tokens int64 [N, T], for the golden vectors. None:
             windows of `test`; without those, normally distributed numbers, scaled as the network's first layer says.
-        test: held-out windows with their targets, so that precisions can be judged; forecasts only.
+        test: held-out windows with their targets, or series with their classes or labels, so that precisions can be
+            judged.
         seed: of the numbers drawn.
         overwrite: replace a run that lies there.
 
@@ -136,7 +141,7 @@ def write_imported(
     if imported.network is not None:
         check_network(imported.network, imported.weights)
     contract = _contract(imported, test)
-    x, lengths = _golden(imported, contract, samples, test, np.random.default_rng(seed))
+    x, lengths, _ = _golden(imported, contract, samples, test, np.random.default_rng(seed))
     y = _answers(imported, contract, x, lengths)
     if test is not None:
         contract = _with_metrics(contract, imported, test)
@@ -146,14 +151,15 @@ def write_imported(
     return run
 
 
-def _contract(imported: Imported, test: Windows | None) -> Contract:
+def _contract(imported: Imported, test: Examples | None) -> Contract:
     digest = graph_digest(imported.graph) if imported.graph is not None else pack_weights(imported.weights)[1]
     carried = imported.state == "carried"
     states = carried_states(imported.network) if carried and imported.network is not None else imported.states
     inputs, outputs = imported.inputs, imported.outputs
     if test is not None:  # the best that is known of the channels; training data would be better
         inputs = _described(inputs, test.x_rows)
-        outputs = _described(outputs, test.y_rows)
+        targets = test.y_rows if isinstance(test, Windows) else test.targets
+        outputs = _described(outputs, targets) if targets.dtype == np.float32 else outputs
     return Contract(
         format_version=FORMAT_VERSION,
         name=imported.name,
@@ -173,7 +179,7 @@ def _contract(imported: Imported, test: Windows | None) -> Contract:
         fidelity=None,
         metrics=(),
         provenance=Provenance({"edgelstm": __version__, **imported.versions}, None, digest, None),
-        answer="class" if imported.task == "classify" else "number",
+        answer="class" if imported.task == "classify" or imported.classes else "number",
     )
 
 
@@ -187,9 +193,9 @@ def _described(channels: tuple[Channel, ...], rows: Rows) -> tuple[Channel, ...]
 
 
 def _golden(
-    imported: Imported, contract: Contract, samples: Array | None, test: Windows | None, rng: np.random.Generator
-) -> tuple[Array, NDArray[np.int64] | None]:
-    """A few windows and, for a network that takes them, lengths: the first row whole, the last of one step."""
+    imported: Imported, contract: Contract, samples: Array | None, test: Examples | None, rng: np.random.Generator
+) -> Inputs:
+    """A few windows and, for a network that takes them, lengths; of samples, the first row whole, the last one step."""
     tokens = imported.inputs[0].dtype == "int64"
     shape = (imported.window,) if tokens else (imported.window, len(imported.inputs))
     rows = golden_rows_of(contract)
@@ -199,14 +205,12 @@ def _golden(
         if x.shape[1:] != shape or len(x) == 0 or not np.isfinite(x).all():
             raise InputError(f"samples: expected finite windows {['N', *shape]}, got {list(np.shape(samples))}")
     elif test is not None:
-        x = golden_inputs(test, contract).x
+        return golden_inputs(test, contract)
     elif tokens:
         x = rng.integers(0, imported.inputs[0].categories or 1, (rows, *shape))
     else:
         x = _plausible(imported, rng.standard_normal((rows, *shape), dtype=np.float32))
-    if not imported.lengths:
-        return x, None
-    return x, np.linspace(imported.window, 1, len(x)).astype(np.int64)
+    return Inputs(x, np.linspace(imported.window, 1, len(x)).astype(np.int64) if imported.lengths else None)
 
 
 def _plausible(imported: Imported, x: Rows) -> Rows:
@@ -238,16 +242,36 @@ def _answers(imported: Imported, contract: Contract, x: Array, lengths: NDArray[
     return y
 
 
-def _with_metrics(contract: Contract, imported: Imported, test: Windows) -> Contract:
-    """Score the network on held-out windows, beside persistence where the targets are among the inputs."""
-    spread = np.array([channel.spread for channel in contract.outputs])
-
-    def forecast(index: Index) -> Rows:
-        y: Rows = np.asarray(imported.answer(test.x(index), None), np.float32)
-        return y[:, -1] if contract.state == "carried" else y
-
-    network = score_windows(forecast, test, spread).score
+def _with_metrics(contract: Contract, imported: Imported, test: Examples) -> Contract:
+    """Score the network on what was held out, beside persistence where the targets are among the inputs."""
+    outputs, answer = contract.outputs, contract.answer
+    network = score(_answerer(contract, imported, test), test, outputs, answer).score
     baselines = {}
-    if test.history(slice(0, 1)) is not None:
-        baselines["persistence"] = score_windows(persistence(test), test, spread).score
+    if isinstance(test, Windows) and test.history(slice(0, 1)) is not None:
+        baselines["persistence"] = score(persistence(test), test, outputs, answer).score
     return replace(contract, metrics=(Metrics("test", len(test), network, None, baselines),))
+
+
+def _answerer(contract: Contract, imported: Imported, test: Examples) -> Answerer:
+    """What the network answers on examples: of a carried one behind the last step, to label at every step."""
+
+    def once(index: Index) -> Rows:
+        x, lengths, _ = inputs_of(test, contract, index)
+        y = np.asarray(imported.answer(x, lengths), np.float32)
+        if contract.state != "carried":
+            return y
+        ends = np.full(len(x), x.shape[1]) if isinstance(test, Windows) else test.lengths[index]
+        last: Rows = y[np.arange(len(x)), ends - 1]
+        return last
+
+    if isinstance(test, Windows) or not test.every_step:
+        return once
+    series: Sequences = test
+
+    def label(index: Index) -> Rows:
+        x = series.x(int(index[0]))[np.newaxis]
+        lengths = np.array([x.shape[1]]) if contract.lengths else None
+        y: Rows = np.asarray(imported.answer(x, lengths), np.float32)[0]
+        return y
+
+    return label

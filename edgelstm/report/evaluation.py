@@ -5,7 +5,6 @@ Whoever draws or writes it needs neither the network nor the data any more.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -221,16 +220,6 @@ class Evaluation:
         """Of the measure: that of the one target; None for several, for classes, and where nobody said."""
         targets = self.contract.targets
         return targets[0].unit if len(targets) == 1 and self.contract.answer != "class" else None
-
-
-def figure_of(score: Score, metric: str) -> float:
-    """Read the figure that decides off a score; `Contract.metric` names it.
-
-    Example:
-        >>> figure_of({"rmse": 3.0, "scaled_mse": 4.0}, "scaled_rmse")
-        2.0
-    """
-    return math.sqrt(score["scaled_mse"]) if metric == "scaled_rmse" else score[metric]
 
 
 def contract_metrics(evaluation: Evaluation, network: str) -> tuple[Metrics, ...]:

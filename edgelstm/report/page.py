@@ -83,7 +83,7 @@ def environment(*packages: str) -> jinja2.Environment:
     Raises:
         MissingDependencyError: jinja2 is not installed.
     """
-    engine: Any = require("jinja2", "train")
+    engine: Any = require("jinja2", "report")
     loader = engine.ChoiceLoader(
         [engine.PackageLoader(package, "templates") for package in dict.fromkeys((*packages, "edgelstm.report"))]
     )

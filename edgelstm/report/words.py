@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.contract import HIGHER_IS_BETTER, Channel, Contract
+from edgelstm.data.scores.metric import figure_of
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.report.chart import number_text
-from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation, figure_of
+from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation
 
 NAMES = {"network": "LSTM", "quantized": "LSTM, quantized"}
 EXAMPLES = {"forecast": "window", "classify": "sequence", "label": "series"}

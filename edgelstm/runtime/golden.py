@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.errors import ModelFileError
-from edgelstm.runtime.clock import MAX_TIME_S
+from edgelstm.errors import InputError, ModelFileError
+from edgelstm.runtime.clock import MAX_TIME_S, check_order
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
 Array = NDArray[np.float32]
@@ -72,7 +72,16 @@ class Golden(NamedTuple):
         valid = lengths is None or (len(lengths) == len(x) and lengths.max() <= x.shape[1])
         if not (fits and complete and valid) or any(len(t) != outputs for t in record.tolerance.values()):
             raise ModelFileError("the golden vectors are damaged: their shapes do not fit each other")
+        if times is not None:
+            _check_order(times, lengths)
         return cls(x, network, file, record.tolerance, lengths, times)
+
+
+def _check_order(times: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> None:
+    try:
+        check_order(times, lengths)
+    except InputError as error:
+        raise ModelFileError(f"the golden vectors are damaged: {error}") from error
 
 
 def worst_by_channel(a: Array, b: Array) -> tuple[float, ...]:

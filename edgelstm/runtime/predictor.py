@@ -16,7 +16,7 @@ from edgelstm.runtime.clock import as_times, check_order
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile
 from edgelstm.runtime.providers import Choice, device_of
-from edgelstm.runtime.samples import as_x
+from edgelstm.runtime.samples import as_float32, as_x
 from edgelstm.runtime.session import Settings, create_session
 from edgelstm.runtime.sharing import Token, refuse_pickle
 from edgelstm.runtime.stream import Stream
@@ -111,6 +111,38 @@ class Predictor:
         if valid is not None and self.contract.every_step:
             y[np.arange(y.shape[1]) >= valid[:, np.newaxis]] = np.nan
         return y if x.ndim > single else y[0]
+
+    def label(self, y: Any) -> NDArray[np.str_]:
+        """Name the most probable class of each answer of a file that answers with classes.
+
+        Args:
+            y: [..., C] probabilities, as `predict` or a stream gave them.
+
+        Returns:
+            Text [...], the name of an output; empty where there is no answer: behind the length of a row, or of a
+            stream that is not ready. To one answer [C] a single name.
+
+        Raises:
+            InputError: the file answers with numbers, or the last axis is not C.
+
+        Example:
+            >>> from edgelstm import load
+            >>> load("models/co2/co2.fp32.onnx").label([[420.0]])
+            Traceback (most recent call last):
+            edgelstm.errors.InputError: label: this file answers with numbers, not with classes
+        """
+        names = [channel.name for channel in self.contract.outputs]
+        if self.contract.answer != "class":
+            raise InputError(f"label: this file answers with {self.contract.answer}s, not with classes")
+        shares = as_float32(y)
+        if shares.shape[-1:] != (len(names),):
+            raise InputError(
+                f"label: expected probabilities of {len(names)} classes ({', '.join(names)}) on the last axis, got "
+                f"shape {shares.shape}"
+            )
+        best = np.where(np.isnan(shares).any(axis=-1), len(names), shares.argmax(axis=-1))
+        found: NDArray[np.str_] = np.array([*names, ""])[best]
+        return found
 
     def stream(self, batch: int = 1, state: str | None = None) -> Stream:
         """Start a stream that takes one sample at a time, from a zero state.

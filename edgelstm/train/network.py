@@ -15,7 +15,9 @@ from torch.nn import functional as F
 from edgelstm.data.scaling import Scaling
 from edgelstm.network import (
     CYCLES,
+    FINAL,
     LAST,
+    MEAN,
     Activation,
     Calendar,
     Join,
@@ -47,7 +49,8 @@ class NetworkShape:
         output_size: O, in the order of the contract.
         relative_inputs: the input channel that each output starts from; empty unless the scaling looks at the window.
         bidirectional: the layers run backwards too.
-        pooling: which step answers: `"last"`, `"mean"` of all valid ones, or `"every"` one.
+        pooling: which step answers: `"last"`, of two directions the end of each; `"mean"` of all valid ones, or
+            `"every"` one.
         segment: samples that one step eats.
         shared: the channels share one network, each is a sequence of its own.
         layer_norm: behind every layer.
@@ -85,6 +88,13 @@ class NetworkShape:
     def every_step(self) -> bool:
         """Whether there is an answer at every step."""
         return self.pooling == EVERY
+
+    @property
+    def take(self) -> str | None:
+        """The layer `Take`; at its last step a backward direction has seen that step alone, so its end counts."""
+        if self.every_step:
+            return None
+        return FINAL if self.bidirectional and self.pooling == LAST else self.pooling
 
     @property
     def channels(self) -> int:
@@ -199,8 +209,9 @@ class LstmNetwork(nn.Module):
             layers += [Linear("embedding", shape.step_size, shape.embedding_size), Activation("relu")]
         for name, (size, stacked) in zip(self.lstm_names, shape.lstm_sizes, strict=True):
             layers.append(Lstm(name, size, shape.hidden_size, stacked, shape.bidirectional))
+            layers += [Take(FINAL)] if self._ends_at(name) else []
             layers += [LayerNorm(f"{name}_norm", shape.lstm_output)] if shape.layer_norm else []
-        layers += [] if shape.every_step else [Take(shape.pooling)]
+        layers += [Take(shape.take)] if shape.take in (LAST, MEAN) else []
         if shape.head_size:
             layers += [Linear("hidden", shape.lstm_output, shape.head_size), Activation("relu")]
         layers.append(Linear("head", shape.head_size or shape.lstm_output, shape.head_output))
@@ -238,11 +249,15 @@ class LstmNetwork(nn.Module):
         return Answer(self._as_answer(self.run_head(h)), frame, new)
 
     def run_lstms(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
-        """Run the stack: float32 [B, T, C] to [B, T, D * H], and the state of each LSTM after the last step."""
+        """Run the stack: float32 [B, T, C] to [B, T, D * H], and the state of each LSTM after the last step.
+
+        Where the end of each direction answers, there are no steps any more: [B, D * H].
+        """
         found = []
         for i, name in enumerate(self.lstm_names):
             x, (h, c) = self.run_lstm(name, x, lengths, None if state is None else state[i])
             found.append((h.detach(), c.detach()))
+            x = self._ends(x, lengths) if self._ends_at(name) else x
             x = self.run_norm(name, x, i + 1 < len(self.lstm_names))
         return x, tuple(found)
 
@@ -328,15 +343,23 @@ class LstmNetwork(nn.Module):
             return x.transpose(1, 2).reshape(-1, x.shape[1] // segment, segment)
         return x.reshape(len(x), x.shape[1] // segment, -1)
 
+    def _ends_at(self, name: str) -> bool:
+        """Whether the end of each direction of this LSTM is what answers."""
+        return self.shape.take == FINAL and name == self.lstm_names[-1]
+
+    def _ends(self, h: Tensor, lengths: Tensor | None) -> Tensor:
+        """The last step of the forward direction beside the last of the backward one, which is the first of all."""
+        size = self.shape.hidden_size
+        return torch.cat([_last(h[..., :size], lengths), h[:, 0, size:]], -1)
+
     def _take(self, h: Tensor, lengths: Tensor | None) -> Tensor:
         """The step that answers, of each row its own."""
-        pooling = self.shape.pooling
-        if pooling == EVERY:
+        if self.shape.take == LAST:
+            return _last(h, lengths)
+        if self.shape.take != MEAN:
             return h
         if lengths is None:
-            return h[:, -1] if pooling == LAST else h.mean(1)
-        if pooling == LAST:
-            return h[torch.arange(len(h)), lengths - 1]
+            return h.mean(1)
         valid = torch.arange(h.shape[1], device=h.device) < lengths[:, None]
         return (h * valid[..., None]).sum(1) / lengths[:, None]
 
@@ -347,6 +370,10 @@ class LstmNetwork(nn.Module):
             channels = z.reshape(-1, shape.input_size, shape.horizon, shape.levels).transpose(1, 2)
             return channels.reshape(-1, shape.horizon, shape.output_size)
         return z.reshape(*z.shape[:-1], shape.horizon, shape.output_size)
+
+
+def _last(h: Tensor, lengths: Tensor | None) -> Tensor:
+    return h[:, -1] if lengths is None else h[torch.arange(len(h), device=h.device), lengths - 1]
 
 
 def _initialize(lstm: nn.LSTM) -> None:

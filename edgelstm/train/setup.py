@@ -84,7 +84,8 @@ def _load_start(network: LstmNetwork, problem: Problem, start: str) -> None:
     run = read_run(start)
     if run.record.network != network.describe():
         raise RecipeError(f"quantization.start: {start} holds another network than the recipe asks for")
-    same_scaling = all(np.array_equal(run.weights[name], tensor.numpy()) for name, tensor in network.named_buffers())
+    scaling = {name: tensor.numpy() for name, tensor in network.named_buffers() if name in run.weights}
+    same_scaling = all(np.array_equal(run.weights[name], tensor) for name, tensor in scaling.items())
     if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:
         raise DataError(f"quantization.start: {start} was trained on other data; bring that back, or train anew")
     network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})

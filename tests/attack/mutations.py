@@ -376,7 +376,9 @@ def _change_metadata(random, tree, other, canaries):
     while isinstance(place, (dict, list)) and place:
         holder, key = place, random.choice(list(place) if isinstance(place, dict) else range(len(place)))
         place = place[key]
-    holder[key] = random.choice((None, True, 0, 1, 2, 7, 2**40, -1, 1e300, "", "carried", "int8w", [], {}, 2**70))
+    holder[key] = random.choice(
+        (None, True, 0, 1, 2, 7, 2**40, -1, 1e300, "", "carried", "int8w", [], {}, 2**70, "class", 0.5)
+    )
     entry.first(2).value = json.dumps(value).encode()
 
 

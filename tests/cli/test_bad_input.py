@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from edgelstm.contract import FORMAT_VERSION
 from edgelstm.runtime.model_file import CONTRACT_KEY, DIGEST_KEY, compute_digest, digest_span
 
 
@@ -108,7 +109,8 @@ def rewritten(path, target, change):
 
 
 def newer(entries):
-    entries[CONTRACT_KEY] = json.dumps({**json.loads(entries[CONTRACT_KEY]), "format_version": 2, "wings": True})
+    contract = {**json.loads(entries[CONTRACT_KEY]), "format_version": FORMAT_VERSION + 1, "wings": True}
+    entries[CONTRACT_KEY] = json.dumps(contract)
 
 
 MODEL_FILES = {
@@ -123,7 +125,7 @@ MODEL_FILES = {
         lambda source, target: rewritten(source, target, dict.clear),
         "without an edgelstm contract",
     ),
-    "of a newer format": (lambda source, target: rewritten(source, target, newer), "has format 2"),
+    "of a newer format": (lambda source, target: rewritten(source, target, newer), f"has format {FORMAT_VERSION + 1}"),
 }
 
 

@@ -69,7 +69,9 @@ def make_contract(network, task="forecast", *, outputs, inputs=1, tokens=None, w
     states = carried_states(network) if state == "carried" else ()
     what = (FORMAT_VERSION, "drawn", task, "fp32", tuple(x), y, window, horizon, lengths, state, "window", states)
     answer = "class" if task == "classify" else "number"
-    return Contract(*what, "none", None, None, None, (), Provenance({}, None, "", None), answer, network.times and not tokens)
+    return Contract(
+        *what, "none", None, None, None, (), Provenance({}, None, "", None), answer, network.times and not tokens
+    )
 
 
 class Bare:
@@ -278,8 +280,8 @@ def cases(draw):
 
 
 ALWAYS = ("linear", "activation", "standardize", "rescale", "layer_norm")
-WITH_STEPS = ("lstm", "lstm", "lstm", "take", "reverse", "mask", "segment", "calendar", *ALWAYS)
-WITHOUT_STEPS = ("repeat", "join", *ALWAYS)
+WITH_STEPS = ("lstm", "lstm", "lstm", "take", "reverse", "mask", "segment", *ALWAYS)
+WITHOUT_STEPS = ("repeat", *ALWAYS)
 
 
 @st.composite
@@ -288,16 +290,22 @@ def layer_lists(draw):
     inputs = draw(st.integers(1, 3))
     tokens = draw(st.sampled_from((None, None, None, 5)))
     layers, size, steps = ([Embedding("embedding", 5, 2)], 2, "T") if tokens else ([], inputs, "T")
-    count = draw(st.integers(1, 8))
+    count, apart = draw(st.integers(1, 8)), 0
     first_lstm = draw(st.integers(0, count - 1))
     for n in range(count):
         strange = draw(st.integers(0, 30)) == 30
-        kind = draw(st.sampled_from(WITH_STEPS if strange or steps else WITHOUT_STEPS))
+        fitting = ("join",) if apart and not steps else ("calendar", "calendar") if n == 0 and not tokens else ()
+        fitting = ("join", "calendar") if strange else fitting
+        kind = draw(st.sampled_from((*(WITH_STEPS if strange or steps else WITHOUT_STEPS), *fitting)))
         kind = "lstm" if n == first_lstm and steps else kind
-        layers.append(draw(_layer(kind, f"{kind}{n}", size)))
-        behind = size // layers[-1].values if kind == "join" else steps
+        layers.append(draw(_layer(kind, f"{kind}{n}", size, apart)))
+        apart = size if kind == "segment" and layers[-1].shared else 0 if kind == "join" else apart
+        behind = size if kind == "join" else steps
         size = size_behind(layers[-1], size)
         steps = layers[-1].steps if kind == "repeat" else None if kind == "take" else behind
+    if apart and not strange:
+        layers += [Take("mean"), Join(apart)] if steps else [Join(apart)]
+        steps, size = size, apart
     task, outputs, horizon = "forecast", 1, size
     if steps == "T":
         task, outputs, horizon = "label", size, 1
@@ -329,8 +337,8 @@ def _times(rng, network, x):
     return starts + rng.integers(1, 86400) * np.arange(x.shape[1]) if network.times else None
 
 
-def _layer(kind, name, size):
-    """One layer in front of which the last axis has `size` channels."""
+def _layer(kind, name, size, apart):
+    """One layer in front of which the last axis has `size` channels; `apart` of them share a network, or none."""
     return {
         "lstm": lstms(name, size, most_layers=2),
         "linear": st.booleans().map(lambda bias: Linear(name, size, 4, bias)),
@@ -342,8 +350,8 @@ def _layer(kind, name, size):
         "standardize": st.just(Standardize(f"{name}.offset", f"{name}.factor")),
         "rescale": st.just(Rescale(f"{name}.scale", f"{name}.offset")),
         "layer_norm": st.just(LayerNorm(name, size)),
-        "segment": st.builds(Segment, st.integers(1, 2), st.booleans()),
-        "join": st.builds(Join, st.integers(1, 3), st.integers(1, 2)),
+        "segment": st.tuples(st.integers(1, 2), st.booleans()).map(lambda of: Segment(*of)),
+        "join": st.just(Join(max(1, apart))),
         "calendar": st.sampled_from((("hour",), ("yearday", "weekday"))).map(Calendar),
     }[kind]
 

@@ -20,6 +20,8 @@ from tests.export.drawn import Bare, cases, layer_lists, load_graph
 
 DRAWS, DISTINCT = 750, 500
 LIMIT = 1e-6
+# A layer norm divides by as little as sqrt(1e-5): of two numbers that are nearly equal it makes 300 times the rounding.
+NORMED_LIMIT = 1e-4
 
 # onnxruntime's kernels of these treat the end of a vector otherwise than its middle: where a number stands in a
 # tensor moves its last bit. All others, and all that an LSTM node does, give the same bits wherever it stands.
@@ -85,6 +87,10 @@ def row_by_row(opened_graph, case):
     return np.concatenate([run(opened_graph, part) for part in rows])
 
 
+def has_norm(network):
+    return any(layer.kind == "layer_norm" for layer in network.layers)
+
+
 def assert_same_bits(a, b, network):
     """Where a function's last bit depends on its place, the limit of the grid holds instead."""
     functions = {layer.function for layer in network.layers if layer.kind == "activation"}
@@ -140,8 +146,8 @@ def test_layers_in_any_order_compute_what_the_oracle_computes_or_are_refused_in_
         assert not check_structure(model.SerializeToString())
         y = run(opened(model, case), case)
         oracle = oracles.evaluate(*case[:2], case.x, case.contract, case.lengths, case.time_s)
-        assert relative_error(referred(case), oracle) <= 1e-12
-        assert relative_error(y, oracle) <= LIMIT
+        assert relative_error(referred(case), oracle) <= (1e-10 if has_norm(case.network) else 1e-12)
+        assert relative_error(y, oracle) <= (NORMED_LIMIT if has_norm(case.network) else LIMIT)
         computed.append(case.network)
 
     hold()

@@ -413,6 +413,7 @@ def test_a_graph_that_takes_times_of_another_type_or_shape_is_refused():
         lambda golden: golden["times"].update(dtype="float32"),
         lambda golden: golden["times"].update(base64=_packed([[MAX_TIME_S + 1] * WINDOW] * 2)),
         lambda golden: golden["times"].update(base64=_packed([[-(2**63)] * WINDOW] * 2)),
+        lambda golden: golden["times"].update(base64=_packed([[4, 3, 2, 1]] * 2)),
     ],
 )
 def test_golden_vectors_whose_times_do_not_fit_are_refused(tmp_path, change):

@@ -18,16 +18,16 @@ class Classes:
 
     The score has `accuracy`, `macro_f1`, the mean of F1 over the classes that occur in the truth or in the answers, and
     `log_loss`, the mean of -log of the probability of the true class, which counts at least `SMALLEST`; it is
-    absent where a forecaster gives no probabilities. The details have `classes`, the `confusion` matrix, rows the
-    truth and columns the answers, and `by_class`: precision, recall, F1 (0 where nothing could be divided by) and
-    support.
+    absent where a forecaster gives no probabilities. All of them are NaN once an answer was. The details have
+    `classes`, the `confusion` matrix, rows the truth and columns the answers, and `by_class`: precision, recall, F1
+    (0 where nothing could be divided by) and support.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         """Prepare for these classes [C], in the order of the outputs."""
         self._names = names
         self._confusion = np.zeros((len(names), len(names)), np.int64)
-        self._loss, self._with_loss = 0.0, True
+        self._loss, self._with_loss, self._broken = 0.0, True, False
 
     def add(self, y: NDArray[Any], truth: NDArray[np.integer]) -> None:
         """Take answers and the true classes, int64 [...], below 0 where unknown.
@@ -41,6 +41,7 @@ class Classes:
         if y.dtype.kind == "i":
             self._with_loss, answer = False, y
         else:
+            self._broken |= bool(np.isnan(y).any())
             answer = y.argmax(axis=-1)
             probability = np.take_along_axis(y, truth[:, np.newaxis], axis=-1).astype(np.float64)
             self._loss -= float(np.log(np.maximum(probability, SMALLEST)).sum())
@@ -58,6 +59,8 @@ class Classes:
         score = {"accuracy": float(right.sum() / count), "macro_f1": float(f1[support + answered > 0].mean())}
         if self._with_loss:
             score["log_loss"] = self._loss / count
+        if self._broken:
+            score = dict.fromkeys(score, float("nan"))
         by_class = {
             name: {
                 "precision": float(precision[c]),

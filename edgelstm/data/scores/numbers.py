@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.scores.scorer import Mean, Scored, by_step, over, plain
+from edgelstm.data.scores.scorer import Mean, Scored, by_step, plain
 
 
 class Numbers:
@@ -44,16 +44,16 @@ class Numbers:
     def result(self) -> Scored:
         """Say how far the answers were from the truth."""
         square, absolute = self._square.cells(), self._absolute.cells()
-        mse = float(over(square))
+        mse = float(square.over())
         score = {
             "mse": mse,
-            "mae": float(over(absolute)),
+            "mae": float(absolute.over()),
             "rmse": float(np.sqrt(mse)),
-            "scaled_mse": float(over(square / np.square(self._spread))),
-            "scaled_mae": float(over(absolute / self._spread)),
+            "scaled_mse": float(square.by(np.square(self._spread)).over()),
+            "scaled_mae": float(absolute.by(self._spread).over()),
         }
-        by_channel, by_horizon = np.sqrt(over(square, axis=0)), np.sqrt(over(square, axis=1))
+        by_channel, by_horizon = np.sqrt(square.over(axis=0)), np.sqrt(square.over(axis=1))
         details: dict[str, Any] = {"rmse_by_channel": plain(by_channel), "rmse_by_step": plain(by_horizon)}
         if self._capped:
-            details["uncapped_rmse"] = float(np.sqrt(over(self._uncapped.cells())))
+            details["uncapped_rmse"] = float(np.sqrt(self._uncapped.cells().over()))
         return Scored(score, details)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.scores.scorer import Mean, Scored, by_step, over, plain
+from edgelstm.data.scores.scorer import Mean, Scored, by_step, plain
 
 MEDIAN = 0.5
 
@@ -59,23 +59,23 @@ class Quantiles:
     def result(self) -> Scored:
         """Say how good the quantiles were."""
         pinball = self._pinball.cells()
-        score = {"pinball": float(over(pinball)), "scaled_pinball": float(over(pinball / self._spread))}
+        score = {"pinball": float(pinball.over()), "scaled_pinball": float(pinball.by(self._spread).over())}
         if len(self._pairs):
-            score["coverage"] = float(over(self._covered.cells()))
+            score["coverage"] = float(self._covered.cells().over())
         if len(self._medians):
             absolute = self._absolute.cells()
-            score["mae"] = float(over(absolute))
-            score["rmse"] = float(np.sqrt(over(self._square.cells())))
-            score["scaled_mae"] = float(over(absolute / self._spread[self._medians]))
-        below = plain(over(self._below.cells(), axis=0))
+            score["mae"] = float(absolute.over())
+            score["rmse"] = float(np.sqrt(self._square.cells().over()))
+            score["scaled_mae"] = float(absolute.by(self._spread[self._medians]).over())
+        below = plain(self._below.cells().over(axis=0))
         details: dict[str, Any] = {
             "interval": float(self._levels[-1] - self._levels[0]),
             "calibration": [
                 {"column": column, "quantile": float(level), "below": share}
                 for column, level, share in zip(self._columns, self._levels, below, strict=True)
             ],
-            "pinball_by_step": plain(over(pinball, axis=1)),
+            "pinball_by_step": plain(pinball.over(axis=1)),
         }
         if len(self._pairs):
-            details["crossing"] = float(over(self._crossed.cells()))
+            details["crossing"] = float(self._crossed.cells().over())
         return Scored(score, details)

@@ -34,6 +34,24 @@ class Scorer(Protocol):
         """Say how good everything was that came so far."""
 
 
+class Cells(NamedTuple):
+    """The means of a grid, and where something was known; a NaN where it was is an answer that is none, and stays."""
+
+    means: Doubles
+    known: NDArray[np.bool_]
+
+    def over(self, axis: int | None = None) -> Doubles:
+        """Average over the cells that are known; NaN where none is."""
+        if self.known.all():  # the sum of a masked copy rounds otherwise
+            return np.asarray(self.means.mean(axis=axis))
+        total = np.where(self.known, self.means, 0.0).sum(axis=axis)
+        return shares(total, self.known.sum(axis=axis), np.nan)
+
+    def by(self, divisor: Doubles) -> Cells:
+        """Divide the means."""
+        return self._replace(means=self.means / divisor)
+
+
 class Mean:
     """The mean of each cell of a grid, over the rows that are known."""
 
@@ -46,8 +64,8 @@ class Mean:
         self._sum = self._sum + (values if known.all() else np.where(known, values, 0.0)).sum(axis=0)
         self._count = self._count + known.sum(axis=0)
 
-    def cells(self) -> Doubles:
-        """Give the mean of each cell; NaN where none was known.
+    def cells(self) -> Cells:
+        """Give the mean of each cell.
 
         Raises:
             DataError: none was known anywhere.
@@ -55,16 +73,7 @@ class Mean:
         count, total = np.asarray(self._count), np.asarray(self._sum, np.float64)
         if not count.any():
             raise DataError("there is nothing to score: no truth is known in this part")
-        return shares(total, count, np.nan)
-
-
-def over(cells: Doubles, axis: int | None = None) -> Doubles:
-    """Average over cells that are known; NaN where none is."""
-    if not np.isnan(cells).any():  # nanmean rounds otherwise
-        return np.asarray(cells.mean(axis=axis))
-    known = ~np.isnan(cells)
-    total, count = np.where(known, cells, 0.0).sum(axis=axis), known.sum(axis=axis)
-    return shares(total, count, np.nan)
+        return Cells(shares(total, count, np.nan), count > 0)
 
 
 def shares(part: NDArray[Any], whole: NDArray[Any], otherwise: float) -> Doubles:

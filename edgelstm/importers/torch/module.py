@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import TASKS, Channel
-from edgelstm.data.windows import Windows, from_arrays
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError, RunError, require
 from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
 from edgelstm.importers.torch.call import Lengths, Sizes, Subject, prepare
 from edgelstm.importers.torch.foreign import Shape
 from edgelstm.importers.torch.graph import ForeignGraph, export_graph
+from edgelstm.importers.torch.held_out import check_targets, held_out_examples
 from edgelstm.importers.torch.layers import check_layers, find_layers, layer_weights
 from edgelstm.importers.torch.record import record
 from edgelstm.importers.torch.weights import load_weights
@@ -54,7 +56,7 @@ def from_torch(
     state: str = "window",
     lengths: bool = False,
     samples: Array | None = None,
-    test: tuple[Array, Array] | None = None,
+    test: tuple[Array, ...] | None = None,
     name: str = "network",
     overwrite: bool = False,
 ) -> FromTorch:
@@ -78,7 +80,9 @@ def from_torch(
         state: `"carried"`: it was trained with its state carried on, and answers at every step.
         lengths: it takes lengths.
         samples: float32 [N, T, F], or tokens [N, T]: real windows for the golden vectors; else random numbers.
-        test: x [N, T, F] and y [N, K, O], held-out windows and their targets, so that precisions can be judged.
+        test: x [N, T, F] and y, held-out windows and their targets, so that precisions can be judged: y [N, K, O] to
+            forecast; to classify the classes, int [N]; to label those of each step, int [N, T], or numbers [N, T, O].
+            A module that takes lengths is tested with a third array, int [N]. Classes below 0, and NaN, are unknown.
         name: of the run and its files.
         overwrite: replace a run that lies there.
 
@@ -109,8 +113,8 @@ def from_torch(
     if weights is not None:
         module, note = load_weights(module, weights)
         notes += note
-    windows = _test_windows(test, window, horizon, task, lengths)
-    features = len(inputs) or (0 if windows is None else windows.x_rows.shape[1])
+    examples = None if test is None else held_out_examples(test, window, horizon, task, lengths)
+    features = len(inputs) or (0 if examples is None else examples.x_rows.shape[1])
     tokens = any(isinstance(channel, Channel) and channel.dtype == "int64" for channel in inputs)
     subject = prepare(module, 0 if tokens else features, lengths, window)
     if any(parameter.dtype == require("torch", "train").float64 for parameter in module.parameters()):
@@ -119,7 +123,8 @@ def from_torch(
         notes.append("it takes and answers [T, B, ...]: the file takes [B, T, F]")
     shape = _shape(subject, task, horizon, state)
     tries = _tries(subject, window, samples)
-    if task == "classify":
+    classes = isinstance(examples, Sequences) and examples.targets.dtype == np.int64
+    if task == "classify" or classes:
         _check_probabilities(subject, tries)
     read = _read(subject, shape, state, tries)
     taken, given = _input_channels(subject, inputs), as_channels(outputs, shape.answer[-1], "y")
@@ -141,10 +146,13 @@ def from_torch(
         versions={"torch": require("torch", "train").__version__},
         source={"from": "torch", "module": type(module).__name__, "weights": weights_name, "notes": notes},
         states=() if read.graph is None else read.graph.states,
+        classes=classes,
     )
-    if windows is not None:
-        windows = replace(windows, target_inputs=_target_inputs(taken, given))
-    run = write_imported(imported, directory, samples=samples, test=windows, overwrite=overwrite)
+    if isinstance(examples, Windows):
+        examples = replace(examples, target_inputs=_target_inputs(taken, given))
+    elif examples is not None:
+        check_targets(examples, given)
+    run = write_imported(imported, directory, samples=samples, test=examples, overwrite=overwrite)
     return FromTorch(run, read.network, tuple(notes))
 
 
@@ -269,25 +277,6 @@ def _answer(subject: Subject, shape: Shape) -> Answer:
         return found
 
     return answer
-
-
-def _test_windows(
-    test: tuple[Array, Array] | None, window: int, horizon: int, task: str, lengths: bool
-) -> Windows | None:
-    if test is None:
-        return None
-    if task != "forecast" or lengths:
-        raise InputError(f"test: only forecasts over whole windows are scored, not the task {task!r}")
-    x, y = (np.ascontiguousarray(part, np.float32) for part in test)
-    y = y.reshape(len(y), horizon, -1) if y.ndim == 2 and y.shape[1] % horizon == 0 else y
-    if x.ndim != 3 or x.shape[1] != window or y.ndim != 3 or not len(x) == len(y) > 0 or y.shape[1] != horizon:
-        raise InputError(
-            f"test: expected x [N, {window}, F] and y [N, {horizon}, O], got {list(np.shape(test[0]))} and "
-            f"{list(np.shape(test[1]))}"
-        )
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise InputError("test: holds NaN or infinity")
-    return from_arrays(x, y, ())
 
 
 def _target_inputs(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ def pictures(evaluation: Evaluation, history: History | None = None) -> dict[str
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    require("matplotlib", "train")
+    require("matplotlib", "report")
     drawn: dict[str, bytes | None] = {}
     if evaluation.parts:
         drawn = {name: plot(evaluation.parts[-1], evaluation) for name, plot in _OF_A_PART.items()}

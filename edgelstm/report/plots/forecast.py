@@ -72,8 +72,6 @@ def _draw_one(axes: Any, case: WindowCase, target: int, contract: Contract, best
         axes.plot(ahead, other, color=OTHER, linestyle="--", linewidth=1.2, label=best)
     axes.plot(ahead, middle(answer), color=ANSWER, marker=marker, markersize=3, label="forecast")
     axes.axvline(0.5, color="#bbbbbb", linewidth=1)
-    axes.set(
-        xlabel="steps from the last sample, a window of median error",
-        ylabel=plain_text(channel_words(contract.targets[target])),
-    )
+    words = plain_text(channel_words(contract.targets[target]))
+    axes.set(xlabel="steps from the last sample, a window of median error", ylabel=words)
     finish(axes)

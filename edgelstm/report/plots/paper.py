@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.report.evaluation import Axis
+from edgelstm.report.ticks import time_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,16 +26,13 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def places(axes: Any, axis: Axis) -> NDArray[Any]:
-    """Turn an axis into what matplotlib puts labels to: of time few and short ones."""
-    if axis.kind != "time":
-        return axis.at
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(maxticks=8)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    return axis.at.astype("datetime64[s]")
+def places(axes: Any, axis: Axis) -> NDArray[np.int64]:
+    """Say where the points of an axis go, and label time as a calendar does."""
+    if axis.kind == "time":
+        low, high = int(axis.at.min()), int(axis.at.max())
+        ticks = time_ticks(low, max(high, low + 1))
+        axes.set_xticks([low + tick.at / 100 * (high - low) for tick in ticks], [tick.text for tick in ticks])
+    return axis.at
 
 
 def fill_levels(axes: Any, x: NDArray[Any], answer: NDArray[np.floating[Any]]) -> None:

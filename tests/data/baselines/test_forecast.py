@@ -18,7 +18,7 @@ from edgelstm.data.baselines.forecast import (
 )
 from edgelstm.data.parts import Cut, fraction_borders, split
 from edgelstm.data.readers.read import read_series
-from edgelstm.data.score import score_windows
+from edgelstm.data.scores.score import score
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import from_arrays, from_rows
 
@@ -157,7 +157,8 @@ def test_the_figures_on_co2_are_those_that_are_published():
         "seasonal naive": seasonal_naive(test, 52),
         "ridge": Ridge(training, validation, std).forecaster(test),
     }
-    found = {name: score_windows(forecast, test, std).score["rmse"] for name, forecast in forecasts.items()}
+    outputs = (Channel("co2", "ppm", "float32", None),)
+    found = {name: score(forecast, test, outputs, "number").score["rmse"] for name, forecast in forecasts.items()}
     assert found == pytest.approx({"persistence": 2.02, "seasonal naive": 0.775, "ridge": 0.496}, abs=0.005)
 
 

@@ -63,3 +63,9 @@ def test_labels_of_series_are_scored_together_and_series_by_series():
     found = score(lambda index: np.tile(np.float32([0.2, 0.8]), (len(truth[index[0]]), 1)), sequences, outputs, "class")
     assert found.score["accuracy"] == pytest.approx(2 / 3)
     assert [(s["name"], s["steps"], s["accuracy"]) for s in found.details["by_series"]] == [("x", 2, 0.5), ("z", 1, 1)]
+
+
+def test_an_answer_that_is_no_number_is_never_passed_over():
+    scorer = Classes(("a", "b"))
+    scorer.add(np.float32([[np.nan, np.nan], [1, 0]]), np.array([0, 0]))
+    assert all(math.isnan(value) for value in scorer.result().score.values())

@@ -102,3 +102,10 @@ def test_nothing_known_is_nothing_scored():
     scorer.add(np.zeros((2, 1)), np.full((2, 1), np.nan))
     with pytest.raises(DataError, match="no truth is known"):
         scorer.result()
+
+
+def test_an_answer_that_is_no_number_is_never_passed_over():
+    scorer = Numbers(np.ones(2))
+    scorer.add(np.array([[np.nan, 0]]), np.array([[1, np.nan]]))
+    scorer.add(np.array([[0, 0]]), np.array([[1, 1]]))
+    assert all(math.isnan(value) for value in scorer.result().score.values())

@@ -80,3 +80,9 @@ def test_one_level_has_no_interval_and_no_median_no_absolute_error():
     assert set(score) == {"pinball", "scaled_pinball"}
     assert "crossing" not in details
     assert score["pinball"] == pytest.approx(0.9)
+
+
+def test_an_answer_that_is_no_number_is_never_passed_over():
+    scorer = Quantiles(np.ones(1), ("a",), (0.5,))
+    scorer.add(np.array([[[np.nan]], [[0]]]), np.ones((2, 1, 1)))
+    assert all(math.isnan(value) for value in scorer.result().score.values())

@@ -1,0 +1,157 @@
+"""`edgelstm evaluate`: how good a run or a file is on data with known truth, beside baselines, as a page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from edgelstm.cli.device import Device, ProviderOption, Threads, Unverified, provider_options
+from edgelstm.cli.words import table
+from edgelstm.errors import InputError
+from edgelstm.files import write_all_whole
+
+if TYPE_CHECKING:
+    from edgelstm.contract import Contract, Score
+    from edgelstm.data.scores.score import Examples
+    from edgelstm.report import Evaluation
+    from edgelstm.run import Run
+    from edgelstm.runtime import Predictor
+
+
+class Data(NamedTuple):
+    """What is evaluated on: the part's name, its examples, the digest of their source, and baselines scored before."""
+
+    part: str
+    examples: Examples
+    sha256: str | None
+    known: dict[str, Score]
+    season: int | None
+
+
+def evaluate(
+    subject: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run directory or a model file.")],
+    data: Annotated[
+        str | None,
+        typer.Argument(help="A table, - for a CSV on stdin, or a run: its held-out part. [that of RUN itself]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the report. [RUN/evaluation, FILE-report here]")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    series: Annotated[str | None, typer.Option(help="Column that tells series apart.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
+    missing: Annotated[str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [error]")] = None,
+    season: Annotated[
+        int | None, typer.Option(min=2, help="Samples in a season, for the baseline. [as trained, else guessed]")
+    ] = None,
+    device: Device = "cpu",
+    provider_option: ProviderOption = None,
+    threads: Threads = None,
+    unverified: Unverified = False,
+) -> None:
+    """Score a run or a file on data with known truth, and write report.html and metrics.json."""
+    from edgelstm.errors import require
+    from edgelstm.report import METRICS, PAGE, metrics_json, report_html
+
+    require("jinja2", "report")
+    about_table = {"time": time, "series": series, "label": label, "missing": missing}
+    load_as = {"device": device, "threads": threads, "unverified": unverified}
+    run, predictor, name = _open(subject, load_as, provider_options(provider_option))
+    if season is not None and predictor.contract.task != "forecast":
+        raise InputError("--season: means something for forecasts only")
+    evaluation = _evaluate(predictor, name, _data(run, data, predictor.contract, about_table), season)
+    print(evaluation_words(evaluation))
+    folder = output or (subject / "evaluation" if run else Path(f"{subject.stem}-report"))
+    files = {folder / METRICS: metrics_json(evaluation), folder / PAGE: report_html(evaluation)}
+    write_all_whole(files)
+    print(f"\nwrote {' and '.join(map(str, files))}")
+
+
+def evaluation_words(evaluation: Evaluation) -> str:
+    """Lay out the scores of each part, and say who is ahead."""
+    from edgelstm.report.words import count_words, name_words, score_columns, score_text, verdict_words
+
+    columns, lines = score_columns(evaluation), []
+    for part in evaluation.parts:
+        title = f"{part.name}, {count_words(part.examples, evaluation.contract)}"
+        rows = [
+            [name_words(name), *(score_text(scored, key) for key, _ in columns)] for name, scored in part.scored.items()
+        ]
+        lines += [table([title, *(words for _, words in columns)], rows), "", verdict_words(part, evaluation)]
+    return "\n".join(lines)
+
+
+def _open(subject: Path, load_as: dict[str, Any], options: dict[str, str]) -> tuple[Run | None, Predictor, str]:
+    """Open a run's network as its fp32 file would be, or a file; with the name it has in the report."""
+    if subject.is_dir():
+        if load_as != {"device": "cpu", "threads": None, "unverified": False} or options:
+            raise InputError("--device, --provider-option, --threads, --unverified: mean something for a file only")
+        from edgelstm.export import open_run
+
+        return *open_run(subject), "network"
+    from edgelstm.runtime import load
+
+    predictor = load(subject, **load_as, provider_options=options)
+    for reason in predictor.let_pass:
+        print(f"edgelstm: unverified: {reason}", file=sys.stderr)
+    return None, predictor, subject.name
+
+
+def _data(run: Run | None, data: str | None, contract: Contract, about_table: dict[str, str | None]) -> Data:
+    """Read a table, or take the held-out part of a run."""
+    if data is not None and not Path(data).is_dir():
+        from edgelstm.report.tables import PART, read_examples
+
+        given = {key: value for key, value in about_table.items() if value is not None}
+        examples, sha256, report = read_examples(sys.stdin if data == "-" else data, contract, **given)
+        print("\n".join(report), file=sys.stderr)
+        return Data(PART, examples, sha256, {}, None)
+    if any(about_table.values()):
+        option = next(f"--{key}" for key, value in about_table.items() if value is not None)
+        raise InputError(f"{option}: means something for a table only; give one")
+    if data is not None:
+        from edgelstm.run import read_run
+
+        run = read_run(data)
+    return _held_out(run, contract)
+
+
+def _held_out(run: Run | None, contract: Contract) -> Data:
+    if run is None:
+        raise InputError("a model file brings no data: give a table, or the run that it was exported from")
+    if run.heldout is None:
+        raise InputError(f"{run.path}: was trained without a test part: give a table to evaluate on")
+    trained = run.record.contract
+    for key in ("task", "answer", "window", "horizon"):
+        if getattr(trained, key) != getattr(contract, key):
+            raise InputError(
+                f"{run.path}: its {key} is {getattr(trained, key)!r}, that of the file is {getattr(contract, key)!r}: "
+                "give the run that it was exported from"
+            )
+    for key in ("inputs", "outputs"):
+        names = [[channel.name for channel in getattr(one, key)] for one in (contract, trained)]
+        if names[0] != names[1]:
+            raise InputError(f"{run.path}: its {key} are {names[1]}, those of the file {names[0]}")
+    known = next((part.baselines for part in trained.metrics if part.part == "test"), {})
+    recipe = run.record.recipe if isinstance(run.record.recipe, dict) else {}
+    season = (recipe.get("data") or {}).get("season")
+    return Data("test", run.heldout, trained.provenance.data_sha256, known, season)
+
+
+def _evaluate(predictor: Predictor, name: str, data: Data, season: int | None) -> Evaluation:
+    from edgelstm.bench import answerer_of
+    from edgelstm.data.baselines import season_of
+    from edgelstm.report import Part, evaluate_parts
+    from edgelstm.report.rivals import rivals_of
+
+    contract = predictor.contract
+    chosen = season or data.season or season_of(contract.sample_period_s)
+    answerer = answerer_of(predictor, data.examples, name)
+    baselines = rivals_of(contract, data.examples, chosen)
+    if data.known:  # somebody had a training part to learn from
+        baselines = {name: baseline for name, baseline in baselines.items() if name in data.known}
+    part = Part(data.part, data.examples, {name: answerer}, baselines, data.known)
+    return evaluate_parts(contract, [part], source=name, data_sha256=data.sha256, season=chosen)

@@ -1,0 +1,88 @@
+"""Baselines that need no training part: what anyone can say who has the file and the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import QUANTILE_LEVELS, Channel, Contract
+from edgelstm.data.baselines.forecast import Forecast, persistence, seasonal_naive
+from edgelstm.data.baselines.outputs import targets_of
+from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.sequences import Sequences
+from edgelstm.data.windows import Index, Windows
+
+
+def rivals_of(contract: Contract, examples: Examples, season: int | None) -> dict[str, Answerer]:
+    """List the baselines that can be had without training.
+
+    Args:
+        contract: says what is answered.
+        examples: what is answered about.
+        season: samples in a season; None without a seasonal naive.
+
+    Returns:
+        By name: of forecasts `"persistence"` and `"seasonal naive with drift"`, where the past of the targets is known;
+        of quantiles all levels alike. Of labels the constant of the training part, where its statistics are known. Of
+        classes the most frequent of these very examples, a constant that nobody could know before.
+
+    Example:
+        >>> from edgelstm import load
+        >>> from edgelstm.report.tables import read_examples
+        >>> contract = load("models/co2/co2.fp32.onnx").contract
+        >>> examples = read_examples("builtin:co2", contract, missing="interpolate").examples
+        >>> list(rivals_of(contract, examples, season=52))
+        ['persistence', 'seasonal naive with drift']
+    """
+    if isinstance(examples, Windows):
+        return _forecasts(contract, examples, season)
+    if contract.answer == "class":
+        return {"majority, in hindsight": _majority(examples, len(contract.outputs))}
+    if all(channel.statistics is not None for channel in contract.outputs):
+        return {"constant of training": _constant(examples, contract.outputs)}
+    return {}
+
+
+def _forecasts(contract: Contract, windows: Windows, season: int | None) -> dict[str, Answerer]:
+    if windows.history(slice(0, 1)) is None:
+        return {}
+    found = {"persistence": persistence(windows)}
+    if season is not None and season < windows.steps:
+        found["seasonal naive with drift"] = seasonal_naive(windows, season)
+    targets = targets_of(contract.outputs)
+    return {name: _at_every_level(forecast, targets) for name, forecast in found.items()}
+
+
+def _at_every_level(forecast: Forecast, targets: list[int]) -> Answerer:
+    return lambda index: forecast(index)[..., targets]
+
+
+def _majority(sequences: Sequences, classes: int) -> Answerer:
+    known = sequences.targets[sequences.targets >= 0]
+    shares = (np.bincount(known, minlength=classes) / max(len(known), 1)).astype(np.float32)
+    return _repeated(sequences, shares)
+
+
+def _constant(sequences: Sequences, outputs: tuple[Channel, ...]) -> Answerer:
+    """The mean of the training part, or of quantiles what lay at their level there."""
+    values = [
+        0.0
+        if channel.statistics is None
+        else channel.statistics.mean
+        if channel.quantile is None
+        else np.interp(channel.quantile, QUANTILE_LEVELS, channel.statistics.quantiles)
+        for channel in outputs
+    ]
+    return _repeated(sequences, np.array(values, np.float32))
+
+
+def _repeated(sequences: Sequences, answer: NDArray[np.float32]) -> Answerer:
+    """Answer the same to every sequence, or to every step of the one that is asked for."""
+
+    def answerer(index: Index) -> NDArray[Any]:
+        count = int(sequences.lengths[index[0]]) if sequences.every_step else len(index)
+        return np.tile(answer, (count, 1))
+
+    return answerer

@@ -1,0 +1,121 @@
+"""Networks of every shape that the trainer makes, with weights that say something, and windows for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from edgelstm.data.scaling import Scaling
+from edgelstm.train.network import EVERY, LstmNetwork, NetworkShape
+from tests.export.drawn import make_contract
+
+torch.set_num_threads(1)  # these networks are small: a second thread only waits
+STEPS = 24
+BASE = NetworkShape(input_size=3, hidden_size=12, num_layers=1, horizon=4, output_size=2)
+STACK = {"num_layers": 2, "layer_norm": True}
+DENSE = {"embedding_size": 7, "head_size": 9}
+CHANNELS = {"output_size": 3, "shared": True, "relative_inputs": (0, 1, 2)}
+CLASSES = {"horizon": 1, "output_size": 5, "classes": True}
+SHAPES: dict[str, dict[str, Any]] = {
+    "one layer": {},
+    "layers with normalization": STACK,
+    "linear layers": DENSE,
+    "two directions": {"num_layers": 2, "bidirectional": True},
+    "mean of two directions": {**STACK, **DENSE, "bidirectional": True, "pooling": "mean"},
+    "segments": {"segment": 4, "num_layers": 2},
+    "relative": {"relative_inputs": (2, 0)},
+    "instance": {"relative_inputs": (0, 1), "instance": True, "segment": 3},
+    "shared channels": {**CHANNELS, **DENSE, "segment": 6},
+    "shared channels of one scale": {**CHANNELS, "instance": True, "alike": True, "num_layers": 2, "segment": 2},
+    "shared channels in both directions": {**CHANNELS, **STACK, "bidirectional": True, "pooling": "mean"},
+    "quantiles": {"output_size": 6, "levels": 3, "relative_inputs": (0, 0, 0, 2, 2, 2)},
+    "quantiles of shared channels": {
+        **CHANNELS,
+        "output_size": 6,
+        "levels": 2,
+        "relative_inputs": (0, 0, 1, 1, 2, 2),
+        "segment": 8,
+    },
+    "calendar": {"calendar": ("hour", "weekday"), **DENSE},
+    "calendar beside instance scaling": {"calendar": ("yearday",), "instance": True, "relative_inputs": (1, 1)},
+    "classes": {**CLASSES, **STACK, "head_size": 6},
+    "classes of lengths": {**CLASSES, "num_layers": 2, **DENSE},
+    "classes of lengths in both directions": {**CLASSES, **STACK, **DENSE, "bidirectional": True},
+    "mean of lengths in both directions": {**CLASSES, "num_layers": 2, "bidirectional": True, "pooling": "mean"},
+}
+CARRIED: dict[str, dict[str, Any]] = {
+    "a forecast": {"num_layers": 2},
+    "labels": {**STACK, **DENSE, "horizon": 1},
+    "classes": {**STACK, **CLASSES, "head_size": 5},
+    "a calendar": {"calendar": ("hour", "weekday"), **DENSE},
+}
+
+
+class Given(NamedTuple):
+    """What a network is asked; None where it takes no such thing."""
+
+    x: Any
+    lengths: Any
+    time_s: Any
+
+    def tensors(self):
+        return [None if part is None else torch.from_numpy(part) for part in self]
+
+
+def make_network(*, instance=False, alike=False, seed=0, **shape):
+    """Random weights and random scaling; `alike`: the same for all channels."""
+    rng = np.random.default_rng(seed)
+    shape = replace(BASE, **shape)
+    relative = bool(shape.relative_inputs)
+    F, targets = shape.input_size, shape.output_size // shape.levels
+    in_offset, out_offset = (rng.normal(size=n) * 20 * (not relative) for n in (F, targets))
+    in_factor, out_scale = (np.full(n, 1.5) if alike else rng.uniform(0.5, 2, n) for n in (F, targets))
+    constants = (in_offset, in_factor, np.repeat(out_scale, shape.levels), np.repeat(out_offset, shape.levels))
+    kind = "instance" if instance else "relative" if relative else "standard"
+    scaling = Scaling(kind, *(part.astype(np.float32) for part in constants), shape.relative_inputs)
+    torch.manual_seed(seed)
+    network = LstmNetwork(shape, scaling)
+    for parameter in network.parameters():
+        torch.nn.init.uniform_(parameter, -1, 1) if parameter.ndim == 1 else torch.nn.init.xavier_uniform_(parameter)
+    return network.eval()
+
+
+def make_carried(**shape):
+    """A network that answers at every step."""
+    return make_network(pooling=EVERY, **shape)
+
+
+def weights_of(network):
+    return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+
+
+def contract_of(network, lengths=False):
+    """The least that its file must say."""
+    shape = network.shape
+    forecast = not shape.classes and (shape.horizon > 1 or not shape.every_step)
+    task = "forecast" if forecast else "label" if shape.every_step else "classify"
+    return make_contract(
+        network.describe(),
+        task,
+        outputs=shape.output_size,
+        inputs=shape.input_size,
+        window=STEPS,
+        horizon=shape.horizon,
+        lengths=lengths,
+        state="carried" if shape.every_step else "window",
+    )
+
+
+def ask(network, rows, lengths=False, seed=1):
+    """Windows around where the scaling expects them, zeros behind the length of each row."""
+    rng = np.random.default_rng(seed)
+    offset, factor = network.input_offset.numpy(), network.input_factor.numpy()
+    x = (rng.normal(size=(rows, STEPS, network.shape.input_size)) / factor + offset).astype(np.float32)
+    valid = rng.integers(1, STEPS + 1, rows) if lengths else None
+    if lengths:
+        x[np.arange(STEPS) >= valid[:, np.newaxis]] = 0
+    starts = rng.integers(0, 4 * 10**9, (rows, 1))
+    return Given(x, valid, starts + 1800 * np.arange(STEPS) if network.shape.calendar else None)
