@@ -138,6 +138,7 @@ def _render(
         name: base64.b64encode((fitted.run.path / f"{name}.png").read_bytes()).decode() for name in ("forecast", "loss")
     }
     contract = export.files[0].contract
+    scored = {part.name: part.scored for part in fitted.evaluation.parts}
     return (
         environment("edgelstm.cli")
         .get_template("demo.html.j2")
@@ -145,8 +146,8 @@ def _render(
             contract=contract,
             unit=contract.outputs[0].unit,
             fitted=fitted,
-            test=fitted.scores["test"],
-            validation=fitted.scores["validation"],
+            test=scored["test"],
+            validation=scored["validation"],
             files=list(zip(export.files, replays, streams, benches, strict=True)),
             machine=benches[0].machine,
             plots=plots,

@@ -23,8 +23,8 @@ class Column(NamedTuple):
 def columns_of(contract: Contract) -> tuple[Column, ...]:
     """Choose the columns of a kind of answer.
 
-    Of numbers RMSE and MAE, of few channels the RMSE of each; of quantiles pinball loss and coverage; of classes accuracy
-    and macro F1.
+    Of numbers RMSE and MAE, of few channels the RMSE of each; of quantiles pinball loss and coverage; of classes
+    accuracy and macro F1.
     """
     targets = contract.targets
     unit = f" ({targets[0].unit})" if len(targets) == 1 and targets[0].unit else ""

@@ -39,6 +39,11 @@ def check_resumable(directory: Path, record: dict[str, Any]) -> None:
 
 
 def recorded_in(directory: Path) -> dict[str, Any]:
+    """Read the recipe of a training that has begun.
+
+    Raises:
+        TrainingError: there is none, or it is damaged.
+    """
     try:
         recorded: dict[str, Any] = json.loads((directory / RECIPE).read_text())
     except FileNotFoundError as error:

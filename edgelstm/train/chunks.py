@@ -9,6 +9,7 @@ the first that feels a gradient.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -173,7 +174,7 @@ class Lanes:
         for start, length in zip(self._starts.tolist(), self._lengths.tolist(), strict=True):
             first = int(rng.integers(1, longest + 1)) if length > longest else length
             cuts = [0, *range(first, length, longest), length]
-            pieces += [(start + a, b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+            pieces += [(start + a, b - a) for a, b in pairwise(cuts)]
         return pieces
 
     def _deal(self, pieces: list[tuple[int, int]], rng: np.random.Generator) -> list[list[tuple[int, int]]]:

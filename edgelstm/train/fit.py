@@ -25,6 +25,7 @@ from edgelstm.report import (
     metrics_json,
     report_html,
 )
+from edgelstm.report.plots import pictures
 from edgelstm.run import METRICS, RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
@@ -84,7 +85,8 @@ def fit(
             different lengths.
         y: to forecast float32 [N, K, O] targets in physical units; [N, O] means K = 1; with `state="carried"` targets
             behind every step: [N, T, K, O] or [N, T, O]. To classify the class of each series, N whole numbers or
-            texts. To label what belongs to every step of each series: [T] classes with `classes=True`, or numbers [T, O].
+            texts. To label what belongs to every step of each series: [T] classes with `classes=True`, or numbers
+            [T, O].
         task: `"forecast"`, `"classify"` or `"label"`.
         directory: where the run goes.
         validation: a pair like (x, y), the fraction of the last windows to take, or None: then the weights of
@@ -92,8 +94,8 @@ def fit(
         test: a pair like (x, y) that is only scored; None for none.
         name: of the run and its model files.
         inputs: names of the input channels.
-        outputs: names of the output channels; of classes, the classes in their order. Where one is named like an input, that input is its past, which
-            relative scaling and the baselines need.
+        outputs: names of the output channels; of classes, the classes in their order. Where one is named like an
+            input, that input is its past, which relative scaling and the baselines need.
         overwrite: replace a run that lies there.
         resume: go on with the killed or interrupted training in `directory`, on the same arrays and options.
         progress: tell on stderr how it goes.
@@ -293,6 +295,7 @@ def _for_people(evaluation: Evaluation, trained: Trained) -> dict[str, bytes]:
         METRICS: metrics_json(evaluation),
         "report.html": report_html(evaluation, history),
         "loss.csv": _loss_csv(trained),
+        **pictures(evaluation, history),
     }
 
 

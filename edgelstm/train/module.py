@@ -31,7 +31,8 @@ class LstmModule(lightning.LightningModule):
         Args:
             network: is trained in place.
             training: optimizer and schedule.
-            training_loss, loss: what training makes small, and what validation looks at.
+            training_loss: what training makes small.
+            loss: what validation looks at.
             steps: of the optimizer in the whole training.
             data: digest of what it learns from.
         """
@@ -39,7 +40,9 @@ class LstmModule(lightning.LightningModule):
         self.automatic_optimization = False  # whoever needs the loop itself finds it in `training_step`
         self.network = network
         self.average = (
-            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average)) if training.average else None
+            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average))  # type: ignore[no-untyped-call]
+            if training.average
+            else None
         )
         self._training = training
         self._training_loss, self._loss = training_loss, loss
@@ -73,7 +76,7 @@ class LstmModule(lightning.LightningModule):
         schedule: Any = self.lr_schedulers()
         for batch in batches:
             optimizer.zero_grad()
-            self._scaler.scale(self._learn(batch)).backward()
+            self._scaler.scale(self._learn(batch)).backward()  # type: ignore[no-untyped-call]
             if self._training.gradient_clip:
                 self._scaler.unscale_(optimizer)
                 nn.utils.clip_grad_norm_(self.network.parameters(), self._training.gradient_clip)

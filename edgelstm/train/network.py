@@ -386,7 +386,7 @@ def _initialize(lstm: nn.LSTM) -> None:
     forget = slice(hidden, 2 * hidden)  # PyTorch's gates are i f g o
     for name, parameter in lstm.named_parameters():
         if name.startswith("weight_hh"):
-            for gate in parameter.data.split(hidden):
+            for gate in parameter.data.split(hidden):  # type: ignore[no-untyped-call]
                 nn.init.orthogonal_(gate)
         elif name.startswith("bias"):
             parameter.data.zero_()

@@ -110,15 +110,17 @@ def _checked(part: str, x: Any, y: Any, classes: bool) -> tuple[list[Any], list[
     series = series_from(part, x)
     if len(y) != len(series):
         raise InputError(f"{part}: expected labels for each of {len(series)} series, got {len(y)}")
-    labels: list[Any] = []
-    for one, truth in zip(series, y, strict=True):
-        found = [str(label) for label in np.asarray(truth).tolist()] if classes else finite(part, truth)
-        if not classes and found.ndim == 1:
-            found = found[:, np.newaxis]
-        if len(found) != len(one) or (not classes and found.ndim != 2):
-            raise InputError(f"{part}: expected a label for each of {len(one)} steps, got {np.shape(truth)}")
-        labels.append(found)
-    return series, labels
+    return series, [_labels(part, one, truth, classes) for one, truth in zip(series, y, strict=True)]
+
+
+def _labels(part: str, x: Any, truth: Any, classes: bool) -> Any:
+    """The classes of a series as texts, or its numbers [T, O]."""
+    found: Any = [str(label) for label in np.asarray(truth).tolist()] if classes else finite(part, truth)
+    if not classes and found.ndim == 1:
+        found = found[:, np.newaxis]
+    if len(found) != len(x) or (not classes and found.ndim != 2):
+        raise InputError(f"{part}: expected a label for each of {len(x)} steps, got {np.shape(truth)}")
+    return found
 
 
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
