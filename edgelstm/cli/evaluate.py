@@ -25,8 +25,15 @@ _AS_TRAINED = {"kind": "format", "time": "time", "series": "series", "missing": 
 
 
 class Data(NamedTuple):
-    """What is evaluated on: a part and its examples, the digest of their source, baselines that were scored before, the
-    season as trained, and what was found, in lines for people.
+    """What is evaluated on.
+
+    Attributes:
+        part: its name.
+        examples: with their truth.
+        sha256: of their source; None where that is not known.
+        known: baselines that were scored on them before.
+        season: as trained; None where nobody said.
+        report: what was found, in lines for people.
     """
 
     part: str
