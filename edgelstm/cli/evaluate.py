@@ -20,15 +20,28 @@ if TYPE_CHECKING:
     from edgelstm.run import Run
     from edgelstm.runtime import Predictor
 
+# Where a recipe says how its tables are read.
+_AS_TRAINED = {"kind": "format", "time": "time", "series": "series", "missing": "missing"}
+
 
 class Data(NamedTuple):
-    """What is evaluated on: the part's name, its examples, the digest of their source, and baselines scored before."""
+    """What is evaluated on.
+
+    Attributes:
+        part: its name.
+        examples: with their truth.
+        sha256: of their source; None where that is not known.
+        known: baselines that were scored on them before.
+        season: as trained; None where nobody said.
+        report: what was found, in lines for people.
+    """
 
     part: str
     examples: Examples
     sha256: str | None
     known: dict[str, Score]
     season: int | None
+    report: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -40,10 +53,15 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the report. [RUN/evaluation, FILE-report here]")
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
-    series: Annotated[str | None, typer.Option(help="Column that tells series apart.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet, ts, cmapss. [as RUN was trained, else by the ending]")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps. [as RUN was trained]")] = None,
+    series: Annotated[str | None, typer.Option(help="Column that tells series apart. [as RUN was trained]")] = None,
     label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
-    missing: Annotated[str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [error]")] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [as RUN was trained, else error]")
+    ] = None,
     season: Annotated[
         int | None, typer.Option(min=2, help="Samples in a season, for the baseline. [as trained, else guessed]")
     ] = None,
@@ -57,13 +75,14 @@ def evaluate(
     from edgelstm.report import METRICS, PAGE, metrics_json, report_html
 
     require("jinja2", "report")
-    about_table = {"time": time, "series": series, "label": label, "missing": missing}
+    about_table = {"kind": kind, "time": time, "series": series, "label": label, "missing": missing}
     load_as = {"device": device, "threads": threads, "unverified": unverified}
     run, predictor, name = _open(subject, load_as, provider_options(provider_option))
     if season is not None and predictor.contract.task != "forecast":
         raise InputError("--season: means something for forecasts only")
-    evaluation = _evaluate(predictor, name, _data(run, data, predictor.contract, about_table), season)
-    print(evaluation_words(evaluation))
+    found = _data(run, data, predictor.contract, about_table)
+    evaluation = _evaluate(predictor, name, found, season)
+    print("\n".join([*found.report, evaluation_words(evaluation)]))
     folder = output or (subject / "evaluation" if run else Path(f"{subject.stem}-report"))
     files = {folder / METRICS: metrics_json(evaluation), folder / PAGE: report_html(evaluation)}
     write_all_whole(files)
@@ -105,12 +124,15 @@ def _data(run: Run | None, data: str | None, contract: Contract, about_table: di
     if data is not None and not Path(data).is_dir():
         from edgelstm.report.tables import PART, read_examples
 
-        given = {key: value for key, value in about_table.items() if value is not None}
+        trained = _data_recipe(run)
+        said = {key: value or trained.get(_AS_TRAINED.get(key, "")) for key, value in about_table.items()}
+        given = {key: value for key, value in said.items() if value is not None}
         examples, sha256, report = read_examples(sys.stdin if data == "-" else data, contract, **given)
-        print("\n".join(report), file=sys.stderr)
-        return Data(PART, examples, sha256, {}, None)
+        return Data(PART, examples, sha256, {}, trained.get("season"), report)
     if any(about_table.values()):
-        option = next(f"--{key}" for key, value in about_table.items() if value is not None)
+        option = next(
+            "--format" if key == "kind" else f"--{key}" for key, value in about_table.items() if value is not None
+        )
         raise InputError(f"{option}: means something for a table only; give one")
     if data is not None:
         from edgelstm.run import read_run
@@ -136,9 +158,13 @@ def _held_out(run: Run | None, contract: Contract) -> Data:
         if names[0] != names[1]:
             raise InputError(f"{run.path}: its {key} are {names[1]}, those of the file {names[0]}")
     known = next((part.baselines for part in trained.metrics if part.part == "test"), {})
-    recipe = run.record.recipe if isinstance(run.record.recipe, dict) else {}
-    season = (recipe.get("data") or {}).get("season")
-    return Data("test", run.heldout, trained.provenance.data_sha256, known, season)
+    return Data("test", run.heldout, trained.provenance.data_sha256, known, _data_recipe(run).get("season"))
+
+
+def _data_recipe(run: Run | None) -> dict[str, Any]:
+    """What the recipe of a run says of its data; nothing for a file, or what was trained on arrays or elsewhere."""
+    recipe = run.record.recipe if run is not None else None
+    return dict(recipe.get("data") or {}) if isinstance(recipe, dict) else {}
 
 
 def _evaluate(predictor: Predictor, name: str, data: Data, season: int | None) -> Evaluation:

@@ -7,6 +7,7 @@ from typing import NamedTuple, TextIO
 
 from edgelstm.contract import Contract
 from edgelstm.data.deal import Wanted, sequences_of, whole
+from edgelstm.data.gaps import POLICIES
 from edgelstm.data.parts import Cut, held_out
 from edgelstm.data.readers.read import read_many
 from edgelstm.data.scores.score import Examples
@@ -38,6 +39,7 @@ def read_examples(
     series: str | None = None,
     label: str | None = None,
     missing: str = "error",
+    kind: str | None = None,
 ) -> Found:
     """Read inputs and truth from a table.
 
@@ -48,6 +50,7 @@ def read_examples(
         series: the column that tells series apart.
         label: the column of classes; None for the one that the contract names.
         missing: a policy of `edgelstm.data.gaps`.
+        kind: the format, if the ending of the file does not tell.
 
     Returns:
         Windows of a forecast, sequences for the other tasks.
@@ -63,11 +66,11 @@ def read_examples(
         >>> len(read_examples("builtin:co2", contract, time="date", missing="interpolate").examples)
         1991
     """
-    _check(contract, series, label)
+    _check(contract, series, label, missing)
     column = (label or contract.outputs[0].column) if contract.answer == "class" else None
     inputs = tuple(channel.source for channel in contract.inputs)
     targets = () if contract.answer == "class" else tuple(channel.source for channel in contract.targets)
-    found = read_many(source, (*inputs, *targets), time, series=series, label=column)
+    found = read_many(source, (*inputs, *targets), time, series=series, label=column, kind=kind)
     _check_period(found[0], contract)
     if contract.task == "forecast":
         return _windows(found, contract, inputs, targets, missing)
@@ -90,8 +93,10 @@ def _windows(
     return Found(windows, series.sha256, (f"{PART}: {len(series.values)} rows, {len(windows)} windows",))
 
 
-def _check(contract: Contract, series: str | None, label: str | None) -> None:
+def _check(contract: Contract, series: str | None, label: str | None, missing: str) -> None:
     """See that a table can hold the truth for this file, and that the options mean something."""
+    if missing not in POLICIES:
+        raise InputError(f"--missing: expected one of {', '.join(POLICIES)}, got {missing!r}")
     if contract.tokens:
         raise InputError("expected a file that takes measurements, this one takes tokens, which no table holds")
     if contract.task == "forecast" and series is not None:

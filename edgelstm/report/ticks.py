@@ -96,7 +96,7 @@ def _moments(turns: list[str]) -> list[str]:
         day, _, clock = turn.partition("T")
         clock = f"{clock}:00" if len(clock) == 2 else clock
         if day[:4] != before[:4]:
-            texts.append(day if clock in ("", "00:00") else f"{day} {clock}")
+            texts.append(f"{day} {clock}" if clock.strip("0:") else day)
         elif clock and day == before[:10]:
             texts.append(clock)
         else:

@@ -19,7 +19,7 @@ from edgelstm.report.plots.paper import (
     plain_text,
 )
 from edgelstm.report.sections.forecast import middle
-from edgelstm.report.sections.series import MAX_NAMES
+from edgelstm.report.sections.series import FEW, MAX_NAMES
 from edgelstm.report.words import axis_words, channel_words, error_words
 
 
@@ -65,6 +65,7 @@ def _numbers(axes: Any, case: SeriesCase, evaluation: Evaluation) -> None:
     x, target = places(axes, case.axis), evaluation.contract.targets[0]
     answer = case.answer.reshape(len(x), len(evaluation.contract.targets), -1)[:, 0]
     fill_levels(axes, x, answer)
-    axes.plot(x, case.truth[:, 0], color=TRUTH, linewidth=1.2, label="truth")
+    few = int((~np.isnan(case.truth[:, 0])).sum()) <= FEW
+    axes.plot(x, case.truth[:, 0], "o" if few else "-", color=TRUTH, linewidth=1.2, label="truth")
     axes.plot(x, middle(answer), color=ANSWER, linewidth=1.2, label="answer")
     axes.set_ylabel(plain_text(channel_words(target)))

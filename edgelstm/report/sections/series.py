@@ -12,6 +12,7 @@ from edgelstm.report.sections.forecast import bands, middle
 from edgelstm.report.words import axis_words, channel_words, error_words, measure_words, score_columns, score_text
 
 MAX_ROWS = 12
+FEW = 3  # known steps that are dots, not a line
 MAX_NAMES = 8  # classes whose names fit beside an axis
 
 
@@ -78,7 +79,7 @@ def _numbers(case: SeriesCase, evaluation: Evaluation, title: str) -> Chart:
     answer = case.answer.reshape(len(at), len(contract.targets), -1)[:, 0]
     curves = [
         Curve("answer", "answer", at, middle(answer)),
-        Curve("truth", "truth", at, case.truth[:, 0]),
+        Curve("truth", "truth", at, case.truth[:, 0], dots=int((~np.isnan(case.truth[:, 0])).sum()) <= FEW),
         *bands(at, answer, contract),
     ]
     words = channel_words(contract.targets[0])
