@@ -69,7 +69,9 @@ def make_contract(network, task="forecast", *, outputs, inputs=1, tokens=None, w
     states = carried_states(network) if state == "carried" else ()
     what = (FORMAT_VERSION, "drawn", task, "fp32", tuple(x), y, window, horizon, lengths, state, "window", states)
     answer = "class" if task == "classify" else "number"
-    return Contract(*what, "none", None, None, None, (), Provenance({}, None, "", None), answer, network.times and not tokens)
+    return Contract(
+        *what, "none", None, None, None, (), Provenance({}, None, "", None), answer, network.times and not tokens
+    )
 
 
 class Bare:
