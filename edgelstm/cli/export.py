@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from edgelstm.errors import InputError
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
     from edgelstm.contract import Channel, Contract
+    from edgelstm.data.scores.score import Examples
     from edgelstm.export import Export
 
 
@@ -96,6 +98,11 @@ def compare(
     files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
     time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    series: Annotated[str | None, typer.Option(help="Column that tells series apart.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="Gaps: drop, interpolate, forward, error. [drop: what touches one is left out]")
+    ] = None,
     max_metric_drop: Annotated[str, typer.Option(help="How much worse the metric may be.")] = "1%",
     seconds: Annotated[float, typer.Option(min=0.01, help="For steps, and again for windows.")] = 2.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the judgement as JSON.")] = None,
@@ -108,7 +115,6 @@ def compare(
     from functools import partial
 
     from edgelstm.bench import judge, load_candidates
-    from edgelstm.cli.forecasts import read_windows
     from edgelstm.files import write_whole
     from edgelstm.runtime import load, read_model_file
     from edgelstm.strict_json import plain
@@ -125,12 +131,27 @@ def compare(
             for name, file in zip(names, files, strict=True)
         ]
     )
-    windows = None if data is None else read_windows(data, candidates[0].predictor.contract, time)
-    judgement = judge(candidates, windows, max_metric_drop=limit, seconds=seconds)
+    about_table = {"time": time, "series": series, "label": label, "missing": missing}
+    examples = _examples(data, candidates[0].predictor.contract, about_table)
+    judgement = judge(candidates, examples, max_metric_drop=limit, seconds=seconds)
     print(judgement_words(judgement, candidates[0].predictor.contract))
     if output is not None:
         write_whole(output, json.dumps(plain(judgement), indent=1, ensure_ascii=False).encode() + b"\n")
         print(f"wrote {output}")
+
+
+def _examples(data: str | None, contract: Contract, about_table: dict[str, str | None]) -> Examples | None:
+    """Read the table to score files on, if there is one; without it, an option about it is refused."""
+    given = {key: value for key, value in about_table.items() if value is not None}
+    if data is None:
+        if given:
+            raise InputError(f"--{next(iter(given))}: means something for a table only; give --data")
+        return None
+    from edgelstm.report.tables import read_examples
+
+    examples, _, report = read_examples(sys.stdin if data == "-" else data, contract, **{"missing": "drop", **given})
+    print("\n".join(report), file=sys.stderr)
+    return examples
 
 
 def judgement_words(judgement: Judgement, contract: Contract) -> str:
