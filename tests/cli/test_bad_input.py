@@ -108,7 +108,7 @@ def rewritten(path, target, change):
 
 
 def newer(entries):
-    entries[CONTRACT_KEY] = json.dumps({**json.loads(entries[CONTRACT_KEY]), "format_version": 2, "wings": True})
+    entries[CONTRACT_KEY] = json.dumps({**json.loads(entries[CONTRACT_KEY]), "format_version": 3, "wings": True})
 
 
 MODEL_FILES = {
@@ -123,7 +123,7 @@ MODEL_FILES = {
         lambda source, target: rewritten(source, target, dict.clear),
         "without an edgelstm contract",
     ),
-    "of a newer format": (lambda source, target: rewritten(source, target, newer), "has format 2"),
+    "of a newer format": (lambda source, target: rewritten(source, target, newer), "has format 3"),
 }
 
 
