@@ -116,12 +116,15 @@ def _bench(path: Path) -> BenchResult:
 
 
 def _show_forecast(export: Export) -> None:
-    from edgelstm.cli.forecasts import forecast_rows, read_rows, render
+    from edgelstm.cli.forecasts import forecast_rows
+    from edgelstm.cli.rows import read_rows, render
     from edgelstm.runtime import load
 
     predictor = load(export.files[0].path)
-    rows = read_rows("builtin:co2", predictor.contract, "date")
-    print(render(list(forecast_rows(predictor, rows, every_row=False, missing="interpolate")), "csv").decode().rstrip())
+    (series,) = read_rows("builtin:co2", predictor.contract, "date")
+    print(
+        render(list(forecast_rows(predictor, series, every_row=False, missing="interpolate")), "csv").decode().rstrip()
+    )
 
 
 def _render(

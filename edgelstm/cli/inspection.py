@@ -1,0 +1,147 @@
+"""What `edgelstm inspect` says of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgelstm.cli.words import figure_words, network_words, table
+
+if TYPE_CHECKING:
+    from edgelstm.contract import Channel, Contract, Metrics, Provenance, Score
+    from edgelstm.runtime import ModelFile
+    from edgelstm.runtime.model_file import GraphSummary
+
+
+_FIGURES = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "scaled_rmse": "scaled RMSE",
+    "scaled_mae": "scaled MAE",
+    "pinball": "pinball loss",
+    "scaled_pinball": "scaled pinball loss",
+    "coverage": "coverage",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "log_loss": "log loss",
+}
+_COUNTED = {"forecast": "windows", "classify": "sequences", "label": "series"}
+MEDIAN = 0.5
+
+
+def inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str:
+    """Lay out the contract, the graph and the metrics of a file."""
+    contract = model_file.contract
+    nodes = ", ".join(f"{count} {name}" if count > 1 else name for name, count in graph.nodes.items())
+    opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in graph.opsets.items())
+    origin = contract.provenance
+    lines = [
+        f"{file.name}: {contract.name}, {contract.task}, {contract.precision}, {len(model_file.content):,} bytes",
+        f"  sees      {_sees(contract)}",
+        f"  answers   {_answers(contract)}",
+        f"  state     {contract.state}: {_state_words(contract)}",
+        f"  scaling   {contract.scaling}, inside the graph",
+        f"  graph     {sum(graph.nodes.values())} nodes ({nodes}), {graph.parameters:,} numbers, "
+        f"opset {opsets}, IR {graph.ir_version}",
+        f"  digest    {model_file.digest}",
+        f"  weights   {origin.weights_sha256}",
+        f"  trained   {_training_words(origin)}",
+        f"  made by   {', '.join(f'{name} {version}' for name, version in contract.provenance.versions.items())}",
+        f"  golden    {len(model_file.golden.x)} window(s); `edgelstm verify` replays them",
+        *(f"  UNVERIFIED: {reason}" for reason in model_file.let_pass),
+    ]
+    for channel in contract.inputs:
+        lines.append(f"  trained on {channel.name}: {_range(channel)}")
+    for part in contract.metrics:
+        lines += ["", _metrics_table(part, contract)]
+    return "\n".join(lines)
+
+
+def _metrics_table(part: Metrics, contract: Contract) -> str:
+    """Lay out the scores of a part, the figures that its kind of answer has."""
+    found = [("this file", part.file)] if part.file else []
+    found += [(network_words(contract), part.network), *part.baselines.items()]
+    keys = _figures(contract)
+    one = len(contract.targets) == 1 and contract.answer != "class"
+    unit = f" ({contract.targets[0].unit})" if one and contract.targets[0].unit else ""
+    names = [f"{_FIGURES[key]}{unit if key != 'coverage' else ''}" for key in keys]
+    rows = [[name, *(_figure(score, key) for key in keys)] for name, score in found]
+    return table([f"{part.part}, {part.windows} {_COUNTED[contract.task]}", *names], rows)
+
+
+def _figures(contract: Contract) -> tuple[str, ...]:
+    """Choose the figures of a score: of several targets those that are divided by the spread of each."""
+    scaled = "scaled_" if len(contract.targets) > 1 else ""
+    if contract.answer == "class":
+        return "accuracy", "macro_f1", "log_loss"
+    if contract.answer == "number":
+        return f"{scaled}rmse", f"{scaled}mae"
+    median = any(channel.quantile == MEDIAN for channel in contract.outputs)
+    return f"{scaled}pinball", "coverage", *([f"{scaled}mae"] if median else [])
+
+
+def _figure(score: Score, key: str) -> str:
+    """Write a figure; a dash where the score lacks it, as the log loss of a baseline without probabilities."""
+    known = key in score or key == "scaled_rmse"
+    return figure_words(score if known else None, key)
+
+
+def _sees(contract: Contract) -> str:
+    most = "up to " if contract.lengths else ""
+    times = ", with the time of each (UTC)" if contract.times else ""
+    return f"{most}{contract.window} steps of {_channels(contract.inputs)}{_period(contract)}{times}"
+
+
+def _answers(contract: Contract) -> str:
+    """Say what comes out, and how often."""
+    often = f"{contract.horizon} step(s) of" if contract.task == "forecast" else "one for each sequence,"
+    if contract.every_step:
+        often = "at every step" + (f" {often}" if contract.task == "forecast" else "")
+    names = ", ".join(channel.name for channel in contract.outputs)
+    if contract.answer == "class":
+        return f"{often} one of {len(contract.outputs)} classes: {names}"
+    if contract.answer == "number":
+        return f"{often} {_channels(contract.outputs)}"
+    columns = [channel._replace(name=channel.source) for channel in contract.targets]
+    levels = [channel.quantile for channel in contract.outputs if channel.source == contract.outputs[0].source]
+    return f"{often} {_channels(tuple(columns))}, quantiles {', '.join(f'{level:g}' for level in levels if level)}"
+
+
+def _channels(channels: tuple[Channel, ...]) -> str:
+    return ", ".join(map(_channel, channels))
+
+
+def _channel(channel: Channel) -> str:
+    ahead = f"known {channel.ahead} step(s) ahead" if channel.ahead else None
+    cap = None if channel.cap is None else f"capped at {channel.cap:g}"
+    words = ", ".join(filter(None, (channel.unit, ahead, cap)))
+    return f"{channel.name} ({words})" if words else channel.name
+
+
+def _period(contract: Contract) -> str:
+    return f", one every {contract.sample_period_s:g} s" if contract.sample_period_s else ""
+
+
+def _state_words(contract: Contract) -> str:
+    if contract.state == "carried" and contract.trained_state != "carried":
+        return "nobody trained it to go on: trained from a zero state over a window, exported with --state carried"
+    if contract.state == "carried":
+        return "trained to carry its state on, may be stepped for ever"
+    return "trained from a zero state over a window; a stream runs the last window at every step"
+
+
+def _training_words(origin: Provenance) -> str:
+    if origin.seed is not None:
+        return f"with seed {origin.seed}, on {origin.data_sha256 or 'arrays, no file'}"
+    tools = ("edgelstm", "onnx", "onnxruntime", "onnxruntime-gpu")
+    found = [f"{name} {version}" for name, version in origin.versions.items() if name not in tools]
+    return f"elsewhere, with {', '.join(found)}" if found else "elsewhere"
+
+
+def _range(channel: Channel) -> str:
+    s = channel.statistics
+    return (
+        "unknown"
+        if s is None
+        else f"{s.min:.6g} to {s.max:.6g}, mean {s.mean:.6g}, std {s.std:.4g} {channel.unit or ''}".rstrip()
+    )
