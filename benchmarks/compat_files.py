@@ -19,9 +19,12 @@ from edgelstm.network import (
     FINAL,
     FUNCTIONS,
     LAST,
+    MEAN,
     Activation,
     Embedding,
+    Join,
     Layer,
+    LayerNorm,
     Linear,
     Lstm,
     Mask,
@@ -29,6 +32,7 @@ from edgelstm.network import (
     Repeat,
     Rescale,
     Reverse,
+    Segment,
     Standardize,
     Take,
     carried_states,
@@ -48,6 +52,7 @@ class Case(NamedTuple):
         task, state, lengths, relative, tokens: as in the contract.
         asked_state: of the exported file; None for the state it was trained for.
         quantization: how int8 weights are made.
+        instance: relative to mean and deviation of the window.
     """
 
     layers: tuple[Layer, ...]
@@ -58,6 +63,7 @@ class Case(NamedTuple):
     tokens: bool = False
     asked_state: str | None = None
     quantization: Quantization = Quantization()
+    instance: bool = False
 
 
 def lstm(size: int = F, **options: Any) -> Lstm:
@@ -126,6 +132,15 @@ CASES: dict[str, Case] = {
         (*forecast(lstm(), Take(LAST))[:-2], Repeat(K), lstm(H, name="decoder"), Linear("head", H, OUTPUTS))
     ),
     "backwards": Case(forecast(Reverse(), lstm(), Take(LAST))),
+    "segments": Case(forecast(Segment(3, shared=False), lstm(3 * F), Take(LAST))),
+    "segments-shared": Case(
+        (*(Linear("in", F, OUTPUTS), Segment(4, shared=True), lstm(4)), Take(LAST), Linear("head", H, K), Join(OUTPUTS))
+    ),
+    "layer-norm-mean": Case(forecast(lstm(), LayerNorm("norm", H), Take(MEAN))),
+    "mean-lengths": Case(forecast(lstm(bidirectional=True), Take(MEAN), size=2 * H), lengths=True),
+    "carried-layer-norm": Case(forecast(lstm(num_layers=2), LayerNorm("norm", H)), state="carried"),
+    "instance": Case(forecast(lstm(), Take(LAST)), relative=(2, 0), instance=True),
+    "instance-lengths": Case(forecast(lstm(), Take(LAST)), relative=(2, 0), instance=True, lengths=True),
     "per-tensor": Case(
         forecast(lstm(bidirectional=True), Take(FINAL), size=2 * H), quantization=Quantization(False, "mse", "fp32")
     ),
@@ -148,7 +163,7 @@ def build_files(folder: Path) -> list[Path]:
 def make_run(name: str, case: Case, path: Path) -> Run:
     """Draw weights and windows, and let the fp32 graph answer for the trained network."""
     rng = np.random.default_rng(sum(name.encode()))
-    network = Network(case.layers, case.relative)
+    network = Network(case.layers, case.relative, case.instance)
     weights = draw_weights(rng, network)
     contract = make_contract(name, case, network, pack_weights(weights)[1])
     lengths = np.array([1, T, 5, T - 1], np.int64) if case.lengths else None
@@ -163,7 +178,7 @@ def make_run(name: str, case: Case, path: Path) -> Run:
 
 def draw_weights(rng: np.random.Generator, network: Network) -> dict[str, Any]:
     constants = {
-        "offset": rng.normal(size=F),
+        "offset": rng.normal(size=F) if not network.instance else np.zeros(F),
         "factor": rng.uniform(0.5, 2, F),
         "scale": rng.uniform(0.5, 2, OUTPUTS),
         "back": rng.normal(size=OUTPUTS) if not network.relative_inputs else np.zeros(OUTPUTS),
@@ -202,7 +217,7 @@ def make_contract(name: str, case: Case, network: Network, weights_sha256: str) 
         state=case.state,
         trained_state=case.state,
         states=carried_states(network) if case.state == "carried" else (),
-        scaling="relative" if case.relative else "standard",
+        scaling="instance" if case.instance else "relative" if case.relative else "standard",
         sample_period_s=None,
         quantization=None,
         fidelity=None,
