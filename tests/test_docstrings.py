@@ -34,6 +34,7 @@ def test_examples_run(name, monkeypatch, capsys):
         "edgelstm.export",
         "edgelstm.bench",
         "edgelstm.doctor",
+        "edgelstm.report",
         "edgelstm.importers",
     ],
 )

@@ -72,7 +72,8 @@ def evaluate(
 ) -> None:
     """Score a run or a file on data with known truth, and write report.html and metrics.json."""
     from edgelstm.errors import require
-    from edgelstm.report import METRICS, PAGE, metrics_json, report_html
+    from edgelstm.report import metrics_json, report_html
+    from edgelstm.report.files import METRICS, PAGE
 
     require("jinja2", "report")
     about_table = {"kind": kind, "time": time, "series": series, "label": label, "missing": missing}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from edgelstm.report.evaluate import evaluate_parts
 from edgelstm.report.evaluation import Evaluation, History, Part, PartEvaluation, contract_metrics
-from edgelstm.report.files import METRICS, PAGE, report_files
+from edgelstm.report.files import report_files
 from edgelstm.report.metrics import metrics_json
 from edgelstm.report.page import report_html
 from edgelstm.report.plots import pictures
 
 __all__ = [
-    "METRICS",
-    "PAGE",
     "Evaluation",
     "History",
     "Part",

@@ -18,6 +18,7 @@ from edgelstm.report.ticks import X_TICKS, Y_TICKS, Tick, log_ticks, number_tick
 
 WIDTH, HEIGHT = 1000, 500  # of the box, in its own units
 MAX_POINTS = 600  # of a line; of more, each stretch shows its lowest and its highest
+DENSE = 400  # points from which a line is thinner
 MARGIN = 0.04  # of the height, above and below
 MAX_MARGIN = 14  # characters of a label on the left
 
@@ -148,12 +149,14 @@ def number_text(value: float | None, digits: int = 4) -> str:
     """Write a number for people; a dash for none.
 
     Example:
-        >>> number_text(0.485371), number_text(12345678.0), number_text(float("nan")), number_text(7)
-        ('0.4854', '1.235e+07', '-', '7')
+        >>> [number_text(value) for value in (0.4853712, 0.4, 123456.7, 1.5e-7, 0.0, float("nan"))]
+        ['0.4854', '0.4000', '123,457', '1.500e-07', '0', '-']
     """
     if value is None or not math.isfinite(value):
         return "-"
-    return f"{value:.{digits}g}"
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if 10**digits <= abs(value) < 1e9 else f"{value:#.{digits}g}".rstrip(".")
 
 
 def _kind(curve: Curve) -> str:
@@ -165,7 +168,8 @@ def _mark(curve: Curve, place: Place) -> Mark:
     if curve.dots:
         return Mark(curve.style, "dots", "".join(f"M{_at(a)} {_at(b)}h0" for a, b in zip(x, y, strict=True) if b == b))
     if curve.low is None:
-        return Mark(curve.style, "line", "".join(_path(*piece) for piece in _pieces(*_thin(x, y))))
+        kind = "line dense" if len(x) > DENSE else "line"
+        return Mark(curve.style, kind, "".join(_path(*piece) for piece in _pieces(*_thin(x, y))))
     thin = _thin_area(x, y, place(curve, curve.low)[1])
     return Mark(curve.style, "area", "".join(_area(*piece) for piece in _pieces(*thin)))
 

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
+from edgelstm.data.scores.score import Examples
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.windows import Windows
 from edgelstm.report.axes import origins_of, steps_of, targets_of
 from edgelstm.report.cases import pick_cases
-from edgelstm.report.evaluation import Axis, Evaluation, OverTime, Overview, Part, PartEvaluation
+from edgelstm.report.evaluation import Axis, Evaluation, Floats, OverTime, Overview, Part, PartEvaluation
 from edgelstm.report.losses import Doubles, loss_of, measure
 from edgelstm.report.watch import watch
 
+PAIRS = 400  # dots of answers against truth
 STRETCHES = 48  # points of the curve of errors over time
 
 
@@ -74,6 +76,7 @@ def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
         {name: found.by_step for name, found in watched.items()} if isinstance(examples, Windows) else {},
         None if axis is None else _over_time(axis, losses, contract.answer),
         _overview(examples, watched[first].answers) if isinstance(examples, Windows) else None,
+        _pairs(examples, watched[first].answers, contract),
         typical,
         worst,
     )
@@ -94,6 +97,18 @@ def _axis(part: Part) -> Axis | None:
 def _overview(windows: Windows, last: NDArray[Any]) -> Overview:
     rows = windows.y_starts + windows.horizon - 1
     return Overview(targets_of(windows), windows.y_rows[rows], last)
+
+
+def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tuple[Floats, Floats] | None:
+    """Truth and answer of the first target at known steps, of quantiles the level in the middle."""
+    if isinstance(examples, Windows) or contract.answer == "class":
+        return None
+    truth = examples.targets[:, 0]
+    known = np.flatnonzero(~np.isnan(truth))
+    if len(known) > PAIRS:
+        known = known[np.linspace(0, len(known) - 1, PAIRS).astype(np.int64)]
+    levels = len(contract.outputs) // len(contract.targets)
+    return truth[known], answers[known, levels // 2]
 
 
 def _over_time(axis: Axis, losses: dict[str, Doubles], answer: str) -> OverTime:

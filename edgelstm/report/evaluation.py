@@ -171,6 +171,8 @@ class PartEvaluation:
         by_step: float64 [K] by name, the error at each step ahead in `Evaluation.measure`; empty but for forecasts.
         over_time: None for sequences with one answer each, which have no order in time.
         overview: of a forecast; else None.
+        pairs: of numbers at every step, truth and answer of the first target at known steps spread over the part,
+            float32 [n] both; else None.
         typical: an example of the median error; None to classify.
         worst: the examples with the largest error, the largest first. Windows do not overlap in what they forecast;
             sequences are those that are wrong, the most confident first.
@@ -183,6 +185,7 @@ class PartEvaluation:
     by_step: dict[str, NDArray[np.float64]]
     over_time: OverTime | None
     overview: Overview | None
+    pairs: tuple[Floats, Floats] | None
     typical: Case | None
     worst: tuple[Case, ...]
 

@@ -12,7 +12,7 @@ from edgelstm.report.sections.classes import confusion, wrong_sequences
 from edgelstm.report.sections.forecast import by_channel, by_step, overview, windows
 from edgelstm.report.sections.quantiles import calibration
 from edgelstm.report.sections.scores import over_time, scores
-from edgelstm.report.sections.series import by_series, single_series
+from edgelstm.report.sections.series import against_truth, by_series, single_series
 from edgelstm.report.sections.training import losses
 from edgelstm.report.words import task_words, verdict_words
 
@@ -24,6 +24,7 @@ _OF_A_PART = (
     overview,
     calibration,
     confusion,
+    against_truth,
     by_step,
     by_channel,
     over_time,

@@ -90,6 +90,18 @@ def axis_words(axis: Axis) -> str:
     return {"time": "time (UTC)", "row": "row", "step": "step"}[axis.kind]
 
 
+def series_words(name: str, contract: Contract) -> str:
+    """Name a series or a sequence: a number alone would be none.
+
+    Example:
+        >>> from edgelstm import load
+        >>> contract = load("models/co2/co2.fp32.onnx").contract
+        >>> series_words("41", contract), series_words("pump", contract)
+        ('window 41', 'pump')
+    """
+    return f"{EXAMPLES[contract.task]} {name}" if name.isdecimal() else name
+
+
 def moment_words(axis: Axis) -> str:
     """Say where the first point of an axis lies."""
     at = int(axis.at[0])
@@ -112,9 +124,9 @@ def task_words(evaluation: Evaluation) -> str:
         return f"Tells {classes} from up to {steps} of {seen}{every}."
     if contract.task == "label":
         return f"Tells {classes if contract.answer == 'class' else targets} at every step from {seen}{every}."
-    ahead = f"{contract.horizon} step{'s' if contract.horizon > 1 else ''} ahead"
+    ahead = f"{contract.horizon} step{'s' if contract.horizon > 1 else ''} ahead,"
     what = "quantiles of " if contract.answer == "quantile" else ""
-    return f"Forecasts {what}{targets} {ahead} from {steps} of {seen}{every}."
+    return f"Forecasts {what}{targets}, {ahead} from {steps} of {seen}{every}."
 
 
 def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:

@@ -8,8 +8,9 @@
 | `golden.safetensors` | a few real windows and what the trained network answered |
 | `heldout.safetensors` | the test windows or series, to score any file on; absent without a test part |
 | `metrics.json` | scores on validation and test, beside the baselines |
+| `report.html` | the same for people, in one page |
 | `loss.csv` | the loss after each epoch |
-| `*.png` | the loss curve and forecasts |
+| `*.png` | the loss curve, and forecasts, confusion or single series |
 """
 
 from __future__ import annotations

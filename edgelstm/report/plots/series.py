@@ -20,7 +20,7 @@ from edgelstm.report.plots.paper import (
 )
 from edgelstm.report.sections.forecast import middle
 from edgelstm.report.sections.series import FEW, MAX_NAMES
-from edgelstm.report.words import axis_words, channel_words, error_words
+from edgelstm.report.words import axis_words, channel_words, error_words, series_words
 
 
 def plot_series(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
@@ -42,7 +42,7 @@ def plot_series(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
     for axes, case in zip(grid.flat, cases, strict=False):
         draw = _classes if evaluation.contract.answer == "class" else _numbers
         draw(axes, case, evaluation)
-        title = f"{case.name}: {error_words(case.error, evaluation)}"
+        title = f"{series_words(case.name, evaluation.contract)}: {error_words(case.error, evaluation)}"
         axes.set_title(plain_text(title), loc="right", fontsize=9)
         axes.set_xlabel(axis_words(case.axis))
         finish(axes)

@@ -8,7 +8,7 @@ from edgelstm.contract import Contract
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Chart, Curve, draw, number_text
 from edgelstm.report.evaluation import Evaluation, PartEvaluation, SequenceCase
-from edgelstm.report.words import percent_text
+from edgelstm.report.words import percent_text, series_words
 
 CHANNELS = 12  # of a sequence that are drawn
 LINES = ("second", "other1", "other2", "other3", "other4", "other5")
@@ -67,5 +67,5 @@ def _sequence(case: SequenceCase, contract: Contract) -> Chart:
         for i, channel in enumerate(contract.inputs[:CHANNELS])
     ]
     truth, answer = (contract.outputs[i].name for i in (case.truth, case.answer))
-    title = f"{case.name}: {truth}, taken for {answer} ({percent_text(case.confidence)})"
+    title = f"{series_words(case.name, contract)}: {truth}, taken for {answer} ({percent_text(case.confidence)})"
     return draw(title, curves, "step", "standard deviations")

@@ -79,11 +79,12 @@ def windows(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         return []
     best = best_baseline(part, evaluation.contract.metric)
     charts = [_window(case, evaluation, best, i == 0) for i, case in enumerate(cases)]
-    words = (
-        f"A window of the median error, then those with the largest {measure_words(evaluation)} that do not overlap; "
-        "of several targets the one that is furthest off.",
-    )
-    return [Section("Where is it worst?", words, small=tuple(charts))]
+    words = [
+        f"A window of the median error, then those with the largest {measure_words(evaluation)} that do not overlap."
+    ]
+    if len(evaluation.contract.targets) > 1:
+        words.append("Of each window the target that is furthest off.")
+    return [Section("Where is it worst?", tuple(words), small=tuple(charts))]
 
 
 def bands(x: NDArray[Any], answer: Floats, contract: Contract) -> list[Curve]:

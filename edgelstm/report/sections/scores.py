@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Curve, draw
 from edgelstm.report.evaluation import Evaluation, PartEvaluation
@@ -21,7 +23,11 @@ def over_time(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     if found is None or len(found.axis.at) < 2:
         return []
     styles = styles_of(part)
-    curves = [Curve(name_words(name), styles[name], found.axis.at, errors) for name, errors in found.errors.items()]
+    known = ~np.isnan(next(iter(found.errors.values())))  # no truth is known for one, none for all
+    curves = [
+        Curve(name_words(name), styles[name], found.axis.at[known], errors[known])
+        for name, errors in found.errors.items()
+    ]
     chart = draw("", curves, axis_words(found.axis), measure_words(evaluation), time=found.axis.kind == "time")
     return [Section("When was it wrong?", ("Each point is the mean of a stretch.",), charts=(chart,))]
 

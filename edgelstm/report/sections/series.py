@@ -9,7 +9,15 @@ from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Chart, Curve, draw
 from edgelstm.report.evaluation import Evaluation, PartEvaluation, SeriesCase
 from edgelstm.report.sections.forecast import bands, middle
-from edgelstm.report.words import axis_words, channel_words, error_words, measure_words, score_columns, score_text
+from edgelstm.report.words import (
+    axis_words,
+    channel_words,
+    error_words,
+    measure_words,
+    score_columns,
+    score_text,
+    series_words,
+)
 
 MAX_ROWS = 12
 FEW = 3  # known steps that are dots, not a line
@@ -33,6 +41,21 @@ def by_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     return [Section("Which series are hard?", words, (table,))]
 
 
+def against_truth(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
+    """Draw what was said against what was true, at every known step of the first target or as many as there is room."""
+    if part.pairs is None:
+        return []
+    truth, answer = part.pairs
+    target = evaluation.contract.targets[0]
+    ends = np.array([np.nanmin(part.pairs), np.nanmax(part.pairs)])
+    curves = [
+        Curve("a known step", "answer", truth, answer, dots=True),
+        Curve("as it should be", "ideal", ends, ends),
+    ]
+    chart = draw("", curves, f"truth: {channel_words(target)}", "answer")
+    return [Section("What it said of what was true", charts=(chart,))]
+
+
 def single_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     """Draw a typical series and the worst ones."""
     worst = [case for case in part.worst if isinstance(case, SeriesCase)]
@@ -47,7 +70,8 @@ def single_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]
 
 def _series(case: SeriesCase, evaluation: Evaluation, kind: str) -> Chart:
     figure = error_words(case.error, evaluation)
-    title = f"{kind}, {figure}: {case.name}" if kind else f"{case.name}: {figure}"
+    name = series_words(case.name, evaluation.contract)
+    title = f"{kind}, {figure}: {name}" if kind else f"{name}: {figure}"
     draw_one = _classes if evaluation.contract.answer == "class" else _numbers
     return draw_one(case, evaluation, title)
 
