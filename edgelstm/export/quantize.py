@@ -147,13 +147,13 @@ class _Conversion:
         return self._once("Reshape", inputs, made)
 
     def _dequantize(self, name: str, whole: Array, scale: Array, axis: int) -> str:
-        """Scales along one axis, or a single one.
+        """Scales along one axis, or a single one where all are the same by rule: of two directions each has its own.
 
         A single one comes with its zero point, which could be left out: onnxruntime moves such a node past a Reshape,
         and up to 1.24 it took the missing zero point for that of uint8, so that negative weights became 0.
         """
         inputs = [f"{name}.int8", f"{name}.scale"]
-        if not self.quantization.per_channel:
+        if not self.quantization.per_channel and (scale == scale[0]).all():
             scale = scale[:1].reshape(())
             inputs.append(f"{name}.zero")
             self.weights[f"{name}.zero"] = np.zeros((), np.int8)

@@ -68,8 +68,8 @@ class Predictor:
     def predict(self, x: Any, lengths: Any = None, time_s: Any = None) -> Array:
         """Predict from one window or a batch of windows, always from a zero state.
 
-        An int8 file is run row by row: its kernel takes the range of the activations over the whole batch, so
-        that in a batch a row would change with its neighbours.
+        An int8 file is run row by row, each without its padding: its kernels take the range of the activations over
+        all they are given, so that a row would change with its neighbours, and with zeros behind its end.
 
         Args:
             x: [T, F] or [B, T, F] numbers, in the physical units of `contract.inputs`. A window file takes
@@ -102,10 +102,8 @@ class Predictor:
         self._check_shape(x, single)
         batch = x if x.ndim > single else x[np.newaxis]
         times = self._as_times(time_s, batch.shape[:2], valid)
-        if self.contract.precision == "int8" and len(batch) > 1:
-            rows = [slice(i, i + 1) for i in range(len(batch))]
-            parts = [[None if part is None else part[row] for part in (valid, times)] for row in rows]
-            y = np.concatenate([self.run_batch(batch[row], *part) for row, part in zip(rows, parts, strict=True)])
+        if self.contract.precision == "int8" and (len(batch) > 1 or valid is not None):
+            y = self._run_rows(batch, valid, times)
         else:
             y = self.run_batch(batch, valid, times)
         if valid is not None and self.contract.every_step:
@@ -251,6 +249,21 @@ class Predictor:
         if times is not None:
             check_order(times, lengths)
         return times if times is None or lengths is None else _without_padding(times, lengths, 1)
+
+    def _run_rows(
+        self, batch: NDArray[Any], lengths: NDArray[np.int64] | None, times: NDArray[np.int64] | None
+    ) -> Array:
+        """Run each row by itself, up to its length; answers behind it are NaN."""
+        found = []
+        for i in range(len(batch)):
+            end = batch.shape[1] if lengths is None else int(lengths[i])
+            valid = None if lengths is None else lengths[i : i + 1]
+            y = self.run_batch(batch[i : i + 1, :end], valid, None if times is None else times[i : i + 1, :end])
+            if self.contract.every_step and end < batch.shape[1]:
+                behind = np.full((1, batch.shape[1] - end, *y.shape[2:]), np.nan, np.float32)
+                y = np.concatenate([y, behind], axis=1)
+            found.append(y)
+        return np.concatenate(found)
 
     def run_batch(
         self,

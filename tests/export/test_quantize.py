@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import numpy_helper
 
+from edgelstm.contract import Quantization
 from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
+from edgelstm.network import FINAL, Activation, Linear, Lstm, Network, Standardize, Take
 from tests import oracles
+from tests.export import drawn
 from tests.export.test_parity import inputs, make_contract, make_network, predictors, weights_of
 
 
@@ -53,6 +58,26 @@ def test_a_batch_given_to_an_int8_file_is_run_row_by_row():
     x = inputs(6, 12)
     x[3] *= 50  # in one call this row would spread the range of all others
     np.testing.assert_array_equal(int8.predict(x), np.stack([int8.predict(row) for row in x]))
+
+
+@pytest.mark.parametrize("task", ["classify", "label"])
+def test_padding_does_not_widen_the_range_of_a_row(task):
+    """Zeros lie far from measurements around 1000, and a linear layer in front of the LSTM would range them too."""
+    taken = (Take(FINAL),) if task == "classify" else ()
+    lstm = Lstm("lstm", 5, 8, bidirectional=True)
+    scaled = Standardize("input_offset", "input_factor")
+    network = Network((scaled, Linear("in", 2, 5), Activation("relu"), lstm, *taken, Linear("head", 16, 3)))
+    weights = drawn.make_weights(network, 0, inputs=2)
+    weights |= {"input_offset": np.full(2, 1000, np.float32), "input_factor": np.ones(2, np.float32)}
+    contract = drawn.make_contract(network, task, outputs=3, inputs=2, window=9, lengths=True)
+    contract = replace(contract, precision="int8", quantization=Quantization())
+    int8 = drawn.load_graph(convert_graph(build_graph(network, weights, contract), "int8"), contract)
+    x, lengths = (1000 + np.random.default_rng(1).normal(size=(4, 9, 2))).astype(np.float32), np.array([9, 1, 4, 7])
+    for row, end, y in zip(x, lengths, int8.predict(x, lengths), strict=True):
+        padding = 9 - end if task == "label" else 0
+        cut = np.pad(int8.predict(row[:end]), [(0, padding), (0, 0)][2 - y.ndim :], constant_values=np.nan)
+        np.testing.assert_array_equal(y, cut)
+        np.testing.assert_array_equal(int8.predict(row, end), y)
 
 
 def test_the_given_model_is_left_as_it_was():
