@@ -9,7 +9,7 @@ import numpy as np
 from edgelstm.contract import Channel, Metrics, Statistics
 from edgelstm.data.sequences import lay_out
 from edgelstm.data.windows import from_rows
-from edgelstm.network import Activation, Linear, Lstm, Network, Take
+from edgelstm.network import Activation, Calendar, Linear, Lstm, Network, Take
 from edgelstm.run import RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
 from tests import oracles
 from tests.export.drawn import make_contract, make_weights
@@ -51,17 +51,18 @@ def examples_of(task, answer, seed=0, times=False):
     return lay_out(series, targets, every_step=task == "label", times=stamps)
 
 
-def network_of(task, answer, state):
+def network_of(task, answer, state, times=False):
     outputs = {"class": 3, "quantile": 3, "number": 2}[answer] * (2 if task == "forecast" else 1)
     take = (Take("last"),) if state == "window" and task != "label" else ()
     last = (Activation("softmax"),) if answer == "class" else ()
-    return Network((Lstm("lstm", 2, 6), *take, Linear("head", 6, outputs), *last))
+    front = (Calendar(("hour",)), Lstm("lstm", 4, 6)) if times else (Lstm("lstm", 2, 6),)
+    return Network((*front, *take, Linear("head", 6, outputs), *last))
 
 
 def contract_of(task, answer, state="window", *, lengths=False, times=False):
     outputs = outputs_of(answer)
     drawn = make_contract(
-        network_of(task, answer, state),
+        network_of(task, answer, state, times),
         task,
         outputs=len(outputs),
         inputs=2,
@@ -74,16 +75,17 @@ def contract_of(task, answer, state="window", *, lengths=False, times=False):
     return replace(drawn, inputs=inputs, outputs=outputs, answer=answer, times=times, name=task)
 
 
-def write_tiny(folder, task, answer, state="window", *, lengths=False, seed=0, weights=None):
+def write_tiny(folder, task, answer, state="window", *, lengths=False, times=False, seed=0, weights=None):
     """Write a run directory with a test part, whose network is the oracle."""
-    contract, network = contract_of(task, answer, state, lengths=lengths), network_of(task, answer, state)
+    network = network_of(task, answer, state, times)
+    contract = contract_of(task, answer, state, lengths=lengths, times=times)
     weights = weights or make_weights(network, seed, 2, len(contract.outputs))
-    examples = examples_of(task, answer, seed)
-    x, valid, _ = golden_inputs(examples, contract)
-    y = oracles.evaluate(network, weights, x, contract, valid).astype(np.float32)
+    examples = examples_of(task, answer, seed, times)
+    x, valid, moments = golden_inputs(examples, contract)
+    y = oracles.evaluate(network, weights, x, contract, valid, moments).astype(np.float32)
     provenance = contract.provenance._replace(weights_sha256=pack_weights(weights)[1])
     metrics = (Metrics("test", len(examples), {}, None, {}),)
     record = RunRecord(RUN_FORMAT_VERSION, replace(contract, provenance=provenance, metrics=metrics), network, {}, 0)
-    run = Run(folder, record, weights, x, y, examples, valid)
+    run = Run(folder, record, weights, x, y, examples, valid, golden_times=moments)
     write_run(run, {})
     return run

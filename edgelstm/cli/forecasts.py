@@ -25,11 +25,6 @@ BATCH = 256
 COLUMNS = ("origin", "time", "row", "step")
 
 
-def read_windows(source: str, contract: Contract, time: str | None) -> Windows:
-    """Read inputs and outputs of a contract from a table and cut them into windows; errors as `read_test`."""
-    return read_test(source, contract, time)[0]
-
-
 def read_test(source: str, contract: Contract | Imported, time: str | None) -> tuple[Windows, float | None]:
     """Read inputs and outputs from a table and cut them into windows with their targets.
 

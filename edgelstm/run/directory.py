@@ -127,14 +127,35 @@ def read_run(path: str | Path) -> Run:
     path = Path(path)
     record = _read_record(path)
     weights, graph = _read_network(path, record)
-    golden = read_tensors(path / GOLDEN)
+    x, y, lengths, times = _read_golden(path / GOLDEN, record.contract)
     has_test = any(part.part == "test" for part in record.contract.metrics)
     heldout = read_heldout(path / HELDOUT, record.contract) if has_test else None
-    try:
-        vectors = golden["x"], golden["y"], heldout, golden.get("lengths"), graph, golden.get("times")
-    except KeyError as error:
-        raise RunError(f"{path / GOLDEN}: the tensor {error} is missing; train again") from error
-    return Run(path, record, weights, *vectors)
+    return Run(path, record, weights, x, y, heldout, lengths, graph, times)
+
+
+def _read_golden(path: Path, contract: Contract) -> tuple[Array, Array, Array | None, Array | None]:
+    """Read x, y and, where the network takes them, lengths and times, and see that they are those of the contract."""
+    tensors, window = read_tensors(path), contract.window
+    rows = len(tensors["x"]) if "x" in tensors and tensors["x"].ndim else 0
+    expected: dict[str, tuple[tuple[int | str, ...], str]] = {
+        "x": ((rows, window) if contract.tokens else (rows, window, len(contract.inputs)), contract.inputs[0].dtype),
+        "y": (contract.answer_shape(rows, *((window,) if contract.every_step else ())), "float32"),
+    }
+    if contract.lengths:
+        expected["lengths"] = (rows,), "int64"
+    if contract.times:
+        expected["times"] = (rows, window), "int64"
+    for name, (shape, dtype) in expected.items():
+        found = tensors.get(name)
+        if found is None:
+            raise RunError(f"{path}: the tensor {name!r} is missing; train again")
+        if not rows or found.shape != shape or str(found.dtype) != dtype:
+            got = f"{found.dtype} {list(found.shape)}"
+            raise RunError(f"{path}: expected {name!r} as {dtype} {list(shape)}, got {got}; train again")
+    left = sorted(tensors.keys() - expected.keys())
+    if left:
+        raise RunError(f"{path}: the tensor {left[0]!r} is one that this network does not take; train again")
+    return tensors["x"], tensors["y"], tensors.get("lengths"), tensors.get("times")
 
 
 def _read_network(path: Path, record: RunRecord) -> tuple[Tensors, bytes | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,20 +16,24 @@ from edgelstm.export import export_run
 from edgelstm.run import read_run
 from edgelstm.runtime import read_model_file
 from tests import oracles
-from tests.tiny_runs import LEVELS, WINDOW, contract_of, examples_of, write_tiny
+from tests.tiny_runs import LEVELS, WINDOW, examples_of, write_tiny
 
 exporting = importlib.import_module("edgelstm.export.export")
 judging = importlib.import_module("edgelstm.bench.judge")  # the name in the package is the function
 
 CASES = {
     "classify": ("classify", "class", "window", True),
+    "classify timed": ("classify", "class", "window", True, True),
     "classify carried": ("classify", "class", "carried", False),
     "label classes": ("label", "class", "carried", False),
     "label numbers": ("label", "number", "carried", False),
+    "label timed": ("label", "number", "carried", False, True),
     "label windows": ("label", "number", "window", True),
-    "label whole windows": ("label", "class", "window", False),
+    "label whole windows timed": ("label", "class", "window", False, True),
     "quantiles": ("forecast", "quantile", "window", False),
+    "quantiles timed": ("forecast", "quantile", "window", False, True),
     "quantiles carried": ("forecast", "quantile", "carried", False),
+    "quantiles carried timed": ("forecast", "quantile", "carried", False, True),
 }
 
 
@@ -47,39 +50,54 @@ def quickly():
 def tiny(request, tmp_path_factory):
     """What was asked for, the run, and its two exported files."""
     folder = tmp_path_factory.mktemp("tiny")
-    task, answer, state, lengths = CASES[request.param]
-    run = write_tiny(folder / "run", task, answer, state, lengths=lengths)
+    task, answer, state, lengths, *times = CASES[request.param]
+    run = write_tiny(folder / "run", task, answer, state, lengths=lengths, times=bool(times))
     files = export_run(folder / "run", precisions=["int8"]).files
     return request.param, run, [load(file.path) for file in files]
 
 
-def one_by_one(case, predictor, examples):
+def one_by_one(predictor, examples):
     """What the file answers on each example, by a loop that anybody would write: a list of [K, O], [C] or [T, O]."""
-    if case == "quantiles":
-        return [predictor.predict(x) for x in examples.x()]
-    if case == "quantiles carried":
+    contract = predictor.contract
+    carried, times = contract.state == "carried", examples.times if contract.times else None
+
+    def stepped(x, times):
         stream = predictor.stream()
-        steps = [stream.step(row) for row in examples.x_rows]
-        return [steps[start + WINDOW - 1] for start in examples.x_starts]
+        if times is None:
+            return [stream.step(row) for row in x]
+        return [stream.step(row, int(moment)) for row, moment in zip(x, times, strict=True)]
+
+    if contract.task == "forecast":
+        if carried:
+            steps = stepped(examples.x_rows, times)
+            return [steps[start + WINDOW - 1] for start in examples.x_starts]
+        moments = [None] * len(examples) if times is None else examples.times_of()
+        return [predictor.predict(x, time_s=moment) for x, moment in zip(examples.x(), moments, strict=True)]
     answers = []
     for i in range(len(examples)):
-        x = examples.x(i)
-        if predictor.contract.state == "carried":
-            stream = predictor.stream()
-            steps = np.stack([stream.step(row) for row in x])
-            answers.append(steps[-1] if case.startswith("classify") else steps)
-        elif case == "classify":
-            padded = np.zeros((WINDOW, 2), np.float32)
-            padded[: len(x)] = x
-            answers.append(predictor.predict(padded, len(x)))
-        elif case == "label windows":
-            answers.append(np.concatenate([predictor.predict(x[k : k + WINDOW]) for k in range(0, len(x), WINDOW)]))
+        x, moments = examples.x(i), None if times is None else examples.times_of(i)
+        if carried:
+            steps = stepped(x, moments)
+            answers.append(steps[-1] if contract.task == "classify" else np.stack(steps))
+        elif contract.task == "classify":
+            answers.append(predictor.predict(x, len(x), moments))
         else:
-            whole = len(x) // WINDOW * WINDOW
-            pieces = [predictor.predict(x[k : k + WINDOW]) for k in range(0, whole, WINDOW)]
-            rest = len(x) - whole
-            answers.append(np.concatenate([*pieces, predictor.predict(x[-WINDOW:])[WINDOW - rest :]]))
+            answers.append(window_by_window(predictor, x, moments))
     return answers
+
+
+def window_by_window(predictor, x, times):
+    """Label a series in whole windows from its beginning, and what is left by a shorter one, or the last whole one."""
+
+    def label(first, last):
+        return predictor.predict(x[first:last], time_s=None if times is None else times[first:last])
+
+    whole = len(x) // WINDOW * WINDOW
+    parts = [label(k, k + WINDOW) for k in range(0, whole, WINDOW)]
+    if whole < len(x):
+        lengths = predictor.contract.lengths
+        parts.append(label(whole, len(x)) if lengths else label(len(x) - WINDOW, len(x))[whole - len(x) :])
+    return np.concatenate(parts)
 
 
 def test_a_file_answers_what_a_loop_over_the_examples_gives(tiny):
@@ -87,7 +105,7 @@ def test_a_file_answers_what_a_loop_over_the_examples_gives(tiny):
     examples = run.heldout
     for predictor in predictors:
         answerer = answerer_of(predictor, examples)
-        expected = one_by_one(case, predictor, examples)
+        expected = one_by_one(predictor, examples)
         if case.startswith("label"):
             for i, y in enumerate(expected):
                 np.testing.assert_allclose(answerer(np.array([i])), y, rtol=1e-6, atol=1e-6)
@@ -117,9 +135,9 @@ def test_the_metric_of_a_judgement_and_of_a_contract_is_a_count_over_all_that_is
     case, run, predictors = tiny
     candidates = [Candidate(p.contract.precision, 1, 1.0, p) for p in predictors]
     judgement = judge(candidates, run.heldout, seconds=0)
-    assert judgement.metric == METRICS.get(case, judgement.metric)
+    assert judgement.metric == METRICS.get(case.removesuffix(" timed"), judgement.metric)
     for predictor, judged in zip(predictors, judgement.files, strict=True):
-        expected = figure(case, one_by_one(case, predictor, run.heldout), run.heldout, predictor.contract)
+        expected = figure(case, one_by_one(predictor, run.heldout), run.heldout, predictor.contract)
         assert judged.metric == pytest.approx(expected, rel=1e-5)
         (test,) = predictor.contract.metrics
         name, square = (judgement.metric, 1) if judgement.metric in test.file else ("scaled_mse", 2)
@@ -207,51 +225,26 @@ def test_a_series_shorter_than_a_window_without_lengths_cannot_be_labelled(tmp_p
         answerer_of(predictor, short)(np.array([0]))
 
 
-# Times: a stand-in that answers with the time it is given, as no graph of these tests takes any
-
-
-class Clock:
-    """Answers the time of each sample, as a file of this contract would be asked."""
-
-    def __init__(self, contract):
-        self.contract = contract
-
-    def predict(self, x, lengths=None, time_s=None):
-        assert time_s.shape == x.shape[:2]
-        y = time_s[:, -1] if not self.contract.every_step else time_s
-        return np.repeat(y.astype(np.float32)[..., np.newaxis], len(self.contract.outputs), axis=-1)
-
-    def stream(self):
-        def step(sample, time_s=None):
-            return np.full(len(self.contract.outputs), time_s, np.float32)
-
-        return SimpleNamespace(step=step)
-
-
-@pytest.mark.parametrize("state", ["window", "carried"])
-def test_times_are_given_with_the_samples_of_a_series(state):
-    series = examples_of("label", "number", times=True)
-    series = replace(series, times=np.arange(len(series.x_rows)) * 2)
-    answerer = answerer_of(Clock(contract_of("label", "number", state, times=True)), series)
-    for i in range(len(series)):
-        np.testing.assert_array_equal(answerer(np.array([i]))[:, 0], series.times_of(i))
-
-
-@pytest.mark.parametrize("state", ["window", "carried"])
-def test_times_are_given_with_the_samples_of_windows_across_a_gap(state):
-    windows = examples_of("forecast", "number", times=True)
+def test_a_gap_is_left_out_of_samples_and_times_alike(tmp_path):
+    run = write_tiny(tmp_path / "run", "forecast", "number", "carried", times=True)
+    predictor = load(export_run(tmp_path / "run").files[0].path)
+    windows = run.heldout
+    late = windows.x_starts >= 6
     rows = windows.x_rows.copy()
     rows[4] = np.nan
-    late = windows.x_starts >= 6
-    windows = replace(windows, x_rows=rows, x_starts=windows.x_starts[late], y_starts=windows.y_starts[late])
-    answerer = answerer_of(Clock(contract_of("forecast", "number", state, times=True)), windows)
-    found = answerer(np.arange(len(windows)))[..., 0].reshape(-1)
-    np.testing.assert_array_equal(found, windows.times[windows.x_starts + WINDOW - 1])
+    gapped = replace(windows, x_rows=rows, x_starts=windows.x_starts[late], y_starts=windows.y_starts[late])
+    stream, steps = predictor.stream(), {}
+    for k in np.flatnonzero(np.arange(len(rows)) != 4):
+        steps[k] = stream.step(rows[k], int(windows.times[k]))
+    expected = [steps[start + WINDOW - 1] for start in gapped.x_starts]
+    np.testing.assert_array_equal(answerer_of(predictor, gapped)(np.arange(len(gapped))), expected)
 
 
-def test_a_file_that_takes_times_refuses_examples_without():
+def test_a_file_that_takes_times_refuses_examples_without(tmp_path):
+    run = write_tiny(tmp_path / "run", "label", "number", "carried", times=True)
+    predictor = load(export_run(tmp_path / "run").files[0].path)
     with pytest.raises(InputError, match="without a column of timestamps"):
-        answerer_of(Clock(contract_of("label", "number", "carried", times=True)), examples_of("label", "number"))
+        answerer_of(predictor, replace(run.heldout, times=None))
 
 
 def test_no_figure_of_these_files_is_left_out_of_the_contract(tiny):

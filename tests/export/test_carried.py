@@ -16,6 +16,7 @@ from edgelstm.runtime import replay
 from tests import oracles
 from tests.conftest import train_small
 from tests.export.drawn import make_contract, make_weights
+from tests.tiny_runs import write_tiny
 
 STEPS = 6
 LSTM, BOTH = Lstm("lstm", 3, 8), Lstm("lstm", 3, 8, bidirectional=True)
@@ -119,3 +120,14 @@ def test_the_command_words_a_refusal_in_one_line(tmp_path, cli_here):
     assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
     assert "both directions" in result.stderr
     assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.parametrize("times", [False, True])
+def test_a_classifier_of_rows_of_their_own_lengths_is_as_good_when_it_goes_on(tmp_path, times):
+    write_tiny(tmp_path / "run", "classify", "class", lengths=True, times=times)
+    (window,) = export_run(tmp_path / "run", tmp_path / "window").files
+    (carried,) = export_run(tmp_path / "run", tmp_path / "carried", state="carried").files
+    assert (carried.contract.state, carried.contract.times) == ("carried", times)
+    assert carried.test["accuracy"] == window.test["accuracy"]
+    assert carried.test["log_loss"] == pytest.approx(window.test["log_loss"], rel=1e-5)
+    assert replay(load(carried.path)).passed

@@ -155,6 +155,24 @@ def test_other_tensors_are_an_error_that_names_the_file(folder, name):
         read_run(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("x", lambda array: array[:, 1:]),
+        ("x", lambda array: array[:0]),
+        ("x", lambda array: array.astype(np.float64)),
+        ("x", lambda array: np.array(1.0, np.float32)),
+        ("y", lambda array: array[1:]),
+        ("y", lambda array: array.astype(np.int64)),
+    ],
+)
+def test_golden_vectors_that_are_not_those_of_the_contract_are_refused(folder, name, change):
+    golden = load_file(folder / GOLDEN)
+    save_file({**golden, name: np.ascontiguousarray(change(golden[name]))}, folder / GOLDEN)
+    with pytest.raises(RunError, match=rf"{GOLDEN}: expected '{name}' as"):
+        read_run(folder)
+
+
 @pytest.mark.parametrize("name", [WEIGHTS, GOLDEN, HELDOUT])
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
 def test_a_truncated_file_is_an_error_that_names_it(folder, name, share):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from edgelstm.errors import RunError
-from edgelstm.run import HELDOUT, read_run
+from edgelstm.run import GOLDEN, HELDOUT, read_run
 from edgelstm.run.heldout import pack_heldout, read_heldout
-from tests.tiny_runs import contract_of, examples_of, write_tiny
+from tests.tiny_runs import WINDOW, contract_of, examples_of, write_tiny
 
 KINDS = [
     ("forecast", "number"),
@@ -54,12 +54,27 @@ def test_a_run_to_label_comes_back_with_its_series_and_their_names(tmp_path):
 
 
 def test_golden_times_come_back(tmp_path):
-    from edgelstm.run import write_run
-
-    run = write_tiny(tmp_path / "run", "label", "number", "carried")
-    times = np.arange(run.golden_x[..., 0].size).reshape(run.golden_x.shape[:2])
-    write_run(replace(run, golden_times=times), {})
+    times = write_tiny(tmp_path / "run", "label", "number", "carried", times=True).golden_times
+    np.testing.assert_array_equal(times[0], 10**9 + np.arange(WINDOW) * 60)
     np.testing.assert_array_equal(read_run(tmp_path / "run").golden_times, times)
+
+
+@pytest.mark.parametrize("name", ["times", "lengths"])
+def test_golden_times_and_lengths_that_the_network_takes_must_be_there(tmp_path, name):
+    write_tiny(tmp_path / "run", "classify", "class", lengths=True, times=True)
+    golden = load_file(tmp_path / "run" / GOLDEN)
+    golden.pop(name)
+    save_file(golden, tmp_path / "run" / GOLDEN)
+    with pytest.raises(RunError, match=f"{GOLDEN}: the tensor '{name}' is missing"):
+        read_run(tmp_path / "run")
+
+
+def test_golden_times_that_the_network_does_not_take_are_refused(tmp_path):
+    write_tiny(tmp_path / "run", "label", "class", "carried")
+    golden = load_file(tmp_path / "run" / GOLDEN)
+    save_file({**golden, "times": np.zeros(golden["x"].shape[:2], np.int64)}, tmp_path / "run" / GOLDEN)
+    with pytest.raises(RunError, match="'times' is one that this network does not take"):
+        read_run(tmp_path / "run")
 
 
 # Hostile content
