@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.cli.forecasts import read_rows, read_windows
+from edgelstm.cli.forecasts import read_windows
+from edgelstm.cli.rows import read_rows
 from edgelstm.contract import Channel
 from edgelstm.errors import DataError
 
@@ -28,14 +29,14 @@ def table(folder, rows, known):
 
 
 def test_a_forecast_begins_at_the_last_sample_that_has_all_its_plans(tmp_path):
-    rows = read_rows(table(tmp_path, 7, 5), contract(), "day")
+    (rows,) = read_rows(table(tmp_path, 7, 5), contract(), "day")
     assert rows.values.tolist() == [[i, 102 + i] for i in range(5)]
     assert str(rows.time[-1])[:10] == "2001-01-05"
 
 
 def test_a_table_that_ends_too_early_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"'plan' to be known 2 steps ahead.*at least 5.*got one of 4 rows"):
-        read_rows(table(tmp_path, 4, 4), contract(), "day")
+        read_rows(table(tmp_path, 4, 4), contract(), "day", every_row=True)
 
 
 def test_a_file_is_judged_on_windows_with_the_plans_of_their_horizon(tmp_path):
