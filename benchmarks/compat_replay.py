@@ -17,19 +17,25 @@ from edgelstm.runtime import Predictor, load, replay
 from edgelstm.runtime.golden import worst_by_channel
 
 
+def windows(predictor: Predictor) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Golden windows, whole, with their times where the file takes them."""
+    golden = predictor.golden
+    return list(zip(golden.x, [None] * len(golden.x) if golden.times is None else golden.times, strict=True))
+
+
 def stepped(predictor: Predictor) -> np.ndarray:
     """Step through each golden window as a device does; the answers behind the last step."""
     answers = []
-    for x in predictor.golden.x:
+    for x, times in windows(predictor):
         stream = predictor.stream()
-        for sample in x:
-            answer = stream.step(sample)
+        for sample, moment in zip(x, [None] * len(x) if times is None else times, strict=True):
+            answer = stream.step(sample, moment)
         answers.append(answer)
     return np.stack(answers)
 
 
 def at_once(predictor: Predictor) -> np.ndarray:
-    answers = [predictor.predict(x) for x in predictor.golden.x]
+    answers = [predictor.predict(x, time_s=times) for x, times in windows(predictor)]
     return np.stack([y[-1] if predictor.contract.every_step else y for y in answers])
 
 
@@ -42,8 +48,9 @@ def by_any_client(path: str, predictor: Predictor) -> np.ndarray:
     zeros = {s.input: np.zeros([1 if size == "B" else size for size in s.shape], np.float32) for s in states}
     answers = []
     for i, x in enumerate(golden.x):
-        lengths = {} if golden.lengths is None else {"lengths": golden.lengths[i : i + 1]}
-        answers.append(session.run(["y"], {"x": x[np.newaxis], **lengths, **zeros})[0][0])
+        beside = {"lengths": golden.lengths, "time_s": golden.times}
+        given = {name: values[i : i + 1] for name, values in beside.items() if values is not None}
+        answers.append(session.run(["y"], {"x": x[np.newaxis], **given, **zeros})[0][0])
     return np.where(np.isnan(golden.file), golden.file, np.stack(answers))  # NaN: behind the length of a row
 
 

@@ -4,9 +4,10 @@
 
 SOURCE is a serial line, a named pipe or a file; without one, what systemd's socket unit opened, or stdin. A line of it
 is one sample: numbers with commas between them, in the order and units of the file's contract (`edgelstm inspect
-MODEL.onnx`). For each, a line of JSON comes out: {"sample": 7, "ready": true, "y": {"co2": [421.3, ...]}}. A file that
-takes times is given the one at which the line was read. Bad lines are logged and skipped, and the stream's state stays
-as it was. Logs go to stderr with the <N> prefixes of systemd, which stamps them with the time.
+MODEL.onnx`). For each, a line of JSON comes out: {"sample": 7, "ready": true, "y": {"co2": [421.3, ...]}}; a file
+that answers with classes adds the likeliest, "class": "on". A file that takes times is given the one at which the line
+was read. Bad lines are logged and skipped, and the stream's state stays as it was. Logs go to stderr with the <N>
+prefixes of systemd, which stamps them with the time.
 
 Under systemd it says when it is ready, and feeds the watchdog each time round the loop: a step that hangs is restarted.
 When it is asked to stop it keeps the stream's state in $STATE_DIRECTORY, and goes on from there if it starts again
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> int:
 def run(predictor: Predictor, stream: Stream, source: int, taken: int, asked_to_stop: int) -> Iterator[dict[str, Any]]:
     """Step through the lines of a source; each time round, sample or none, feeds the watchdog."""
     inputs, outputs = names(predictor.contract.inputs), names(predictor.contract.outputs)
-    timed = predictor.contract.times
+    timed, classes = predictor.contract.times, predictor.contract.answer == "class"
     every_s = int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2e6  # half of what systemd waits
     for line in lines(source, every_s, asked_to_stop):
         notify("WATCHDOG=1")
@@ -83,7 +84,8 @@ def run(predictor: Predictor, stream: Stream, source: int, taken: int, asked_to_
         taken += 1
         # [K, O] of a forecast is turned into K values for each output, [C] or [O] into one.
         y = dict(zip(outputs, answer.T.tolist(), strict=True)) if stream.ready else None
-        yield {"sample": taken, "ready": stream.ready, "y": y}
+        likeliest = {"class": str(predictor.label(answer)) or None} if classes else {}
+        yield {"sample": taken, "ready": stream.ready, "y": y, **likeliest}
 
 
 def parse(line: bytes, inputs: list[str]) -> list[float]:

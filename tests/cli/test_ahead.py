@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from edgelstm import load
+from edgelstm.cli.forecasts import read_test
 from edgelstm.cli.rows import read_rows
 from edgelstm.contract import Channel
 from edgelstm.errors import DataError
-from edgelstm.report.tables import read_examples
 
 
 def contract():
@@ -40,7 +40,7 @@ def test_a_table_that_ends_too_early_is_refused(tmp_path):
 
 
 def test_a_file_is_judged_on_windows_with_the_plans_of_their_horizon(tmp_path):
-    windows = read_examples(table(tmp_path, 9, 9), contract(), time="day").examples
+    windows, _ = read_test(table(tmp_path, 9, 9), contract(), "day")
     assert len(windows) == 5
     np.testing.assert_array_equal(windows.x()[0], [[0, 102], [1, 103], [2, 104]])
     np.testing.assert_array_equal(windows.y()[0], [[3], [4]])

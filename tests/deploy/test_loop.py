@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from edgelstm import load
+from tests.attack.fresh import CLASSES, STEPS, model_file
 from tests.conftest import CO2_FILES, ROOT
 from tests.runtime.timed import MINUTE, make_timed
 
@@ -38,6 +39,17 @@ def feed(text, file=CO2, *arguments, **environment):
 @pytest.fixture(scope="module")
 def window():
     return load(CO2).golden.x[0]
+
+
+def test_a_file_that_answers_with_classes_names_the_likeliest(tmp_path):
+    path = tmp_path / "classes.onnx"
+    path.write_bytes(model_file(kind="class"))
+    status, answers, _ = feed("0.5,1\n" * STEPS, path)
+    assert status == 0
+    assert [answer["class"] for answer in answers[:-1]] == [None] * (STEPS - 1)
+    shares = answers[-1]["y"]
+    assert list(shares) == list(CLASSES)
+    assert answers[-1]["class"] == max(shares, key=shares.get)
 
 
 def test_a_file_that_takes_times_is_given_those_of_the_lines(tmp_path):

@@ -1,9 +1,12 @@
-"""Files of format 1 that were written once and are never written again: what a reader of format 1 must read for ever.
+"""Files that were written once and are never written again: what a reader of their format must read for ever.
 
-They were written in November 2026 by edgelstm 0.1.0, the first with format 1, with torch 2.13.0, onnx 1.23.2 and
-onnxruntime 1.32.0, on x86-64. `window.fp32` and `carried.int8` are trainings of two epochs on the CO2 data that ships
-(hidden 4, windows of 12; relative scaling; two layers) through `export_run`. `lengths.int8w` is a bidirectional LSTM of
-drawn weights through `build_graph`, `convert_graph` and `pack`. If a test fails here, the reader is wrong.
+Those of format 1 were written in November 2026 by edgelstm 0.1.0, the first with format 1, with torch 2.13.0, onnx
+1.23.2 and onnxruntime 1.32.0, on x86-64. `window.fp32` and `carried.int8` are trainings of two epochs on the CO2 data
+that ships (hidden 4, windows of 12; relative scaling; two layers) through `export_run`. `lengths.int8w` is a
+bidirectional LSTM of drawn weights through `build_graph`, `convert_graph` and `pack`. So are those of format 2, by the
+same versions: `times.fp32` forecasts with the hour and the weekday of each sample and a column known ahead,
+`classify.int8w` takes lengths and answers with three classes, `quantile.fp32` forecasts three levels of one target. If
+a test fails here, the reader is wrong.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 import onnx
 import pytest
 
+from edgelstm.errors import InputError
 from edgelstm.runtime import load, read_model_file, replay
 from tests.conftest import ROOT
 from tests.resealed import entry
@@ -24,7 +28,11 @@ SHA256 = {
     "format1.window.fp32.onnx": "7ded83dabe1e39b471116eced7f98651b0d92821aa4ea3888171411fb65ae482",
     "format1.carried.int8.onnx": "be72dca83f745c3f84580ee20929ddfff9c33e8ffb0fdd40ad27f9cd655405fb",
     "format1.lengths.int8w.onnx": "cf0aba1f3b60c34d1d3bfb4a25c44cac41834589a204d3e4b52cd345233734af",
+    "format2.classify.int8w.onnx": "065f8e507a7278a6a28609095b813a9b7332291ca3606c15704ffa108bd5fe6c",
+    "format2.quantile.fp32.onnx": "86bf745ff704692a26acbe110e6059ccbae78e1794c2869400960dfb65b07e64",
+    "format2.times.fp32.onnx": "8252feca22e59d6a2461ef5826fe62b616bec6587577b20cfd52e98662b9d7a4",
 }
+FORMAT_1 = [name for name in SHA256 if name.startswith("format1")]
 CHANNEL_KEYS = {"name", "unit", "dtype", "statistics", "categories"}
 
 
@@ -38,7 +46,9 @@ def test_nobody_wrote_them_again(path):
     assert {file.name for file in FROZEN.iterdir()} == SHA256.keys()
 
 
-def test_the_contract_says_what_it_said(path):
+@pytest.mark.parametrize("name", FORMAT_1)
+def test_a_contract_of_format_1_says_what_it_said(name):
+    path = FROZEN / name
     contract = read_model_file(path).contract
     said, reads = json.loads(entry(onnx.load(path), "edgelstm.contract").value), json.loads(contract.to_json())
     assert (contract.format_version, contract.answer, contract.times) == (1, "number", False)
@@ -49,9 +59,15 @@ def test_the_contract_says_what_it_said(path):
     assert {**reads, "format_version": 1, **said} == {**reads, "format_version": 1}
 
 
+def test_a_contract_of_format_2_is_written_again_as_it_was_read(path):
+    if path.name not in FORMAT_1:
+        assert entry(onnx.load(path), "edgelstm.contract").value == read_model_file(path).contract.to_json()
+
+
 def test_the_golden_vectors_say_what_they_said(path):
-    said, reads = entry(onnx.load(path), "edgelstm.golden").value, read_model_file(path).golden.to_json()
-    assert {**json.loads(said), "times": None} == json.loads(reads)
+    said, reads = json.loads(entry(onnx.load(path), "edgelstm.golden").value), read_model_file(path).golden.to_json()
+    assert ("times" in said) == (path.name not in FORMAT_1)
+    assert {"times": None, **said} == json.loads(reads)
 
 
 def test_it_computes_what_it_computed(path):
@@ -103,3 +119,42 @@ def test_the_file_with_lengths_takes_lengths():
     x = predictor.golden.x[1].copy()
     x[4:] = np.nan  # behind the length: changes nothing
     np.testing.assert_allclose(predictor.predict(x, 4), predictor.golden.file[1], atol=1e-5)
+
+
+def test_the_file_with_times_takes_times_and_knows_what_is_known_ahead():
+    predictor = load(FROZEN / "format2.times.fp32.onnx")
+    contract, golden = predictor.contract, predictor.golden
+    assert (contract.format_version, contract.times, contract.answer, contract.metric) == (2, True, "number", "rmse")
+    assert [(channel.name, channel.ahead) for channel in contract.inputs] == [("load", 0), ("holiday", 2)]
+    assert golden.times[0].tolist() == [1_700_438_400 + 3600 * (7 + i) for i in range(4)]
+    np.testing.assert_allclose(predictor.predict(golden.x, time_s=golden.times), golden.file, atol=1e-4)
+    stream = predictor.stream()
+    answers = [stream.step(*sample) for sample in zip(golden.x[1], golden.times[1].tolist(), strict=True)]
+    np.testing.assert_allclose(answers[-1], golden.file[1], atol=1e-4)
+    another_day = predictor.predict(golden.x, time_s=golden.times + 3 * 86_400)
+    assert np.abs(another_day - golden.file).max() > 0.01
+    with pytest.raises(InputError, match="this file takes the time of each sample"):
+        predictor.predict(golden.x)
+
+
+def test_the_file_that_classifies_names_classes():
+    predictor = load(FROZEN / "format2.classify.int8w.onnx")
+    contract, golden = predictor.contract, predictor.golden
+    assert (contract.answer, contract.lengths, contract.metric) == ("class", True, "accuracy")
+    assert [(channel.name, channel.source) for channel in contract.outputs] == [(name, "class") for name in "aei"]
+    assert golden.lengths.tolist() == [5, 3]
+    y = predictor.predict(golden.x, golden.lengths)
+    np.testing.assert_allclose(y, golden.file, atol=1e-5)
+    np.testing.assert_allclose(y.sum(axis=1), 1, atol=1e-6)
+    assert predictor.label(y).tolist() == ["e", "e"]
+    assert contract.metrics[0].baselines["majority"] == {"accuracy": 0.4, "macro_f1": 0.19}
+
+
+def test_the_file_of_quantiles_forecasts_levels_of_one_column():
+    predictor = load(FROZEN / "format2.quantile.fp32.onnx")
+    contract, golden = predictor.contract, predictor.golden
+    said = [(channel.name, channel.source, channel.quantile) for channel in contract.outputs]
+    assert said == [(f"OT q{level}", "OT", level) for level in (0.1, 0.5, 0.9)]
+    assert [channel.name for channel in contract.targets] == ["OT q0.1"]
+    assert (contract.answer, contract.metric) == ("quantile", "pinball")
+    np.testing.assert_allclose(predictor.predict(golden.x), golden.file, atol=1e-4)
