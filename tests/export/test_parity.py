@@ -17,7 +17,7 @@ from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
 from edgelstm.network import carried_states
 from edgelstm.runtime import Golden, ModelFile, Predictor
-from edgelstm.train.network import ForecastNetwork, NetworkShape
+from edgelstm.train.network import EVERY, LAST, LstmNetwork, NetworkShape
 from tests import oracles
 
 FEATURES, OUTPUTS, HORIZON = 3, 2, 4
@@ -42,9 +42,10 @@ def make_network(
         np.zeros(outputs, np.float32) if relative else rng.normal(size=outputs).astype(np.float32),
         relative,
     )
-    shape = NetworkShape(features, hidden, layers, horizon, outputs, relative)
+    pooling = EVERY if state == "carried" else LAST
+    shape = NetworkShape(features, hidden, layers, horizon, outputs, relative, pooling=pooling)
     torch.manual_seed(seed)
-    network = ForecastNetwork(shape, constants, every_step=state == "carried")
+    network = LstmNetwork(shape, constants)
     for parameter in network.parameters():
         torch.nn.init.uniform_(parameter, -1, 1) if parameter.ndim == 1 else torch.nn.init.xavier_uniform_(parameter)
     return network.eval()
@@ -52,7 +53,7 @@ def make_network(
 
 def make_contract(network, steps, precision="fp32"):
     """The least that a predictor needs to know."""
-    shape, carried = network.shape, network.every_step
+    shape, carried = network.shape, network.shape.every_step
     inputs = tuple(Channel(f"x{i}", None, "float32", None) for i in range(shape.input_size))
     outputs = tuple(Channel(f"y{i}", None, "float32", None) for i in range(shape.output_size))
     return Contract(
@@ -112,7 +113,7 @@ def assert_int8_does_its_arithmetic(predictor, network, x):
     An activation that lies between two whole numbers to the last float32 bit may round either way, and what
     follows differs then. Such a row shows itself: the simulation, moved by one rounding error, jumps as far.
     """
-    weights, shape, every_step = weights_of(network), network.shape, network.every_step
+    weights, shape, every_step = weights_of(network), network.shape, network.shape.every_step
     for row, y in zip(x[:, np.newaxis], predictor.predict(x), strict=True):
         simulated = oracles.quantized_forecast(weights, shape, row, every_step)
         error = np.abs(y - simulated[0]).max()
