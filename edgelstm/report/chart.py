@@ -135,7 +135,8 @@ def draw(
         return x, (high - scale(np.asarray(y, np.float64))) / (high - low) * HEIGHT
 
     marks = tuple(_mark(curve, place) for curve in reversed(curves))
-    x_ticks = time_ticks(x_low, x_high) if time else number_ticks(x_low, x_high, X_TICKS)
+    whole = all(np.asarray(curve.x).dtype.kind == "i" for curve in curves)
+    x_ticks = time_ticks(x_low, x_high) if time else number_ticks(x_low, x_high, X_TICKS, whole)
     if y_names:
         y_ticks = tuple(Tick(100 * (i - low) / (high - low), name) for i, name in enumerate(y_names))
     else:

@@ -31,14 +31,20 @@ class Tick(NamedTuple):
     text: str
 
 
-def number_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
+def number_ticks(low: float, high: float, most: int, whole: bool = False) -> tuple[Tick, ...]:
     """Place ticks at multiples of 1, 2 or 5 times a power of ten.
+
+    Args:
+        low: the lowest number on the axis.
+        high: the highest.
+        most: about how many there may be.
+        whole: numbers between the whole ones mean nothing.
 
     Example:
         >>> number_ticks(0.0, 0.5, 5)[1]
         Tick(at=20.0, text='0.1')
     """
-    rough = (high - low) / most
+    rough = max((high - low) / most, 1.0 if whole else 0.0)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * n for n in (1, 2, 5, 10) if power * n >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -60,7 +66,12 @@ def log_ticks(low: float, high: float) -> tuple[Tick, ...]:
         inside = [exponent for exponent in exponents if low - 1e-9 <= exponent <= high + 1e-9]
         if len(inside) <= Y_TICKS + 2:
             break
-    inside = inside[:: -(-len(inside) // (Y_TICKS + 2))] if len(inside) > 1 else [low, (low + high) / 2, high]
+    if len(inside) < 3:  # less than a decade: numbers that are round by themselves
+        bottom, top = 10**low, 10**high
+        ticks = number_ticks(bottom, top, Y_TICKS)
+        values = [bottom + tick.at / 100 * (top - bottom) for tick in ticks]
+        return tuple(Tick(_percent(math.log10(v), low, high), t.text) for v, t in zip(values, ticks, strict=True))
+    inside = inside[:: -(-len(inside) // (Y_TICKS + 2))]
     return tuple(Tick(_percent(exponent, low, high), f"{10**exponent:.3g}") for exponent in inside)
 
 

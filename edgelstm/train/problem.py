@@ -26,7 +26,6 @@ class Problem:
         training, validation, test: the examples; None where there is no such part.
         period_s: seconds between two samples; None without timestamps.
         season: samples in a season, for the seasonal baseline; None where there is none.
-        test_time: datetime64[us], of each row of the test windows; None without timestamps.
         data_sha256: of the files that were read; None for arrays.
         report: what was found and done, in lines for people.
     """
@@ -43,7 +42,6 @@ class Problem:
     test: Examples | None
     period_s: float | None = None
     season: int | None = None
-    test_time: NDArray[np.datetime64] | None = None
     data_sha256: str | None = None
     report: tuple[str, ...] = ()
 

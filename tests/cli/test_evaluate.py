@@ -48,7 +48,9 @@ def test_a_run_is_scored_on_what_it_held_out(cli_here, window_files, tmp_path):
     assert process.returncode == 0, process.stderr
     assert {path.name for path in (run / "evaluation").iterdir()} == {"metrics.json", "report.html"}
     (trained,) = [part for part in read_run(run).record.contract.metrics if part.part == "test"]
-    found = metrics(run / "evaluation")["parts"]["test"]
+    content = metrics(run / "evaluation")
+    assert content["error_over_time"]["test"]["axis"] == "time"
+    found = content["parts"]["test"]
     assert found["windows"] == trained.windows
     assert found["network"]["rmse"] == pytest.approx(trained.network["rmse"], rel=1e-4)
     assert {name: found[name]["rmse"] for name in trained.baselines} == pytest.approx(

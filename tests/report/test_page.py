@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from edgelstm.report import History, Part, evaluate_parts, report_html
+from edgelstm.data.windows import from_arrays
+from edgelstm.report import History, Part, evaluate_parts, pictures, report_html
 from edgelstm.report.page import sections_of
+from edgelstm.report.rivals import rivals_of
 from tests.report.conftest import HISTORY, HOSTILE, TASKS, answerer, evaluation_of
 from tests.tiny_runs import contract_of, examples_of
 
@@ -158,3 +160,15 @@ def test_a_training_without_any_held_out_part_still_has_a_page():
     evaluation = evaluate_parts(contract_of("forecast", "number"), [])
     assert titles(evaluation, History(((1.0, float("nan")),), 1)) == ["How did it learn?"]
     Page(report_html(evaluation, HISTORY))
+
+
+def test_arrays_whose_past_nobody_knows_are_drawn_without_it():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 8, 2)).astype(np.float32), rng.normal(size=(30, 1, 2)).astype(np.float32)
+    contract, windows = replace(contract_of("forecast", "number"), horizon=1), from_arrays(x, y, ())
+    assert rivals_of(contract, windows, 4) == {}
+    part = Part("test", windows, {"network": lambda index: windows.y(index) + 1}, {}, {})
+    evaluation = evaluate_parts(contract, [part])
+    assert evaluation.parts[0].worst[0].history is None
+    assert "The best baseline" not in Page(report_html(evaluation)).words()
+    assert set(pictures(evaluation)) == {"forecast.png"}

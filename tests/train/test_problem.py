@@ -75,7 +75,7 @@ def test_fewer_or_equal_borders_make_fewer_parts(tmp_path, borders, parts):
 def test_overlap_begins_each_part_at_its_border(tmp_path):
     found = problem(write(tmp_path, "a.csv", 100), split__borders=[60, 80, 100], split__overlap=True)
     assert spans(found) == [(4, 59), (60, 79), (80, 99)]
-    assert found.test_time[0] == np.datetime64("2001-01-01") + 76
+    assert found.test.times[0].astype("datetime64[s]") == np.datetime64("2001-01-01") + 76
 
 
 def test_a_date_as_a_border_needs_timestamps(tmp_path):
@@ -97,7 +97,7 @@ def test_separate_files_are_the_parts(tmp_path, suffix):
     ]
     found = problem(paths[0], split__validation_path=paths[1], split__test_path=paths[2])
     assert spans(found) == [(4, 49), (54, 69), (74, 99)]
-    assert found.test_time[0] == np.datetime64("2001-01-01") + 70
+    assert found.test.times[0].astype("datetime64[s]") == np.datetime64("2001-01-01") + 70
 
 
 def test_a_test_file_alone_leaves_no_validation(tmp_path):

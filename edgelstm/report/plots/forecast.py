@@ -37,7 +37,8 @@ def plot_forecast(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
     grid = figure.subplots(len(targets), 2, squeeze=False, width_ratios=[2, 1])
     key, words = score_columns(evaluation)[0]
     score = score_text(next(iter(part.networks.values())), key)
-    figure.suptitle(plain_text(f"{contract.name}: forecasts on the {part.name} part, {words} {score}"))
+    title = f"{contract.name}: forecasts on the {part.name} part, {words} {score}; right: a window of median error"
+    figure.suptitle(plain_text(title))
     best = best_baseline(part, contract.metric)
     for target in range(len(targets)):
         _draw_all(grid[target, 0], found, target, contract)
@@ -73,5 +74,5 @@ def _draw_one(axes: Any, case: WindowCase, target: int, contract: Contract, best
     axes.plot(ahead, middle(answer), color=ANSWER, marker=marker, markersize=3, label="forecast")
     axes.axvline(0.5, color="#bbbbbb", linewidth=1)
     words = plain_text(channel_words(contract.targets[target]))
-    axes.set(xlabel="steps from the last sample, a window of median error", ylabel=words)
+    axes.set(xlabel="steps from the last sample", ylabel=words)
     finish(axes)

@@ -12,6 +12,7 @@ from edgelstm.data.baselines.forecast import baselines, season_of
 from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
 from edgelstm.data.readers.fields import parse_times
 from edgelstm.data.readers.read import read_series
+from edgelstm.data.rows import seconds_of
 from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series
@@ -42,7 +43,7 @@ def read(recipe: Recipe) -> Problem:
         bool(data.calendar),
     )
     parts = {part.name: part for part in split(series, data.inputs, data.targets, borders, cut)}
-    training, test = parts["training"], parts.get("test")
+    training = parts["training"]
     season = data.season or season_of(series.period_s)
     report = _report(series, data.missing, list(parts.values()))
     if season is not None and season >= cut.steps:
@@ -60,14 +61,18 @@ def read(recipe: Recipe) -> Problem:
         window=cut.steps,
         horizon=cut.horizon,
         training=training.windows,
-        validation=parts["validation"].windows if "validation" in parts else None,
-        test=test.windows if test else None,
+        validation=_held_out(series, parts.get("validation")),
+        test=_held_out(series, parts.get("test")),
         period_s=series.period_s,
         season=season,
-        test_time=series.time[test.first_row : test.end] if test and series.time is not None else None,
         data_sha256=series.sha256,
         report=report,
     )
+
+
+def _held_out(series: Series, part: Part | None) -> Windows | None:
+    """Take the windows of a part, with the times of their rows: of what is scored, people want to know when."""
+    return None if part is None else replace(part.windows, times=seconds_of(series, part.first_row, part.end))
 
 
 def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:

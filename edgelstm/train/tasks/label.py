@@ -34,8 +34,10 @@ def read(recipe: Recipe) -> Problem:
     dealt = deal_out(recipe, data.features if data.classes else (*data.features, *data.targets), label)
     classes = classes_of(text for one in dealt.training for text in one.labels or ()) if label else ()
     targets = () if label else data.targets
-    wanted = Wanted(data.features, targets, classes, True, data.missing, recipe.window.steps, bool(data.calendar))
+    wanted = Wanted(data.features, targets, classes, True, data.missing, recipe.window.steps, data.time is not None)
     parts, report = lay_out_parts(dealt, wanted)
+    if not data.calendar:  # of the held-out parts people want to know when
+        parts["training"] = replace(parts["training"], times=None)
     problem = _problem(recipe, parts, data.features, classes or targets, label)
     return replace(problem, period_s=dealt.period_s, data_sha256=dealt.sha256, report=report)
 
