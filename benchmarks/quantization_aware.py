@@ -31,10 +31,13 @@ from edgelstm.contract import Quantization
 from edgelstm.run import Run, read_run
 from edgelstm.train import fit, fit_recipe, load_recipe
 from edgelstm.train.loop import run_loop
-from edgelstm.train.network import ForecastNetwork, NetworkShape
-from edgelstm.train.problem import Problem, problem_from_arrays, problem_from_recipe
+from edgelstm.train.network import LstmNetwork
+from edgelstm.train.problem import Problem
 from edgelstm.train.quantized import QuantizedNetwork
-from edgelstm.train.recipe import QuantizationRecipe, TrainingRecipe, check_recipe
+from edgelstm.train.recipe import QuantizationRecipe, Recipe
+from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.setup import make_network
+from edgelstm.train.tasks import TASKS, Arrays
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)
@@ -126,14 +129,14 @@ def measure(name: str, train: Callable, parts: Callable | None, seed: int) -> di
     with tempfile.TemporaryDirectory() as folder:
         train(Path(folder) / "run", seed)
         run = read_run(Path(folder) / "run")
-        problem, training = begun(run, parts)
+        problem, recipe = begun(run, parts)
         epochs = ETTH1_EPOCHS if name == ETTH1 else QuantizationRecipe().epochs
         forms = {form: asked for form, asked in FORMS.items() if name != ETTH1 or form == "int8"}
-        network = network_of(run, training)
+        network = network_of(run, problem, recipe)
         tuned = {"control": network, **{form: QuantizedNetwork(network, asked) for form, asked in forms.items()}}
         weights = {"plain": run.weights}
         for kind, simulated in tuned.items():
-            gentler = QuantizationRecipe(epochs=epochs).training_of(training)
+            gentler = QuantizationRecipe(epochs=epochs).training_of(recipe.training)
             trained = run_loop(simulated, problem, gentler, Path(folder) / "checkpoint", False, fine_tuning=True)
             (Path(folder) / "checkpoint").unlink()
             weights[kind] = {name: tensor.numpy() for name, tensor in trained.weights.items()}
@@ -149,28 +152,20 @@ def measure(name: str, train: Callable, parts: Callable | None, seed: int) -> di
     return found
 
 
-def begun(run: Run, parts: Callable | None) -> tuple[Problem, TrainingRecipe]:
+def begun(run: Run, parts: Callable | None) -> tuple[Problem, Recipe]:
     """What a run was trained on, and how."""
     if parts is None:
         recipe = check_recipe(run.record.recipe, "recorded")
-        return problem_from_recipe(recipe), recipe.training
-    data, every_step = parts(), run.record.contract.state == "carried"
-    held_out = (data["validation"], data["test"])
-    problem = problem_from_arrays(*data["training"], *held_out, (), (), every_step, run.record.contract.name)
-    return problem, TrainingRecipe(**run.record.recipe["training"])
+        return TASKS[recipe.task].read(recipe), recipe
+    recorded, data = run.record.recipe, parts()
+    recipe = check_recipe({**recorded, "data": {**recorded["data"], "path": ""}}, "recorded")
+    arrays = Arrays(*data["training"], data["validation"], data["test"], (), ())
+    return TASKS[recipe.task].from_arrays(arrays, recipe), recipe
 
 
-def network_of(run: Run, training: TrainingRecipe) -> ForecastNetwork:
+def network_of(run: Run, problem: Problem, recipe: Recipe) -> LstmNetwork:
     """The trained network in torch."""
-    from edgelstm.data.scaling import Scaling
-
-    contract, (lstm,) = run.record.contract, run.record.network.lstms
-    relative = run.record.network.relative_inputs
-    sizes = (lstm.input_size, lstm.hidden_size, lstm.num_layers, contract.horizon, len(contract.outputs), relative)
-    constants = (run.weights[n].copy() for n in ("input_offset", "input_factor", "output_scale", "output_offset"))
-    network = ForecastNetwork(
-        NetworkShape(*sizes), Scaling("", *constants, relative), every_step=contract.state == "carried"
-    )
+    network = make_network(problem, recipe.network, recipe.data.calendar, recipe.training, None)
     network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
     return network
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -123,7 +124,7 @@ def fit(
         >>> fitted.run.record.network.lstms[0].hidden_size
         4
     """
-    recipe = _options(name, task, options, quantization)
+    recipe = _options(name, task, options, quantization, _window_of(x))
     problem = TASKS[recipe.task].from_arrays(Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe)
     record = recipe.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
     return _fit(_Asked(problem, recipe, record), Path(directory), overwrite=overwrite, resume=resume, progress=progress)
@@ -307,7 +308,18 @@ def _loss_csv(trained: Trained) -> bytes:
     return "\n".join(["epoch,training_loss,validation_loss", *rows, ""]).encode()
 
 
-def _options(name: str, task: str, options: dict[str, Any], quantization: Mapping[str, Any] | None) -> Recipe:
+def _window_of(x: Any) -> int:
+    """The steps of windows [N, T, F]; 1 for what is none, which is refused later with a better reason."""
+    try:
+        shape = np.shape(x)
+    except ValueError:
+        return 1
+    return max(1, shape[1]) if len(shape) == 3 else 1
+
+
+def _options(
+    name: str, task: str, options: dict[str, Any], quantization: Mapping[str, Any] | None, window: int
+) -> Recipe:
     """Sort keyword arguments into the sections of a recipe and check them there."""
     places = {
         **dict.fromkeys(NetworkRecipe.model_fields, "network"),
@@ -322,7 +334,7 @@ def _options(name: str, task: str, options: dict[str, Any], quantization: Mappin
             raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(places))}")
         sections[places[key]][key] = value
     if task == "forecast":
-        sections["window"]["steps"] = 1
+        sections["window"]["steps"] = window
     elif task == "label":
         sections["window"].setdefault("steps", LABEL_STEPS)
     return check_recipe({"name": name, "task": task, "quantization": quantization, **sections}, "fit")

@@ -102,7 +102,9 @@ def run_loop(
         module = LstmModule(network, training, *losses, feed.steps, data)
         if fine_tuning:
             best.begin_with(network, _validate(module, feed.validation))
-        resume = _checked(checkpoint, data) if checkpoint.is_file() else None
+        resume = checkpoint if checkpoint.is_file() else None
+        if resume is not None:  # Lightning fetches the first batches before it tells the epoch
+            feed.training.sampler.set_epoch(_next_epoch(resume, data))
         try:
             with interrupt.listening():
                 trainer.fit(module, feed.training, feed.validation, ckpt_path=resume, weights_only=True)
@@ -153,12 +155,16 @@ def _digest(problem: Problem, begun_with: LstmNetwork | None) -> str:
     return hasher.hexdigest()
 
 
-def _checked(checkpoint: Path, data: str) -> Path:
-    """See that torch can read a checkpoint before Lightning stumbles over it, and that it is of the same data."""
+def _next_epoch(checkpoint: Path, data: str) -> int:
+    """See that torch can read a checkpoint before Lightning stumbles over it, and that it is of the same data.
+
+    Returns:
+        The epoch it goes on with, from 0.
+    """
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         content["state_dict"], content["callbacks"], content["loops"]
-        recorded = content[DATA]
+        epoch, recorded = int(content["epoch"]), content[DATA]
     except Exception as error:  # torch raises whatever it happens to meet
         raise TrainingError(
             f"{checkpoint}: cannot be resumed from, it is damaged; train from the start with --overwrite"
@@ -168,7 +174,7 @@ def _checked(checkpoint: Path, data: str) -> Path:
             f"{checkpoint}: this training was begun on other data, or with other weights; bring them back, or train "
             "from the start with --overwrite"
         )
-    return checkpoint
+    return epoch + 1
 
 
 @contextlib.contextmanager

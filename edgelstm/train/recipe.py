@@ -288,6 +288,8 @@ def _channels_fit(recipe: Recipe) -> str:
         return "shared channels, columns known ahead, relative and instance scaling belong to forecasts: leave them out"
     if network.shared and (data.inputs != data.targets or data.calendar):
         return "network.shared: each channel is forecast from itself: name the targets alone, no features, no calendar"
+    if network.shared and network.state == "carried":
+        return "network.shared: a file carries one state, none for each channel: choose state window, or leave it out"
     if data.cap is not None and data.classes:
         return "data.cap: classes have no cap"
     return ""

@@ -12,7 +12,7 @@ from edgelstm.errors import DataError, ExportError, RecipeError, RunError, Train
 from edgelstm.export import export_run
 from edgelstm.run import read_run
 from edgelstm.train import finetune, fit, resume_recipe
-from edgelstm.train.module import ForecastModule
+from edgelstm.train.module import LstmModule
 from edgelstm.train.quantized import QuantizedNetwork
 from tests.conftest import train_small
 
@@ -42,11 +42,43 @@ def test_the_new_run_lies_beside_the_old_one_which_stays(trained, tuned):
     assert trained.record.tuned_for is None
 
 
+def assert_simulated_score_is_that_of_the_file(fitted, folder):
+    (part,) = (part for part in fitted.evaluation.parts if part.name == "test")
+    simulated, network = (part.networks[name].score for name in ("quantized", "network"))
+    file = export_run(fitted.run.path, folder, precisions=[fitted.run.record.tuned_for[0]]).files[1]
+    assert file.test == {name: pytest.approx(value, rel=1e-3) for name, value in simulated.items()}
+    assert simulated != network
+
+
 def test_the_simulated_score_is_that_of_the_exported_file(tuned, tmp_path):
-    file = export_run(tuned.run.path, tmp_path, precisions=["int8"]).files[1]
-    simulated = tuned.scores["test"]["quantized"].score
-    assert file.test["scaled_mse"] == pytest.approx(simulated["scaled_mse"], rel=1e-3)
-    assert simulated["scaled_mse"] != tuned.scores["test"]["network"].score["scaled_mse"]
+    assert_simulated_score_is_that_of_the_file(tuned, tmp_path)
+
+
+RNG = np.random.default_rng(0)
+WALKS = [RNG.normal(size=(n, 2)).cumsum(0).astype(np.float32) + 100 for n in RNG.integers(5, 30, 60)]
+ENDS = ["up" if walk[-1, 0] > walk[0, 0] else "down" for walk in WALKS]
+LEVELS = [np.minimum(walk.cumsum(0)[:, :1] / 100, 20) for walk in WALKS]
+WINDOWS = np.stack([RNG.normal(size=(40, 2)).cumsum(0) for _ in range(60)]).astype(np.float32)
+WHOLE = {"inputs": ("a", "b"), "outputs": ("a", "b"), "hidden_size": 6}
+TASKS = {
+    "classes of sequences": (WALKS, ENDS, {"task": "classify", "bidirectional": True, "embedding_size": 4}),
+    "labels of series": (WALKS, LEVELS, {"task": "label", "num_layers": 2, "layer_norm": True, "head_size": 5}),
+    "quantiles of channels": (
+        WINDOWS[:, :32],
+        WINDOWS[:, 32:],
+        {**WHOLE, "shared": True, "segment": 8, "scaling": "instance", "quantiles": (0.1, 0.5, 0.9)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "precision"), [*((name, "int8") for name in TASKS), ("labels of series", "int8w")])
+def test_a_file_of_any_task_scores_as_was_simulated(name, precision, tmp_path):
+    x, y, options = TASKS[name]
+    options = {"hidden_size": 8, "epochs": 1, "threads": 1, "progress": False, **options}
+    held_out = {"validation": (x[40:50], y[40:50]), "test": (x[50:], y[50:])}
+    asked = {"precision": precision, "epochs": 1}
+    fitted = fit(x[:40], y[:40], tmp_path / "run", **held_out, quantization=asked, **options)
+    assert_simulated_score_is_that_of_the_file(fitted, tmp_path / "files")
 
 
 def test_training_with_it_is_training_and_then_fine_tuning(trained, tuned, tmp_path):
@@ -77,16 +109,17 @@ def test_arrays_are_fine_tuned_by_fit(tmp_path):
 
 
 def press_ctrl_c(monkeypatch, times):
-    """Let SIGINT arrive in the second epoch of fine-tuning."""
-    real = ForecastModule.training_step
+    """Let SIGINT arrive in the second epoch of fine-tuning, of which three batches of seven are handed over at once."""
+    real = LstmModule.training_step
 
-    def training_step(module, samples, number):
-        if isinstance(module.network, QuantizedNetwork) and (module.current_epoch, number) == (1, 2):
+    def training_step(module, batches, number):
+        if isinstance(module.network, QuantizedNetwork) and (module.current_epoch, number) == (1, 1):
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
-        return real(module, samples, number)
+        return real(module, batches, number)
 
-    monkeypatch.setattr(ForecastModule, "training_step", training_step)
+    monkeypatch.setattr("edgelstm.train.feed.TOGETHER", 3)
+    monkeypatch.setattr(LstmModule, "training_step", training_step)
 
 
 @pytest.mark.parametrize("start", ["trained before", "trained here", "stopped early"])

@@ -241,3 +241,9 @@ def test_what_could_only_be_a_slip_is_refused(changes, complaint):
     with pytest.raises(RecipeError) as caught:
         check_recipe(small_recipe(**changes), "test")
     assert complaint in str(caught.value)
+
+
+def test_channels_that_share_a_network_have_no_state_to_carry():
+    content = small_recipe(network__shared=True, network__state="carried")
+    with pytest.raises(RecipeError, match=r"network\.shared: a file carries one state, none for each channel"):
+        check_recipe(content, "test")
