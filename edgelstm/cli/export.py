@@ -170,7 +170,8 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
         ]
         for file in judgement.files
     ]
-    mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
+    alone = "series by series" if contract.task == "classify" else "window by window"
+    mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else alone
     if judgement.series > 1:
         mode += f", from zero for each of {judgement.series} series"
     note = (
