@@ -97,6 +97,7 @@ def _needs_quantize(option: str, value: object, quantize: str | None, known: tup
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
+    kind: Annotated[str | None, typer.Option("--format", help="Of the table. [by its ending]")] = None,
     time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
     series: Annotated[str | None, typer.Option(help="Column that tells series apart.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
@@ -131,7 +132,7 @@ def compare(
             for name, file in zip(names, files, strict=True)
         ]
     )
-    about_table = {"time": time, "series": series, "label": label, "missing": missing}
+    about_table = {"kind": kind, "time": time, "series": series, "label": label, "missing": missing}
     examples = _examples(data, candidates[0].predictor.contract, about_table)
     judgement = judge(candidates, examples, max_metric_drop=limit, seconds=seconds)
     print(judgement_words(judgement, candidates[0].predictor.contract))
@@ -145,7 +146,8 @@ def _examples(data: str | None, contract: Contract, about_table: dict[str, str |
     given = {key: value for key, value in about_table.items() if value is not None}
     if data is None:
         if given:
-            raise InputError(f"--{next(iter(given))}: means something for a table only; give --data")
+            option = next(iter(given)).replace("kind", "format")
+            raise InputError(f"--{option}: means something for a table only; give --data")
         return None
     from edgelstm.report.tables import read_examples
 
@@ -170,7 +172,8 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
         ]
         for file in judgement.files
     ]
-    mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else "window by window"
+    alone = "series by series" if contract.task == "classify" else "window by window"
+    mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else alone
     if judgement.series > 1:
         mode += f", from zero for each of {judgement.series} series"
     note = (

@@ -30,7 +30,7 @@ def quickly(monkeypatch):
 @pytest.mark.parametrize(
     ("task", "answer", "state", "words"),
     [
-        ("classify", "class", "window", ["test accuracy", "window by window"]),
+        ("classify", "class", "window", ["test accuracy", "series by series"]),
         ("label", "number", "carried", ["test scaled RMSE", "over 60 steps, from zero for each of 3 series"]),
         ("forecast", "quantile", "window", ["test pinball loss"]),
     ],

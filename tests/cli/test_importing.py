@@ -135,7 +135,7 @@ REFUSED = {
             "--data",
             "test.csv",
         ],
-        "--data: expected a network that forecasts numbers, got one to classify",
+        "--data: expected a network that forecasts, got one to classify",
     ),
 }
 
