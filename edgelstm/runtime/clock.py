@@ -84,24 +84,34 @@ def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray
     return np.ascontiguousarray(np.broadcast_to(seconds, shape), np.int64)
 
 
-def check_order(times: NDArray[np.int64], lengths: NDArray[np.int64] | None = None) -> None:
-    """See that time does not run backwards: int64 [B, T], in each row up to its length.
+def check_order(
+    times: NDArray[np.int64], lengths: NDArray[np.int64] | None = None, before: NDArray[np.int64] | None = None
+) -> None:
+    """See that time does not run backwards.
+
+    Args:
+        times: int64 [B, T].
+        lengths: int64 [B], the valid steps of each row; None: all are.
+        before: int64 [B], what went before the first step; None: nothing did.
 
     Raises:
         InputError: names the row and the step.
     """
-    back = times[:, 1:] < times[:, :-1]
+    last = times[:, :1] if before is None else before[:, np.newaxis]
+    earlier = np.concatenate([last, times[:, :-1]], axis=1)
+    back = times < earlier
     if lengths is not None:
-        back &= np.arange(1, times.shape[1]) < lengths[:, np.newaxis]
+        back &= np.arange(times.shape[1]) < lengths[:, np.newaxis]
     if back.any():
         row, step = (int(i) for i in np.argwhere(back)[0])
-        raise backwards(times[row, step], times[row, step + 1], f" in row {row} at step {step + 1}")
+        raise backwards(earlier[row, step], times[row, step], f" in row {row} at step {step}")
 
 
 def backwards(before: Any, after: Any, place: str = "") -> InputError:
     """Say that a sample is older than the one before it."""
     return InputError(
-        f"time_s: runs backwards{place}: {before} is followed by {after}; sort the samples, or reset() to begin anew"
+        f"time_s: runs backwards{place}: {before} is followed by {after}; sort the samples, or begin anew where the "
+        "clock was set back"
     )
 
 

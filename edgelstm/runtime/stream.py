@@ -244,8 +244,7 @@ class Stream:
 
     def _check_times(self, times: NDArray[np.int64]) -> None:
         """See that the times of a piece go on from the last one."""
-        before = self._windows["time_s"][self._turn][:, -1:]
-        check_order(np.concatenate([before, times], axis=1) if self._seen else times)
+        check_order(times, before=self._windows["time_s"][self._turn][:, -1] if self._seen else None)
 
     def _all_finite(self) -> bool:
         return b"\0" not in np.isfinite(self._new, self._finite).tobytes()
