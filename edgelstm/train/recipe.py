@@ -251,11 +251,28 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:
-        for rule in (_state_fits, _window_fits, _channels_fit, _loss_fits):
+        for rule in (_split_fits, _state_fits, _window_fits, _channels_fit, _loss_fits):
             complaint = rule(self)
             if complaint:
                 raise ValueError(complaint)
         return self
+
+
+def _split_fits(recipe: Recipe) -> str:
+    split = recipe.split
+    if recipe.task != "forecast" or not (split.validation_path or split.test_path):
+        return ""
+    if split.test and not split.test_path:  # it would have to lie in front of the validation
+        return (
+            "split.test_path: where validation has a file of its own, a test part needs one too: give it with "
+            "--test-file, or set split.test to 0"
+        )
+    if sum(split.fractions) < 1 - 1e-9:
+        return (
+            f"split: expected fractions of the first file that sum to 1, got {sum(split.fractions):g}: leave "
+            "split.training out, it is the rest"
+        )
+    return ""
 
 
 def _state_fits(recipe: Recipe) -> str:

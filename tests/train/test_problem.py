@@ -9,9 +9,9 @@ import numpy as np
 import polars
 import pytest
 
-from edgelstm.errors import DataError, InputError
-from edgelstm.train.problem import problem_from_arrays, problem_from_recipe
-from edgelstm.train.recipe import check_recipe
+from edgelstm.errors import DataError, InputError, RecipeError
+from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.tasks import TASKS, Arrays
 
 X = np.arange(60, dtype=np.float32).reshape(10, 3, 2)
 Y = np.arange(40, dtype=np.float32).reshape(10, 2, 2)
@@ -35,11 +35,13 @@ def problem(path, **changes):
     for key, value in changes.items():
         section, name = key.split("__")
         content.setdefault(section, {})[name] = value
-    return problem_from_recipe(check_recipe(content, "test"))
+    return TASKS["forecast"].read(check_recipe(content, "test"))
 
 
 def from_arrays(x=X, y=Y, validation=None, test=None, inputs=(), outputs=(), every_step=False):
-    return problem_from_arrays(x, y, validation, test, inputs, outputs, every_step, "test")
+    state = "carried" if every_step else "window"
+    recipe = {"data": {"path": "", "targets": ["y"]}, "window": {"steps": 1}, "network": {"state": state}}
+    return TASKS["forecast"].from_arrays(Arrays(x, y, validation, test, inputs, outputs), check_recipe(recipe, "test"))
 
 
 def targets(windows):
@@ -100,12 +102,31 @@ def test_separate_files_are_the_parts(tmp_path, suffix):
     assert found.test.times[0].astype("datetime64[s]") == np.datetime64("2001-01-01") + 70
 
 
-def test_a_test_file_alone_leaves_no_validation(tmp_path):
+def test_beside_a_test_file_validation_is_a_fraction_of_the_first(tmp_path):
     first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20, date(2003, 1, 1))
-    found = problem(first, split__test_path=second)
-    assert found.validation is None
-    assert spans(found)[0] == (4, 49)
-    assert spans(found)[2] == (734, 749)
+    assert spans(problem(first, split__test_path=second)) == [(4, 42), (47, 49), (734, 749)]
+    found = problem(first, split__test_path=second, split__validation=0.0)
+    assert spans(found) == [(4, 49), None, (734, 749)]
+
+
+def test_a_validation_file_stands_alone_where_no_test_is_asked_for(tmp_path):
+    first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20, date(2001, 2, 20))
+    assert spans(problem(first, split__validation_path=second, split__test=0.0)) == [(4, 49), (54, 69), None]
+
+
+@pytest.mark.parametrize(
+    ("split", "complaint"),
+    [
+        ({"split__validation_path": "b.csv"}, r"split\.test_path: .* needs one too: give it with --test-file"),
+        (
+            {"split__test_path": "b.csv", "split__training": 0.7},
+            r"expected fractions of the first file that sum to 1, got 0\.85: leave split\.training out",
+        ),
+    ],
+)
+def test_no_row_of_the_first_file_slips_into_a_part_that_has_its_own(tmp_path, split, complaint):
+    with pytest.raises(RecipeError, match=complaint):
+        problem(write(tmp_path, "a.csv", 50), **split)
 
 
 def test_overlap_across_files_needs_time_to_go_on(tmp_path):
