@@ -74,7 +74,8 @@ OFFICES = (
     Figure("datatest2", of_series("datatest2"), 0.985, higher=True),
     Figure("both", named("accuracy")),
 )
-WITHOUT_LIGHT = {"data": {"features": ["Temperature", "Humidity", "CO2", "HumidityRatio"]}}
+WITHOUT_LIGHT = {"data": {"features": ["Temperature", "Humidity", "CO2", "HumidityRatio"], "units": {}}}
+LIGHT_ALONE = {"data": {"features": ["Light"], "units": {}, "drift": {}}}
 CASES = {
     "co2": Case("co2", {}, (Figure("RMSE", named("rmse"), 0.506), Figure("MAE", named("mae")))),
     "etth1-96": etth1(96, 0.386),
@@ -90,6 +91,7 @@ CASES = {
         (Figure("accuracy", named("accuracy"), 0.98, higher=True), Figure("F1", named("macro_f1"))),
     ),
     "occupancy": Case("occupancy", {}, OFFICES),
+    "occupancy-light-alone": Case("occupancy", LIGHT_ALONE, tuple(f._replace(bar=None) for f in OFFICES)),
     "occupancy-without-light": Case("occupancy", WITHOUT_LIGHT, tuple(f._replace(bar=None) for f in OFFICES)),
 }
 

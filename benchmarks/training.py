@@ -28,7 +28,7 @@ from edgelstm.strict_json import plain
 from edgelstm.train.feed import EVALUATION_BATCH
 from edgelstm.train.loop import run_loop
 from edgelstm.train.problem import Problem, channels_of
-from edgelstm.train.recipe import NetworkRecipe, TrainingRecipe
+from edgelstm.train.recipe import DataRecipe, NetworkRecipe, TrainingRecipe
 from edgelstm.train.setup import make_network
 
 RESULTS = Path(__file__).parent / "results"
@@ -98,7 +98,7 @@ def settings(case: Case) -> tuple[NetworkRecipe, TrainingRecipe]:
 def ours(problem: Problem, case: Case) -> float:
     """Windows per second of the trainer, from the first line of its loop to the last."""
     options, training = settings(case)
-    network = make_network(problem, options, (), training, None)
+    network = make_network(problem, options, DataRecipe(path=""), training, None)
     with tempfile.TemporaryDirectory() as folder:
         start_s = time.perf_counter()
         run_loop(network, problem, training, Path(folder) / "resume.ckpt", False)

@@ -187,7 +187,7 @@ def _fit(
     asked: _Asked, directory: Path, *, overwrite: bool = False, resume: bool = False, progress: bool = True
 ) -> Fitted:
     problem, recipe = asked.problem, asked.recipe
-    network = make_network(problem, recipe.network, recipe.data.calendar, recipe.training, recipe.quantization)
+    network = make_network(problem, recipe.network, recipe.data, recipe.training, recipe.quantization)
     if resume:
         check_resumable(directory, asked.record)
     else:

@@ -62,6 +62,7 @@ class NetworkShape:
         dropout: between the layers and in front of the head, in training only.
         input_dropout: of whole input channels, in training only.
         input_noise: standard deviation of what is added to scaled inputs, in training only.
+        drift: for each input by how much it is shifted as a whole, likewise; empty for none.
     """
 
     input_size: int
@@ -83,6 +84,7 @@ class NetworkShape:
     dropout: float = 0.0
     input_dropout: float = 0.0
     input_noise: float = 0.0
+    drift: tuple[float, ...] = ()
 
     @property
     def every_step(self) -> bool:
@@ -327,9 +329,14 @@ class LstmNetwork(nn.Module):
         return F.dropout(h, self.shape.dropout, True) if self.training and self.shape.dropout else h
 
     def _disturbed(self, x: Tensor) -> Tensor:
-        """In training hide whole channels of a row, and add noise, so that no answer hangs on one of them."""
+        """In training hide channels of a row, shift them and add noise, so that no answer hangs on one of them."""
         if self.training and self.shape.input_dropout:
             x = x * F.dropout(torch.ones_like(x[:, :1]), self.shape.input_dropout)
+        if self.training and self.shape.drift:
+            drift = torch.tensor(self.shape.drift, device=x.device)
+            x = torch.cat(
+                [x[..., : len(drift)] + drift * torch.randn_like(x[:, :1, : len(drift)]), x[..., len(drift) :]], -1
+            )
         if self.training and self.shape.input_noise:
             x = x + self.shape.input_noise * torch.randn_like(x)
         return x

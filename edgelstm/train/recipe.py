@@ -33,6 +33,11 @@ class DataRecipe(_Section):
     calendar: tuple[Literal["hour", "weekday", "yearday"], ...] = Field(
         (), description="features of the timestamps, computed in the graph, UTC"
     )
+    drift: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {},
+        description="of features whose zero wanders: by how many standard deviations training shifts them, anew for "
+        "each window or chunk",
+    )
     classes: bool = Field(False, description="to label: the target is a class, not a number")
     cap: float | None = Field(None, description="to label: targets above it count as it")
     units: dict[str, str] = Field({}, description="unit of each column, for people and plots")
@@ -54,6 +59,9 @@ class DataRecipe(_Section):
                 raise ValueError(
                     f"ahead: {name!r} must be one of the features and no target; {nearest(name, list(self.features))}"
                 )
+        for name in self.drift:
+            if name not in self.inputs:
+                raise ValueError(f"drift: there is no feature {name!r}; {nearest(name, list(self.inputs))}")
         columns = [*self.features, *self.targets]
         for name in self.units.keys() - set(columns) if columns else ():
             raise ValueError(f"units: there is no column {name!r}; {nearest(name, columns)}")

@@ -11,13 +11,13 @@ from edgelstm.errors import DataError, RecipeError
 from edgelstm.run import read_run
 from edgelstm.train.network import EVERY, LstmNetwork, NetworkShape
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import NetworkRecipe, QuantizationRecipe, TrainingRecipe
+from edgelstm.train.recipe import DataRecipe, NetworkRecipe, QuantizationRecipe, TrainingRecipe
 
 
 def make_network(
     problem: Problem,
     options: NetworkRecipe,
-    calendar: tuple[str, ...],
+    data: DataRecipe,
     training: TrainingRecipe,
     quantization: QuantizationRecipe | None,
 ) -> LstmNetwork:
@@ -44,12 +44,13 @@ def make_network(
         layer_norm=options.layer_norm,
         embedding_size=options.embedding_size,
         head_size=options.head_size,
-        calendar=calendar,
+        calendar=data.calendar,
         levels=max(1, len(problem.levels)),
         classes=problem.answer == "class",
         dropout=options.dropout,
         input_dropout=options.input_dropout,
         input_noise=options.input_noise,
+        drift=tuple(data.drift.get(channel.name, 0.0) for channel in problem.inputs) if data.drift else (),
     )
     torch.manual_seed(training.seed)
     network = LstmNetwork(shape, scaling)
