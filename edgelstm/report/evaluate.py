@@ -41,6 +41,7 @@ def evaluate_parts(
 
     Raises:
         DataError: no truth is known in a part.
+        InputError: somebody answers NaN or infinity.
 
     Example:
         >>> from edgelstm import load
@@ -61,7 +62,7 @@ def evaluate_parts(
 def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
     loss, examples = loss_of(contract), part.examples
     answerers = {**part.networks, **part.baselines}
-    watched = {name: watch(answerer, examples, contract, loss) for name, answerer in answerers.items()}
+    watched = {name: watch(name, answerer, examples, contract, loss) for name, answerer in answerers.items()}
     first = next(iter(part.networks))
     axis = _axis(part)
     asked = {first: part.networks[first], **part.baselines}

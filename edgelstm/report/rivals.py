@@ -25,8 +25,9 @@ def rivals_of(contract: Contract, examples: Examples, season: int | None) -> dic
 
     Returns:
         By name: of forecasts `"persistence"` and `"seasonal naive with drift"`, where the past of the targets is known;
-        of quantiles all levels alike. Of labels the constant of the training part, where its statistics are known. Of
-        classes the most frequent of these very examples, a constant that nobody could know before.
+        of quantiles `"persistence, one value"`, all levels alike, because nobody knows how far it is off. Of labels the
+        constant of the training part, where its statistics are known. Of classes the most frequent of these very
+        examples, a constant that nobody could know before.
 
     Example:
         >>> from edgelstm import load
@@ -51,8 +52,10 @@ def _forecasts(contract: Contract, windows: Windows, season: int | None) -> dict
     found = {"persistence": persistence(windows)}
     if season is not None and season < windows.steps:
         found["seasonal naive with drift"] = seasonal_naive(windows, season)
+    if contract.answer != "quantile":
+        return dict(found)
     targets = targets_of(contract.outputs)
-    return {name: _at_every_level(forecast, targets) for name, forecast in found.items()}
+    return {f"{name}, one value": _at_every_level(forecast, targets) for name, forecast in found.items()}
 
 
 def _at_every_level(forecast: Forecast, targets: list[int]) -> Answerer:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.bench.answers import check_finite
 from edgelstm.contract import Contract
 from edgelstm.data.scores.score import Answerer, Examples, score
 from edgelstm.data.scores.scorer import Scored
@@ -32,11 +33,12 @@ class Watched:
     answers: NDArray[Any]
 
 
-def watch(answerer: Answerer, examples: Examples, contract: Contract, loss: Loss) -> Watched:
+def watch(name: str, answerer: Answerer, examples: Examples, contract: Contract, loss: Loss) -> Watched:
     """Score an answerer, and keep the loss of each example and what it said.
 
     Raises:
         DataError: no truth is known.
+        InputError: it answers NaN or infinity.
     """
     indices: list[Index] = []
     losses: list[Doubles] = []
@@ -44,7 +46,7 @@ def watch(answerer: Answerer, examples: Examples, contract: Contract, loss: Loss
     sums: list[tuple[Doubles, NDArray[np.int64]]] = []
 
     def watched(index: Index) -> NDArray[Any]:
-        y = answerer(index)
+        y = check_finite(name, answerer(index))
         found = loss(y, _truth(examples, index))
         known = ~np.isnan(found)
         sums.append((np.where(known, found, 0.0).sum(axis=0), known.sum(axis=0)))

@@ -25,7 +25,7 @@ RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "golden.safetensors",
     "heldout.safetensors",
 )
-METRICS, RECIPE, GRAPH = "metrics.json", "recipe.json", "network.onnx"
+RECIPE, GRAPH = "recipe.json", "network.onnx"
 
 Array = NDArray[Any]
 

@@ -23,11 +23,9 @@ from edgelstm.report import (
     Part,
     contract_metrics,
     evaluate_parts,
-    metrics_json,
-    report_html,
+    report_files,
 )
-from edgelstm.report.plots import pictures
-from edgelstm.run import METRICS, RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
+from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.loop import Trained, run_loop
@@ -292,12 +290,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
 def _for_people(evaluation: Evaluation, trained: Trained) -> dict[str, bytes]:
     """Make the files that nobody but people and their programs reads."""
     history = History(trained.history, trained.best_epoch)
-    return {
-        METRICS: metrics_json(evaluation),
-        "report.html": report_html(evaluation, history),
-        "loss.csv": _loss_csv(trained),
-        **pictures(evaluation, history),
-    }
+    return {"loss.csv": _loss_csv(trained), **report_files(evaluation, history)}
 
 
 def _loss_csv(trained: Trained) -> bytes:

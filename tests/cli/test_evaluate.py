@@ -96,6 +96,18 @@ def test_a_file_of_every_task_is_scored_on_what_its_run_held_out(cli_here, tiny,
     assert {key: found[key] for key in score} == pytest.approx(score)
 
 
+def test_baselines_that_were_fitted_in_training_are_not_taken_for_those_that_need_none(cli_here, tmp_path):
+    run = write_tiny(tmp_path / "run", "forecast", "quantile")
+    fitted = {"pinball": 0.25, "scaled_pinball": 0.125, "coverage": 0.8}
+    content = json.loads((run.path / "run.json").read_text())
+    content["contract"]["metrics"][0]["baselines"] = {"persistence": fitted}
+    (run.path / "run.json").write_text(json.dumps(content))
+    assert cli_here("evaluate", run.path).returncode == 0
+    found = metrics(run.path / "evaluation")["parts"]["test"]
+    assert found["persistence"] == fitted
+    assert set(found) == {"windows", "network", "persistence"}
+
+
 def test_the_same_evaluation_gives_the_same_bytes(cli_here, tiny, tmp_path):
     run, file = tiny
     for folder in ("one", "two"):

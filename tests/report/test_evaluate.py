@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgelstm.data.sequences import lay_out
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, InputError
 from edgelstm.report import Part, contract_metrics, evaluate_parts
 from tests.tiny_runs import contract_of, examples_of
 
@@ -174,3 +174,11 @@ def test_the_contract_gets_the_held_out_parts_and_the_network_it_names(forecasts
     (metrics,) = contract_metrics(evaluate_parts(contract, parts), "network")
     assert (metrics.part, metrics.windows, set(metrics.baselines)) == ("test", len(windows), {"ridge"})
     assert metrics.network["mse"] > 1
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_answers_that_are_no_numbers_are_refused_by_name(forecasts, wrong):
+    contract, windows, answers = forecasts
+    answers[3, 0, 0] = wrong
+    with pytest.raises(InputError, match="network: answers NaN or infinity"):
+        evaluated(contract, windows, lambda index: answers[index])

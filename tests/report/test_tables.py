@@ -129,7 +129,7 @@ def test_rivals_of_a_forecast_are_persistence_and_the_season():
 
 def test_persistence_says_the_same_at_every_level():
     contract, windows = contract_of("forecast", "quantile"), examples_of("forecast", "quantile")
-    y = rivals_of(contract, windows, None)["persistence"](np.arange(3))
+    y = rivals_of(contract, windows, None)["persistence, one value"](np.arange(3))
     assert y.shape == (3, 2, 3)
     assert (y == windows.history(np.arange(3))[:, -1:]).all()
 
