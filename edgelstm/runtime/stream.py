@@ -17,9 +17,9 @@ from edgelstm.runtime.binding import bind, kept_windows, zero_given, zero_states
 from edgelstm.runtime.clock import MAX_TIME_S, as_times, backwards, check_order
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
+from edgelstm.runtime.state import all_rows_finite, beyond, check_rows, check_snapshot
 
 Array = NDArray[np.float32]
-MAX_SEEN = 2**62  # samples; a stream at 1 MHz gets there in 146,000 years
 _SUMMED = 48  # channels up to which a sum of Python floats is the cheapest look for NaN: 0.16 us for 8, 0.57 for any F
 _ndarray, _ALL = np.ndarray, slice(None)  # looked up and made once
 _WINDOWS = 256  # windows of a chunk that are run in one call
@@ -255,7 +255,7 @@ class Stream:
         old, new = lane.states[self._turn], lane.states[1 - self._turn]
         outputs = [state.output for state in self._contract.states]
         y, *states = self._session.run(["y", *outputs], {**given, **old})
-        _check_rows(y, axes=2)
+        check_rows(y, axes=2)
         for state, value in zip(self._contract.states, states, strict=True):
             new[state.input][...] = value
         for name in self._kept:
@@ -274,7 +274,7 @@ class Stream:
                 for name, values in given.items():
                     self._windows[name][1 - self._turn][:, 0] = values[:, t]
                 self._runs[self._turn]()
-                _check_rows(self._answer)
+                check_rows(self._answer)
                 y[:, t] = self._answer
                 self._turn = 1 - self._turn
         except BaseException:
@@ -298,7 +298,7 @@ class Stream:
                 some = slice(start, start + together)
                 part = {name: np.ascontiguousarray(values[row, some]) for name, values in windows.items()}
                 y[row, some] = run_windows(self._session, self._contract, part)
-                _check_rows(y[row, some])
+                check_rows(y[row, some])
         for name, values in series.items():
             self._windows[name][1 - self._turn][...] = values[:, -window:]
         self._turn = 1 - self._turn
@@ -324,70 +324,6 @@ class Stream:
             for lane, part in zip(self._lanes, parts, strict=True):
                 lane.states[turn][state.input][:] = part
         self._seen, self._turn = seen, turn
-
-
-def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: Contract) -> None:
-    """See that a snapshot can be put back where `expected` was taken.
-
-    Raises:
-        InputError: another file's, another batch's, damaged.
-    """
-    if not isinstance(snapshot, dict) or snapshot.keys() != expected.keys():
-        got = ", ".join(map(str, snapshot)) if isinstance(snapshot, dict) else type(snapshot).__name__
-        raise InputError(f"state: expected a snapshot with {', '.join(expected)}, got {got}")
-    for name, tensor in expected.items():
-        value = snapshot[name]
-        if not isinstance(value, np.ndarray) or value.shape != tensor.shape or value.dtype != tensor.dtype:
-            raise InputError(f"state: {name!r}: expected {tensor.dtype} {tensor.shape}, got {_describe(value)}")
-        if not np.isfinite(value).all():
-            raise InputError(f"state: {name!r} holds NaN or infinity")
-    if contract.tokens and "x" in snapshot:
-        _check_tokens(snapshot["x"], contract)
-    if not 0 <= snapshot["seen"][0] <= MAX_SEEN:
-        raise InputError(f"state: 'seen' must be from 0 to 2**62, got {snapshot['seen'][0]}")
-    if contract.times:
-        _check_kept_times(snapshot["time_s"], int(snapshot["seen"][0]), contract)
-
-
-def all_rows_finite(y: Array, axes: int = 1) -> bool:
-    """See whether a state may be kept, by the first number of each answer: NaN in a state reaches all of them.
-
-    Args:
-        y: answers [B, ...], or with two axes [B, T, ...].
-        axes: how many there are before an answer.
-    """
-    first: tuple[Any, ...] = (..., *[0] * (y.ndim - axes))
-    return b"\0" not in np.isfinite(y[first]).tobytes()
-
-
-def beyond() -> InputError:
-    """Say why an answer, and the state behind it, is not kept."""
-    return InputError(
-        "expected samples within what the network can compute with, got one so large that it answers NaN or infinity; "
-        "the state is as it was"
-    )
-
-
-def _check_rows(y: Array, axes: int = 1) -> None:
-    if not all_rows_finite(y, axes):
-        raise beyond()
-
-
-def _check_tokens(x: NDArray[np.int64], contract: Contract) -> None:
-    try:
-        as_x(x, contract.inputs)
-    except InputError as error:
-        raise InputError(f"state: 'x': {error}") from None
-
-
-def _check_kept_times(times: NDArray[np.int64], seen: int, contract: Contract) -> None:
-    """Look at the times that came with a sample; those before the first one are zeros."""
-    known = times[:, max(0, times.shape[1] - seen) :]
-    try:
-        as_times(known, known.shape, contract)
-        check_order(known)
-    except InputError as error:
-        raise InputError(f"state: {error}") from None
 
 
 def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given: dict[str, NDArray[Any]]) -> Array:
@@ -447,7 +383,3 @@ def _in_turn(runs: list[Callable[[], None]]) -> Callable[[], None]:
             run()
 
     return run
-
-
-def _describe(value: Any) -> str:
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

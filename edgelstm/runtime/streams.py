@@ -15,7 +15,7 @@ from edgelstm.runtime.binding import Room, bind_room, kept_windows, make_room, p
 from edgelstm.runtime.clock import as_times, backwards
 from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.sharing import Token, refuse_pickle
-from edgelstm.runtime.stream import all_rows_finite, beyond, check_snapshot
+from edgelstm.runtime.state import all_rows_finite, beyond, check_snapshot
 
 Array = NDArray[np.float32]
 Places = slice | NDArray[np.int64]
