@@ -46,43 +46,79 @@ def checked(tmp_path, monkeypatch, cli_here):
 
 def test_every_option_becomes_its_key_of_the_recipe(checked, tmp_path):
     recipe, directory, overwrite = checked(
-        *("table.csv", "-o", "out", "--overwrite", "--name", "mine", "--time", "t"),
+        *("table.csv", "-o", "out", "--overwrite", "--name", "mine", "--time", "t", "--format", "csv"),
         *("--feature", "a", "--feature", "b", "--target", "b", "--target", "c"),
+        *("--ahead", "a", "--calendar", "hour", "--calendar", "weekday"),
         *("--unit", "a=m/s", "--unit", "b=%=", "--missing", "drop", "--resample", "1h", "--season", "24"),
         *("--border", "1000", "--border", "2001-05-01", "--overlap"),
-        *("--window", "48", "--horizon", "6", "--stride", "2"),
+        *("--window", "48", "--horizon", "6", "--stride", "2", "--quantile", "0.1", "--quantile", "0.9"),
         *("--hidden-size", "32", "--num-layers", "2", "--dropout", "0.1", "--scaling", "minmax", "--state", "carried"),
-        *("--epochs", "7", "--batch-size", "16", "--loss", "mae", "--optimizer", "sgd", "--learning-rate", "0.5"),
+        *("--layer-norm", "--embedding-size", "5", "--head-size", "6"),
+        *("--input-dropout", "0.2", "--input-noise", "0.3"),
+        *("--epochs", "7", "--batch-size", "16", "--loss", "pinball", "--optimizer", "sgd", "--learning-rate", "0.5"),
         *("--schedule", "cosine", "--weight-decay", "0.01", "--gradient-clip", "0", "--patience", "3"),
-        *("--threads", "1", "--seed", "42"),
+        *("--average", "0.9", "--precision", "bf16", "--threads", "1", "--seed", "42"),
     )
     assert (str(directory), overwrite, recipe.name) == ("out", True, "mine")
     assert recipe.data.model_dump() == {
         "path": str(tmp_path / "table.csv"),
+        "format": "csv",
         "time": "t",
+        "series": None,
         "features": ("a", "b"),
         "targets": ("b", "c"),
+        "ahead": ("a",),
+        "calendar": ("hour", "weekday"),
+        "classes": False,
+        "cap": None,
         "units": {"a": "m/s", "b": "%="},
         "missing": "drop",
         "resample": "1h",
         "season": 24,
     }
     assert (recipe.split.borders, recipe.split.overlap) == ((1000, "2001-05-01"), True)
-    assert recipe.window.model_dump() == {"steps": 48, "horizon": 6, "stride": 2}
-    assert recipe.network == NetworkRecipe(hidden_size=32, num_layers=2, dropout=0.1, scaling="minmax", state="carried")
+    assert recipe.window.model_dump() == {"steps": 48, "horizon": 6, "stride": 2, "quantiles": (0.1, 0.9)}
+    assert recipe.network == NetworkRecipe(
+        hidden_size=32,
+        num_layers=2,
+        layer_norm=True,
+        embedding_size=5,
+        head_size=6,
+        dropout=0.1,
+        input_dropout=0.2,
+        input_noise=0.3,
+        scaling="minmax",
+        state="carried",
+    )
     assert recipe.training == TrainingRecipe(
         epochs=7,
         batch_size=16,
-        loss="mae",
+        loss="pinball",
         optimizer="sgd",
         learning_rate=0.5,
         schedule="cosine",
         weight_decay=0.01,
         gradient_clip=0,
         patience=3,
+        average=0.9,
+        precision="bf16",
         threads=1,
         seed=42,
     )
+
+
+def test_every_option_of_other_tasks_and_windows_becomes_its_key(checked, tmp_path):
+    window = ("--target", "y", "--window", "8", "--segment", "2", "--shared", "--bidirectional", "--pooling", "mean")
+    recipe, _, _ = checked("a.csv", *window)
+    assert recipe.network == NetworkRecipe(segment=2, shared=True, bidirectional=True, pooling="mean")
+    classes = ("--target", "y", "--class-weights", "balanced", "--label-smoothing", "0.1", "--series", "id")
+    recipe, _, _ = checked("a.csv", "--task", "classify", *classes)
+    assert (recipe.task, recipe.data.series, recipe.network.state) == ("classify", "id", "window")
+    assert (recipe.training.class_weights, recipe.training.label_smoothing) == ("balanced", 0.1)
+    recipe, _, _ = checked("a.csv", "--task", "label", "--target", "y", "--window", "8", "--cap", "125")
+    assert (recipe.task, recipe.data.cap, recipe.network.state) == ("label", 125, "carried")
+    recipe, _, _ = checked("a.csv", "--task", "label", "--target", "y", "--window", "8", "--classes")
+    assert recipe.data.classes
 
 
 def test_what_is_not_given_is_left_to_the_recipe(checked):
@@ -96,7 +132,8 @@ def test_fractions_and_files_split_the_data(checked, tmp_path):
     assert (recipe.split.training, recipe.split.validation, recipe.split.test) == (0.5, 0.25, 0.25)
     files = ("--validation-file", "b.csv", "--test-file", "c.csv")
     recipe, _, _ = checked("a.csv", "--target", "y", "--window", "5", *files)
-    assert (recipe.split.validation_path, recipe.split.test_path) == (str(tmp_path / "b.csv"), str(tmp_path / "c.csv"))
+    assert recipe.split.validation_path == str(tmp_path / "b.csv")
+    assert recipe.split.test_path == (str(tmp_path / "c.csv"),)
 
 
 def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
@@ -117,7 +154,7 @@ def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
         (("--split", "70,30"), "--split: expected three fractions such as 0.7,0.15,0.15, got '70,30'"),
         (("--split", "a,b,c"), "--split: expected three fractions"),
         (("--scaling", "log"), "options: network.scaling: "),
-        (("--state", "carried", "--scaling", "relative"), "relative scaling needs the last value"),
+        (("--state", "carried", "--scaling", "relative"), "relative scaling needs a whole window"),
         (("--recipe", "no.toml"), "no.toml: there is no such recipe"),
         (("--target", "co3"), "there is no column 'co3'"),
         (("--window", "4000"), "the training part has 1599 rows, one window takes 4003"),
@@ -190,7 +227,7 @@ def test_a_terminal_gets_a_progress_bar(interrupted):
 def test_ctrl_c_keeps_the_best_weights_and_exits_130(interrupted, cli_here):
     folder, status, shown = interrupted
     assert status == INTERRUPTED == 130
-    assert "stopping after this batch" in shown
+    assert "stopping soon" in shown
     assert "`edgelstm train --resume --output run` goes on" in " ".join(shown.split())
     assert "Traceback" not in shown
     assert 1 <= read_run(folder).record.best_epoch < 100
@@ -252,7 +289,7 @@ def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
     tuned = cli_here("finetune", "run", "--epochs", "1", "--per-tensor", "--head", "fp32")
     assert tuned.returncode == 0
     assert re.search(r"^LSTM as int8 +[0-9.]+", tuned.stdout, re.MULTILINE)
-    assert "wrote run-int8; next: edgelstm export run-int8 --quantize int8" in tuned.stdout
+    assert "look at run-int8/report.html; next: edgelstm export run-int8 --quantize int8\n" in tuned.stdout
     exported = cli_here("export", "run-int8", "--quantize", "int8", "--max-metric-drop", "100%", "--clip", "mse")
     assert exported.returncode == 2
     assert "fine-tuned for int8 per tensor, clip none, head fp32" in exported.stderr

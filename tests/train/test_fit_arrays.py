@@ -28,6 +28,11 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(tensor, other.weights[name], err_msg=name)
 
 
+def scored(fitted):
+    """The scores of each part by name, the network and its baselines by name."""
+    return {part.name: {name: one.score for name, one in part.scored.items()} for part in fitted.evaluation.parts}
+
+
 def losses(folder):
     with open(folder / "loss.csv", newline="") as file:
         return list(csv.DictReader(file))
@@ -57,16 +62,16 @@ def test_arrays_without_validation_keep_the_last_epoch_and_are_not_scored(tmp_pa
     assert run.record.best_epoch == 3
     assert run.golden_y.shape == (5, 1, 1)  # [N, O] is a horizon of one
     assert run.heldout is None
-    assert fitted.scores == {}
+    assert scored(fitted) == {}
     assert [row["validation_loss"] for row in losses(tmp_path / "run")] == ["", "", ""]
-    assert {path.name for path in run.path.glob("*.png")} == {"loss.png", "forecast.png"}
+    assert {path.name for path in run.path.glob("*.png")} == {"loss.png"}
 
 
 def test_pairs_of_arrays_are_scored_and_their_names_kept(tmp_path):
     options = {"validation": (X[:9], Y[:9]), "test": (X[9:20], Y[9:20]), "inputs": ("p", "q"), "outputs": ("p",)}
     fitted = fit_small(tmp_path / "run", scaling="relative", name="pairs", **options)
-    assert set(fitted.scores) == {"validation", "test"}
-    assert set(fitted.scores["test"]) == {"network", "persistence", "ridge"}
+    assert set(scored(fitted)) == {"validation", "test"}
+    assert set(scored(fitted)["test"]) == {"network", "persistence", "ridge"}
     run = read_run(tmp_path / "run")
     np.testing.assert_array_equal(run.heldout.x(), X[9:20])
     np.testing.assert_array_equal(run.heldout.y(), Y[9:20])
@@ -87,8 +92,8 @@ def test_a_carried_network_answers_behind_every_step(tmp_path, shape):
     assert run.record.contract.state == "carried"
     assert [state.input for state in run.record.contract.states] == ["h0", "c0", "h1", "c1"]
     # The past of the targets is unknown here: only what needs none may stand beside the network.
-    assert set(fitted.scores["validation"]) == {"network", "ridge"}
-    assert fitted.scores["validation"]["ridge"].score["rmse"] > 0.5
+    assert set(scored(fitted)["validation"]) == {"network", "ridge"}
+    assert scored(fitted)["validation"]["ridge"]["rmse"] > 0.5
 
 
 def test_patience_ends_a_training_that_learns_nothing(tmp_path):
@@ -111,7 +116,7 @@ def test_a_run_is_only_replaced_when_asked_to(tmp_path):
 
 REFUSED = [
     ({"x": X * np.array([1, 0], np.float32)}, DataError, r"column 'x1' is constant"),
-    ({"scaling": "relative"}, DataError, r"the last value of 'y0', which is not among the inputs"),
+    ({"scaling": "relative"}, DataError, r"the values of 'y0' in the window, which is not among the inputs"),
     ({"patience": 3}, RecipeError, r"early stopping needs validation data"),
     ({"hiden_size": 3}, RecipeError, r"did you mean 'hidden_size'"),
     ({"epoch": 3}, RecipeError, r"did you mean 'epochs'"),

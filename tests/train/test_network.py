@@ -8,124 +8,218 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgelstm import reference
 from edgelstm.data.scaling import Scaling
-from edgelstm.train.network import ForecastNetwork, NetworkShape
+from edgelstm.train.network import LstmNetwork, NetworkShape
 from tests import oracles
+from tests.train.shapes import CARRIED, SHAPES, Given, ask, make_carried, make_network, weights_of
 
-
-def make(shape, every_step=False, dropout=0.0, seed=0):
-    """A network with random weights and random scaling."""
-    rng = np.random.default_rng(seed)
-    F, O = shape.input_size, shape.output_size  # noqa: E741 (O is a shape letter)
-    constants = [rng.normal(size=n).astype(np.float32) for n in (F, F, O, O)]
-    in_offset, in_factor, out_scale, out_offset = constants
-    relative = bool(shape.relative_inputs)
-    scaling = Scaling(
-        "relative" if relative else "standard",
-        in_offset * (not relative),
-        np.abs(in_factor) + np.float32(0.1),
-        np.abs(out_scale) + np.float32(0.1),
-        out_offset * (not relative),
-        shape.relative_inputs,
-    )
-    torch.manual_seed(seed)
-    network = ForecastNetwork(shape, scaling, dropout, every_step)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn(parameter.shape) * 0.4)
-    return network.eval()
-
-
-def weights_of(network):
-    return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+WIDTHS = st.sampled_from([0, 2, 5])
 
 
 def samples(B, T, F, seed=1):
     return np.random.default_rng(seed).normal(size=(B, T, F)) * 3
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    layers=st.integers(1, 2),
-    sizes=st.tuples(*[st.integers(1, 4)] * 4),
-    batch=st.integers(1, 3),
-    steps=st.integers(1, 6),
-    kind=st.sampled_from(["affine", "relative", "every step"]),
-    seed=st.integers(0, 1000),
-)
-def test_forward_equals_the_plain_computation_in_float64(layers, sizes, batch, steps, kind, seed):
-    F, H, K, O = sizes  # noqa: E741 (O is a shape letter)
-    relative = tuple((seed + o) % F for o in range(O)) if kind == "relative" else ()
-    shape = NetworkShape(F, H, layers, K, O, relative)
-    network = make(shape, kind == "every step", seed=seed).double()
-    x = samples(batch, steps, F, seed)
-    with torch.no_grad():
-        found = network(torch.from_numpy(x)).numpy()
-    expected = oracles.forecast(weights_of(network), shape, x, kind == "every step")
-    assert found.shape == ((batch, steps, K, O) if kind == "every step" else (batch, K, O))
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+@st.composite
+def shapes(draw):
+    """What a recipe can ask for, and how many steps a window then has."""
+    kind = draw(st.sampled_from(["window", "every step", "classes", "classes at every step"]))
+    every, classes = kind.endswith("every step"), kind.startswith("classes")
+    shared = not every and not classes and draw(st.booleans())
+    inputs, levels = draw(st.integers(1, 3)), 1 if classes else draw(st.integers(1, 3))
+    outputs = (inputs if shared else draw(st.integers(1, 2))) * levels + classes
+    window = not every and not classes
+    relative = window and draw(st.booleans())
+    pairs = range(inputs) if shared else draw(st.permutations(range(inputs))) * 2
+    segment = draw(st.integers(1, 3)) if window else 1
+    return {
+        "input_size": inputs,
+        "hidden_size": draw(st.integers(1, 4)),
+        "num_layers": draw(st.integers(1, 3)),
+        "horizon": 1 if classes else draw(st.integers(1, 3)),
+        "output_size": outputs,
+        "relative_inputs": tuple(pairs[i // levels] for i in range(outputs)) if relative else (),
+        "instance": relative and draw(st.booleans()),
+        "bidirectional": not every and draw(st.booleans()),
+        "pooling": "every" if every else draw(st.sampled_from(["last", "mean"])),
+        "segment": segment,
+        "shared": shared,
+        "layer_norm": draw(st.booleans()),
+        "embedding_size": draw(WIDTHS),
+        "head_size": draw(WIDTHS),
+        "calendar": () if shared else draw(st.sampled_from([(), ("hour",), ("weekday", "yearday")])),
+        "levels": levels,
+        "classes": classes,
+    }, segment * draw(st.integers(2, 4))
 
 
-@pytest.mark.parametrize("every_step", [False, True])
-def test_forward_in_float32_is_as_close_as_float32_can_be(every_step):
-    shape = NetworkShape(3, 32, 2, 4, 2, ())
-    network, x = make(shape, every_step), samples(5, 50, 3).astype(np.float32)
+def given_to(network, rows, steps, lengths, seed):
+    """The first steps of what `ask` draws."""
+    x, valid, times = ask(network, rows, lengths, seed)
+    valid = None if valid is None else np.minimum(valid, steps)
+    return Given(x[:, :steps].astype(np.float64), valid, None if times is None else times[:, :steps])
+
+
+@settings(max_examples=150, deadline=None)
+@given(drawn=shapes(), batch=st.integers(1, 3), seed=st.integers(0, 1000))
+def test_forward_equals_the_plain_computation_in_float64(drawn, batch, seed):
+    shape, steps = drawn
+    network = make_network(**shape, seed=seed).double()
+    lengths = shape["classes"] and network.shape.take is not None
+    asked = given_to(network, batch, steps, lengths, seed)
     with torch.no_grad():
-        found = network(torch.from_numpy(x)).numpy()
+        found = network(*asked.tensors()).numpy()
+    expected = reference.compute(network.describe(), weights_of(network), *asked)
+    axes = (batch, steps) if network.shape.every_step else (batch,)
+    assert found.shape == (*axes, network.shape.horizon, network.shape.output_size)
+    near = 1e-6 if network.shape.calendar else 1e-10  # the features of a calendar are float32
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=near, atol=near)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_forward_in_float32_is_as_close_as_float32_can_be(name):
+    network = make_network(**SHAPES[name])
+    asked = ask(network, 5, "lengths" in name)
+    with torch.no_grad():
+        found = network(*asked.tensors()).numpy()
     assert found.dtype == np.float32
-    expected = oracles.forecast(weights_of(network), shape, x, every_step)
-    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+    expected = reference.compute(network.describe(), weights_of(network), *asked)
+    assert np.abs(found.reshape(expected.shape) - expected).max() < 1e-5 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("relative", [(), (1, 0)])
-def test_scaled_targets_are_where_the_scaled_answer_is(relative):
-    network = make(NetworkShape(2, 5, 1, 3, 2, relative)).double()
-    x = torch.from_numpy(samples(4, 6, 2))
+def test_an_oracle_that_knows_no_layers_agrees(layers, relative):
+    """`reference` reads what the network says of itself; this one knows from its weights alone what it computes."""
+    network = make_network(num_layers=layers, input_size=2, relative_inputs=relative)
+    x = samples(4, 9, 2).astype(np.float32)
     with torch.no_grad():
-        np.testing.assert_allclose(network.scale_targets(x, network(x)), network.scaled(x), atol=1e-12)
+        found = network(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found, oracles.forecast(weights_of(network), network.shape, x), rtol=1e-4, atol=1e-4)
 
 
-def test_relative_answers_follow_the_level_of_the_window():
-    network = make(NetworkShape(1, 5, 1, 3, 1, (0,))).double()
+@pytest.mark.parametrize("name", [name for name in SHAPES if "classes" not in SHAPES[name]])
+def test_scaled_targets_are_where_the_scaled_answer_is(name):
+    """A network that answers what is true has no loss, whatever its scaling."""
+    network = make_network(**SHAPES[name]).double()
+    x, valid, times = ask(network, 4).tensors()
+    with torch.no_grad():
+        z, frame, _ = network.run(x.double(), valid, times)
+        levels = network.shape.levels
+        truth = network(x.double(), valid, times)[..., ::levels]  # the first level of each target
+        np.testing.assert_allclose(network.scale_targets(truth, frame), z[..., ::levels], atol=1e-12)
+
+
+@pytest.mark.parametrize("instance", [False, True])
+def test_answers_that_start_from_the_window_follow_its_level(instance):
+    network = make_network(input_size=1, output_size=1, relative_inputs=(0,), instance=instance).double()
     x = torch.from_numpy(samples(2, 6, 1))
     with torch.no_grad():
         np.testing.assert_allclose(network(x + 100), network(x) + 100, atol=1e-9)
 
 
+def test_instance_scaling_follows_the_spread_of_the_window_too():
+    network = make_network(input_size=1, output_size=1, relative_inputs=(0,), instance=True).double()
+    x = torch.from_numpy(samples(2, 6, 1) * 100)
+    with torch.no_grad():
+        np.testing.assert_allclose(network(x * 7), network(x) * 7, rtol=1e-5)
+
+
+def untrained(shape, kind="none", inputs=1):
+    outputs = shape.output_size
+    constants = (np.zeros(inputs, "f4"), np.ones(inputs, "f4"), np.ones(outputs, "f4"), np.zeros(outputs, "f4"))
+    return LstmNetwork(shape, Scaling(kind, *constants, shape.relative_inputs))
+
+
 def test_an_untrained_network_says_what_its_scaling_says():
-    scaling = Scaling("relative", np.zeros(2, "f4"), np.ones(2, "f4"), np.ones(1, "f4"), np.zeros(1, "f4"), (1,))
-    network = ForecastNetwork(NetworkShape(2, 8, 2, 3, 1, (1,)), scaling)
     x = torch.randn(4, 6, 2)
     with torch.no_grad():
-        assert torch.equal(network(x), x[:, -1:, 1:].expand(4, 3, 1))
+        relative = untrained(NetworkShape(2, 8, 2, 3, 1, (1,)), "relative", 2)
+        assert torch.equal(relative(x), x[:, -1:, 1:].expand(4, 3, 1))
+        instance = untrained(NetworkShape(2, 8, 2, 3, 1, (1,)), "instance", 2)
+        torch.testing.assert_close(instance(x), x[..., 1:].mean(1, keepdim=True).expand(4, 3, 1))
+        classes = untrained(NetworkShape(2, 8, 2, 1, 4, classes=True), "none", 2)
+        assert torch.equal(classes(x), torch.full((4, 1, 4), 0.25))
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_a_new_network_has_open_forget_gates_and_orthogonal_recurrence(layers):
-    scaling = Scaling("none", *[np.ones(1, np.float32)] * 4, ())
-    lstm = ForecastNetwork(NetworkShape(1, 6, layers, 1, 1, ()), scaling).lstm
-    for n in range(layers):
-        bias = (getattr(lstm, f"bias_ih_l{n}") + getattr(lstm, f"bias_hh_l{n}")).detach().numpy()
-        np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 6))
-        for gate in np.split(getattr(lstm, f"weight_hh_l{n}").detach().numpy(), 4):
-            np.testing.assert_allclose(gate @ gate.T, np.eye(6), atol=1e-5)
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_a_new_network_has_open_forget_gates_and_orthogonal_recurrence(layers, layer_norm):
+    network = untrained(NetworkShape(1, 6, layers, 1, 1, layer_norm=layer_norm, bidirectional=True))
+    seen = 0
+    for name in network.lstm_names:
+        for weight, recurrence in getattr(network, name).named_parameters():
+            if not weight.startswith("weight_hh"):
+                continue
+            where = weight.removeprefix("weight_hh")
+            bias = sum(getattr(getattr(network, name), f"bias_{part}{where}").detach() for part in ("ih", "hh"))
+            np.testing.assert_array_equal(bias.numpy(), np.repeat([0, 1, 0, 0], 6))
+            for gate in np.split(recurrence.detach().numpy(), 4):
+                np.testing.assert_allclose(gate @ gate.T, np.eye(6), atol=1e-5)
+            seen += 1
+    assert seen == 2 * layers
 
 
-def test_dropout_acts_in_training_alone():
-    network = make(NetworkShape(1, 16, 2, 2, 1, ()), dropout=0.5)
-    x = torch.randn(3, 5, 1)
+@pytest.mark.parametrize("what", ["dropout", "input_dropout", "input_noise"])
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_what_disturbs_acts_in_training_alone(what, layer_norm):
+    network = make_network(num_layers=2, layer_norm=layer_norm, **{what: 0.5})
+    x = ask(network, 3).tensors()[0]
     with torch.no_grad():
         assert torch.equal(network(x), network(x))
         network.train()
         assert not torch.equal(network(x), network(x))
 
 
-@pytest.mark.parametrize("every_step", [False, True])
-def test_an_answer_at_every_step_ends_with_the_answer_of_the_window(every_step):
-    shape = NetworkShape(2, 5, 1, 3, 1, ())
-    x = torch.from_numpy(samples(2, 7, 2)).float()
-    network = make(shape, every_step=True)
-    single = make(shape, every_step=False)
+def test_input_dropout_hides_whole_channels_of_a_row():
+    network = make_network(input_dropout=0.5).train()
+    torch.manual_seed(0)
+    found = network._disturbed(torch.ones(200, 6, 3))
+    assert torch.equal(found, found[:, :1].expand_as(found))  # a channel is there at every step, or at none
+    assert set(found.unique().tolist()) == {0.0, 2.0}
+    assert 0.4 < float((found == 0).float().mean()) < 0.6
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPES if "lengths" in name])
+def test_what_lies_behind_a_length_changes_nothing(name):
+    network = make_network(**SHAPES[name])
+    x, lengths, _ = ask(network, 6, lengths=True).tensors()
+    behind = torch.arange(x.shape[1]) >= lengths[:, None]
+    with torch.no_grad():
+        torch.testing.assert_close(network(x.masked_fill(behind[..., None], 7e3), lengths), network(x, lengths))
+        for row, length in enumerate(lengths):
+            alone = network(x[row : row + 1, :length], lengths[row : row + 1])
+            torch.testing.assert_close(alone[0], network(x, lengths)[row])
+
+
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_an_answer_at_every_step_ends_with_the_answer_of_the_window(layer_norm):
+    shape = {"num_layers": 2, "layer_norm": layer_norm}
+    network, single = make_carried(**shape), make_network(**shape)
+    x = ask(network, 2).tensors()[0]
     with torch.no_grad():
         torch.testing.assert_close(network(x)[:, -1], single(x))
         torch.testing.assert_close(network(x[:, :4])[:, -1], single(x[:, :4]))
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_a_state_that_is_carried_over_a_cut_gives_the_answers_of_the_whole(name):
+    network = make_carried(**CARRIED[name])
+    x, _, times = ask(network, 3).tensors()
+    whole, state, found = network.run(x, None, times), None, []
+    for part in (slice(0, 1), slice(1, 9), slice(9, 24)):
+        answer = network.run(x[:, part], None, None if times is None else times[:, part], state)
+        found.append(answer.z)
+        state = answer.state
+    torch.testing.assert_close(torch.cat(found, 1), whole.z)
+    for (h, c), (whole_h, whole_c) in zip(state, whole.state, strict=True):
+        torch.testing.assert_close(h, whole_h)
+        torch.testing.assert_close(c, whole_c)
+        assert not h.requires_grad  # the gradient ends where a chunk begins
+
+
+def test_a_calendar_needs_the_times():
+    network = make_network(calendar=("hour",))
+    with pytest.raises(ValueError, match="needs the time of each sample"):
+        network(ask(network, 1).tensors()[0])

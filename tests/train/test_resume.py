@@ -17,8 +17,8 @@ from edgelstm.errors import RecipeError, RunError, TrainingError
 from edgelstm.export import export_run
 from edgelstm.run import read_run
 from edgelstm.train import resume_recipe
-from edgelstm.train.module import ForecastModule
-from edgelstm.train.recipe import check_recipe
+from edgelstm.train.module import LstmModule
+from edgelstm.train.recipe_file import check_recipe
 from tests.conftest import ROOT, small_recipe, train_small
 
 # Up to 19 epochs, each one tells a line, so that a test knows how far a training had come.
@@ -28,6 +28,7 @@ SETTINGS = {
     "network__dropout": 0.2,
     "training__epochs": 12,
     "training__patience": 9,
+    "training__batch_size": 8,  # 25 batches in an epoch: more than the loop is handed at once
     "training__schedule": "one-cycle",
 }
 LINE = re.compile(r"^epoch (\d+)/12 ", re.MULTILINE)
@@ -57,7 +58,7 @@ FORKS = textwrap.dedent("""
 
     def prepare(kill):
         if kill == "in the first epoch":
-            when(edgelstm.train.module.ForecastModule, "training_step", 5, lambda *_: True)
+            when(edgelstm.train.module.LstmModule, "_learn", 20, lambda *_: True)
         elif kill == "with half a checkpoint":
             when(pytorch_lightning.Trainer, "save_checkpoint", 4, half_written)
         elif kill == "between two files of the run":
@@ -156,23 +157,24 @@ def test_a_killed_training_goes_on_and_ends_like_an_uninterrupted_one(killed, un
 
 def press_ctrl_c(monkeypatch, epoch, batch, times=1):
     """Let SIGINT arrive while some batch of some epoch is being trained on, both from 1."""
-    real = ForecastModule.training_step
+    real, learnt = LstmModule._learn, []
 
-    def training_step(module, samples, number):
-        if (module.current_epoch, number) == (epoch - 1, batch - 1):
+    def learn(module, samples):
+        learnt.append(module.current_epoch)
+        if (module.current_epoch, learnt.count(module.current_epoch)) == (epoch - 1, batch):
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
-        return real(module, samples, number)
+        return real(module, samples)
 
-    monkeypatch.setattr(ForecastModule, "training_step", training_step)
+    monkeypatch.setattr(LstmModule, "_learn", learn)
 
 
 def test_ctrl_c_keeps_the_best_weights_and_the_training_can_go_on(undisturbed, tmp_path, monkeypatch, capsys):
     handler = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        press_ctrl_c(patch, epoch=5, batch=3)  # of seven: 197 windows, 32 in a batch
+        press_ctrl_c(patch, epoch=5, batch=3)  # of 25
         stopped = train_small(tmp_path / "run", **SETTINGS)
-    assert "stopping after this batch" in capsys.readouterr().err
+    assert "stopping soon" in capsys.readouterr().err
     assert stopped.interrupted
     assert signal.getsignal(signal.SIGINT) is handler
     rows = (tmp_path / "run" / "loss.csv").read_text().splitlines()[1:]
