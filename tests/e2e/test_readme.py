@@ -35,10 +35,32 @@ def folder(tmp_path, monkeypatch):
     for file in (ROOT / "models" / "co2").iterdir():
         os.symlink(file.resolve(), tmp_path / "models" / "co2" / file.name)
     write_keras(tmp_path / "tutorial.keras")
-    hours = np.datetime64("2024-01-01T00") + np.arange(1200)
-    rows = [f"{h}:00,{20 + 5 * np.sin(i / 24 * 6.28):.3f},{50 + i % 24}" for i, h in enumerate(hours)]
-    (tmp_path / "sensors.csv").write_text("\n".join(["timestamp,temperature,humidity", *rows]))
+    for name, lines in tables().items():
+        (tmp_path / name).write_text("\n".join([*lines, ""]))
     return tmp_path
+
+
+def tables():
+    """The tables of three users: a load with a daily rhythm, gestures of different lengths, pumps that wear out."""
+    rng = np.random.default_rng(0)
+    hours = np.datetime64("2024-01-01T00") + np.arange(2000)
+    load = 20 + 5 * np.sin(np.arange(2000) / 24 * 2 * np.pi) + rng.normal(size=2000)
+    loads = [f"{h}:00,{load[i]:.3f},{10 + i % 24},{int(i // 24 % 7 == 6)}" for i, h in enumerate(hours)]
+    gestures = [
+        f"{g},{('wave', 'tap')[g % 2]},{','.join(f'{v:.3f}' for v in rng.normal(g % 2, 1, 3))}"
+        for g in range(40)
+        for _ in range(rng.integers(8, 20))
+    ]
+    pumps = [
+        f"{pump},{left},{200 / (left + 20) + rng.normal():.3f},{40 + rng.normal():.3f}"
+        for pump in range(12)
+        for left in range(int(rng.integers(80, 200)), -1, -1)
+    ]
+    return {
+        "load.csv": ["time,load,temperature,holiday", *loads],
+        "gestures.csv": ["gesture,name,ax,ay,az", *gestures],
+        "pumps.csv": ["pump,hours_left,vibration,heat", *pumps],
+    }
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=["device", "first-example", "own-network", "guard-and-streams"])
@@ -51,7 +73,7 @@ def test_its_python_runs(code, folder, capsys):
 
 def test_its_commands_run(folder, cli_here):
     found = list(commands())
-    assert [command[0] for command in found] == ["train", "export", "train", "import", "export"]
+    assert [command[0] for command in found] == ["train", "export", "train", "train", "train", "import", "export"]
     for command in found:
         quick = ["--epochs", "1", "--threads", "1"] if command[0] == "train" else []
         process = cli_here(*command, *quick)
