@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from edgelstm.data.classes import classes_of
 from edgelstm.data.windows import Rows
 from edgelstm.errors import InputError
 
@@ -38,8 +40,13 @@ def pair_of(part: str, pair: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def finite(what: str, values: Any) -> Rows:
+def finite(what: str, values: Any, unknown: bool = False) -> Rows:
     """Turn numbers into contiguous float32.
+
+    Args:
+        what: they are, for a message.
+        values: anything that numpy makes an array of.
+        unknown: NaN may stand where nobody knows.
 
     Raises:
         InputError: no rectangular array of finite numbers.
@@ -52,24 +59,76 @@ def finite(what: str, values: Any) -> Rows:
         raise InputError(f"{what}: expected a rectangular array of numbers, got {error}") from error
     with np.errstate(over="ignore", invalid="ignore"):  # what is no finite float32 is refused right after
         array = np.ascontiguousarray(array, np.float32)
-    if not np.isfinite(array).all():
+    if not (np.isfinite(array) | (unknown & np.isnan(array))).all():
         raise InputError(f"{what}: expected finite numbers, got NaN or infinity; fill or leave out missing samples")
     return array
 
 
-def series_from(what: str, x: Any) -> list[Rows]:
+def series_from(what: str, x: Any, channels: int | None = None) -> list[Rows]:
     """Take series of their own length: float32 [T, F] each, from an array [N, T, F] or a list.
+
+    Args:
+        what: they are, for a message.
+        x: the series.
+        channels: F; None: that of the first.
 
     Raises:
         InputError: no series, one without a sample, or series of different channels.
     """
-    series = [finite(what, one) for one in x]
-    for one in series:
-        if one.ndim != 2 or 0 in one.shape or one.shape[1] != series[0].shape[1]:
-            raise InputError(f"{what}: expected series [T, F] with the same F and at least one step, got {one.shape}")
+    series = [finite(what, one) for one in x] if isinstance(x, Iterable) else []
     if not series:
-        raise InputError(f"{what}: expected at least one series, got none")
+        raise InputError(f"{what}: expected at least one series, got {'none' if isinstance(x, Iterable) else repr(x)}")
+    for one in series:
+        if one.ndim != 2 or 0 in one.shape or one.shape[1] != (channels or series[0].shape[1]):
+            letter = channels or "F"
+            raise InputError(
+                f"{what}: expected series [T, {letter}] with the same channels and at least one step, got {one.shape}"
+            )
     return series
+
+
+def labels_from(what: str, labels: Any, count: int, of: str) -> list[str]:
+    """Take classes as texts, empty where nobody knows them (None, NaN).
+
+    Args:
+        what: they are, for a message.
+        labels: numbers or texts.
+        count: how many there must be.
+        of: of which things.
+
+    Raises:
+        InputError: another number of them, or no plain list.
+    """
+    plain = labels.tolist() if hasattr(labels, "tolist") else labels
+    found = list(plain) if isinstance(plain, Iterable) else []
+    if len(found) != count or any(isinstance(label, (list, tuple, np.ndarray)) for label in found):
+        raise InputError(f"{what}: expected a class for each of {count} {of}, got {_shown(labels)}")
+    return ["" if label is None or label != label else str(label) for label in found]
+
+
+def classes_from(outputs: tuple[str, ...], labels: list[str]) -> tuple[str, ...]:
+    """The classes of the training part: as they are named, or as they occur there.
+
+    Raises:
+        InputError: the names are not those of two or more classes, of which all that occur.
+        DataError: one class only.
+    """
+    if not outputs:
+        return classes_of(labels)
+    absent = sorted(set(labels) - {"", *outputs})
+    if absent or len(outputs) < 2 or len(set(outputs)) != len(outputs):
+        raise InputError(
+            f"outputs: expected the names of two or more different classes, all that occur in y, got {outputs}"
+            + (f", where {absent[0]!r} is missing" if absent else "")
+        )
+    return outputs
+
+
+def _shown(values: Any) -> str:
+    """The shape of what is an array, else how long it is, else itself."""
+    if hasattr(values, "shape"):
+        return str(tuple(values.shape))
+    return f"{len(values)} of them" if isinstance(values, (list, tuple)) else repr(values)
 
 
 def named(what: str, names: tuple[str, ...], size: int, letter: str) -> tuple[str, ...]:

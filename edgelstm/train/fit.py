@@ -84,8 +84,8 @@ def fit(
             different lengths.
         y: to forecast float32 [N, K, O] targets in physical units; [N, O] means K = 1; with `state="carried"` targets
             behind every step: [N, T, K, O] or [N, T, O]. To classify the class of each series, N whole numbers or
-            texts. To label what belongs to every step of each series: [T] classes with `classes=True`, or numbers
-            [T, O].
+            texts. To label what belongs to every step of each series: [T] classes with `classes=True`, None where
+            unknown; or numbers [T] or [T, O], NaN where unknown.
         task: `"forecast"`, `"classify"` or `"label"`.
         directory: where the run goes.
         validation: a pair like (x, y), the fraction of the last windows to take, or None: then the weights of
@@ -326,6 +326,8 @@ def _options(
         if key not in places:
             raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(places))}")
         sections[places[key]][key] = value
+    if task == "forecast" and "steps" in options:
+        raise RecipeError("fit: steps: windows to forecast from have as many as x; leave it out")
     if task == "forecast":
         sections["window"]["steps"] = window
     elif task == "label":

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgelstm.data.baselines.classify import baselines
 from edgelstm.data.classes import class_numbers, classes_of
 from edgelstm.data.deal import Wanted
@@ -17,7 +15,7 @@ from edgelstm.data.readers.ts import CLASS
 from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.errors import DataError, InputError, RecipeError
-from edgelstm.train.arrays import fraction_of, named, pair_of, series_from
+from edgelstm.train.arrays import classes_from, fraction_of, labels_from, named, pair_of, series_from
 from edgelstm.train.problem import Problem, channels_of, class_channels
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.series import deal_out, lay_out_parts
@@ -35,13 +33,8 @@ def read(recipe: Recipe) -> Problem:
     dealt = deal_out(recipe, inputs, label)
     classes = classes_of(one.labels[0] for one in dealt.training if one.labels)
     longest = max(len(stretch.series.values) for stretches in dealt.parts.values() for stretch in stretches)
-    steps = recipe.window.steps or longest
-    if steps < longest:
-        raise DataError(
-            f"window.steps: expected at least {longest}, which the longest series has, got {steps}: give more, or cut "
-            "the series"
-        )
-    wanted = Wanted(inputs, (), classes, False, recipe.data.missing, steps, bool(recipe.data.calendar))
+    data, steps = recipe.data, _steps(recipe, longest)
+    wanted = Wanted(inputs, (), classes, False, data.missing, steps, bool(data.calendar))
     parts, report = lay_out_parts(dealt, wanted)
     problem = _problem(recipe.name, parts, inputs, classes, label, recipe.data.units)
     told = (*report, f"classes: {', '.join(classes)}")
@@ -56,21 +49,21 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
         DataError: one class only, or a class that training does not know.
     """
     x, y = _checked("x, y", arrays.x, arrays.y)
-    validation = arrays.validation
+    validation, channels = arrays.validation, x[0].shape[1]
     taken = fraction_of(validation, len(x))
     if taken is not None:
         (x, y), validation = (x[:-taken], y[:-taken]), (x[-taken:], y[-taken:])
-    classes = arrays.outputs or classes_of(y)
+    classes = classes_from(arrays.outputs, y)
     parts = {"training": (x, y)}
     for part, pair in (("validation", validation), ("test", arrays.test)):
         if pair is not None:
-            parts[part] = _checked(part, *pair_of(part, pair))
-    steps = recipe.window.steps or max(len(one) for series, _ in parts.values() for one in series)
+            parts[part] = _checked(part, *pair_of(part, pair), channels)
+    steps = _steps(recipe, max(len(one) for series, _ in parts.values() for one in series))
     found = {
         part: lay_out(series, class_numbers(labels, classes, part), every_step=False, steps=steps)
         for part, (series, labels) in parts.items()
     }
-    inputs = named("inputs", arrays.inputs, x[0].shape[1], "x")
+    inputs = named("inputs", arrays.inputs, channels, "x")
     return _problem(recipe.name, found, inputs, classes, "class", {})
 
 
@@ -111,11 +104,22 @@ def _columns(recipe: Recipe) -> tuple[tuple[str, ...], str]:
     return tuple(name for name in columns_of(data.path, data.format) if name != label), label
 
 
-def _checked(part: str, x: Any, y: Any) -> tuple[list[Any], list[str]]:
-    series = series_from(part, x)
-    labels = [str(label) for label in np.asarray(y).tolist()] if np.ndim(y) == 1 else []
-    if len(labels) != len(series):
-        raise InputError(f"{part}: expected a class for each of {len(series)} series, got {np.shape(y)}")
+def _steps(recipe: Recipe, longest: int) -> int:
+    """The most that a sequence may have."""
+    steps = recipe.window.steps or longest
+    if steps < longest:
+        raise DataError(
+            f"window.steps: expected at least {longest}, which the longest series has, got {steps}: give more, or cut "
+            "the series"
+        )
+    return steps
+
+
+def _checked(part: str, x: Any, y: Any, channels: int | None = None) -> tuple[list[Any], list[str]]:
+    series = series_from(part, x, channels)
+    labels = labels_from(part, y, len(series), "series")
+    if "" in labels:
+        raise InputError(f"{part}: the class of series {labels.index('') + 1} is missing; leave the series out")
     return series, labels
 
 

@@ -85,6 +85,11 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     x, y = _checked_pair("x, y", arrays.x, arrays.y, every_step)
     inputs = named("inputs", arrays.inputs, x.shape[-1], "x")
     outputs = named("outputs", arrays.outputs, y.shape[-1], "y")
+    if recipe.network.shared and (x.shape[-1] != y.shape[-1] or (set(inputs) & set(outputs) and inputs != outputs)):
+        raise InputError(
+            f"network.shared: each channel is forecast from itself: expected in y the channels of x {inputs} in their "
+            f"order, got {outputs}"
+        )
     validation = arrays.validation
     fraction = fraction_of(validation, len(x))
     if fraction is not None:  # the newest, if they are in the order of time

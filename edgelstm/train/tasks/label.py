@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,10 @@ from edgelstm.data.baselines.label import baselines
 from edgelstm.data.classes import class_numbers, classes_of
 from edgelstm.data.deal import Wanted
 from edgelstm.data.scores.score import Answerer
-from edgelstm.data.sequences import Sequences, lay_out
-from edgelstm.errors import InputError, RecipeError
-from edgelstm.train.arrays import finite, fraction_of, named, pair_of, series_from
+from edgelstm.data.sequences import Sequences, Targets, lay_out
+from edgelstm.data.windows import Rows
+from edgelstm.errors import DataError, InputError, RecipeError
+from edgelstm.train.arrays import classes_from, finite, fraction_of, labels_from, named, pair_of, series_from
 from edgelstm.train.problem import Problem, channels_of, class_channels
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.series import deal_out, lay_out_parts
@@ -51,15 +52,15 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     """
     kind = recipe.data.classes
     x, y = _checked("x, y", arrays.x, arrays.y, kind)
-    validation = arrays.validation
+    validation, like = arrays.validation, (x[0].shape[1], None if kind else y[0].shape[1])
     taken = fraction_of(validation, len(x))
     if taken is not None:
         (x, y), validation = (x[:-taken], y[:-taken]), (x[-taken:], y[-taken:])
     parts = {"training": (x, y)}
     for part, pair in (("validation", validation), ("test", arrays.test)):
         if pair is not None:
-            parts[part] = _checked(part, *pair_of(part, pair), kind)
-    classes = (arrays.outputs or classes_of(text for labels in y for text in labels)) if kind else ()
+            parts[part] = _checked(part, *pair_of(part, pair), kind, *like)
+    classes = classes_from(arrays.outputs, [text for labels in y for text in labels]) if kind else ()
     found = {
         part: lay_out(
             series,
@@ -69,6 +70,9 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
         )
         for part, (series, truth) in parts.items()
     }
+    for part, sequences in found.items():
+        if not _known(sequences.targets).any():
+            raise DataError(f"the {part} part has no row whose truth is known")
     inputs = named("inputs", arrays.inputs, x[0].shape[1], "x")
     outputs = classes or named("outputs", arrays.outputs, y[0].shape[1], "y")
     return _problem(recipe, found, inputs, outputs, "label" if kind else None)
@@ -108,21 +112,34 @@ def _check_columns(recipe: Recipe) -> None:
         raise RecipeError(f"data.features: {both[0]!r} is what is to be labelled, it cannot be an input")
 
 
-def _checked(part: str, x: Any, y: Any, classes: bool) -> tuple[list[Any], list[Any]]:
-    series = series_from(part, x)
-    if len(y) != len(series):
-        raise InputError(f"{part}: expected labels for each of {len(series)} series, got {len(y)}")
-    return series, [_labels(part, one, truth, classes) for one, truth in zip(series, y, strict=True)]
+def _checked(
+    part: str, x: Any, y: Any, classes: bool, channels: int | None = None, outputs: int | None = None
+) -> tuple[list[Any], list[Any]]:
+    series = series_from(part, x, channels)
+    truths = list(y) if isinstance(y, Iterable) else []
+    if len(truths) != len(series):
+        raise InputError(f"{part}: expected labels for each of {len(series)} series, got {len(truths)}")
+    if classes:
+        return series, [labels_from(part, labels, len(x), "steps") for x, labels in zip(series, truths, strict=True)]
+    found = [_numbers(part, truth, len(x)) for x, truth in zip(series, truths, strict=True)]
+    size = outputs or found[0].shape[1]
+    for one in found:
+        if one.shape[1] != size:
+            raise InputError(f"{part}: expected {size} number(s) for a step, got {one.shape[1]}")
+    return series, found
 
 
-def _labels(part: str, x: Any, truth: Any, classes: bool) -> Any:
-    """The classes of a series as texts, or its numbers [T, O]."""
-    found: Any = [str(label) for label in np.asarray(truth).tolist()] if classes else finite(part, truth)
-    if not classes and found.ndim == 1:
-        found = found[:, np.newaxis]
-    if len(found) != len(x) or (not classes and found.ndim != 2):
-        raise InputError(f"{part}: expected a label for each of {len(x)} steps, got {np.shape(truth)}")
+def _numbers(part: str, truth: Any, steps: int) -> Rows:
+    """The numbers of a series, NaN where nobody knows them: float32 [T, O]."""
+    found = finite(part, truth, unknown=True)
+    found = found[:, np.newaxis] if found.ndim == 1 else found
+    if found.ndim != 2 or len(found) != steps or found.shape[1] == 0:
+        raise InputError(f"{part}: expected a label for each of {steps} steps, got {found.shape}")
     return found
+
+
+def _known(targets: Targets) -> Targets:
+    return ~np.isnan(targets) if targets.dtype.kind == "f" else targets >= 0
 
 
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:

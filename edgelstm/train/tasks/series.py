@@ -60,6 +60,7 @@ def deal_out(recipe: Recipe, columns: tuple[str, ...], label: str | None) -> Dea
         for part, paths in files.items()
         if paths
     }
+    _refuse_the_same_file([series, *held_out.values()])
     if len(series) == 1 and not classify:
         parts = in_time(series[0], _borders(recipe, len(series[0].values)))
     else:
@@ -95,6 +96,13 @@ def _read(recipe: Recipe, path: str, columns: tuple[str, ...], label: str | None
     return read_many(
         path, columns, data.time, series=data.series, label=label, resample=data.resample, kind=data.format
     )
+
+
+def _refuse_the_same_file(parts: Sequence[Sequence[Series]]) -> None:
+    """What is held out must be other data, however often a file is given for one part."""
+    digests = [digest for part in parts for digest in {one.sha256 for one in part}]
+    if len(set(digests)) < len(digests):
+        raise DataError("split: the same file is given for two parts; held-out data must be other data")
 
 
 def _borders(recipe: Recipe, rows: int) -> Sequence[int]:

@@ -1,0 +1,277 @@
+"""What the loop learns, counts and keeps, against the same by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from edgelstm.data.scores.score import score
+from edgelstm.errors import TrainingError
+from edgelstm.train.answers import network_answerer
+from edgelstm.train.batches import Batch
+from edgelstm.train.chunks import series_of
+from edgelstm.train.feed import feed_of
+from edgelstm.train.loop import run_loop
+from edgelstm.train.losses import number_loss
+from edgelstm.train.module import LstmModule
+from edgelstm.train.recipe import TrainingRecipe
+from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.setup import make_network
+from edgelstm.train.tasks import TASKS, Arrays
+from tests.train.shapes import make_carried
+
+RNG = np.random.default_rng(3)
+LENGTHS = (30, 12, 25, 7, 40, 18)
+
+
+def series(channels):
+    return [RNG.normal(size=(n, channels)).astype(np.float32).cumsum(0) for n in LENGTHS]
+
+
+WINDOWS = RNG.normal(size=(50, 8, 2)).astype(np.float32)
+AHEAD = WINDOWS[:, -3:, :1] + 0.1 * RNG.normal(size=(50, 3, 1)).astype(np.float32)
+EVERY = np.roll(WINDOWS, 1, axis=1)[..., None, :1] * 2 + 3  # what came a step before
+SERIES = series(2)
+CLASSES = ["a", "b", "c", "a", "b", "c"]
+STATES = [np.where(one[:, 0] > 0, "up", "down") for one in SERIES]
+NUMBERS = [one.sum(1, keepdims=True) for one in SERIES]
+KINDS = {
+    "windows": ("forecast", WINDOWS, AHEAD, {}),
+    "quantiles": ("forecast", WINDOWS, AHEAD, {"window": {"quantiles": [0.1, 0.5, 0.9]}}),
+    "a carried forecast": ("forecast", WINDOWS, EVERY, {"network": {"state": "carried"}}),
+    "sequences": ("classify", SERIES, CLASSES, {}),
+    "classes at every step": ("label", SERIES, STATES, {"data": {"classes": True}}),
+    "numbers at every step": ("label", SERIES, NUMBERS, {"data": {"cap": 2.0}}),
+}
+
+
+def problem_of(kind, dropout=0.0, **training):
+    """A problem of a kind with a network for it, and how to train that."""
+    task, x, y, options = KINDS[kind]
+    content = {"task": task, "data": {"path": "", "targets": ["y"]}, "window": {}, "network": {}}
+    content["network"] = {"hidden_size": 4, "dropout": dropout}
+    content["window"] |= {} if task == "classify" else {"steps": 8}
+    content["training"] = {"epochs": 3, "batch_size": 4, "threads": 1, "learning_rate": 0.03, **training}
+    for section, values in options.items():
+        content[section] |= values
+    recipe = check_recipe(content, "test")
+    problem = TASKS[task].from_arrays(Arrays(x, y, (x, y), None, (), ()), recipe)
+    return problem, make_network(problem, recipe.network, (), recipe.training, None), recipe.training
+
+
+def train(kind, folder, **training):
+    problem, network, training = problem_of(kind, **training)
+    return problem, network, run_loop(network, problem, training, folder / "resume.ckpt", False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_that_chooses_an_epoch_is_of_the_network_as_it_will_be_run(kind, tmp_path):
+    """Windows from zero, series from their beginning to their end: what is scored is what was validated."""
+    problem, network, trained = train(kind, tmp_path)
+    assert trained.best_epoch == 1 + int(np.argmin([validation for _, validation in trained.history]))
+    network.load_state_dict(trained.weights)
+    scale = float(network.output_scale[0]) if problem.answer != "class" else 1.0
+    outputs = tuple(channel._replace(cap=None) for channel in problem.outputs)
+    examples = problem.validation
+    if problem.outputs[0].cap is not None:
+        examples = replace(examples, targets=np.minimum(examples.targets, 2))
+    found = score(network_answerer(network, examples), examples, outputs, problem.answer).score
+    expected = {
+        "number": found.get("mse", 0) / scale**2,
+        "quantile": found.get("pinball", 0) / scale,
+        "class": found.get("log_loss", 0),
+    }[problem.answer]
+    assert trained.history[trained.best_epoch - 1][1] == pytest.approx(expected, rel=1e-4)
+
+
+def module_of(network, training=None, loss=None):
+    loss = loss or number_loss("mse", masked=True)
+    return LstmModule(network, training or TrainingRecipe(), loss, loss, 10, "")
+
+
+def test_a_state_carried_over_chunks_is_one_long_pass():
+    problem, network, training = problem_of("numbers at every step", batch_size=3)
+    torch.nn.init.normal_(network.head.weight)
+    module, seen = module_of(network), []
+    feed = feed_of(problem, training, every_step=True)
+    feed.training.sampler.set_epoch(1)
+    run = network.run
+
+    def recorded(x, lengths, times, state):
+        answer = run(x, lengths, times, state)
+        seen.append((x, answer.z.detach()))
+        return answer
+
+    network.run = recorded
+    batches = [batch for some in feed.training for batch in some]
+    for batch in batches:
+        module._learn(batch)
+    rows, pieces = {}, []  # of each lane, what it has seen since it last began from zero
+    for batch, (x, z) in zip(batches, seen, strict=True):
+        for lane in range(len(x)):
+            if batch.fresh[lane]:
+                rows[lane] = []
+                pieces.append(rows[lane])
+            rows[lane].append((x[lane], z[lane]))
+    assert len(pieces) == len(LENGTHS)
+    assert max(len(piece) for piece in pieces) > 2
+    for piece in pieces:
+        x, z = (torch.cat(parts)[None] for parts in zip(*piece, strict=True))
+        torch.testing.assert_close(run(x).z, z)
+
+
+def test_a_row_that_begins_begins_from_zero_and_so_does_an_epoch():
+    module, x = module_of(make_carried()), torch.zeros(2, 5, 3)
+    module._state = ((torch.ones(1, 3, 12), torch.ones(1, 3, 12)),)  # of three rows: one of them has ended
+    batch = Batch(x, x, fresh=torch.tensor([True, False]))
+    ((h, c),) = module._state_of(batch)
+    assert torch.equal(h, torch.tensor([0.0, 1.0])[None, :, None].expand(1, 2, 12))
+    assert torch.equal(c, h)
+    module.on_train_batch_start([batch], 1)
+    assert module._state_of(batch) is not None
+    assert module._state_of(Batch(x, x)) is None
+    module.on_train_batch_start([batch], 0)
+    assert module._state_of(batch) is None
+
+
+def test_losses_are_counted_by_how_much_truth_they_are_of():
+    network = make_carried(input_size=1, output_size=1, horizon=1)
+    module = module_of(network)
+    total, known = 0.0, 0
+    for steps in (6, 2):
+        x = torch.randn(3, 9, 1)
+        y = torch.randn(3, 9, 1, 1)
+        y[:, steps:] = torch.nan
+        batch = Batch(x, y, fresh=torch.ones(3, dtype=torch.bool))
+        module._learn(batch)
+        z, frame, _ = network.run(x)
+        error = (z - network.scale_targets(y, frame))[:, :steps]
+        total, known = total + error.square().sum().item(), known + 3 * steps
+    assert module.mean_loss("training") == pytest.approx(total / known, rel=1e-5)
+    assert math.isnan(module.mean_loss("validation"))
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.9])
+def test_averaged_weights_are_those_of_the_formula(tmp_path, monkeypatch, decay):
+    """Each step's weights w: the first as they are, then average = decay * average + (1 - decay) * w."""
+    steps = []
+    real = torch.optim.swa_utils.AveragedModel.update_parameters
+
+    def update_parameters(average, network):
+        steps.append({name: tensor.detach().double().clone() for name, tensor in network.named_parameters()})
+        real(average, network)
+
+    monkeypatch.setattr(torch.optim.swa_utils.AveragedModel, "update_parameters", update_parameters)
+    problem, network, training = problem_of("windows", average=decay, epochs=2)
+    trained = run_loop(network, replace(problem, validation=None), training, tmp_path / "resume.ckpt", False)
+    assert len(steps) == 2 * 13
+    for name, tensor in steps[0].items():
+        average = tensor
+        for step in steps[1:]:
+            average = decay * average + (1 - decay) * step[name]
+        torch.testing.assert_close(trained.weights[name].double(), average, atol=1e-6, rtol=1e-5)
+    for name in ("input_offset", "output_scale"):
+        assert torch.equal(trained.weights[name], dict(network.named_buffers())[name])
+
+
+def test_the_average_is_what_is_validated_and_kept(tmp_path):
+    problem, network, trained = train("windows", tmp_path, average=0.9)
+    network.load_state_dict(trained.weights)
+    (x, y), scale = (problem.validation.x(), problem.validation.y()), float(network.output_scale[0])
+    with torch.no_grad():
+        error = (network(torch.from_numpy(x)).numpy() - y) / scale
+    assert min(validation for _, validation in trained.history) == pytest.approx((error**2).mean(), rel=1e-4)
+
+
+def test_rare_classes_weigh_more_where_that_is_asked_for(tmp_path):
+    """Nothing tells the classes apart: alike, the frequent one is likelier; balanced, both are as likely."""
+    x = np.random.default_rng(0).normal(size=(80, 6, 1)).astype(np.float32)
+    y = ["common"] * 64 + ["rare"] * 16
+    found = {}
+    for weights in ("none", "balanced"):
+        content = {"task": "classify", "data": {"path": "", "targets": ["y"]}, "network": {"hidden_size": 2}}
+        content["training"] = {"class_weights": weights, "epochs": 12, "threads": 1, "learning_rate": 0.02}
+        recipe = check_recipe({**content, "window": {}}, "test")
+        problem = TASKS["classify"].from_arrays(Arrays(x, y, None, None, (), ()), recipe)
+        network = make_network(problem, recipe.network, (), recipe.training, None)
+        trained = run_loop(network, problem, recipe.training, tmp_path / f"{weights}.ckpt", False)
+        network.load_state_dict(trained.weights)
+        with torch.no_grad():
+            found[weights] = network(torch.from_numpy(x))[:, 0, 1].mean().item()
+    assert found["none"] == pytest.approx(0.2, abs=0.06)
+    assert found["balanced"] == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_makes_the_loss_smaller(kind, tmp_path):
+    _, _, trained = train(kind, tmp_path, epochs=8)
+    assert trained.history[-1][0] < 0.9 * trained.history[0][0]
+
+
+class KilledError(Exception):
+    """Somebody pulled the plug."""
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+@pytest.mark.parametrize("kind", ["windows", "a carried forecast", "sequences", "numbers at every step"])
+def test_a_resumed_training_ends_like_an_uninterrupted_one(kind, average, tmp_path, monkeypatch):
+    """Also in the weights of the last epoch: those of the best may be of one before the break."""
+    settings = {"average": average, "epochs": 4, "schedule": "one-cycle", "batch_size": 2}
+    problem, whole, training = problem_of(kind, dropout=0.3, **settings)
+    uninterrupted = run_loop(whole, problem, training, tmp_path / "whole.ckpt", False)
+    learn, killed = LstmModule._learn, problem_of(kind, dropout=0.3, **settings)[1]
+
+    def die(module, batch):
+        if module.current_epoch == 2:
+            raise KilledError
+        return learn(module, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LstmModule, "_learn", die)
+        with pytest.raises(KilledError):
+            run_loop(killed, problem, training, tmp_path / "resume.ckpt", False)
+    torch.manual_seed(99)
+    resumed = problem_of(kind, dropout=0.3, **settings)[1]
+    found = run_loop(resumed, problem, training, tmp_path / "resume.ckpt", False)
+    assert found.history == uninterrupted.history
+    assert len(found.history) == 4
+    for name, tensor in uninterrupted.weights.items():
+        assert torch.equal(found.weights[name], tensor), name
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], tensor), name
+
+
+@pytest.mark.parametrize("kind", ["windows", "sequences", "numbers at every step"])
+def test_an_epoch_goes_over_what_it_says(kind):
+    problem, _, training = problem_of(kind)
+    feed = feed_of(problem, training, every_step=kind == "numbers at every step")
+    rows = sum(LENGTHS)
+    assert (feed.samples, feed.unit) == {
+        "windows": (50, "windows"),
+        "sequences": (6, "sequences"),
+        "numbers at every step": (rows, "steps"),
+    }[kind]
+    taken = 0
+    for epoch in range(training.epochs):
+        feed.training.sampler.set_epoch(epoch)
+        taken += sum(len(some) for some in feed.training)
+    assert feed.steps == taken
+
+
+def test_other_arithmetic_than_float32_needs_a_gpu(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(TrainingError, match=r"training\.precision: bf16 is for GPUs.*leave it at fp32"):
+        train("windows", tmp_path, precision="bf16")
+
+
+def test_caps_reach_the_trainer_as_one_for_each_output():
+    problem, _, _ = problem_of("numbers at every step")
+    assert problem.outputs[0].cap == 2.0
+    learnt = series_of(problem.training, torch.tensor([2.0]))
+    assert float(learnt.targets(torch.arange(sum(LENGTHS))).max()) == 2.0
+    assert problem.training.targets.max() > 2
