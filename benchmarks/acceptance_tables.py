@@ -94,20 +94,24 @@ def committed(paths: list[Path]) -> str:
     """The model files beside the card, as they say of themselves."""
     from edgelstm import load
 
-    rows, unit = [], ""
-    for path in paths:
-        contract = load(path).contract
-        unit = f" ({contract.outputs[0].unit})" if contract.outputs[0].unit else ""
+    rows, contracts = [], {path: load(path).contract for path in paths}
+    for path, contract in contracts.items():
         figure = contract.metrics[-1].file[contract.metric]
         error = max(contract.fidelity.network_error)
         rows.append([f"`{path.name}`", f"{path.stat().st_size:,}", text(figure), f"{error:.2g}"])
-    header = ["file", "bytes", f"test RMSE{unit}", f"largest difference from the network on golden windows{unit}"]
+    metric, unit = contracts[paths[0]].metric, contracts[paths[0]].outputs[0].unit
+    header = [
+        "file",
+        "bytes",
+        f"test {metric} ({unit})",
+        f"largest difference from the network on golden windows ({unit})",
+    ]
     return "\n".join(["The files beside this card, trained with seed 0:", "", *markdown(header, rows)])
 
 
 def markdown(header: Row, rows: list[Row]) -> list[str]:
-    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]
+    first, *others = ["| " + " | ".join(line) + " |" for line in (header, *rows)]
+    return [first, "|---|" + "--:|" * (len(header) - 1), *others]
 
 
 def text(value: float) -> str:
