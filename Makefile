@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models compat attack arm soak benchmarks clean
+.PHONY: demo test lint models acceptance compat attack arm soak benchmarks clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -25,11 +25,19 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Train and export the model files that are committed under models/.
+# Train and export the model files that are committed under models/, and say so in their card.
 models: $(INSTALLED)
 	rm -rf runs/co2
 	$(BIN)/edgelstm train --recipe models/co2/recipe.toml --output runs/co2
 	$(BIN)/edgelstm export runs/co2 --quantize --output models/co2
+	cp runs/co2/forecast.png models/co2
+	$(BIN)/python benchmarks/acceptance.py --tables --output benchmarks/results/acceptance
+
+# Every recipe under models/ with one seed against its bar, at most two hours; a second start goes on with what is missing.
+# The cards say where the data sets come from: make acceptance EDGELSTM_DATA=...
+acceptance: $(if $(EDGELSTM_DATA),$(INSTALLED))
+	$(if $(EDGELSTM_DATA),,$(error EDGELSTM_DATA must name the folder with the data sets, see models/*/README.md))
+	EDGELSTM_DATA="$(EDGELSTM_DATA)" $(BIN)/python benchmarks/acceptance.py
 
 # Replay all kinds of model files on old and new onnxruntimes, each in an environment of its own.
 compat: $(INSTALLED)
