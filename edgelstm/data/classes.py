@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from edgelstm.data.sequences import UNKNOWN
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Index
 from edgelstm.errors import DataError
+
+SHOWN = 12  # classes in a message
 
 
 def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
@@ -55,8 +57,8 @@ def class_numbers(labels: Iterable[str], classes: tuple[str, ...], part: str) ->
     foreign = sorted(set(labels) - known.keys())
     if foreign:
         raise DataError(
-            f"the {part} part has the class(es) {', '.join(map(repr, foreign))}, which do not occur in training "
-            f"({', '.join(classes)}): leave them out, or give training examples of them"
+            f"the {part} part has the class(es) {_some([repr(label) for label in foreign])}, which do not occur in "
+            f"training ({_some(classes)}): leave them out, or give training examples of them"
         )
     return np.array([known[label] for label in labels], np.int64)
 
@@ -74,6 +76,12 @@ def class_of(series: Series) -> str:
     if not found[0]:
         raise DataError(f"series {series.name}: its class is missing; leave the series out")
     return found[0]
+
+
+def _some(labels: Sequence[str]) -> str:
+    """Name the first few: who gave numbers for classes has hundreds."""
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    return ", ".join(labels[:SHOWN]) + more
 
 
 def _number(label: str) -> float:

@@ -88,7 +88,7 @@ def run_loop(
         trainer = lightning.Trainer(
             max_epochs=training.epochs,
             devices=1,
-            accelerator=_accelerator(training),
+            accelerator="auto",
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
@@ -119,15 +119,6 @@ def run_loop(
         interrupt.interrupted,
         time.perf_counter() - start_s,
     )
-
-
-def _accelerator(training: TrainingRecipe) -> str:
-    """Whatever there is; arithmetic that needs a GPU is refused without one, not done in another way."""
-    if training.precision != "fp32" and not torch.cuda.is_available():
-        raise TrainingError(
-            f"training.precision: {training.precision} is for GPUs, and torch finds none here; leave it at fp32"
-        )
-    return "auto"
 
 
 def _validate(module: LstmModule, loader: Any) -> float:

@@ -55,10 +55,10 @@ class DataRecipe(_Section):
             if twice:
                 raise ValueError(f"{what}: {twice[0]!r} is named twice")
         for name in self.ahead:
-            if name not in self.features or name in self.targets:
-                raise ValueError(
-                    f"ahead: {name!r} must be one of the features and no target; {nearest(name, list(self.features))}"
-                )
+            if name in self.targets:
+                raise ValueError(f"ahead: {name!r} is a target, what is to be forecast is not known: leave it out")
+            if name not in self.features:
+                raise ValueError(f"ahead: {name!r} must be one of the features; {nearest(name, list(self.features))}")
         for name in self.drift:
             if name not in self.inputs:
                 raise ValueError(f"drift: there is no feature {name!r}; {nearest(name, list(self.inputs))}")
@@ -259,7 +259,7 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:
-        for rule in (_split_fits, _state_fits, _window_fits, _channels_fit, _loss_fits):
+        for rule in (_split_fits, _task_fits, _state_fits, _window_fits, _channels_fit, _loss_fits):
             complaint = rule(self)
             if complaint:
                 raise ValueError(complaint)
@@ -283,6 +283,28 @@ def _split_fits(recipe: Recipe) -> str:
     return ""
 
 
+def _task_fits(recipe: Recipe) -> str:
+    data, network, window = recipe.data, recipe.network, recipe.window
+    of_forecasts = {
+        "window.horizon": window.horizon != 1,
+        "window.stride": window.stride != 1,
+        "window.quantiles": bool(window.quantiles),
+        "data.ahead": bool(data.ahead),
+        "data.season": data.season is not None,
+        "split.overlap": recipe.split.overlap,
+        "network.shared": network.shared,
+        f"network.scaling {network.scaling}": network.scaling in ("relative", "instance"),
+    }
+    of_labels = {"data.classes": data.classes, "data.cap": data.cap is not None}
+    for keys, task in ((of_forecasts, "forecast"), (of_labels, "label")):
+        for key, asked in keys.items():
+            if asked and recipe.task != task:
+                return f"{key} belongs to the task {task}, not to {recipe.task}: leave it out"
+    if recipe.task == "forecast" and data.series is not None:
+        return "data.series: a forecast is learnt from one series: leave it out"
+    return ""
+
+
 def _state_fits(recipe: Recipe) -> str:
     expected = {"classify": "window", "label": "carried"}.get(recipe.task, recipe.network.state)
     if recipe.network.state != expected:
@@ -294,8 +316,6 @@ def _window_fits(recipe: Recipe) -> str:
     window, segment = recipe.window, recipe.network.segment
     if recipe.task != "classify" and window.steps is None:
         return "window.steps: is missing; give it with --window"
-    if recipe.task != "forecast" and (window.horizon != 1 or window.quantiles):
-        return f"window.horizon and window.quantiles belong to forecasts, not to the task {recipe.task}: leave them out"
     if segment > 1 and recipe.task == "classify":
         return "network.segment: sequences of any length do not fall into segments: leave it out"
     if segment > 1 and (window.steps or 0) % segment:
@@ -307,10 +327,6 @@ def _channels_fit(recipe: Recipe) -> str:
     data, network = recipe.data, recipe.network
     if recipe.task == "forecast" and not data.targets:
         return "data.targets: is missing; give it with --target"
-    if recipe.task != "label" and (data.classes or data.cap is not None):
-        return f"data.classes and data.cap belong to labels, not to the task {recipe.task}: leave them out"
-    if recipe.task != "forecast" and (network.shared or data.ahead or network.scaling in ("relative", "instance")):
-        return "shared channels, columns known ahead, relative and instance scaling belong to forecasts: leave them out"
     if network.shared and (data.inputs != data.targets or data.calendar):
         return "network.shared: each channel is forecast from itself: name the targets alone, no features, no calendar"
     if network.shared and network.state == "carried":
@@ -321,15 +337,15 @@ def _channels_fit(recipe: Recipe) -> str:
 
 
 def _loss_fits(recipe: Recipe) -> str:
-    training, kind = recipe.training, "number"
+    training, kind = recipe.training, "numbers"
     if recipe.task == "classify" or recipe.data.classes:
-        kind = "class"
+        kind = "classes"
     elif recipe.window.quantiles:
-        kind = "quantile"
-    losses = {"number": ("mse", "mae", "huber"), "quantile": ("pinball",), "class": ("cross-entropy",)}[kind]
+        kind = "quantiles"
+    losses = {"numbers": ("mse", "mae", "huber"), "quantiles": ("pinball",), "classes": ("cross-entropy",)}[kind]
     if training.loss is not None and training.loss not in losses:
-        return f"training.loss: expected {', '.join(losses)} for {kind}s, got {training.loss!r}"
-    if kind != "class" and (training.class_weights != "none" or training.label_smoothing):
+        return f"training.loss: expected {', '.join(losses)} for {kind}, got {training.loss!r}"
+    if kind != "classes" and (training.class_weights != "none" or training.label_smoothing):
         return "training.class_weights and training.label_smoothing belong to classes: leave them out"
     return ""
 

@@ -63,12 +63,12 @@ def _line(section: BaseModel, key: str, value: Any) -> str:
 
 
 def _toml(value: Any) -> str:
-    """JSON writes texts, numbers, booleans and lists as TOML does."""
+    """JSON writes texts, numbers, booleans and lists as TOML does, but for one character that TOML wants escaped."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {_toml(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
@@ -82,7 +82,7 @@ def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
 def _read_toml(path: Path) -> dict[str, Any]:
     tomllib = _toml_reader()
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text())
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecipeError(f"{path}: there is no such recipe") from error
     except (OSError, ValueError) as error:

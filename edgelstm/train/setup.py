@@ -7,7 +7,7 @@ import torch
 
 from edgelstm.data.scaling import Scaling, measure, measure_rows
 from edgelstm.data.windows import Windows
-from edgelstm.errors import DataError, RecipeError
+from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.run import read_run
 from edgelstm.train.network import EVERY, LstmNetwork, NetworkShape
 from edgelstm.train.problem import Problem
@@ -26,9 +26,14 @@ def make_network(
     Raises:
         RecipeError: settings that contradict the data.
         DataError: a channel is constant, or the weights to begin with are of other data.
+        TrainingError: the arithmetic needs a GPU, and there is none: it is not done in another way.
     """
     if training.patience is not None and problem.validation is None:
         raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
+    if training.precision != "fp32" and not torch.cuda.is_available():
+        raise TrainingError(
+            f"training.precision: {training.precision} is for GPUs, and torch finds none here; leave it at fp32"
+        )
     scaling = _scaling(problem, options.scaling)
     shape = NetworkShape(
         input_size=len(problem.inputs),

@@ -60,7 +60,7 @@ def problem_of(kind, dropout=0.0, **training):
         content[section] |= values
     recipe = check_recipe(content, "test")
     problem = TASKS[task].from_arrays(Arrays(x, y, (x, y), None, (), ()), recipe)
-    return problem, make_network(problem, recipe.network, (), recipe.training, None), recipe.training
+    return problem, make_network(problem, recipe.network, recipe.data, recipe.training, None), recipe.training
 
 
 def train(kind, folder, **training):
@@ -197,7 +197,7 @@ def test_rare_classes_weigh_more_where_that_is_asked_for(tmp_path):
         content["training"] = {"class_weights": weights, "epochs": 12, "threads": 1, "learning_rate": 0.02}
         recipe = check_recipe({**content, "window": {}}, "test")
         problem = TASKS["classify"].from_arrays(Arrays(x, y, None, None, (), ()), recipe)
-        network = make_network(problem, recipe.network, (), recipe.training, None)
+        network = make_network(problem, recipe.network, recipe.data, recipe.training, None)
         trained = run_loop(network, problem, recipe.training, tmp_path / f"{weights}.ckpt", False)
         network.load_state_dict(trained.weights)
         with torch.no_grad():
@@ -262,11 +262,10 @@ def test_an_epoch_goes_over_what_it_says(kind):
     assert feed.steps == taken
 
 
-def test_other_arithmetic_than_float32_needs_a_gpu(tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_other_arithmetic_than_float32_needs_a_gpu():
     with pytest.raises(TrainingError, match=r"training\.precision: bf16 is for GPUs.*leave it at fp32"):
-        train("windows", tmp_path, precision="bf16")
+        problem_of("windows", precision="bf16")
 
 
 def test_caps_reach_the_trainer_as_one_for_each_output():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
 from importlib import resources
 from pathlib import Path
@@ -12,8 +13,8 @@ from pydantic import BaseModel
 
 from edgelstm.errors import RecipeError
 from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe, load_recipe
-from tests.conftest import CO2_FILES, small_recipe
+from edgelstm.train.recipe_file import check_recipe, load_recipe, render_recipe
+from tests.conftest import CO2_FILES, ROOT, small_recipe
 
 
 def is_table(kind):
@@ -246,3 +247,177 @@ def test_channels_that_share_a_network_have_no_state_to_carry():
     content = small_recipe(network__shared=True, network__state="carried")
     with pytest.raises(RecipeError, match=r"network\.shared: a file carries one state, none for each channel"):
         check_recipe(content, "test")
+
+
+def of(task, **changes):
+    """A recipe of a task, changed: the least that it must say."""
+    data = {"path": "t.csv", "targets": ["y"], **({} if task == "forecast" else {"features": ["a", "b"]})}
+    content = {"task": task, "data": data, "window": {} if task == "classify" else {"steps": 12}}
+    for path, value in changes.items():
+        section, key = path.split("__")
+        content.setdefault(section, {})[key] = value
+    return content
+
+
+BIDIRECTIONAL = {"network__state": "carried", "network__bidirectional": True}
+AHEAD = {"data__features": ["a"], "data__ahead": ["a"]}
+RULES = [
+    ("forecast", {"data__features": ["a", "a"]}, "data: features: 'a' is named twice"),
+    ("forecast", {"data__calendar": ["hour", "hour"]}, "data: calendar: 'hour' is named twice"),
+    ("forecast", {"data__calendar": ["hour"]}, r"data: calendar: expected a column of timestamps.*\(--time\)"),
+    ("forecast", {**AHEAD, "data__ahead": ["b"]}, "data: ahead: 'b' must be one of the features; known are a"),
+    ("forecast", {**AHEAD, "data__features": ["aa"]}, r"'a' must be one of the features; did you mean 'aa'\?"),
+    ("forecast", {"data__features": ["a", "y"], "data__ahead": ["y"]}, "'y' is a target, what is to be forecast is"),
+    ("forecast", {"data__units": {"Y": "m"}}, "units: there is no column 'Y'; "),
+    ("forecast", {"window__quantiles": [0.9, 0.1]}, "window: quantiles: expected levels that grow, got 0.9, 0.1"),
+    ("forecast", {"window__quantiles": [0.1, 0.1]}, "expected levels that grow"),
+    ("forecast", {"window__quantiles": [0.0, 0.5]}, r"window\.quantiles\.0: .*got 0\.0"),
+    (
+        "forecast",
+        {"network__state": "carried", "network__scaling": "instance"},
+        "instance scaling needs a whole window",
+    ),
+    ("forecast", BIDIRECTIONAL, "bidirectional needs a whole window, which a carried network never has"),
+    (
+        "forecast",
+        {"network__state": "carried", "network__pooling": "mean"},
+        "a mean over the steps needs a whole window",
+    ),
+    ("forecast", {"network__state": "carried", "network__segment": 2}, "a segment needs a whole window"),
+    ("forecast", {"network__segment": 5}, r"network\.segment: expected a part of the window of 12 steps, got 5"),
+    ("forecast", {"data__targets": []}, r"data\.targets: is missing; give it with --target"),
+    ("forecast", {"data__classes": True}, r"data\.classes belongs to the task label, not to forecast: leave it out"),
+    ("forecast", {"data__cap": 3.0}, r"data\.cap belongs to the task label, not to forecast"),
+    ("forecast", {"data__series": "id"}, r"data\.series: a forecast is learnt from one series"),
+    ("forecast", {"network__shared": True, "data__features": ["a"]}, r"network\.shared: each channel is forecast from"),
+    (
+        "forecast",
+        {"network__shared": True, "data__time": "t", "data__calendar": ["hour"]},
+        "name the targets alone, no features, no calendar",
+    ),
+    ("forecast", {"network__shared": True, "network__state": "carried"}, "a file carries one state, none for each"),
+    ("forecast", {"training__loss": "pinball"}, r"training\.loss: expected mse, mae, huber for numbers, got 'pinball'"),
+    ("forecast", {"window__quantiles": [0.5], "training__loss": "mse"}, "expected pinball for quantiles, got 'mse'"),
+    ("forecast", {"training__class_weights": "balanced"}, r"training\.class_weights and .* belong to classes"),
+    ("forecast", {"training__label_smoothing": 0.1}, "belong to classes: leave them out"),
+    (
+        "classify",
+        {"network__state": "carried"},
+        r"network\.state: expected 'window' for the task classify, got 'carried'",
+    ),
+    ("classify", {"network__segment": 2}, r"network\.segment: sequences of any length do not fall into segments"),
+    (
+        "classify",
+        {"window__horizon": 2},
+        r"window\.horizon belongs to the task forecast, not to classify: leave it out",
+    ),
+    ("classify", {"window__stride": 2}, r"window\.stride belongs to the task forecast, not to classify"),
+    ("classify", {"data__season": 7}, r"data\.season belongs to the task forecast, not to classify"),
+    ("classify", {"data__cap": 7}, r"data\.cap belongs to the task label, not to classify"),
+    ("classify", {"network__scaling": "relative"}, r"network\.scaling relative belongs to the task forecast"),
+    ("classify", {"training__loss": "mse"}, "expected cross-entropy for classes, got 'mse'"),
+    ("label", {"network__state": "window"}, r"network\.state: expected 'carried' for the task label, got 'window'"),
+    ("label", {"window__steps": None}, r"window\.steps: is missing; give it with --window"),
+    ("label", {"window__quantiles": [0.5]}, r"window\.quantiles belongs to the task forecast, not to label"),
+    ("label", {"data__ahead": ["a"]}, r"data\.ahead belongs to the task forecast, not to label"),
+    ("label", {"split__overlap": True}, r"split\.overlap belongs to the task forecast, not to label"),
+    ("label", {"network__shared": True}, r"network\.shared belongs to the task forecast, not to label"),
+    ("label", {"data__classes": True, "data__cap": 3}, r"data\.cap: classes have no cap"),
+    ("label", {"training__class_weights": "balanced"}, "belong to classes"),
+    ("label", {"data__classes": True, "training__loss": "mae"}, "expected cross-entropy"),
+]
+
+
+@pytest.mark.parametrize(("task", "changes", "complaint"), RULES)
+def test_settings_that_contradict_each_other_are_refused(task, changes, complaint):
+    with pytest.raises(RecipeError, match=complaint) as caught:
+        check_recipe(of(task, **changes), "test")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "changes"),
+    [
+        ("forecast", {"data__format": "csv", "data__time": "t", "data__calendar": ["hour", "yearday"], **AHEAD}),
+        ("forecast", {"window__quantiles": [0.1, 0.5, 0.9], "training__loss": "pinball", "network__state": "carried"}),
+        ("forecast", {"network__segment": 4, "network__shared": True, "network__scaling": "instance"}),
+        (
+            "classify",
+            {"network__bidirectional": True, "network__pooling": "mean", "training__class_weights": "balanced"},
+        ),
+        ("label", {"data__classes": True, "training__label_smoothing": 0.1, "data__series": "id"}),
+        ("label", {"data__cap": 125, "training__loss": "huber", "training__average": 0.98}),
+    ],
+)
+def test_what_fits_is_let_through(task, changes):
+    assert check_recipe(of(task, **changes), "test").task == task
+
+
+def test_labels_carry_their_state_where_none_is_given():
+    assert check_recipe(of("label"), "test").network.state == "carried"
+    assert check_recipe(of("label", network__hidden_size=3), "test").network.state == "carried"
+    assert check_recipe(of("classify"), "test").network.state == "window"
+
+
+@pytest.mark.parametrize(
+    ("split", "fractions"),
+    [
+        ({}, (0.7, 0.15, 0.15)),
+        ({"validation": 0.3}, (0.55, 0.3, 0.15)),
+        ({"test_path": "b.csv"}, (0.85, 0.15, 0)),
+        ({"test_path": "b.csv", "validation_path": "c.csv"}, (1, 0, 0)),
+        ({"training": 0.5}, (0.5, 0.15, 0.15)),
+    ],
+)
+def test_training_is_what_the_other_parts_leave(split, fractions):
+    content = {**of("classify"), "split": split}
+    assert check_recipe(content, "test").split.fractions == pytest.approx(fractions)
+
+
+def test_a_variable_of_the_environment_names_a_folder(toml, monkeypatch):
+    text = '[data]\npath = "$WHERE/a.csv"\ntargets = ["y"]\n[window]\nsteps = 10\n[split]\n'
+    monkeypatch.setenv("WHERE", "/far/away")
+    assert load_recipe(toml(text), {}).data.path == "/far/away/a.csv"
+    path = toml(text + 'test_path = ["${WHERE}/b.csv", "$WHERE/c.csv", "d.csv"]\n')
+    assert load_recipe(path, {}).split.test_paths == ("/far/away/b.csv", "/far/away/c.csv", str(path.parent / "d.csv"))
+    monkeypatch.delenv("WHERE")
+    with pytest.raises(
+        RecipeError, match=r"data\.path: expected the environment variable WHERE to name the folder that"
+    ):
+        load_recipe(path, {})
+
+
+def assert_comes_back(recipe, path):
+    text = render_recipe(recipe)
+    path.write_text(text)
+    assert load_recipe(path, {}) == recipe
+    assert render_recipe(load_recipe(path, {})) == text
+    return text
+
+
+@pytest.mark.parametrize("name", [path.parent.name for path in (ROOT / "models").glob("*/recipe.toml")])
+def test_the_whole_of_a_recipe_of_the_zoo_comes_back(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGELSTM_DATA", str(tmp_path))
+    recipe = load_recipe(ROOT / "models" / name / "recipe.toml", {})
+    text = assert_comes_back(recipe, tmp_path / "whole.toml")
+    for section, kind in SECTIONS.items():
+        if getattr(recipe, section) is not None:
+            assert f"\n[{section}]\n" in text
+            for key, field in kind.model_fields.items():
+                assert re.search(rf"^(# )?{key} = ?.*  # {re.escape(field.description)}$", text, re.MULTILINE), key
+
+
+@pytest.mark.parametrize(
+    ("task", "changes"),
+    [
+        ("forecast", {"data__units": {"y": 'µm "per" \\ second\n\x7f\x01', "": "x"}, "data__features": ["y", ""]}),
+        ("forecast", {"split__borders": [100, "1990-01-01"], "training__learning_rate": 1e-7}),
+        ("forecast", {"window__quantiles": [0.1, 1 / 3], "quantization__epochs": 3, "quantization__head": "fp32"}),
+        ("classify", {"split__test_path": ["/a.csv", "/b.csv"], "data__targets": []}),
+        ("label", {"data__cap": -1e22, "data__classes": False, "training__weight_decay": 123456789.125}),
+    ],
+)
+def test_the_whole_of_a_strange_recipe_comes_back(task, changes, tmp_path):
+    content = of(task, **changes)
+    content["data"]["path"] = "/some where/ü 'x'.csv"
+    assert_comes_back(check_recipe(content, "test"), tmp_path / "whole.toml")
