@@ -103,7 +103,7 @@ def committed(paths: list[Path]) -> str:
     header = [
         "file",
         "bytes",
-        f"test {metric} ({unit})",
+        f"test {metric.upper()} ({unit})",
         f"largest difference from the network on golden windows ({unit})",
     ]
     return "\n".join(["The files beside this card, trained with seed 0:", "", *markdown(header, rows)])

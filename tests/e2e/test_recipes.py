@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edgelstm.data.scores.metric import drop_of
+from edgelstm.data.scores.metric import drop_of, figure_of
 from edgelstm.export import export_run
 from edgelstm.train import fit_recipe, load_recipe
 from tests.conftest import ROOT
@@ -147,7 +147,7 @@ def test_the_whole_way_in_small(name, card, cli_here, tmp_path):
     flags, weakest = REDUCED[name]
     fitted = fit_recipe(load_recipe(recipe_of(name), flags), tmp_path / "run")
     contract, scored = fitted.run.record.contract, fitted.evaluation.parts[-1].scored
-    figures = [scored[who].score[contract.metric.removeprefix("scaled_")] for who in ("network", weakest)]
+    figures = [figure_of(scored[who].score, contract.metric) for who in ("network", weakest)]
     assert drop_of(*figures, contract.metric) < 0, "worse than the weakest baseline"
     files = export_run(tmp_path / "run", precisions=["int8"]).files
     for file in files:
@@ -155,9 +155,9 @@ def test_the_whole_way_in_small(name, card, cli_here, tmp_path):
     process = cli_here("evaluate", files[-1].path, tmp_path / "run", "-o", tmp_path / "report")
     assert process.returncode == 0
     assert (tmp_path / "report" / "report.html").exists()
-    learnt = [size for key, size in sizes(fitted) if not key.startswith(("input_", "output_"))]
-    assert f"{sum(learnt):,} weights" in card
+    assert f"{learnt(fitted.run.weights):,} weights" in card
 
 
-def sizes(fitted):
-    return [(key, tensor.size) for key, tensor in fitted.run.weights.items()]
+def learnt(tensors):
+    """Count the weights, without the constants of scaling."""
+    return sum(tensor.size for name, tensor in tensors.items() if not name.startswith(("input_", "output_")))
