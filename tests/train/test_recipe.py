@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
 from importlib import resources
 from pathlib import Path
@@ -246,3 +247,22 @@ def test_channels_that_share_a_network_have_no_state_to_carry():
     content = small_recipe(network__shared=True, network__state="carried")
     with pytest.raises(RecipeError, match=r"network\.shared: a file carries one state, none for each channel"):
         check_recipe(content, "test")
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "key"),
+    [
+        ("forecast", {"data__series": "unit"}, "data.series"),
+        ("classify", {"data__season": 52}, "data.season"),
+        ("label", {"data__season": 52}, "data.season"),
+        ("label", {"window__stride": 2}, "window.stride"),
+        ("classify", {"split__overlap": True}, "split.overlap"),
+    ],
+)
+def test_what_a_task_does_not_read_is_refused(task, changes, key):
+    content = small_recipe(window__horizon=1, window__stride=1, split__overlap=False, data__season=None)
+    for place, value in changes.items():
+        section, name = place.split("__")
+        content[section][name] = value
+    with pytest.raises(RecipeError, match=re.escape(key)):
+        check_recipe({**content, "task": task}, "test")

@@ -22,7 +22,11 @@ BUILTIN = "builtin:"
 
 
 def read_series(
-    source: str | Path | TextIO, columns: tuple[str, ...], time: str | None, resample: str | None = None
+    source: str | Path | TextIO,
+    columns: tuple[str, ...],
+    time: str | None,
+    resample: str | None = None,
+    kind: str | None = None,
 ) -> Series:
     """Read some columns of a table as a series.
 
@@ -34,6 +38,7 @@ def read_series(
             rows are equally spaced by themselves.
         resample: a length such as `"1w"` (ms, s, m, h, d, w): rows are sorted and averaged into bins of
             that length, empty bins are missing samples.
+        kind: the format, if the ending of the file does not tell.
 
     Raises:
         DataError: no such file or column, an empty table, text among numbers, timestamps out of order, many series.
@@ -44,7 +49,7 @@ def read_series(
         >>> series.values.shape, int(np.isnan(series.values).sum()), series.period_s
         ((2284, 1), 59, 604800.0)
     """
-    found = read_many(source, columns, time, resample=resample)
+    found = read_many(source, columns, time, resample=resample, kind=kind)
     if len(found) > 1:
         raise DataError(f"{source}: expected one series, the file holds {len(found)}")
     return found[0]

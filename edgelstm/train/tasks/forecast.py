@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,14 +129,15 @@ def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
     if len(split_by.test_paths) > 1:
         raise DataError("split.test_path: expected one file to forecast, got several: lay them end to end")
     columns = (*data.inputs, *data.targets)
-    series = read_series(data.path, columns, data.time, data.resample)
+    read_from = partial(read_series, columns=columns, time=data.time, resample=data.resample, kind=data.format)
+    series = read_from(data.path)
     if not (split_by.validation_path or split_by.test_paths):
         return series, _borders(recipe, series)
     rows = len(series.values)
     training, validation, _ = split_by.fractions
     ends = list(fraction_borders(rows, training, validation, 0.0))[: 1 if split_by.validation_path else 2]
     for path in filter(None, (split_by.validation_path, *split_by.test_paths)):
-        series = _append(series, read_series(path, columns, data.time, data.resample), split_by.overlap)
+        series = _append(series, read_from(path), split_by.overlap)
         ends.append(len(series.values))
     return series, tuple(ends)
 
