@@ -27,7 +27,7 @@ from edgelstm.train.callbacks import (
 )
 from edgelstm.train.feed import feed_of
 from edgelstm.train.losses import losses_of
-from edgelstm.train.module import DATA, LstmModule
+from edgelstm.train.module import DATA, SCALER, LstmModule
 from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
@@ -122,12 +122,17 @@ def run_loop(
 
 
 def _accelerator(training: TrainingRecipe) -> str:
-    """Whatever there is; arithmetic that needs a GPU is refused without one, not done in another way."""
-    if training.precision != "fp32" and not torch.cuda.is_available():
+    """A GPU where there is one; arithmetic that needs one is refused without, not done in another way.
+
+    Apple's is none here: it lacks float64, in which losses are summed up and a calendar is computed.
+    """
+    if torch.cuda.is_available():
+        return "cuda"
+    if training.precision != "fp32":
         raise TrainingError(
             f"training.precision: {training.precision} is for GPUs, and torch finds none here; leave it at fp32"
         )
-    return "auto"
+    return "cpu"
 
 
 def _validate(module: LstmModule, loader: Any) -> float:
@@ -163,7 +168,7 @@ def _next_epoch(checkpoint: Path, data: str) -> int:
     """
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        content["state_dict"], content["callbacks"], content["loops"]
+        content["state_dict"], content["callbacks"], content["loops"], content[SCALER]
         epoch, recorded = int(content["epoch"]), content[DATA]
     except Exception as error:  # torch raises whatever it happens to meet
         raise TrainingError(

@@ -60,7 +60,7 @@ def problem_of(kind, dropout=0.0, **training):
         content[section] |= values
     recipe = check_recipe(content, "test")
     problem = TASKS[task].from_arrays(Arrays(x, y, (x, y), None, (), ()), recipe)
-    return problem, make_network(problem, recipe.network, (), recipe.training, None), recipe.training
+    return problem, make_network(problem, recipe.network, recipe.data, recipe.training, None), recipe.training
 
 
 def train(kind, folder, **training):
@@ -155,6 +155,26 @@ def test_losses_are_counted_by_how_much_truth_they_are_of():
     assert math.isnan(module.mean_loss("validation"))
 
 
+def test_a_step_of_which_half_is_known_counts_half():
+    """The last steps of a series have fewer steps ahead of them."""
+    module = module_of(make_carried(input_size=1, output_size=1, horizon=2))
+    losses, known = [], []
+    for ahead in (2, 1):
+        y = torch.zeros(3, 4, 2, 1)
+        y[:, :, ahead:] = torch.nan
+        losses.append(module._learn(Batch(torch.randn(3, 4, 1), y, fresh=torch.ones(3, dtype=torch.bool))).item())
+        known.append(3 * 4 * ahead)
+    assert module.mean_loss("training") == pytest.approx(np.average(losses, weights=known), rel=1e-6)
+
+
+def test_what_float16_gradients_are_multiplied_by_is_kept_for_a_resume():
+    before, after, checkpoint = module_of(make_carried()), module_of(make_carried()), {}
+    before._scaler, after._scaler = torch.amp.GradScaler("cpu", init_scale=128.0), torch.amp.GradScaler("cpu")
+    before.on_save_checkpoint(checkpoint)
+    after.on_load_checkpoint(checkpoint)
+    assert after._scaler.get_scale() == 128.0
+
+
 @pytest.mark.parametrize("decay", [0.5, 0.9])
 def test_averaged_weights_are_those_of_the_formula(tmp_path, monkeypatch, decay):
     """Each step's weights w: the first as they are, then average = decay * average + (1 - decay) * w."""
@@ -197,7 +217,7 @@ def test_rare_classes_weigh_more_where_that_is_asked_for(tmp_path):
         content["training"] = {"class_weights": weights, "epochs": 12, "threads": 1, "learning_rate": 0.02}
         recipe = check_recipe({**content, "window": {}}, "test")
         problem = TASKS["classify"].from_arrays(Arrays(x, y, None, None, (), ()), recipe)
-        network = make_network(problem, recipe.network, (), recipe.training, None)
+        network = make_network(problem, recipe.network, recipe.data, recipe.training, None)
         trained = run_loop(network, problem, recipe.training, tmp_path / f"{weights}.ckpt", False)
         network.load_state_dict(trained.weights)
         with torch.no_grad():
