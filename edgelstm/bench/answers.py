@@ -36,8 +36,9 @@ def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file"
     """Make what a file answers on windows or sequences, as `edgelstm.data.scores` asks for it.
 
     A window file answers windows and whole series to classify as they are, an int8 one row by row. To label it goes
-    through a series window by window. A carried file steps through each series from a zero state, and through all
-    rows of windows in one go; what it is asked for is its answer behind the last step, or to label at every step.
+    through a series window by window. A carried file steps through each series from a zero state: through all rows of
+    windows in one go, where they were cut from one series, and through each window that comes from arrays; what it is
+    asked for is its answer behind the last step, or to label at every step.
 
     Args:
         predictor: the loaded file.
@@ -86,12 +87,17 @@ def score_as_run(predictor: Predictor, examples: Examples) -> Score:
 def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
     """List what a carried state goes over: each series, or all rows of windows in one go, but for those with a gap.
 
+    Separate windows, from arrays, are a series each.
+
     Args:
         examples: windows or sequences.
         times: the file takes them.
     """
     if isinstance(examples, Sequences):
         return [Stretch(examples.x(i), examples.times_of(i) if times else None) for i in range(len(examples))]
+    if not examples.same_rows:
+        moments = examples.times_of() if times else None
+        return [Stretch(x, None if moments is None else moments[i]) for i, x in enumerate(examples.x())]
     whole = _whole_rows(examples)
     return [Stretch(examples.x_rows[whole], examples.times[whole] if times and examples.times is not None else None)]
 
@@ -115,7 +121,7 @@ def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
     if isinstance(examples, Windows):
         places = np.arange(len(examples))
         if carried:
-            places = (np.cumsum(_whole_rows(examples)) - 1)[examples.x_starts + examples.steps - 1]
+            places = _last_steps(examples)
         return lambda index: answers[places[index]]
     ends = np.cumsum(examples.lengths)
     if examples.every_step:
@@ -138,9 +144,9 @@ def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
     contract = predictor.contract
     _check_times(predictor, examples)
     if contract.state == "carried":
-        if isinstance(examples, Windows):
-            return placed(stepped(predictor, *stretches_of(examples, contract.times)), examples, True)
         series = stretches_of(examples, contract.times)
+        if isinstance(examples, Windows):
+            return placed(np.concatenate([stepped(predictor, one) for one in series]), examples, True)
         if examples.every_step:
             return lambda index: stepped(predictor, series[index[0]])
         return lambda index: np.stack([stepped(predictor, series[i])[-1] for i in index])
@@ -197,7 +203,14 @@ def _pieces(sequences: Sequences, i: int, starts: Index, steps: int) -> Sequence
     )
 
 
+def _last_steps(windows: Windows) -> Index:
+    """Find the last step of each window among those of `stretches_of`: int64 [N]."""
+    if not windows.same_rows:
+        return np.arange(1, len(windows) + 1) * windows.steps - 1
+    places: Index = (np.cumsum(_whole_rows(windows)) - 1)[windows.x_starts + windows.steps - 1]
+    return places
+
+
 def _whole_rows(windows: Windows) -> NDArray[np.bool_]:
-    """Tell which rows are samples: bool [M]. In a series a gap is left out, arrays have none."""
-    gaps = np.isnan(windows.x_rows).any(axis=1) if windows.same_rows else np.zeros(len(windows.x_rows), bool)
-    return np.logical_not(gaps)
+    """Tell which rows lack no sample: bool [M]."""
+    return np.logical_not(np.isnan(windows.x_rows).any(axis=1))

@@ -55,12 +55,6 @@ class Windows:
         """int64 [K]: add to `y_starts` for the target rows behind the last step."""
         return np.arange(self.horizon)
 
-    @property
-    def y_offsets_every_step(self) -> Index:
-        """int64 [T, K]: add to `y_starts` for the target rows behind every step."""
-        back = (np.arange(self.steps) - (self.steps - 1)) * self.y_stride
-        return back[:, np.newaxis] + np.arange(self.horizon)
-
     def x(self, index: Index | slice = slice(None)) -> Rows:
         """Copy out windows: float32 [n, T, F]."""
         x: Rows = self.x_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]

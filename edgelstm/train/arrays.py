@@ -23,7 +23,7 @@ def fraction_of(validation: Any, count: int) -> int | None:
         return None
     taken = round(count * float(validation)) if 0 < float(validation) < 1 else 0
     if not 1 <= taken < count:
-        raise InputError(f"validation: a fraction of {validation} of {count} windows leaves one part empty")
+        raise InputError(f"validation: a fraction of {validation} of {count} leaves one part empty")
     return taken
 
 

@@ -152,18 +152,27 @@ class Lanes:
         yield from self._chunks(self._epoch)
 
     def count(self, epochs: int) -> int:
-        """How many chunks so many epochs have."""
-        return sum(1 for epoch in range(epochs) for _ in self._chunks(epoch))
+        """How many chunks so many epochs have: in each, those of the longest lane."""
+        count = 0
+        for epoch in range(epochs):
+            steps, dealt = self._drawn(epoch)
+            count += max(sum(-(-length // steps) for _, length in pieces) for pieces in dealt)
+        return count
 
     def _chunks(self, epoch: int) -> Iterator[Chunk]:
-        rng = np.random.default_rng((self._seed, epoch))
-        steps = int(rng.integers(-(-self._steps // 2), self._steps + 1))
-        lanes = [_cut(pieces, steps) for pieces in self._deal(self._pieces(rng), rng)]
+        steps, dealt = self._drawn(epoch)
+        lanes = [_cut(pieces, steps) for pieces in dealt]
         lanes.sort(key=len, reverse=True)  # so that those which still run are the first ones
         for turn in range(len(lanes[0])):
             running = np.array([lane[turn] for lane in lanes if len(lane) > turn], np.int64)
             starts, counts, fresh = running.T
             yield Chunk(starts, counts, fresh.astype(bool), int(counts.max()))
+
+    def _drawn(self, epoch: int) -> tuple[int, list[list[tuple[int, int]]]]:
+        """The steps of a chunk in this epoch, and the pieces of each lane."""
+        rng = np.random.default_rng((self._seed, epoch))
+        steps = int(rng.integers(-(-self._steps // 2), self._steps + 1))
+        return steps, self._deal(self._pieces(rng), rng)
 
     def _pieces(self, rng: np.random.Generator) -> list[tuple[int, int]]:
         """(start, length) of what a lane takes whole: series; where they are few and long, stretches of them."""

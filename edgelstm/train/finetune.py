@@ -38,7 +38,7 @@ def finetune(
     Example:
         >>> import tempfile
         >>> from edgelstm.train import load_recipe
-        >>> flags = {"training": {"epochs": 1}, "window": {"steps": 8, "stride": 64}, "network": {"hidden_size": 4}}
+        >>> flags = {"training": {"epochs": 1}, "window": {"steps": 52, "stride": 64}, "network": {"hidden_size": 4}}
         >>> folder = tempfile.mkdtemp() + "/co2"
         >>> _ = fit_recipe(load_recipe("models/co2/recipe.toml", flags), folder)
         >>> finetune(folder, epochs=1).run.path.name

@@ -102,7 +102,7 @@ def fit(
             after the training. `{}` takes what is usual there, None leaves it out.
         **options: any key of a recipe's `[network]` and `[training]`, such as `hidden_size=50`,
             `scaling="none"`, `epochs=100`; `quantiles` of a forecast; `classes` and `cap` of labels; `steps`, how
-            long a chunk of a carried series is, or a sequence to classify may be.
+            long a chunk of a series to label is, or a series to classify may be.
 
     Returns:
         The run and its scores.

@@ -27,7 +27,7 @@ from edgelstm.train.callbacks import (
 )
 from edgelstm.train.feed import feed_of
 from edgelstm.train.losses import losses_of
-from edgelstm.train.module import DATA, LstmModule
+from edgelstm.train.module import DATA, SCALER, LstmModule
 from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
@@ -88,7 +88,8 @@ def run_loop(
         trainer = lightning.Trainer(
             max_epochs=training.epochs,
             devices=1,
-            accelerator="auto",
+            # Not Apple's: it lacks float64, in which losses are summed up and a calendar is computed.
+            accelerator="cuda" if torch.cuda.is_available() else "cpu",
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
@@ -154,7 +155,7 @@ def _next_epoch(checkpoint: Path, data: str) -> int:
     """
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        content["state_dict"], content["callbacks"], content["loops"]
+        content["state_dict"], content["callbacks"], content["loops"], content[SCALER]
         epoch, recorded = int(content["epoch"]), content[DATA]
     except Exception as error:  # torch raises whatever it happens to meet
         raise TrainingError(

@@ -17,7 +17,7 @@ from edgelstm.train.recipe import TrainingRecipe
 SGD_MOMENTUM = 0.9
 ONE_CYCLE_WARM_UP = 0.3
 
-DATA = "data_sha256"  # in a checkpoint
+DATA, SCALER = "data_sha256", "scaler"  # in a checkpoint
 
 
 class LstmModule(lightning.LightningModule):
@@ -99,8 +99,12 @@ class LstmModule(lightning.LightningModule):
                 self._counted("validation", self._loss, z, frame, batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say which data these weights have seen."""
-        checkpoint[DATA] = self._data
+        """Say which data these weights have seen, and keep what float16 gradients are multiplied by."""
+        checkpoint[DATA], checkpoint[SCALER] = self._data, self._scaler.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with that."""
+        self._scaler.load_state_dict(checkpoint[SCALER])
 
     def configure_optimizers(self) -> Any:
         """Make the optimizer and a schedule that moves with every batch."""
@@ -132,7 +136,7 @@ class LstmModule(lightning.LightningModule):
         if batch.y.is_floating_point():
             truth = self.network.scale_targets(batch.y, frame)
             if batch.fresh is not None:
-                known = (~truth.isnan()).any(-1).any(-1).sum()
+                known = (~truth.isnan()).sum()
         else:
             z, truth = z.squeeze(-2), batch.y
             if batch.fresh is not None:

@@ -36,7 +36,7 @@ class QuantizedNetwork(LstmNetwork):
 
     Example:
         >>> one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
-        >>> from edgelstm.train.network import NetworkShape
+        >>> from edgelstm.train.shape import NetworkShape
         >>> network = LstmNetwork(NetworkShape(1, 8, 1, 3, 1), Scaling("none", zero, one, one, zero, ()))
         >>> QuantizedNetwork(network, QuantizationRecipe())(torch.zeros(2, 5, 1)).shape
         torch.Size([2, 3, 1])

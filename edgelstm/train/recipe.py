@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-NONE: tuple[Any, ...] = ()
 
 
 class _Section(BaseModel):
@@ -26,7 +25,9 @@ class DataRecipe(_Section):
     path: str = Field(description="a file, beside the recipe, or builtin:co2")
     format: str | None = Field(None, description="csv, parquet, ts, cmapss; none: by the ending of the file")
     time: str | None = Field(None, description="the column of timestamps; none: rows are equally spaced")
-    series: str | None = Field(None, description="the column that tells series apart; none: the table is one series")
+    series: str | None = Field(
+        None, description="to classify and label: the column that tells series apart; none: the table is one"
+    )
     features: tuple[str, ...] = Field((), description="input columns; none named: the targets, or all of a .ts file")
     targets: tuple[str, ...] = Field((), description="columns to forecast or to label; the class of each series")
     ahead: tuple[str, ...] = Field((), description="features that are known a horizon ahead: plans, holidays")
@@ -117,7 +118,9 @@ class WindowRecipe(_Section):
     """`[window]`: what the network sees and what it answers."""
 
     steps: Count | None = Field(
-        None, description="samples in a window, or in a chunk of a carried series; to classify: the most, else trimmed"
+        None,
+        description="samples in a window, or in a chunk of a carried series; to classify: the most that a series may "
+        "have; none: what the longest has",
     )
     horizon: Count = Field(1, description="samples to forecast at once")
     stride: Count = Field(1, description="samples from one window to the next")
@@ -268,6 +271,8 @@ class Recipe(_Section):
 
 def _split_fits(recipe: Recipe) -> str:
     split = recipe.split
+    if recipe.task != "forecast" and split.overlap:
+        return f"split.overlap belongs to forecasts, not to the task {recipe.task}: leave it out"
     if recipe.task != "forecast" or not (split.validation_path or split.test_path):
         return ""
     if split.test and not split.test_path:  # it would have to lie in front of the validation

@@ -15,6 +15,7 @@ from edgelstm.errors import InputError
 from edgelstm.export import export_run
 from edgelstm.run import read_run
 from edgelstm.runtime import read_model_file
+from edgelstm.train import fit
 from tests import oracles
 from tests.tiny_runs import LEVELS, WINDOW, examples_of, write_tiny
 
@@ -269,3 +270,23 @@ def test_golden_vectors_of_every_task_replay(tiny):
 def test_the_run_beside_the_files_still_reads(tiny):
     assert read_run(tiny[1].path).record == tiny[1].record
     assert read_model_file(next(tiny[1].path.glob("*.fp32.onnx"))).contract.answer == tiny[1].record.contract.answer
+
+
+def test_a_carried_state_begins_anew_with_each_window_that_comes_from_arrays(tmp_path):
+    """As in training; windows of one series are gone over in one go."""
+    x = np.random.default_rng(0).normal(size=(60, 8, 2)).astype(np.float32)
+    y = (np.cumsum(x, axis=1)[:, :, np.newaxis] + 5).astype(np.float32)
+    options = {"state": "carried", "hidden_size": 4, "epochs": 1, "threads": 1, "progress": False}
+    fitted = fit(x, y, tmp_path / "run", test=(x[:20], y[:20]), outputs=("a", "b"), **options)
+    (file,) = export_run(tmp_path / "run").files
+    predictor, windows = load(file.path), fitted.run.heldout
+    answers = answerer_of(predictor, windows)(np.arange(20))
+    for window, answer in zip(x[:20], answers, strict=True):
+        stream = predictor.stream()
+        expected = [stream.step(row) for row in window][-1]
+        np.testing.assert_allclose(answer, expected, rtol=1e-6, atol=1e-6)
+    (test,) = predictor.contract.metrics
+    assert test.file == pytest.approx(test.network, rel=1e-4)
+    judgement = judge([Candidate("fp32", 1, 1.0, predictor)], windows, seconds=0)
+    assert (judgement.steps, judgement.series) == (160, 20)
+    assert judgement.files[0].metric == pytest.approx(np.sqrt(test.file["scaled_mse"]), rel=1e-6)

@@ -13,6 +13,7 @@ from edgelstm.data.parts import NAMES, Cut, fraction_borders, split
 from edgelstm.data.scaling import measure
 from edgelstm.data.series import Series, statistics
 from edgelstm.errors import DataError
+from tests.data.test_windows import behind_every_step
 
 CUT = Cut(steps=4, horizon=2, stride=1, every_step=False, overlap=False, missing="drop")
 
@@ -57,8 +58,7 @@ def test_no_target_crosses_a_border(cutting):
         assert targets.min() >= part.start
         assert targets.max() < part.end
         if cut.every_step and not cut.overlap:
-            every = part.windows.y_rows[part.windows.y_starts[:, None, None] + part.windows.y_offsets_every_step]
-            assert every.min() >= part.start
+            assert behind_every_step(part.windows).min() >= part.start
 
 
 @given(cuttings())

@@ -15,9 +15,10 @@ from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance, Qua
 from edgelstm.data.scaling import Scaling
 from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
-from edgelstm.network import carried_states
+from edgelstm.network import LAST, carried_states
 from edgelstm.runtime import Golden, ModelFile, Predictor
-from edgelstm.train.network import EVERY, LAST, LstmNetwork, NetworkShape
+from edgelstm.train.network import LstmNetwork
+from edgelstm.train.shape import EVERY, NetworkShape
 from tests import oracles
 
 FEATURES, OUTPUTS, HORIZON = 3, 2, 4

@@ -155,6 +155,26 @@ def test_losses_are_counted_by_how_much_truth_they_are_of():
     assert math.isnan(module.mean_loss("validation"))
 
 
+def test_a_step_of_which_half_is_known_counts_half():
+    """The last steps of a series have fewer steps ahead of them."""
+    module = module_of(make_carried(input_size=1, output_size=1, horizon=2))
+    losses, known = [], []
+    for ahead in (2, 1):
+        y = torch.zeros(3, 4, 2, 1)
+        y[:, :, ahead:] = torch.nan
+        losses.append(module._learn(Batch(torch.randn(3, 4, 1), y, fresh=torch.ones(3, dtype=torch.bool))).item())
+        known.append(3 * 4 * ahead)
+    assert module.mean_loss("training") == pytest.approx(np.average(losses, weights=known), rel=1e-6)
+
+
+def test_what_float16_gradients_are_multiplied_by_is_kept_for_a_resume():
+    before, after, checkpoint = module_of(make_carried()), module_of(make_carried()), {}
+    before._scaler, after._scaler = torch.amp.GradScaler("cpu", init_scale=128.0), torch.amp.GradScaler("cpu")
+    before.on_save_checkpoint(checkpoint)
+    after.on_load_checkpoint(checkpoint)
+    assert after._scaler.get_scale() == 128.0
+
+
 @pytest.mark.parametrize("decay", [0.5, 0.9])
 def test_averaged_weights_are_those_of_the_formula(tmp_path, monkeypatch, decay):
     """Each step's weights w: the first as they are, then average = decay * average + (1 - decay) * w."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars
@@ -156,6 +157,14 @@ def test_csv_and_parquet_of_the_same_table_are_the_same_problem(tmp_path):
         np.testing.assert_array_equal(getattr(one, part).y(), getattr(other, part).y())
     assert one.inputs == other.inputs
     assert one.period_s == other.period_s
+
+
+def test_the_format_that_was_named_wins_over_the_ending(tmp_path):
+    path = write(tmp_path, "a.parquet", 100)
+    odd = Path(path).rename(tmp_path / "a.table")
+    np.testing.assert_array_equal(
+        problem(str(odd), data__format="parquet").test.x(), problem(write(tmp_path, "a.csv", 100)).test.x()
+    )
 
 
 def test_the_digest_of_the_data_is_that_of_the_file(tmp_path):

@@ -14,12 +14,13 @@ from edgelstm.data.readers.formats import columns_of
 from edgelstm.data.readers.ts import CLASS
 from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences, lay_out
+from edgelstm.data.windows import Rows
 from edgelstm.errors import DataError, InputError, RecipeError
-from edgelstm.train.arrays import classes_from, fraction_of, labels_from, named, pair_of, series_from
+from edgelstm.train.arrays import classes_from, labels_from, named, series_from
 from edgelstm.train.problem import Problem, channels_of, class_channels
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.series import deal_out, lay_out_parts
-from edgelstm.train.tasks.task import Arrays, Task
+from edgelstm.train.tasks.task import Arrays, Pair, Task, parts_of
 
 
 def read(recipe: Recipe) -> Problem:
@@ -48,22 +49,15 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
         InputError: series that do not fit each other, a number of classes that is not that of the series.
         DataError: one class only, or a class that training does not know.
     """
-    x, y = _checked("x, y", arrays.x, arrays.y)
-    validation, channels = arrays.validation, x[0].shape[1]
-    taken = fraction_of(validation, len(x))
-    if taken is not None:
-        (x, y), validation = (x[:-taken], y[:-taken]), (x[-taken:], y[-taken:])
+    parts = parts_of(arrays, _checked)
+    x, y = parts["training"]
     classes = classes_from(arrays.outputs, y)
-    parts = {"training": (x, y)}
-    for part, pair in (("validation", validation), ("test", arrays.test)):
-        if pair is not None:
-            parts[part] = _checked(part, *pair_of(part, pair), channels)
     steps = _steps(recipe, max(len(one) for series, _ in parts.values() for one in series))
     found = {
         part: lay_out(series, class_numbers(labels, classes, part), every_step=False, steps=steps)
         for part, (series, labels) in parts.items()
     }
-    inputs = named("inputs", arrays.inputs, channels, "x")
+    inputs = named("inputs", arrays.inputs, x[0].shape[1], "x")
     return _problem(recipe.name, found, inputs, classes, "class", {})
 
 
@@ -115,8 +109,8 @@ def _steps(recipe: Recipe, longest: int) -> int:
     return steps
 
 
-def _checked(part: str, x: Any, y: Any, channels: int | None = None) -> tuple[list[Any], list[str]]:
-    series = series_from(part, x, channels)
+def _checked(part: str, x: Any, y: Any, like: Pair | None) -> tuple[list[Rows], list[str]]:
+    series = series_from(part, x, like and like[0][0].shape[1])
     labels = labels_from(part, y, len(series), "series")
     if "" in labels:
         raise InputError(f"{part}: the class of series {labels.index('') + 1} is missing; leave the series out")

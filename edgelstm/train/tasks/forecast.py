@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,10 @@ from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Rows, Windows, from_arrays
 from edgelstm.errors import DataError, InputError
-from edgelstm.train.arrays import finite, fraction_of, named, pair_of
+from edgelstm.train.arrays import finite, named
 from edgelstm.train.problem import Problem, channels_of, with_levels
 from edgelstm.train.recipe import Recipe
-from edgelstm.train.tasks.task import Arrays, Task
+from edgelstm.train.tasks.task import Arrays, Pair, Task, parts_of
 
 
 def read(recipe: Recipe) -> Problem:
@@ -82,7 +83,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
         InputError: shapes that do not fit, or numbers that are not finite.
     """
     every_step = recipe.network.state == "carried"
-    x, y = _checked_pair("x, y", arrays.x, arrays.y, every_step)
+    parts = parts_of(arrays, partial(_checked, every_step=every_step))
+    x, y = parts["training"]
     inputs = named("inputs", arrays.inputs, x.shape[-1], "x")
     outputs = named("outputs", arrays.outputs, y.shape[-1], "y")
     if recipe.network.shared and (x.shape[-1] != y.shape[-1] or (set(inputs) & set(outputs) and inputs != outputs)):
@@ -90,16 +92,9 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
             f"network.shared: each channel is forecast from itself: expected in y the channels of x {inputs} in their "
             f"order, got {outputs}"
         )
-    validation = arrays.validation
-    fraction = fraction_of(validation, len(x))
-    if fraction is not None:  # the newest, if they are in the order of time
-        (x, y), validation = (x[:-fraction], y[:-fraction]), (x[-fraction:], y[-fraction:])
     known = all(name in inputs for name in outputs)
     target_inputs = tuple(inputs.index(name) for name in outputs) if known else ()
-    windows = {"training": from_arrays(x, y, target_inputs)}
-    for part, pair in (("validation", validation), ("test", arrays.test)):
-        if pair is not None:
-            windows[part] = from_arrays(*_checked_like(part, pair, x, y, every_step), target_inputs)
+    windows = {part: from_arrays(*pair, target_inputs) for part, pair in parts.items()}
     training, levels = windows["training"], recipe.window.quantiles
     return Problem(
         name=recipe.name,
@@ -216,7 +211,7 @@ def _report(series: Series, policy: str, parts: list[Part]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _checked_pair(what: str, x: Any, y: Any, every_step: bool) -> tuple[Rows, Rows]:
+def _checked(what: str, x: Any, y: Any, like: Pair | None, *, every_step: bool) -> tuple[Rows, Rows]:
     x, y = finite(what, x), finite(what, y)
     steps = "T, " if every_step else ""
     if y.ndim == 2 + every_step:
@@ -228,17 +223,12 @@ def _checked_pair(what: str, x: Any, y: Any, every_step: bool) -> tuple[Rows, Ro
         )
     if every_step and x.shape[1] != y.shape[1]:
         raise InputError(f"{what}: expected a target at each of {x.shape[1]} steps, got {y.shape[1]}")
+    if like is not None and (x.shape[1:], y.shape[1:]) != (like[0].shape[1:], like[1].shape[1:]):
+        raise InputError(
+            f"{what}: expected windows like x {like[0].shape[1:]} and y {like[1].shape[1:]}, got {x.shape[1:]} and "
+            f"{y.shape[1:]}"
+        )
     return x, y
-
-
-def _checked_like(part: str, pair: Any, x: Rows, y: Rows, every_step: bool) -> tuple[Rows, Rows]:
-    """Check a held-out pair: finite, and windows of the shape of the training windows."""
-    part_x, part_y = pair_of(part, pair)
-    part_x, part_y = _checked_pair(part, part_x, part_y, every_step)
-    if part_x.shape[1:] != x.shape[1:] or part_y.shape[1:] != y.shape[1:]:
-        got = f"{part_x.shape[1:]} and {part_y.shape[1:]}"
-        raise InputError(f"{part}: expected windows like x {x.shape[1:]} and y {y.shape[1:]}, got {got}")
-    return part_x, part_y
 
 
 FORECAST = Task("forecast", read, from_own_arrays, _baselines)

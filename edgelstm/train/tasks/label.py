@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences, Targets, lay_out
 from edgelstm.data.windows import Rows
 from edgelstm.errors import DataError, InputError, RecipeError
-from edgelstm.train.arrays import classes_from, finite, fraction_of, labels_from, named, pair_of, series_from
+from edgelstm.train.arrays import classes_from, finite, labels_from, named, series_from
 from edgelstm.train.problem import Problem, channels_of, class_channels
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.series import deal_out, lay_out_parts
-from edgelstm.train.tasks.task import Arrays, Task
+from edgelstm.train.tasks.task import Arrays, Pair, Task, parts_of
 
 
 def read(recipe: Recipe) -> Problem:
@@ -51,15 +52,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
         DataError: one class only, or a class that training does not know.
     """
     kind = recipe.data.classes
-    x, y = _checked("x, y", arrays.x, arrays.y, kind)
-    validation, like = arrays.validation, (x[0].shape[1], None if kind else y[0].shape[1])
-    taken = fraction_of(validation, len(x))
-    if taken is not None:
-        (x, y), validation = (x[:-taken], y[:-taken]), (x[-taken:], y[-taken:])
-    parts = {"training": (x, y)}
-    for part, pair in (("validation", validation), ("test", arrays.test)):
-        if pair is not None:
-            parts[part] = _checked(part, *pair_of(part, pair), kind, *like)
+    parts = parts_of(arrays, partial(_checked, classes=kind))
+    x, y = parts["training"]
     classes = classes_from(arrays.outputs, [text for labels in y for text in labels]) if kind else ()
     found = {
         part: lay_out(
@@ -112,17 +106,15 @@ def _check_columns(recipe: Recipe) -> None:
         raise RecipeError(f"data.features: {both[0]!r} is what is to be labelled, it cannot be an input")
 
 
-def _checked(
-    part: str, x: Any, y: Any, classes: bool, channels: int | None = None, outputs: int | None = None
-) -> tuple[list[Any], list[Any]]:
-    series = series_from(part, x, channels)
+def _checked(part: str, x: Any, y: Any, like: Pair | None, *, classes: bool) -> tuple[list[Rows], list[Any]]:
+    series = series_from(part, x, like and like[0][0].shape[1])
     truths = list(y) if isinstance(y, Iterable) else []
     if len(truths) != len(series):
         raise InputError(f"{part}: expected labels for each of {len(series)} series, got {len(truths)}")
     if classes:
         return series, [labels_from(part, labels, len(x), "steps") for x, labels in zip(series, truths, strict=True)]
     found = [_numbers(part, truth, len(x)) for x, truth in zip(series, truths, strict=True)]
-    size = outputs or found[0].shape[1]
+    size = (like[1] if like else found)[0].shape[1]
     for one in found:
         if one.shape[1] != size:
             raise InputError(f"{part}: expected {size} number(s) for a step, got {one.shape[1]}")

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgelstm.data.scores.score import Answerer
+from edgelstm.train.arrays import fraction_of, pair_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import Recipe
+
+Pair = tuple[Any, Any]  # x and y of a part
+Check = Callable[[str, Any, Any, Pair | None], Pair]
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,6 @@ class Arrays:
         validation: a pair like them, a fraction, or None.
         test: a pair like them, or None.
         inputs, outputs: names of the channels, or of the classes; empty for numbered ones.
-        options: the recipe's other sections, checked.
     """
 
     x: Any
@@ -29,6 +32,29 @@ class Arrays:
     test: Any
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+
+
+def parts_of(arrays: Arrays, check: Check) -> dict[str, Pair]:
+    """Cut a caller's data into parts, training first; a fraction takes the last examples for validation.
+
+    Args:
+        arrays: what was given.
+        check: makes of x and y of a part what the task works on; takes the name of the part, x, y, and what it made
+            of the training part, which the others must be like, or None.
+
+    Raises:
+        InputError: a fraction leaves one part empty, or what should be a pair is none.
+    """
+    x, y = check("x, y", arrays.x, arrays.y, None)
+    parts = {"training": (x, y)}
+    taken = fraction_of(arrays.validation, len(x))
+    if taken is not None:  # the newest, if they are in the order of time
+        parts = {"training": (x[:-taken], y[:-taken]), "validation": (x[-taken:], y[-taken:])}
+    given = {"validation": None if taken else arrays.validation, "test": arrays.test}
+    for part, pair in given.items():
+        if pair is not None:
+            parts[part] = check(part, *pair_of(part, pair), (x, y))
+    return parts
 
 
 @dataclass(frozen=True)
