@@ -61,7 +61,7 @@ OFFICES = (
 )
 OFFICES_UNBARRED = tuple(figure._replace(bar=None) for figure in OFFICES)
 LIGHT_ALONE = {"data": {"features": ["Light"], "units": {}, "drift": {}}}
-WITHOUT_LIGHT = {"data": {"features": ["Temperature", "Humidity", "CO2", "HumidityRatio"], "units": {}}}
+WITHOUT_LIGHT = {"data": {"features": ["Temperature", "Humidity", "CO2", "HumidityRatio"], "units": {}, "drift": {}}}
 ENGINES = (Figure("RMSE", named("rmse"), 14.0), Figure("RMSE, uncapped truth", detail("uncapped_rmse")))
 SPEAKERS = (Figure("accuracy", named("accuracy"), 0.98, higher=True), Figure("F1", named("macro_f1")))
 CASES = {

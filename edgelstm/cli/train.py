@@ -32,6 +32,7 @@ _KEYS = {
     "calendar": ("data", "calendar"),
     "classes": ("data", "classes"),
     "cap": ("data", "cap"),
+    "drift": ("data", "drift"),
     "unit": ("data", "units"),
     "missing": ("data", "missing"),
     "resample": ("data", "resample"),
@@ -63,6 +64,7 @@ _KEYS = {
     "loss": ("training", "loss"),
     "class_weights": ("training", "class_weights"),
     "label_smoothing": ("training", "label_smoothing"),
+    "initialization": ("training", "initialization"),
     "optimizer": ("training", "optimizer"),
     "learning_rate": ("training", "learning_rate"),
     "schedule": ("training", "schedule"),
@@ -100,6 +102,9 @@ def train(
     ] = None,
     classes: Annotated[bool | None, typer.Option("--classes", help="Label classes, not numbers.")] = None,
     cap: Annotated[float | None, typer.Option(help="Labels above it count as it.")] = None,
+    drift: Annotated[
+        list[str] | None, typer.Option(help="How far training shifts a feature, CO2=3 deviations; repeatable.")
+    ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a column, co2=ppm; repeatable.")] = None,
     missing: Annotated[str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [error]")] = None,
     resample: Annotated[str | None, typer.Option(help="Average into bins: 10m, 1h, 1d, 1w.")] = None,
@@ -136,6 +141,9 @@ def train(
     loss: Annotated[str | None, typer.Option(help="mse, mae, huber; pinball; cross-entropy. [the first]")] = None,
     class_weights: Annotated[str | None, typer.Option(help="balanced: rare classes weigh more. [none]")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Of cross-entropy. [0]")] = None,
+    initialization: Annotated[
+        str | None, typer.Option(help="Of the weights: orthogonal, uniform. [orthogonal]")
+    ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, adamw, sgd. [adamw]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its highest. [0.001]")] = None,
     schedule: Annotated[str | None, typer.Option(help="constant, cosine, one-cycle. [constant]")] = None,
@@ -259,7 +267,9 @@ def _flags(given: dict[str, Any], split: str | None, recipe: Path | None) -> dic
         section, key = _KEYS[option]
         flags.setdefault(section, {})[key] = value
     if "unit" in given:
-        flags["data"]["units"] = dict(_pair(unit) for unit in given["unit"])
+        flags["data"]["units"] = dict(_pair("--unit", "co2=ppm", unit) for unit in given["unit"])
+    if "drift" in given:
+        flags["data"]["drift"] = dict(_pair("--drift", "CO2=3", drift) for drift in given["drift"])
     if "border" in given:
         flags["split"]["borders"] = [int(b) if b.isdigit() else b for b in given["border"]]
     if split is not None:
@@ -274,11 +284,11 @@ def _name_of(data: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(data.removeprefix("builtin:")).stem).strip("-._") or "lstm"
 
 
-def _pair(text: str) -> tuple[str, str]:
-    column, equals, unit = text.partition("=")
+def _pair(option: str, example: str, text: str) -> tuple[str, str]:
+    column, equals, value = text.partition("=")
     if not equals:
-        raise RecipeError(f"--unit: expected COLUMN=UNIT such as co2=ppm, got {text!r}")
-    return column, unit
+        raise RecipeError(f"{option}: expected COLUMN=VALUE such as {example}, got {text!r}")
+    return column, value
 
 
 def _fractions(text: str) -> dict[str, float]:

@@ -99,7 +99,7 @@ def run_loop(
             default_root_dir=checkpoint.parent,
         )
         data = _digest(problem, network if fine_tuning else None)
-        losses = losses_of(problem, training, network.shape.every_step)
+        losses = losses_of(problem, training, network.shape.every_step, network.output_scale)
         module = LstmModule(network, training, *losses, feed.steps, data)
         if fine_tuning:
             best.begin_with(network, _validate(module, feed.validation))

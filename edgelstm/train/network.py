@@ -73,12 +73,13 @@ class LstmNetwork(nn.Module):
     output_scale: Tensor
     output_offset: Tensor
 
-    def __init__(self, shape: NetworkShape, scaling: Scaling) -> None:
+    def __init__(self, shape: NetworkShape, scaling: Scaling, orthogonal: bool = True) -> None:
         """Make the layers.
 
         Args:
             shape: what it is made of.
             scaling: the constants, measured on the training part.
+            orthogonal: begin with orthogonal recurrences, open forget gates and a head of zeros; else as torch does.
         """
         super().__init__()
         self.shape = shape
@@ -94,14 +95,13 @@ class LstmNetwork(nn.Module):
                 size, shape.hidden_size, layers, dropout=between, bidirectional=shape.bidirectional, batch_first=True
             )
             self.add_module(name, lstm)
-            _initialize(lstm)
             if shape.layer_norm:
                 self.add_module(f"{name}_norm", nn.LayerNorm(shape.lstm_output))
         if shape.head_size:
             self.hidden = nn.Linear(shape.lstm_output, shape.head_size)
         self.head = nn.Linear(shape.head_size or shape.lstm_output, shape.head_output)
-        nn.init.zeros_(self.head.weight)  # a head that says nothing yet
-        nn.init.zeros_(self.head.bias)
+        if orthogonal:
+            self._initialize()
 
     @property
     def lstm_names(self) -> tuple[str, ...]:
@@ -208,6 +208,26 @@ class LstmNetwork(nn.Module):
         scale, base = (part[..., :: self.shape.levels] for part in frame)
         return (y - base) / scale
 
+    def _initialize(self) -> None:
+        """Start where LSTMs start well: orthogonal recurrence, open forget gates, a head that says nothing yet.
+
+        Source: Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network Architectures" (forget bias 1);
+        Saxe et al. 2014 (orthogonal). On CO2 it lowers the validation RMSE of three seeds from 0.527 to 0.521 ppm.
+        """
+        hidden = self.shape.hidden_size
+        forget = slice(hidden, 2 * hidden)  # PyTorch's gates are i f g o
+        for lstm in (getattr(self, name) for name in self.lstm_names):
+            for name, parameter in lstm.named_parameters():
+                if name.startswith("weight_hh"):
+                    for gate in parameter.data.split(hidden):
+                        nn.init.orthogonal_(gate)
+                elif name.startswith("bias"):
+                    parameter.data.zero_()
+                if name.startswith("bias_ih"):
+                    parameter.data[forget] = 1.0
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
     def _framed(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Frame]:
         """Take from x what its own window says, and keep the way back for the answer."""
         if not self.shape.relative_inputs:
@@ -290,21 +310,3 @@ class LstmNetwork(nn.Module):
 
 def _last(h: Tensor, lengths: Tensor | None) -> Tensor:
     return h[:, -1] if lengths is None else h[torch.arange(len(h), device=h.device), lengths - 1]
-
-
-def _initialize(lstm: nn.LSTM) -> None:
-    """Start where LSTMs start well: orthogonal recurrence, open forget gates.
-
-    Source: Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network Architectures" (forget bias 1);
-    Saxe et al. 2014 (orthogonal). On CO2 it lowers the validation RMSE of three seeds from 0.527 to 0.521 ppm.
-    """
-    hidden = lstm.hidden_size
-    forget = slice(hidden, 2 * hidden)  # PyTorch's gates are i f g o
-    for name, parameter in lstm.named_parameters():
-        if name.startswith("weight_hh"):
-            for gate in parameter.data.split(hidden):  # type: ignore[no-untyped-call]
-                nn.init.orthogonal_(gate)
-        elif name.startswith("bias"):
-            parameter.data.zero_()
-        if name.startswith("bias_ih"):
-            parameter.data[forget] = 1.0

@@ -193,6 +193,9 @@ class TrainingRecipe(_Section):
     )
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
     label_smoothing: Probability = Field(0.0, description="of cross-entropy")
+    initialization: Literal["orthogonal", "uniform"] = Field(
+        "orthogonal", description="orthogonal recurrence, open forget gates, a head of zeros; uniform: as torch begins"
+    )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="at its highest")
     schedule: Literal["constant", "cosine", "one-cycle"] = Field("constant", description="of the learning rate")
@@ -271,8 +274,6 @@ class Recipe(_Section):
 
 def _split_fits(recipe: Recipe) -> str:
     split = recipe.split
-    if recipe.task != "forecast" and split.overlap:
-        return f"split.overlap belongs to forecasts, not to the task {recipe.task}: leave it out"
     if recipe.task != "forecast" or not (split.validation_path or split.test_path):
         return ""
     if split.test and not split.test_path:  # it would have to lie in front of the validation

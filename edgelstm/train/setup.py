@@ -59,7 +59,7 @@ def make_network(
         drift=tuple(data.drift.get(channel.name, 0.0) for channel in problem.inputs) if data.drift else (),
     )
     torch.manual_seed(training.seed)
-    network = LstmNetwork(shape, scaling)
+    network = LstmNetwork(shape, scaling, orthogonal=training.initialization == "orthogonal")
     if quantization is not None and quantization.start is not None:
         _load_start(network, problem, quantization.start)
     return network
