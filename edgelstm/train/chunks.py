@@ -187,10 +187,17 @@ class Lanes:
         return pieces
 
     def _deal(self, pieces: list[tuple[int, int]], rng: np.random.Generator) -> list[list[tuple[int, int]]]:
-        """Give each piece in turn to the lane that has least to do."""
+        """Give each piece in turn to the lane that has least to do.
+
+        Where series were cut, their short ends come last and share a lane. In any order, one lane ran on alone: a
+        quarter of all batches had a single row.
+        """
         dealt: list[list[tuple[int, int]]] = [[] for _ in range(min(self._lanes, len(pieces)))]
         load = np.zeros(len(dealt), np.int64)
-        for piece in rng.permutation(len(pieces)):
+        order = rng.permutation(len(pieces))
+        if len(pieces) > len(self._starts):
+            order = order[np.argsort([-pieces[piece][1] for piece in order], kind="stable")]
+        for piece in order:
             lane = int(load.argmin())
             dealt[lane].append(pieces[piece])
             load[lane] += pieces[piece][1]

@@ -79,6 +79,14 @@ def test_one_long_series_fills_all_lanes():
     assert len(chunks) <= 2 * 10_000 / (16 * 25)
 
 
+def test_no_lane_runs_on_alone_where_a_series_is_cut_up():
+    lanes = Lanes(series([10_000]), 16, 50, 0)
+    for epoch in range(20):
+        *most, last = [len(chunk.starts) for chunk in epoch_of(lanes, epoch)]
+        assert min(most) == 16
+        assert last in (1, 16)
+
+
 def test_borders_of_chunks_differ_between_epochs_and_come_again_with_the_seed():
     lanes = Lanes(series([500, 300]), 2, 20, 7)
     borders = [{int(start) for chunk in epoch_of(lanes, epoch) for start in chunk.starts} for epoch in range(6)]

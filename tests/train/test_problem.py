@@ -12,7 +12,7 @@ import pytest
 
 from edgelstm.errors import DataError, InputError, RecipeError
 from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.tasks import TASKS, Arrays
+from edgelstm.train.tasks import TASKS, Arrays, forecast
 
 X = np.arange(60, dtype=np.float32).reshape(10, 3, 2)
 Y = np.arange(40, dtype=np.float32).reshape(10, 2, 2)
@@ -291,6 +291,13 @@ def test_a_season_that_a_window_cannot_hold_is_reported(tmp_path):
     found = problem(write(tmp_path, "a.csv", 100))
     assert found.season is None
     assert any(line.startswith("no seasonal naive: a season of 7 samples") for line in found.report)
+
+
+def test_a_ridge_that_would_not_fit_into_memory_is_reported(tmp_path, monkeypatch):
+    path = write(tmp_path, "a.csv", 100)
+    assert not any(line.startswith("no ridge") for line in problem(path).report)
+    monkeypatch.setattr(forecast, "RIDGE_BYTES", 0)
+    assert "no ridge: windows of 4 steps and 1 channels would take 1.79e-07 GiB" in problem(path).report
 
 
 def test_the_same_file_twice_is_no_held_out_data(tmp_path):

@@ -21,6 +21,7 @@ Forecast = Callable[[Index], Rows]
 Baseline = Callable[[Windows], Forecast]
 
 RIDGE_ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
+RIDGE_BYTES = 2**30  # of its normal equations, at most: beyond, they take the memory and the time of a whole training
 
 # Samples in the cycle that a period suggests: a day for what comes more often, a year for the rest.
 _DAY_S, _YEAR_S = 86_400.0, 365.2425 * 86_400.0
@@ -31,7 +32,8 @@ def baselines(
 ) -> dict[str, Baseline]:
     """Fit every baseline that these windows allow.
 
-    Persistence and the seasonal naive need the past of the targets; without it, ridge stands alone.
+    Persistence and the seasonal naive need the past of the targets; without it, ridge stands alone. Ridge is left out
+    where `ridge_bytes` are more than `RIDGE_BYTES`.
 
     Args:
         training: what is fitted on.
@@ -49,7 +51,8 @@ def baselines(
         found["persistence"] = persistence
         if season is not None:
             found["seasonal naive with drift"] = partial(seasonal_naive, season=season)
-    found["ridge"] = Ridge(training, validation, spread).forecaster
+    if ridge_bytes(training) <= RIDGE_BYTES:
+        found["ridge"] = Ridge(training, validation, spread).forecaster
     if outputs[0].quantile is None:
         return found
     return {name: with_quantiles(baseline, validation or training, outputs) for name, baseline in found.items()}
@@ -114,6 +117,12 @@ def seasonal_naive(windows: Windows, season: int) -> Forecast:
         return history[:, windows.steps - season + steps] + drift
 
     return forecast
+
+
+def ridge_bytes(windows: Windows) -> int:
+    """Tell the size of the normal equations of ridge on such windows: T F by T F, and T F by K O, in float64."""
+    x, y = windows.steps * windows.x_rows.shape[1], windows.horizon * windows.y_rows.shape[1]
+    return 8 * int(x * (x + y))
 
 
 class Ridge:

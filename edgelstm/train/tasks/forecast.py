@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgelstm.data.baselines.forecast import baselines, season_of
+from edgelstm.data.baselines.forecast import RIDGE_BYTES, baselines, ridge_bytes, season_of
 from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
 from edgelstm.data.readers.fields import parse_times
 from edgelstm.data.readers.read import read_series
@@ -50,6 +50,7 @@ def read(recipe: Recipe) -> Problem:
     if season is not None and season >= cut.steps:
         report = (*report, f"no seasonal naive: a season of {season} samples takes a window of {season + 1}")
         season = None
+    report += _without_ridge(training.windows)
     learnt = slice(training.start, training.end)
     inputs = channels_of(data.inputs, series.columns(data.inputs)[learnt], data.units)
     targets = channels_of(data.targets, series.columns(data.targets)[learnt], data.units)
@@ -107,6 +108,7 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
         training=training,
         validation=windows.get("validation"),
         test=windows.get("test"),
+        report=_without_ridge(training),
     )
 
 
@@ -115,6 +117,15 @@ def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     if not isinstance(training, Windows) or isinstance(validation, Sequences):
         raise TypeError("what is forecast are windows")
     return dict(baselines(training, validation, problem.outputs, problem.season))
+
+
+def _without_ridge(windows: Windows) -> tuple[str, ...]:
+    """Say so where ridge is left out."""
+    size = ridge_bytes(windows)
+    if size <= RIDGE_BYTES:
+        return ()
+    channels = windows.x_rows.shape[1]
+    return (f"no ridge: windows of {windows.steps} steps and {channels} channels would take {size / 2**30:.3g} GiB",)
 
 
 def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:

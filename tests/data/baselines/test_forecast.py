@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.contract import Channel
+from edgelstm.data.baselines import forecast
 from edgelstm.data.baselines.forecast import (
     RIDGE_ALPHAS,
     Ridge,
     baselines,
     persistence,
+    ridge_bytes,
     season_of,
     seasonal_naive,
 )
@@ -171,8 +173,8 @@ def test_quantiles_of_a_baseline_cover_on_the_part_they_were_taken_from_what_the
     assert set(found) == {"persistence", "ridge"}
     point = everything(persistence(windows), windows)
     residuals = windows.y() - point
-    for forecast in found.values():
-        y = everything(forecast(windows), windows)
+    for baseline in found.values():
+        y = everything(baseline(windows), windows)
         below = (np.repeat(windows.y(), 3, axis=-1) <= y).mean(axis=0)
         np.testing.assert_allclose(below, np.tile(levels * 2, (3, 1)), atol=0.01)
     y = everything(found["persistence"](windows), windows)
@@ -185,3 +187,13 @@ def test_baselines_that_need_the_past_of_the_targets_are_left_out_without_it():
         rng.normal(size=(50, 4, 1)).astype(np.float32), rng.normal(size=(50, 2, 1)).astype(np.float32), ()
     )
     assert list(baselines(windows, None, (Channel("y", None, "float32", None),), 2)) == ["ridge"]
+
+
+def test_ridge_is_left_out_where_its_equations_would_take_more_memory_than_a_training(monkeypatch):
+    rows = noise(60, 3)
+    windows = from_rows(rows, rows[:, :2], 0, 6, 4, 1, every_step=False)
+    assert ridge_bytes(windows) == 8 * (18 * 18 + 18 * 8)
+    outputs = tuple(Channel(name, None, "float32", None) for name in "ab")
+    assert "ridge" in baselines(windows, None, outputs, None)
+    monkeypatch.setattr(forecast, "RIDGE_BYTES", ridge_bytes(windows) - 1)
+    assert list(baselines(windows, None, outputs, None)) == ["persistence"]
