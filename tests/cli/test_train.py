@@ -164,7 +164,7 @@ def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--unit", "ppm"), "--unit: expected COLUMN=UNIT such as co2=ppm, got 'ppm'"),
+        (("--unit", "ppm"), "--unit: expected COLUMN=VALUE such as co2=ppm, got 'ppm'"),
         (("--split", "70,30"), "--split: expected three fractions such as 0.7,0.15,0.15, got '70,30'"),
         (("--split", "a,b,c"), "--split: expected three fractions"),
         (("--scaling", "log"), "options: network.scaling: "),
