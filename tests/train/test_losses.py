@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgelstm.train.losses import balanced, class_loss, losses_of, number_loss, pinball_loss
+from edgelstm.train.losses import balanced, channel_weights, class_loss, losses_of, number_loss, pinball_loss
 from edgelstm.train.recipe import TrainingRecipe
 
 RNG = np.random.default_rng(5)
@@ -127,6 +127,34 @@ def test_each_kind_of_answer_has_a_loss_of_its_own(answer, expected):
         "cross-entropy": math.log(1 + math.exp(0.5)),
     }[expected]
     assert [loss(z, truth).item() for loss in found] == pytest.approx([by_hand] * 2)
+
+
+@pytest.mark.parametrize("levels", [(), (0.1, 0.9)])
+def test_channels_weigh_as_in_the_scaled_metrics(levels):
+    """A channel that hardly moves within a window is not worth as much as one that does."""
+    scale, spread = np.array([2.0, 0.5, 3.0]), np.array([10.0, 4.0, 3.0])
+    count = max(1, len(levels))
+    asked = problem("quantile" if levels else "number", levels=levels)
+    asked.outputs = tuple(SimpleNamespace(spread=value) for value in np.repeat(spread, count))
+    output_scale = torch.from_numpy(np.repeat(scale, count))
+    y, truth = RNG.normal(size=(5, 4, 3 * count)), RNG.normal(size=(5, 4, 3))  # in physical units
+    learnt, looked_at = losses_of(asked, TrainingRecipe(), False, output_scale)
+    found = learnt(given(y) / output_scale, given(truth / scale))
+    error = (truth[..., np.newaxis] - y.reshape(5, 4, 3, count)) / spread[:, np.newaxis] / (scale / spread).mean()
+    if levels:
+        expected = np.maximum(np.array(levels) * error, (np.array(levels) - 1) * error).mean()
+    else:
+        expected = (error**2).mean()
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+    assert looked_at is learnt
+
+
+def test_channels_weigh_alike_where_their_scales_are_their_spreads_or_nothing_is_scaled():
+    asked = problem("number")
+    asked.outputs = tuple(SimpleNamespace(spread=value) for value in (10.0, 4.0))
+    assert channel_weights(asked, torch.tensor([10.0, 4.0])) is None
+    assert channel_weights(asked, torch.tensor([1.0, 1.0])) is None
+    assert channel_weights(asked, torch.tensor([10.0, 2.0])).tolist() == pytest.approx([4 / 3, 2 / 3])
 
 
 def test_validation_smooths_no_labels_but_weighs_classes_as_training_does():

@@ -13,7 +13,6 @@ from edgelstm.data.scores.score import score
 from edgelstm.errors import TrainingError
 from edgelstm.train.answers import network_answerer
 from edgelstm.train.batches import Batch
-from edgelstm.train.chunks import series_of
 from edgelstm.train.feed import feed_of
 from edgelstm.train.loop import run_loop
 from edgelstm.train.losses import number_loss
@@ -288,9 +287,14 @@ def test_other_arithmetic_than_float32_needs_a_gpu():
         problem_of("windows", precision="bf16")
 
 
-def test_caps_reach_the_trainer_as_one_for_each_output():
-    problem, _, _ = problem_of("numbers at every step")
+def test_what_is_capped_is_learnt_validated_and_scaled_so():
+    problem, network, training = problem_of("numbers at every step")
     assert problem.outputs[0].cap == 2.0
-    learnt = series_of(problem.training, torch.tensor([2.0]))
-    assert float(learnt.targets(torch.arange(sum(LENGTHS))).max()) == 2.0
     assert problem.training.targets.max() > 2
+    feed = feed_of(problem, training, every_step=True)
+    for loader in (feed.training, feed.validation):
+        targets = torch.cat([batch.y.flatten() for some in loader for batch in some])
+        assert float(targets[~targets.isnan()].max()) == 2.0
+    capped = np.minimum(problem.training.targets, 2)
+    assert float(network.output_scale[0]) == pytest.approx(capped.std(), rel=1e-5)
+    assert float(network.output_offset[0]) == pytest.approx(capped.mean(), rel=1e-5)

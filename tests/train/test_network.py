@@ -182,6 +182,26 @@ def test_input_dropout_hides_whole_channels_of_a_row():
     assert 0.4 < float((found == 0).float().mean()) < 0.6
 
 
+def test_a_drift_shifts_whole_channels_of_a_row_and_no_calendar():
+    network = make_network(drift=(0.0, 2.0, 0.5), calendar=("hour",)).train()
+    torch.manual_seed(0)
+    found = network._disturbed(torch.zeros(2000, 6, 5))
+    assert torch.equal(found, found[:, :1].expand_as(found))  # the same at every step
+    assert (found[..., [0, 3, 4]] == 0).all()
+    np.testing.assert_allclose(found[:, 0, 1:3].std(0), [2.0, 0.5], rtol=0.1)
+    assert (network.eval()._disturbed(torch.zeros(1, 6, 5)) == 0).all()
+
+
+def test_uniform_initialization_begins_as_torch_does():
+    scaling = Scaling("none", *[np.ones(1, np.float32)] * 4, ())
+    torch.manual_seed(3)
+    network = LstmNetwork(NetworkShape(1, 6, 2, 3, 1), scaling, orthogonal=False)
+    torch.manual_seed(3)
+    lstm, head = torch.nn.LSTM(1, 6, 2), torch.nn.Linear(6, 3)
+    for name, tensor in [*lstm.named_parameters("lstm"), *head.named_parameters("head")]:
+        assert torch.equal(network.get_parameter(name), tensor), name
+
+
 @pytest.mark.parametrize("name", [name for name in SHAPES if "lengths" in name])
 def test_what_lies_behind_a_length_changes_nothing(name):
     network = make_network(**SHAPES[name])

@@ -346,11 +346,15 @@ def test_settings_that_contradict_each_other_are_refused(task, changes, complain
             {"network__bidirectional": True, "network__pooling": "mean", "training__class_weights": "balanced"},
         ),
         ("label", {"data__classes": True, "training__label_smoothing": 0.1, "data__series": "id"}),
+        ("classify", {"split__test_path": ["b.csv", "c.csv"], "data__units": {"a": "m"}, "data__drift": {"a": 0.5}}),
         ("label", {"data__cap": 125, "training__loss": "huber", "training__average": 0.98}),
     ],
 )
 def test_what_fits_is_let_through(task, changes):
-    assert check_recipe(of(task, **changes), "test").task == task
+    recipe = check_recipe(of(task, **changes), "test")
+    assert recipe.task == task
+    recorded = json.dumps(recipe.model_dump(mode="json"))  # as a resume reads it
+    assert check_recipe(json.loads(recorded), "again") == recipe
 
 
 def test_labels_carry_their_state_where_none_is_given():
