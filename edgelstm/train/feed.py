@@ -15,7 +15,7 @@ from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
 
 EVALUATION_BATCH = 512
-TOGETHER = 16  # batches that Lightning is handed at once
+TOGETHER, TOGETHER_BYTES = 16, 2**26  # batches that Lightning is handed at once, fewer of large ones
 
 
 class Feed(NamedTuple):
@@ -52,15 +52,24 @@ def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool) -> Fee
         if held_out is not None:
             whole = series_of(held_out, cap, scored=True)
             validation = Loader(SeriesDataset(whole), Whole(whole), 1)
-        loader = Loader(SeriesDataset(series), lanes, TOGETHER)
+        loader = Loader(SeriesDataset(series), lanes, _together(problem, training.batch_size, problem.window))
         return Feed(loader, validation, lanes.count(training.epochs), len(series.rows), "steps")
     shuffled = Shuffled(len(learnt), training.batch_size, training.seed)
-    loader = Loader(dataset_of(learnt), shuffled, TOGETHER)
+    loader = Loader(dataset_of(learnt), shuffled, _together(problem, training.batch_size, 1))
     validation = None
     if held_out is not None:
         validation = Loader(dataset_of(held_out), Shuffled(len(held_out), EVALUATION_BATCH, None), 1)
     unit = "windows" if isinstance(learnt, Windows) else "sequences"
     return Feed(loader, validation, training.epochs * len(shuffled), len(learnt), unit)
+
+
+def _together(problem: Problem, rows: int, answered: int) -> int:
+    """How many batches of so many rows, with targets at so many steps, are gathered before the first is learned from.
+
+    A batch of 256 windows of 321 channels with 720 steps ahead has 270 MB: sixteen would not fit into many memories.
+    """
+    numbers = problem.window * len(problem.inputs) + answered * problem.horizon * len(problem.outputs)
+    return max(1, min(TOGETHER, TOGETHER_BYTES // (4 * rows * numbers)))
 
 
 def _cap(problem: Problem) -> Tensor | None:

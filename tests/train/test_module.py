@@ -11,6 +11,7 @@ import torch
 
 from edgelstm.data.scores.score import score
 from edgelstm.errors import TrainingError
+from edgelstm.train import feed as feeding
 from edgelstm.train.answers import network_answerer
 from edgelstm.train.batches import Batch
 from edgelstm.train.feed import feed_of
@@ -285,6 +286,15 @@ def test_an_epoch_goes_over_what_it_says(kind):
 def test_other_arithmetic_than_float32_needs_a_gpu():
     with pytest.raises(TrainingError, match=r"training\.precision: bf16 is for GPUs.*leave it at fp32"):
         problem_of("windows", precision="bf16")
+
+
+def test_fewer_batches_are_gathered_at_once_where_they_are_large(monkeypatch):
+    problem, _, training = problem_of("windows", batch_size=5)
+    lists = [[len(some) for some in feed_of(problem, training, False).training]]
+    for size in (4 * 5 * (8 * 2 + 3) * 4, 1):  # four batches of x [5, 8, 2] and y [5, 3, 1]; not even one
+        monkeypatch.setattr(feeding, "TOGETHER_BYTES", size)
+        lists.append([len(some) for some in feed_of(problem, training, False).training])
+    assert lists == [[10], [4, 4, 2], [1] * 10]
 
 
 def test_what_is_capped_is_learnt_validated_and_scaled_so():

@@ -300,6 +300,14 @@ def test_a_ridge_that_would_not_fit_into_memory_is_reported(tmp_path, monkeypatc
     assert "no ridge: windows of 4 steps and 1 channels would take 1.79e-07 GiB" in problem(path).report
 
 
+@pytest.mark.parametrize("scaling", ["standard", "relative", "instance"])
+def test_a_column_known_ahead_that_loses_its_level_is_reported(tmp_path, scaling):
+    path = write(tmp_path, "a.csv", 100)
+    report = problem(path, data__features=["a", "b"], data__ahead=["b"], network__scaling=scaling).report
+    told = f"{scaling} scaling: of b, known ahead, the network sees how it changes"
+    assert any(line.startswith(told) for line in report) == (scaling != "standard")
+
+
 def test_the_same_file_twice_is_no_held_out_data(tmp_path):
     path = write(tmp_path, "a.csv", 50)
     with pytest.raises(DataError, match="the same file"):
