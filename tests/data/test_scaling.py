@@ -114,7 +114,7 @@ def test_a_channel_that_is_constant_only_in_training_is_constant():
 
 def test_relative_needs_the_target_among_the_inputs():
     rows = np.random.default_rng(0).normal(size=(40, 1)).astype(np.float32)
-    with pytest.raises(DataError, match=r"the last value of 'y', which is not among the inputs \(a\)"):
+    with pytest.raises(DataError, match=r"the values of 'y' in the window, which is not among the inputs \(a\)"):
         measure("relative", windows_of(rows, rows), ("a",), ("y",))
 
 
