@@ -80,7 +80,7 @@ def problem_of(case: Case) -> Problem:
     border = case.rows * 4 // 5
 
     def windows(part: Any) -> Windows:
-        return from_rows(part, part, 0, case.steps, case.horizon, 1, False)
+        return from_rows(part, part, 0, case.steps, case.horizon, 1)
 
     training, validation = windows(rows[:border]), windows(rows[border - case.steps :])
     channels = channels_of(names, rows[:border], {})

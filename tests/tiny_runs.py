@@ -37,7 +37,7 @@ def examples_of(task, answer, seed=0, times=False):
     rng = np.random.default_rng(seed)
     if task == "forecast":
         x, y = (rng.normal(size=(60, n)).astype(np.float32) for n in (2, 1 if answer == "quantile" else 2))
-        windows = from_rows(x, y, 0, WINDOW, 2, 3, every_step=False)
+        windows = from_rows(x, y, 0, WINDOW, 2, 3)
         return replace(windows, times=np.arange(60) * 3600 if times else None)
     lengths = LENGTHS[task]
     series = [rng.normal(size=(n, 2)).astype(np.float32) for n in lengths]

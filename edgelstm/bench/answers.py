@@ -57,7 +57,7 @@ def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file"
         >>> from edgelstm import load
         >>> from edgelstm.data.windows import from_rows
         >>> rows = np.full((120, 1), 340.0, np.float32)
-        >>> answer = answerer_of(load("models/co2/co2.fp32.onnx"), from_rows(rows, rows, 0, 104, 12, 1, False))
+        >>> answer = answerer_of(load("models/co2/co2.fp32.onnx"), from_rows(rows, rows, 0, 104, 12, 1))
         >>> answer(np.array([0, 4])).shape
         (2, 12, 1)
     """

@@ -50,7 +50,7 @@ def read_test(source: str, contract: Contract | Imported, time: str | None) -> t
     for channel in contract.inputs:
         x = shifted(x, inputs, (channel.source,), channel.ahead)
     rows = x.astype(np.float32), series.columns(outputs).astype(np.float32)
-    windows = from_rows(*rows, 0, contract.window, contract.horizon, 1, every_step=False)
+    windows = from_rows(*rows, 0, contract.window, contract.horizon, 1)
     windows = replace(windows, times=seconds_of(series, 0, len(x)))
     if not len(windows):
         needed = contract.window + contract.horizon

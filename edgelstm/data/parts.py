@@ -23,7 +23,6 @@ class Cut:
         steps: T.
         horizon: K.
         stride: rows from one window to the next.
-        every_step: targets behind every step (carried networks).
         overlap: windows of validation and test may reach back into the part before for their inputs.
         missing: a policy of `edgelstm.data.gaps`.
         ahead: the inputs that are known `horizon` steps ahead; each stands beside the sample it is given with.
@@ -33,7 +32,6 @@ class Cut:
     steps: int
     horizon: int
     stride: int
-    every_step: bool
     overlap: bool
     missing: str
     ahead: tuple[str, ...] = ()
@@ -145,7 +143,7 @@ def _part(
         )
     x, x_gaps = rows_of(series, features, first_row, end, cut.missing, cut.ahead, cut.horizon)
     y, y_gaps = rows_of(series, targets, first_row, end, cut.missing)
-    windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride, cut.every_step)
+    windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride)
     if name != "training":
         windows = _without_hindsight(windows, x_gaps, y_gaps)
     if cut.times:

@@ -82,9 +82,7 @@ class Windows:
         return past
 
 
-def from_rows(
-    x_rows: Rows, y_rows: Rows, first: int, steps: int, horizon: int, stride: int, every_step: bool
-) -> Windows:
+def from_rows(x_rows: Rows, y_rows: Rows, first: int, steps: int, horizon: int, stride: int) -> Windows:
     """Cut a stretch of a series into windows, leaving out those that touch a missing sample.
 
     Args:
@@ -94,16 +92,14 @@ def from_rows(
         steps: T.
         horizon: K.
         stride: rows from one window to the next.
-        every_step: the targets behind every step are used, not only those behind the last.
 
     Returns:
         The windows; none if the stretch is too short.
     """
     starts = np.arange(max(first - steps, 0), len(x_rows) - steps - horizon + 1, stride, dtype=np.int64)
     x_bad = _runs_with_a_gap(x_rows, steps)
-    span = steps + horizon - 1 if every_step else horizon
-    y_bad = _runs_with_a_gap(y_rows, span)
-    good = ~(x_bad[starts] | y_bad[starts + steps + horizon - span])
+    y_bad = _runs_with_a_gap(y_rows, horizon)
+    good = ~(x_bad[starts] | y_bad[starts + steps])
     starts = starts[good]
     return Windows(x_rows, starts, y_rows, starts + steps, 1, True, steps, horizon)
 

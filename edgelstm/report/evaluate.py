@@ -49,7 +49,7 @@ def evaluate_parts(
         >>> from edgelstm.data.windows import from_rows
         >>> rows = read_series("builtin:co2", ("co2",), None).values[-300:].astype(np.float32)
         >>> predictor = load("models/co2/co2.fp32.onnx")
-        >>> windows = from_rows(rows, rows, 0, 104, 12, 1, every_step=False)
+        >>> windows = from_rows(rows, rows, 0, 104, 12, 1)
         >>> part = Part("data", windows, {"file": lambda index: predictor.predict(windows.x(index))}, {}, {})
         >>> found = evaluate_parts(predictor.contract, [part])
         >>> found.parts[0].networks["file"].score["rmse"] < 1

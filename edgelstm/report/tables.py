@@ -88,7 +88,7 @@ def _windows(
         raise DataError(f"expected one series to forecast, the table holds {len(found)}")
     series, ahead = found[0], tuple(channel.source for channel in contract.inputs if channel.ahead)
     timed = series.time is not None
-    cut = Cut(contract.window, contract.horizon, 1, False, False, missing, ahead=ahead, times=timed)
+    cut = Cut(contract.window, contract.horizon, 1, False, missing, ahead=ahead, times=timed)
     windows = held_out(series, inputs, targets, PART, cut)
     return Found(windows, series.sha256, (f"{PART}: {len(series.values)} rows, {len(windows)} windows",))
 

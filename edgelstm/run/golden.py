@@ -31,7 +31,7 @@ def golden_inputs(examples: Windows | Sequences, contract: Contract) -> Inputs:
         >>> from edgelstm import load
         >>> from edgelstm.data.windows import from_rows
         >>> contract, rows = load("models/co2/co2.fp32.onnx").contract, np.ones((200, 1), np.float32)
-        >>> golden_inputs(from_rows(rows, rows, 0, 104, 12, 1, False), contract).x.shape
+        >>> golden_inputs(from_rows(rows, rows, 0, 104, 12, 1), contract).x.shape
         (5, 104, 1)
     """
     return pick_inputs(examples, contract, golden_rows_of(contract))

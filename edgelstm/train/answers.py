@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
-from edgelstm.train.chunks import carried_rows
+from edgelstm.train.chunks import EVALUATED_STEPS, carried_rows
 from edgelstm.train.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.tasks import TASKS
@@ -109,8 +110,21 @@ def answer(
     found = []
     with torch.inference_mode():
         for i in range(0, len(x), rows):
-            parts: list[Any] = [x, lengths, times]
-            batch = [None if p is None else torch.from_numpy(p[i : i + rows]).to(device) for p in parts]
-            found.append(network(*batch).cpu().numpy())
+            some = torch.from_numpy(x[i : i + rows]).to(device)
+            beside = (None if p is None else torch.from_numpy(p[i : i + rows]).to(device) for p in (lengths, times))
+            found.append(_run(network, some, *beside).cpu().numpy())
     network.train(was_training)
     return np.concatenate(found)
+
+
+def _run(network: LstmNetwork, x: Tensor, lengths: Tensor | None, time_s: Tensor | None) -> Tensor:
+    """Run some rows; where a state is carried, long ones in pieces."""
+    if not network.shape.every_step:
+        return cast(Tensor, network(x, lengths, time_s))
+    steps, state, found = max(1, EVALUATED_STEPS // len(x)), None, []
+    for start in range(0, x.shape[1], steps):
+        some = slice(start, start + steps)
+        piece = network.run(x[:, some], None, None if time_s is None else time_s[:, some], state)
+        state = piece.state
+        found.append(network.as_told(piece))
+    return torch.cat(found, 1)

@@ -22,7 +22,7 @@ from edgelstm.data.windows import Windows
 from edgelstm.train.batches import Batch
 
 Index = NDArray[np.int64]
-EVALUATED_TOGETHER = 64  # series
+EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series side by side, and steps of them all at once
 
 
 class Series(NamedTuple):
@@ -162,11 +162,8 @@ class Lanes:
     def _chunks(self, epoch: int) -> Iterator[Chunk]:
         steps, dealt = self._drawn(epoch)
         lanes = [_cut(pieces, steps) for pieces in dealt]
-        lanes.sort(key=len, reverse=True)  # so that those which still run are the first ones
-        for turn in range(len(lanes[0])):
-            running = np.array([lane[turn] for lane in lanes if len(lane) > turn], np.int64)
-            starts, counts, fresh = running.T
-            yield Chunk(starts, counts, fresh.astype(bool), int(counts.max()))
+        lanes.sort(key=len, reverse=True)
+        yield from _turns(lanes)
 
     def _drawn(self, epoch: int) -> tuple[int, list[list[tuple[int, int]]]]:
         """The steps of a chunk in this epoch, and the pieces of each lane."""
@@ -213,8 +210,19 @@ def _cut(pieces: list[tuple[int, int]], steps: int) -> list[tuple[int, int, bool
     ]
 
 
+def _turns(lanes: list[list[tuple[int, int, bool]]]) -> Iterator[Chunk]:
+    """Go through lanes side by side, the longest first, so that those which still run are always the first ones."""
+    for turn in range(len(lanes[0])):
+        running = np.array([lane[turn] for lane in lanes if len(lane) > turn], np.int64)
+        starts, counts, fresh = running.T
+        yield Chunk(starts, counts, fresh.astype(bool), int(counts.max()))
+
+
 class Whole:
-    """Every series once from its beginning to its end, some side by side: how a carried state is evaluated."""
+    """Every series once from its beginning to its end, some side by side: how a carried state is evaluated.
+
+    Long ones come in chunks: 64 series of 100,000 steps each would take 6 GB for the gates of 64 units alone.
+    """
 
     def __init__(self, series: Series) -> None:
         self._order = np.argsort(-series.lengths, kind="stable")  # alike lengths side by side
@@ -226,5 +234,5 @@ class Whole:
     def __iter__(self) -> Iterator[Chunk]:
         for i in range(0, len(self._order), EVALUATED_TOGETHER):
             some = self._order[i : i + EVALUATED_TOGETHER]
-            counts = self._series.lengths[some]
-            yield Chunk(self._series.starts[some], counts, np.ones(len(some), bool), int(counts.max()))
+            pieces = zip(self._series.starts[some].tolist(), self._series.lengths[some].tolist(), strict=True)
+            yield from _turns([_cut([piece], EVALUATED_STEPS // len(some)) for piece in pieces])

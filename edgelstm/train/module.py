@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as lightning
 import torch
@@ -53,9 +53,9 @@ class LstmModule(lightning.LightningModule):
         self._scaler = torch.amp.GradScaler(enabled=training.precision == "fp16")
 
     @property
-    def judged(self) -> nn.Module:
+    def judged(self) -> LstmNetwork:
         """The network whose weights are validated and kept: the averaged one, where weights are averaged."""
-        return self.network if self.average is None else self.average.module
+        return self.network if self.average is None else cast(LstmNetwork, self.average.module)
 
     def mean_loss(self, part: str) -> float:
         """Give the mean loss of an epoch so far, `"training"` or `"validation"`; NaN where there was none."""
@@ -89,13 +89,13 @@ class LstmModule(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Count anew."""
-        self._sums["validation"] = _Sum()
+        self._sums["validation"], self._state = _Sum(), None
 
     def validation_step(self, batches: list[Batch], _: int) -> None:
         """Count the loss of what is judged."""
         for batch in batches:
             with self._arithmetic():
-                z, frame, _state = self.judged.run(batch.x, batch.lengths, batch.time_s)  # type: ignore[operator]
+                z, frame = self._run(self.judged, batch)
                 self._counted("validation", self._loss, z, frame, batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -113,21 +113,26 @@ class LstmModule(lightning.LightningModule):
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _learn(self, batch: Batch) -> Tensor:
-        """Give the loss of a batch; rows that go on with a series begin with the state of the chunk before."""
         with self._arithmetic():
-            z, frame, state = self.network.run(batch.x, batch.lengths, batch.time_s, self._state_of(batch))
-            self._state = state if batch.fresh is not None else None
+            z, frame = self._run(self.network, batch)
             return self._counted("training", self._training_loss, z, frame, batch)
+
+    def _run(self, network: LstmNetwork, batch: Batch) -> tuple[Tensor, Frame]:
+        """Answer a batch; rows that go on with a series begin with the state of the chunk before."""
+        z, frame, state = network.run(batch.x, batch.lengths, batch.time_s, self._state_of(batch))
+        self._state = state if batch.fresh is not None else None
+        return z, frame
 
     def _arithmetic(self) -> torch.autocast:
         kind = torch.float16 if self._training.precision == "fp16" else torch.bfloat16
         return torch.autocast(self.device.type, kind, enabled=self._training.precision != "fp32")
 
     def _state_of(self, batch: Batch) -> State | None:
-        """The state of the rows that go on, and zeros for those that begin."""
-        if batch.fresh is None or self._state is None:
+        """The state of the rows that go on, and zeros for those that begin; where there are more, all do."""
+        rows = len(batch.x)
+        if batch.fresh is None or self._state is None or rows > self._state[0][0].shape[1]:
             return None
-        rows, goes_on = len(batch.x), ~batch.fresh[:, None]
+        goes_on = ~batch.fresh[:, None]
         return tuple((h[:, :rows] * goes_on, c[:, :rows] * goes_on) for h, c in self._state)
 
     def _counted(self, part: str, loss: Loss, z: Tensor, frame: Frame, batch: Batch) -> Tensor:

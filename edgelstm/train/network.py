@@ -141,7 +141,11 @@ class LstmNetwork(nn.Module):
         Returns:
             float32 [B, K, O], or [B, T, K, O] at every step.
         """
-        z, frame, _ = self.run(x, lengths, time_s)
+        return self.as_told(self.run(x, lengths, time_s))
+
+    def as_told(self, answer: Answer) -> Tensor:
+        """Bring an answer to physical units, or to probabilities."""
+        z, frame, _ = answer
         return torch.softmax(z, -1) if self.shape.classes else z * frame.scale + frame.base
 
     def run(

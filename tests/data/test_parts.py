@@ -13,9 +13,8 @@ from edgelstm.data.parts import NAMES, Cut, fraction_borders, split
 from edgelstm.data.scaling import measure
 from edgelstm.data.series import Series, statistics
 from edgelstm.errors import DataError
-from tests.data.test_windows import behind_every_step
 
-CUT = Cut(steps=4, horizon=2, stride=1, every_step=False, overlap=False, missing="drop")
+CUT = Cut(steps=4, horizon=2, stride=1, overlap=False, missing="drop")
 
 
 def series_of(values, names=("a",)):
@@ -34,7 +33,6 @@ def cuttings(draw):
         steps=draw(st.integers(1, 5)),
         horizon=draw(st.integers(1, 4)),
         stride=draw(st.integers(1, 3)),
-        every_step=draw(st.booleans()),
         overlap=draw(st.booleans()),
         missing=draw(st.sampled_from(POLICIES)),
     )
@@ -57,8 +55,6 @@ def test_no_target_crosses_a_border(cutting):
         targets = part.windows.y()
         assert targets.min() >= part.start
         assert targets.max() < part.end
-        if cut.every_step and not cut.overlap:
-            assert behind_every_step(part.windows).min() >= part.start
 
 
 @given(cuttings())

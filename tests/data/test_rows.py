@@ -21,7 +21,7 @@ def table(rows):
 
 @given(steps=st.integers(1, 5), horizon=st.integers(1, 5), rows=st.integers(30, 50))
 def test_a_window_holds_of_a_column_known_ahead_what_is_a_horizon_later(steps, horizon, rows):
-    cut = Cut(steps, horizon, 1, False, False, "error", ("plan",), times=True)
+    cut = Cut(steps, horizon, 1, False, "error", ("plan",), times=True)
     training, test = split(table(rows), ("heat", "plan"), ("heat",), (rows - 15, rows - 15, rows), cut)
     for part in (training, test):
         x, y, times = part.windows.x(), part.windows.y(), part.windows.times_of()
@@ -32,7 +32,7 @@ def test_a_window_holds_of_a_column_known_ahead_what_is_a_horizon_later(steps, h
 
 
 def test_without_times_asked_for_windows_have_none():
-    cut = Cut(2, 1, 1, False, False, "error")
+    cut = Cut(2, 1, 1, False, "error")
     assert split(table(9), ("heat",), ("heat",), (9, 9, 9), cut)[0].windows.times is None
     assert seconds_of(Series(("a",), np.zeros((1, 1)), None, None, None), 0, 1) is None
 
@@ -40,7 +40,7 @@ def test_without_times_asked_for_windows_have_none():
 def test_a_window_that_ends_in_a_filled_plan_is_not_scored():
     series = table(12)
     series.values[8, 1] = np.nan
-    cut = Cut(2, 1, 1, False, False, "forward", ("plan",))
+    cut = Cut(2, 1, 1, False, "forward", ("plan",))
     test = split(series, ("heat", "plan"), ("heat",), (5, 5, 12), cut)[1].windows
     ends = test.x()[:, -1, 0]
     assert 7 not in ends
@@ -65,4 +65,4 @@ def test_a_number_beyond_float32_is_named():
     series = table(10)
     series.values[3, 1] = -1e39
     with pytest.raises(DataError, match=r"column 'plan' holds -1e\+39 at row 4, which is more than float32"):
-        split(series, ("plan",), ("heat",), (10, 10, 10), Cut(2, 1, 1, False, False, "error"))
+        split(series, ("plan",), ("heat",), (10, 10, 10), Cut(2, 1, 1, False, "error"))

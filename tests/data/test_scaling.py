@@ -15,7 +15,7 @@ NAMES = ("a", "b", "c")
 
 
 def windows_of(x_rows, y_rows, stride=1, steps=5, horizon=3):
-    return from_rows(x_rows, y_rows, 0, steps, horizon, stride, every_step=False)
+    return from_rows(x_rows, y_rows, 0, steps, horizon, stride)
 
 
 @st.composite

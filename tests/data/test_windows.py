@@ -22,19 +22,18 @@ def stretches(draw):
             if row < rows:
                 array[row, column % array.shape[1]] = np.nan
     cut = {"steps": draw(st.integers(1, 6)), "horizon": draw(SIZES), "stride": draw(SIZES)}
-    return x, y, {**cut, "first": draw(st.integers(0, 12)), "every_step": draw(st.booleans())}
+    return x, y, {**cut, "first": draw(st.integers(0, 12))}
 
 
-def double_loop(x, y, first, steps, horizon, stride, every_step):
-    """[(window [T, F], targets behind the last step [K, O], targets behind every step or None)]."""
+def double_loop(x, y, first, steps, horizon, stride):
+    """[(window [T, F], targets behind the last step [K, O])]."""
     found = []
     start = max(first - steps, 0)
     while start + steps + horizon <= len(x):
         window = np.stack([x[start + t] for t in range(steps)])
-        behind = [np.stack([y[start + t + 1 + k] for k in range(horizon)]) for t in range(steps)]
-        used = behind if every_step else behind[-1:]
-        if not (np.isnan(window).any() or any(np.isnan(targets).any() for targets in used)):
-            found.append((window, behind[-1], np.stack(behind) if every_step else None))
+        behind = np.stack([y[start + steps + k] for k in range(horizon)])
+        if not (np.isnan(window).any() or np.isnan(behind).any()):
+            found.append((window, behind))
         start += stride
     return found
 
@@ -53,11 +52,9 @@ def test_windows_of_a_series_equal_a_double_loop(stretch):
     assert len(windows) == len(expected)
     assert windows.x().shape == (len(expected), cut["steps"], x.shape[1])
     assert windows.y().shape == (len(expected), cut["horizon"], y.shape[1])
-    for i, (window, last, every) in enumerate(expected):
+    for i, (window, last) in enumerate(expected):
         np.testing.assert_array_equal(windows.x()[i], window)
         np.testing.assert_array_equal(windows.y()[i], last)
-        if cut["every_step"]:
-            np.testing.assert_array_equal(behind_every_step(windows)[i], every)
 
 
 @given(stretches())
@@ -99,7 +96,7 @@ def test_the_history_of_arrays_is_taken_from_the_inputs_that_hold_it():
 
 def test_some_windows_can_be_taken_by_number():
     x = np.arange(10, dtype=np.float32)[:, None]
-    windows = from_rows(x, x, first=0, steps=3, horizon=2, stride=1, every_step=False)
+    windows = from_rows(x, x, first=0, steps=3, horizon=2, stride=1)
     index = np.array([4, 1])
     np.testing.assert_array_equal(windows.x(index)[..., 0], [[4, 5, 6], [1, 2, 3]])
     np.testing.assert_array_equal(windows.y(index)[..., 0], [[7, 8], [4, 5]])

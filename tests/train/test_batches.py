@@ -57,7 +57,7 @@ def test_what_has_begun_goes_on_in_its_own_order():
 def windows(times=False):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 2)).astype(np.float32), rng.normal(size=(60, 1)).astype(np.float32)
-    found = from_rows(x, y, 0, 8, 3, 2, every_step=False)
+    found = from_rows(x, y, 0, 8, 3, 2)
     return replace(found, times=np.arange(60) * 60 + 5) if times else found
 
 
@@ -103,7 +103,7 @@ def test_there_is_no_copy_of_all_windows():
     """A thousand windows of a thousand steps over one series would be a thousand times its rows."""
     rows = np.zeros((2_000, 4), np.float32)
     for examples in (
-        from_rows(rows, rows, 0, 999, 1, 1, every_step=False),
+        from_rows(rows, rows, 0, 999, 1, 1),
         from_arrays(np.zeros((200, 100, 4), np.float32), np.zeros((200, 1, 1), np.float32), ()),
     ):
         dataset = WindowDataset(examples)

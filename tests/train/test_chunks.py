@@ -125,7 +125,7 @@ def all_of(examples, **options):
 
 def test_behind_every_step_of_a_series_stand_the_rows_that_follow():
     rows = np.arange(20, dtype=np.float32)[:, np.newaxis]
-    batch = all_of(replace(from_rows(rows, rows * 10, 0, 4, 3, 1, every_step=True), times=np.arange(20) * 60))
+    batch = all_of(replace(from_rows(rows, rows * 10, 0, 4, 3, 1), times=np.arange(20) * 60))
     assert batch.x[0, :, 0].tolist() == list(range(20))
     assert batch.y.shape == (1, 20, 3, 1)
     for step in range(20):
@@ -138,7 +138,7 @@ def test_a_state_steps_over_rows_that_are_missing_and_learns_no_target_that_is()
     rows = np.arange(20, dtype=np.float32)[:, np.newaxis]
     x, y = rows.copy(), rows.copy()
     x[5], y[12] = np.nan, np.nan
-    batch = all_of(from_rows(x, y, 0, 4, 2, 1, every_step=True))
+    batch = all_of(from_rows(x, y, 0, 4, 2, 1))
     assert batch.x[0, :, 0].tolist() == [row for row in range(20) if row != 5]
     unknown = batch.y[0, :, :, 0].isnan()
     assert [int(row) for row in batch.x[0, unknown.any(-1), 0]] == [10, 11, 18, 19]
@@ -146,7 +146,7 @@ def test_a_state_steps_over_rows_that_are_missing_and_learns_no_target_that_is()
 
 def test_where_a_series_is_judged_only_the_last_step_of_each_window_counts():
     rows = np.arange(30, dtype=np.float32)[:, np.newaxis]
-    windows = from_rows(rows, rows, 0, 4, 2, 5, every_step=True)
+    windows = from_rows(rows, rows, 0, 4, 2, 5)
     batch = all_of(windows, scored=True)
     known = ~batch.y.isnan().any(-1).any(-1)[0]
     assert torch.flatten(known.nonzero()).tolist() == (windows.x_starts + 3).tolist()

@@ -11,12 +11,15 @@ import torch
 
 from edgelstm.data.scores.score import score
 from edgelstm.errors import TrainingError
+from edgelstm.train import answers as answering
+from edgelstm.train import chunks
 from edgelstm.train import feed as feeding
 from edgelstm.train.answers import network_answerer
 from edgelstm.train.batches import Batch
 from edgelstm.train.feed import feed_of
+from edgelstm.train.loop import _validate as validate
 from edgelstm.train.loop import run_loop
-from edgelstm.train.losses import number_loss
+from edgelstm.train.losses import losses_of, number_loss
 from edgelstm.train.module import LstmModule
 from edgelstm.train.recipe import TrainingRecipe
 from edgelstm.train.recipe_file import check_recipe
@@ -286,6 +289,29 @@ def test_an_epoch_goes_over_what_it_says(kind):
 def test_other_arithmetic_than_float32_needs_a_gpu():
     with pytest.raises(TrainingError, match=r"training\.precision: bf16 is for GPUs.*leave it at fp32"):
         problem_of("windows", precision="bf16")
+
+
+@pytest.mark.parametrize("kind", ["a carried forecast", "classes at every step", "numbers at every step"])
+def test_long_series_are_evaluated_in_pieces_that_carry_their_state(kind, monkeypatch):
+    problem, network, training = problem_of(kind)
+    torch.nn.init.normal_(network.head.weight)
+
+    def evaluated():
+        feed = feed_of(problem, training, every_step=True)
+        module = LstmModule(network, training, *losses_of(problem, training, True), 10, "")
+        answerer = network_answerer(network, problem.validation)
+        batches = sum(len(some) for some in feed.validation)
+        return batches, validate(module, feed.validation), [answerer(np.array([i])) for i in range(6)]
+
+    whole, loss, answers = evaluated()
+    monkeypatch.setattr(chunks, "EVALUATED_STEPS", 5 * whole)
+    monkeypatch.setattr(answering, "EVALUATED_STEPS", 5)
+    monkeypatch.setattr(chunks, "EVALUATED_TOGETHER", 4)
+    pieces, again, found = evaluated()
+    assert pieces > whole
+    assert again == pytest.approx(loss, rel=1e-5)
+    for one, other in zip(found, answers, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_fewer_batches_are_gathered_at_once_where_they_are_large(monkeypatch):

@@ -308,6 +308,15 @@ def test_a_column_known_ahead_that_loses_its_level_is_reported(tmp_path, scaling
     assert any(line.startswith(told) for line in report) == (scaling != "standard")
 
 
+def test_a_carried_network_is_scored_on_the_windows_that_any_other_is(tmp_path):
+    """What lies behind their earlier steps is not scored, so it may be missing."""
+    values = [None if n == 92 else float(n) for n in range(100)]
+    path = write(tmp_path, "a.csv", 100, a=values)
+    found = [problem(path, data__features=["b"], network__state=state).test for state in ("window", "carried")]
+    assert 0 < len(found[0]) < 10
+    np.testing.assert_array_equal(found[1].x_starts, found[0].x_starts)
+
+
 def test_the_same_file_twice_is_no_held_out_data(tmp_path):
     path = write(tmp_path, "a.csv", 50)
     with pytest.raises(DataError, match="the same file"):

@@ -37,7 +37,6 @@ def read(recipe: Recipe) -> Problem:
         window.steps or 1,
         window.horizon,
         window.stride,
-        recipe.network.state == "carried",
         recipe.split.overlap,
         data.missing,
         data.ahead,

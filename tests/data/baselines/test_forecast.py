@@ -38,7 +38,7 @@ def everything(forecast, windows):
 @given(steps=st.integers(1, 6), horizon=st.integers(1, 5))
 def test_persistence_repeats_the_last_value(steps, horizon):
     rows = noise(30, 2)
-    windows = from_rows(rows, rows, 0, steps, horizon, 1, every_step=False)
+    windows = from_rows(rows, rows, 0, steps, horizon, 1)
     forecast = everything(persistence(windows), windows)
     for i in range(len(windows)):
         for k in range(horizon):
@@ -48,7 +48,7 @@ def test_persistence_repeats_the_last_value(steps, horizon):
 @given(season=st.integers(1, 7), more=st.integers(1, 4), horizon=st.integers(1, 16))
 def test_seasonal_naive_adds_the_drift_of_a_season_to_the_last_season(season, more, horizon):
     steps, rows = season + more, noise(40, 2)
-    windows = from_rows(rows, rows, 0, steps, horizon, 1, every_step=False)
+    windows = from_rows(rows, rows, 0, steps, horizon, 1)
     forecast = everything(seasonal_naive(windows, season), windows)
     for i in range(len(windows)):
         now = i + steps - 1
@@ -96,7 +96,7 @@ def least_squares(x, y, base, alpha):
 
 def test_ridge_equals_an_augmented_least_squares_problem():
     rows = noise(300, 3)
-    windows = from_rows(rows, rows[:, [2, 0]], 0, 6, 4, 1, every_step=False)
+    windows = from_rows(rows, rows[:, [2, 0]], 0, 6, 4, 1)
     x, y = windows.x(), windows.y()
     base = x[:, -1:, [2, 0]].astype(np.float64)
     ridge = Ridge(windows, None, np.ones(2))
@@ -107,7 +107,7 @@ def test_ridge_equals_an_augmented_least_squares_problem():
 
 def test_ridge_chooses_the_penalty_that_is_best_on_validation():
     training, validation = noise(150, seed=1), noise(80, seed=2)
-    windows = [from_rows(rows, rows, 0, 12, 2, 1, every_step=False) for rows in (training, validation)]
+    windows = [from_rows(rows, rows, 0, 12, 2, 1) for rows in (training, validation)]
     ridge = Ridge(*windows, np.ones(1))
 
     def validation_error(alpha):
@@ -123,7 +123,7 @@ def test_ridge_chooses_the_penalty_that_is_best_on_validation():
 
 def test_ridge_learns_more_windows_than_fit_at_once_exactly():
     rows = noise(2600)
-    windows = from_rows(rows, rows, 0, 5, 1, 1, every_step=False)
+    windows = from_rows(rows, rows, 0, 5, 1, 1)
     x, y = windows.x(), windows.y()
     expected = least_squares(x, y, x[:, -1:].astype(np.float64), 1.0)(x, x[:, -1:])
     found = everything(Ridge(windows, None, np.ones(1)).forecaster(windows), windows)
@@ -150,7 +150,7 @@ def test_windows_without_the_past_of_their_targets_cannot_be_repeated(baseline):
 
 def test_the_figures_on_co2_are_those_that_are_published():
     series = read_series("builtin:co2", ("co2",), "date")
-    cut = Cut(steps=104, horizon=12, stride=1, every_step=False, overlap=True, missing="interpolate")
+    cut = Cut(steps=104, horizon=12, stride=1, overlap=True, missing="interpolate")
     borders = fraction_borders(len(series.values), 0.7, 0.15, 0.15)
     training, validation, test = (p.windows for p in split(series, ("co2",), ("co2",), borders, cut))
     std = np.array([statistics(training.y_rows[:, 0]).std])
@@ -166,7 +166,7 @@ def test_the_figures_on_co2_are_those_that_are_published():
 
 def test_quantiles_of_a_baseline_cover_on_the_part_they_were_taken_from_what_they_say():
     rows = noise(400, 2)
-    windows = from_rows(rows, rows, 0, 6, 3, 1, every_step=False)
+    windows = from_rows(rows, rows, 0, 6, 3, 1)
     levels = (0.1, 0.5, 0.9)
     outputs = tuple(Channel(f"{c} q{q}", None, "float32", None, quantile=q, column=c) for c in "ab" for q in levels)
     found = baselines(windows, windows, outputs, None)
@@ -191,7 +191,7 @@ def test_baselines_that_need_the_past_of_the_targets_are_left_out_without_it():
 
 def test_ridge_is_left_out_where_its_equations_would_take_more_memory_than_a_training(monkeypatch):
     rows = noise(60, 3)
-    windows = from_rows(rows, rows[:, :2], 0, 6, 4, 1, every_step=False)
+    windows = from_rows(rows, rows[:, :2], 0, 6, 4, 1)
     assert ridge_bytes(windows) == 8 * (18 * 18 + 18 * 8)
     outputs = tuple(Channel(name, None, "float32", None) for name in "ab")
     assert "ridge" in baselines(windows, None, outputs, None)
