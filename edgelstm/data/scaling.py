@@ -19,13 +19,14 @@ class Scaling:
 
     A network sees `(x - input_offset) * input_factor` and its answer `z` means
     `z * output_scale + output_offset`. In relative scaling, the last value of each window takes the place of
-    `input_offset`, and the last value of input `relative_inputs[o]` is added to output `o`.
+    `input_offset`, and the last value of input `relative_inputs[o]` is added to output `o`. In instance scaling that is
+    the mean of the window, and its standard deviation is divided by on the way in and multiplied by on the way back.
 
     Attributes:
         kind: one of `edgelstm.contract.SCALINGS`.
         input_offset, input_factor: float32 [F].
         output_scale, output_offset: float32 [O].
-        relative_inputs: the input channel that each output is relative to; empty unless relative.
+        relative_inputs: the input channel that each output is relative to; empty unless relative or instance.
     """
 
     kind: str
