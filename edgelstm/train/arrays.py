@@ -78,11 +78,12 @@ def series_from(what: str, x: Any, channels: int | None = None) -> list[Rows]:
     series = [finite(what, one) for one in x] if isinstance(x, Iterable) else []
     if not series:
         raise InputError(f"{what}: expected at least one series, got {'none' if isinstance(x, Iterable) else repr(x)}")
-    for one in series:
+    for number, one in enumerate(series, start=1):
         if one.ndim != 2 or 0 in one.shape or one.shape[1] != (channels or series[0].shape[1]):
             letter = channels or "F"
             raise InputError(
-                f"{what}: expected series [T, {letter}] with the same channels and at least one step, got {one.shape}"
+                f"{what}: expected series [T, {letter}] with the same channels and at least one step, got {one.shape} "
+                f"as series {number}"
             )
     return series
 

@@ -73,7 +73,7 @@ def with_levels(targets: tuple[Channel, ...], levels: tuple[float, ...]) -> tupl
     if not levels:
         return targets
     return tuple(
-        target._replace(name=f"{target.name} q{level:g}", quantile=level, column=target.name)
+        target._replace(name=f"{target.name} q{level}", quantile=level, column=target.name)
         for target in targets
         for level in levels
     )

@@ -168,7 +168,7 @@ def changed(items, at, value):
 
 
 REFUSED = [
-    ("classify", {"x": changed(SERIES, 3, SERIES[3][:0])}, r"at least one step, got \(0, 2\)"),
+    ("classify", {"x": changed(SERIES, 3, SERIES[3][:0])}, r"at least one step, got \(0, 2\) as series 4"),
     ("classify", {"x": changed(SERIES, 3, SERIES[3][:, :1])}, r"expected series \[T, F\] with the same channels"),
     ("classify", {"x": changed(SERIES, 3, SERIES[3] * np.nan)}, "expected finite numbers, got NaN"),
     ("classify", {"x": []}, "expected at least one series, got none"),
@@ -326,6 +326,11 @@ def test_quantiles_are_outputs_of_their_target(plans):
     assert [channel.source for channel in found.outputs] == ["p"] * 3 + ["plan"] * 3
     assert len({channel.statistics for channel in found.outputs}) == 2
     assert found.training.y().shape[-1] == 2  # the truth is one number of each
+
+
+def test_levels_that_lie_close_together_have_names_of_their_own(plans):
+    found = forecast(plans, window__quantiles=[0.9, 0.90000001])
+    assert [channel.name for channel in found.outputs] == ["p q0.9", "p q0.90000001"]
 
 
 def test_shared_channels_of_arrays_are_those_of_x_in_their_order():
