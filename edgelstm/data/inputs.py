@@ -119,7 +119,8 @@ def _check_lengths(sequences: Sequences, contract: Contract, index: Index) -> No
         too_long = length > window and not sequences.every_step
         if too_long or (length < window and not contract.lengths):
             most = "at most " if contract.lengths else "at least " if sequences.every_step else ""
+            apart = "; if these are several, name the column that tells series apart" if too_long else ""
             raise InputError(
                 f"series {sequences.names[i]}: expected {most}{window} samples, as this network was trained, got "
-                f"{length}"
+                f"{length}{apart}"
             )

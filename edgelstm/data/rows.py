@@ -42,17 +42,29 @@ def rows_of(
         DataError: a sample is missing and the policy is `"error"`, or no float32 can hold it.
     """
     values = shifted(series.columns(names)[:end], names, ahead, steps)
-    filled = shifted(fill(series.columns(names)[:end], names, missing), names, ahead, steps)
+    filled = shifted(_fill(series, names, end, missing), names, ahead, steps)
     with np.errstate(over="ignore"):  # what is too large is refused right after
         rows: Rows = filled.astype(np.float32)
     large = np.argwhere(np.isinf(rows))
     if len(large):
         row, column = large[0]
         raise DataError(
-            f"column {names[column]!r} holds {filled[row, column]:g} at row {row + 1}, which is more than float32 can "
-            "hold: choose another unit"
+            f"{_named(series)}column {names[column]!r} holds {filled[row, column]:g} at row {row + 1}, which is more "
+            "than float32 can hold: choose another unit"
         )
     return rows[start:], np.asarray(np.isnan(values).any(axis=1))[start:]
+
+
+def _fill(series: Series, names: tuple[str, ...], end: int, missing: str) -> NDArray[np.float64]:
+    """Fill the gaps up to a row; a complaint names the series, for there may be many."""
+    try:
+        return fill(series.columns(names)[:end], names, missing)
+    except DataError as error:
+        raise DataError(f"{_named(series)}{error}") from error
+
+
+def _named(series: Series) -> str:
+    return f"series {series.name}: " if series.name else ""
 
 
 def shifted(

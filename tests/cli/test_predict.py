@@ -108,7 +108,7 @@ def test_series_of_a_format_that_has_many_are_classified_one_by_one(cli_here, fi
 @pytest.mark.parametrize(
     ("kind", "rows", "expected"),
     [
-        ("classes", STEPS + 1, "series stdin: expected at most 6 samples"),
+        ("classes", STEPS + 1, "got 7; if these are several, name the column that tells"),
         ("whole classes", STEPS - 1, "series stdin: expected 6 samples"),
         ("whole classes", STEPS + 1, "series stdin: expected 6 samples"),
     ],
@@ -116,6 +116,12 @@ def test_series_of_a_format_that_has_many_are_classified_one_by_one(cli_here, fi
 def test_a_sequence_of_another_length_is_refused(cli_here, file, kind, rows, expected):
     path, _ = file(kind)
     assert_one_line_and_exit_2(cli_here("predict", path, "-", input=table_of(*drawn(rows).T)), expected)
+
+
+def test_windows_without_a_step_are_refused_in_words_of_steps(file):
+    _, predictor = file("classes")
+    with pytest.raises(InputError, match=r"^expected at least one row and one step, got shape \(0, 2\)$"):
+        predictor.predict(np.zeros((0, 2), np.float32))
 
 
 def test_predictor_label_names_classes_of_any_shape_and_nothing_where_there_is_no_answer(file):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.data.parts import Cut, split
-from edgelstm.data.rows import known_ahead, seconds_of
+from edgelstm.data.rows import known_ahead, rows_of, seconds_of
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 
@@ -59,6 +59,13 @@ def test_a_table_goes_on_behind_the_last_sample_as_far_as_its_plans():
 def test_a_table_that_ends_too_early_for_a_forecast_is_refused():
     with pytest.raises(DataError, match=r"'plan' to be known 3 steps ahead.*at least 11.*got one of 10 rows"):
         known_ahead(table(10), {"plan": 3}, 8)
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e39])
+def test_what_is_refused_in_one_of_many_series_is_named_after_it(value):
+    pump = Series(("heat",), np.array([[1.0], [value]]), None, None, None, "pump 7")
+    with pytest.raises(DataError, match=r"^series pump 7: .*column 'heat'.* at row 2"):
+        rows_of(pump, ("heat",), 0, 2, "error")
 
 
 def test_a_number_beyond_float32_is_named():
