@@ -136,6 +136,10 @@ _OPTIONS = {
 }
 
 
+# What TOML calls what pydantic names after Python.
+_EXPECTED = {"tuple_type": "expected a list", "model_type": "expected a table", "dict_type": "expected a table"}
+
+
 def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
@@ -144,7 +148,7 @@ def _first_complaint(error: ValidationError) -> str:
         return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
     if first["type"] == "missing":
         return f"{place}: is missing; give it {_OPTIONS.get(place, 'in the recipe')}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _EXPECTED.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
     return f"{before}{message}{got}"
 

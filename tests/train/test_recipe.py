@@ -102,6 +102,18 @@ def test_a_wrong_value_names_its_place_and_what_came(section, key, value):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "kind"),
+    [("data", "targets", "co2", "list"), ("data", "units", 3, "table"), ("data", "drift", [1], "table")],
+)
+def test_a_value_of_the_wrong_kind_is_told_in_words_of_toml(section, key, value, kind):
+    with pytest.raises(RecipeError, match=rf"test: {section}\.{key}: expected a {kind}, got ") as caught:
+        check_recipe(changed(section, key, value), "test")
+    assert "tuple" not in str(caught.value)
+    with pytest.raises(RecipeError, match=r"test: network: expected a table, got 3"):
+        check_recipe({**small_recipe(), "network": 3}, "test")
+
+
 @pytest.mark.parametrize("name", ["", "a b", "../up", ".hidden", "a/b"])
 def test_a_name_must_do_for_a_file(name):
     with pytest.raises(RecipeError, match="test: name"):
