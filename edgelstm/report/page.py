@@ -75,7 +75,7 @@ def sections_of(evaluation: Evaluation, history: History | None) -> Sequence[Sec
     """List what the page says."""
     last = evaluation.parts[-1:]
     details = [section for part in last for make in _OF_A_PART for section in make(part, evaluation)]
-    return [*scores(evaluation), *details, *losses(history)]
+    return [*scores(evaluation), *details, *losses(history, evaluation.contract.answer)]
 
 
 def environment(*packages: str) -> jinja2.Environment:

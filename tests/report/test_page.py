@@ -62,6 +62,13 @@ def test_a_page_asks_nobody_for_anything_and_runs_nothing(evaluation):
     assert "@import" not in style
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_only_losses_of_numbers_are_said_to_be_scaled(name):
+    evaluation = evaluation_of(name)
+    said = "scaled units" in Page(report_html(evaluation, HISTORY)).words()
+    assert said == (evaluation.contract.answer != "class")
+
+
 def test_hostile_names_are_shown_as_they_are(evaluation):
     text = Page(report_html(evaluation, HISTORY)).words()
     for name in HOSTILE:

@@ -28,5 +28,5 @@ def pictures(evaluation: Evaluation, history: History | None = None) -> dict[str
     if evaluation.parts:
         drawn = {name: plot(evaluation.parts[-1], evaluation) for name, plot in _OF_A_PART.items()}
     if history is not None and history.losses:
-        drawn["loss.png"] = plot_loss(history)
+        drawn["loss.png"] = plot_loss(history, evaluation.contract.answer)
     return {name: content for name, content in drawn.items() if content is not None}

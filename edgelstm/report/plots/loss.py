@@ -8,8 +8,8 @@ from edgelstm.report.evaluation import History
 from edgelstm.report.plots.paper import ANSWER, OTHER, as_png, finish, new_figure
 
 
-def plot_loss(history: History) -> bytes:
-    """Draw the loss of each epoch, and mark the one that was kept."""
+def plot_loss(history: History, answer: str) -> bytes:
+    """Draw the loss of each epoch, and mark the one that was kept; that of classes is not scaled."""
     from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
     figure = new_figure(7.5, 4)
@@ -28,6 +28,6 @@ def plot_loss(history: History) -> bytes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if history.best_epoch:
         axes.axvline(history.best_epoch, color="#888888", linestyle=":", label=f"kept: epoch {history.best_epoch}")
-    axes.set(xlabel="epoch", ylabel="loss (scaled units)")
+    axes.set(xlabel="epoch", ylabel="loss" if answer == "class" else "loss (scaled units)")
     finish(axes)
     return as_png(figure)

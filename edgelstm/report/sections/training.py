@@ -9,8 +9,8 @@ from edgelstm.report.chart import Curve, draw
 from edgelstm.report.evaluation import History
 
 
-def losses(history: History | None) -> list[Section]:
-    """Draw the loss after each epoch, with a line at the one that was kept."""
+def losses(history: History | None, answer: str) -> list[Section]:
+    """Draw the loss after each epoch, with a line at the one that was kept; that of classes is not scaled."""
     if history is None or not history.losses:
         return []
     training, validation = np.array(history.losses, np.float64).T
@@ -22,5 +22,6 @@ def losses(history: History | None) -> list[Section]:
     log = bool((known[~np.isnan(known)] > 0).all())
     best = history.best_epoch
     words = (f"The weights of epoch {best} were kept.",) if best else ()
-    chart = draw("", curves, "epoch", "loss (scaled units)", log=log, at=best or None)
+    unit = "loss" if answer == "class" else "loss (scaled units)"
+    chart = draw("", curves, "epoch", unit, log=log, at=best or None)
     return [Section("How did it learn?", words, charts=(chart,))]
