@@ -237,7 +237,7 @@ class Predictor:
         valid = np.full(rows, steps) if lengths is None else np.atleast_1d(np.asarray(lengths))
         if valid.dtype.kind not in "iu" or valid.shape != (rows,):
             raise InputError(f"lengths: expected {rows} whole number(s), got {valid.dtype} of shape {valid.shape}")
-        if rows and not 1 <= valid.min() <= valid.max() <= steps:
+        if rows and steps and not 1 <= valid.min() <= valid.max() <= steps:
             raise InputError(f"lengths: expected 1 to {steps} steps in each row, got {valid.min()} to {valid.max()}")
         return valid.astype(np.int64)
 
