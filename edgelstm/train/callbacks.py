@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edgelstm.errors import TrainingError
+from edgelstm.errors import OutputError, TrainingError
 
 PLAIN_LINES = 10  # how often a training without a terminal says where it is
 
@@ -126,10 +126,15 @@ class SaveEveryEpoch(lightning.Callback):
         if not _epoch_is_whole(trainer):
             return
         temporary = self._path.with_suffix(".part")
-        trainer.save_checkpoint(temporary)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, self._path)
+        try:
+            trainer.save_checkpoint(temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, self._path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)  # what a full disk took of it would stay
+            kept = "--resume goes on behind the epoch before" if self._path.exists() else "nothing was kept"
+            raise OutputError(f"cannot write {self._path}: {error.strerror or error}; {kept}") from error
 
 
 class StopOnInterrupt(lightning.Callback):

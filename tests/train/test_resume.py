@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import re
@@ -12,8 +13,9 @@ import textwrap
 
 import numpy as np
 import pytest
+import pytorch_lightning as lightning
 
-from edgelstm.errors import RecipeError, RunError, TrainingError
+from edgelstm.errors import OutputError, RecipeError, RunError, TrainingError
 from edgelstm.export import export_run
 from edgelstm.run import read_run
 from edgelstm.train import resume_recipe
@@ -228,6 +230,25 @@ def test_a_training_does_not_go_on_with_other_data(tmp_path, monkeypatch):
     table.write_text("\n".join(["a", *map(str, values * 3 + 100)]))
     with pytest.raises(TrainingError, match="data"):
         resume_recipe(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("epoch", "told"), [(1, "nothing was kept"), (2, "--resume goes on behind the epoch before")])
+def test_a_full_disk_is_one_clear_error_and_leaves_what_was_whole(tmp_path, monkeypatch, epoch, told):
+    saved, real = [], lightning.Trainer.save_checkpoint
+
+    def save(trainer, path, *_):
+        saved.append(path)
+        if len(saved) == epoch:
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/x", None, str(path))
+        real(trainer, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lightning.Trainer, "save_checkpoint", save)
+        with pytest.raises(OutputError, match=rf"^cannot write .*resume\.ckpt: No space left on device; {told}$"):
+            train_small(tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"recipe.json", *["resume.ckpt"][: epoch - 1]}
+    assert resume_recipe(tmp_path / "run").run.record.best_epoch
 
 
 def test_there_must_be_something_to_resume(tmp_path):
