@@ -48,6 +48,28 @@ def as_ns(time: Any) -> int:
     return ns
 
 
+def as_unix_ns(time: Any) -> int:
+    """Turn the moment of a sample into nanoseconds since 1970, as `as_ns`, where a graph looks at it.
+
+    A whole number that is a moment as seconds, as `Stream.step` takes it, would be one of 1970 as nanoseconds: every
+    sample would be a duplicate of the first.
+
+    Raises:
+        InputError: as `as_ns`, or whole seconds.
+
+    Example:
+        >>> as_unix_ns(1_700_000_000.0) == as_unix_ns(1_700_000_000_000_000_000)
+        True
+    """
+    ns = as_ns(time)
+    if isinstance(time, (int, np.integer)) and 0 < abs(ns) < MAX_TIME_S:
+        raise InputError(
+            f"time: expected nanoseconds where it is a whole number, got {ns}, less than two minutes from 1970: give "
+            f"seconds as a float, {ns}.0"
+        )
+    return ns
+
+
 def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray[np.int64] | None:
     """Turn the moments of samples into what the graph takes beside x.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
 from edgelstm.errors import InputError, SharingError
-from edgelstm.runtime.clock import NS, as_ns
+from edgelstm.runtime.clock import NS, as_ns, as_unix_ns
 from edgelstm.runtime.drift import Drift, measure_drift
 from edgelstm.runtime.guard import ChannelCounts, Counts, Guard
 from edgelstm.runtime.predictor import Predictor
@@ -167,7 +167,7 @@ class GuardedStream:
             x[:] = self._as_row(sample)
         ns = gap = None
         if time is not None or self._time is not None or self._timed:
-            ns = as_ns(time)
+            ns = as_unix_ns(time) if self._timed else as_ns(time)
             reason = self._reason_to_drop(ns)
             if reason is not None:
                 return self._drop(reason)

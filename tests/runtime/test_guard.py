@@ -120,6 +120,17 @@ def test_a_guard_of_a_file_that_takes_times_needs_them():
     assert guarded.counts.refused == 2
 
 
+@pytest.mark.parametrize("kind", [int, np.int64, np.int32])
+def test_whole_seconds_are_not_taken_for_nanoseconds_where_the_file_looks_at_the_time(kind):
+    guarded = GuardedStream(load_timed())
+    for second in (1_700_000_000, 1_700_003_600):
+        with pytest.raises(InputError, match=rf"^time: expected nanoseconds .* give seconds as a float, {second}\.0$"):
+            guarded.step([1, 2], kind(second))
+    assert (guarded.counts.refused, guarded.counts.duplicate) == (2, 0)
+    guarded.step([1, 2], 1_700_000_000.0)
+    assert guarded.counts.clean == 1
+
+
 def assert_counts(counts, policy, samples):
     assert counts.samples == sum(policy.fates.values()) == samples
     assert {fate: getattr(counts, fate) for fate in FATES} == policy.fates
