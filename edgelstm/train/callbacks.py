@@ -64,7 +64,7 @@ class BestWeights(lightning.Callback):
         if not math.isfinite(training) or (validated and not math.isfinite(validation)):
             raise TrainingError(
                 f"in epoch {len(self.history)} the loss became {training} in training and {validation} in validation: "
-                "lower --learning-rate, or limit the gradient with --gradient-clip 1"
+                "lower --learning-rate, or the largest gradient, --gradient-clip"
             )
         if not validated or validation < self._best:
             self._best = validation

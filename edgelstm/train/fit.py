@@ -37,8 +37,6 @@ from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 
-LABEL_STEPS = 64  # of a chunk, where nobody says
-
 
 @dataclass(frozen=True)
 class Fitted:
@@ -330,6 +328,4 @@ def _options(
         raise RecipeError("fit: steps: windows to forecast from have as many as x; leave it out")
     if task == "forecast":
         sections["window"]["steps"] = window
-    elif task == "label":
-        sections["window"].setdefault("steps", LABEL_STEPS)
     return check_recipe({"name": name, "task": task, "quantization": quantization, **sections}, "fit")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+LABEL_STEPS = 64  # of a chunk, where nobody says
 
 
 class _Section(BaseModel):
@@ -256,12 +257,13 @@ class Recipe(_Section):
     @model_validator(mode="before")
     @classmethod
     def _labels_carry_their_state(cls, content: Any) -> Any:
-        """A device labels sample by sample, so that is the state of this task where none is given."""
-        if isinstance(content, Mapping) and content.get("task") == "label":
-            network = content.get("network", {})
-            if isinstance(network, Mapping):
-                return {**content, "network": {"state": "carried", **network}}
-        return content
+        """A device labels sample by sample, so that is the state of this task where none is given, in usual chunks."""
+        if not isinstance(content, Mapping) or content.get("task") != "label":
+            return content
+        usual = {"network": {"state": "carried"}, "window": {"steps": LABEL_STEPS}}
+        sections = {name: content.get(name, {}) for name in usual}
+        filled = {name: {**usual[name], **given} for name, given in sections.items() if isinstance(given, Mapping)}
+        return {**content, **filled}
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:

@@ -373,6 +373,7 @@ def test_labels_carry_their_state_where_none_is_given():
     assert check_recipe(of("label"), "test").network.state == "carried"
     assert check_recipe(of("label", network__hidden_size=3), "test").network.state == "carried"
     assert check_recipe(of("classify"), "test").network.state == "window"
+    assert check_recipe({"task": "label", "data": of("label")["data"]}, "test").window.steps == 64
 
 
 @pytest.mark.parametrize(

@@ -258,12 +258,12 @@ def test_columns_that_do_not_say_what_to_learn_are_refused(tmp_path, task, targe
     [
         ({"split__borders": [50, 80, 100]}, r"split\.borders: 12 series are dealt out whole: give fractions"),
         (
-            {"data__series": None, "data__time": "time", "split__borders": ["2001-01-01", 90]},
-            "expected rows to label a series, got dates",
+            {"data__series": None, "data__time": "time", "split__borders": ["1999-01-01", 90]},
+            "expected a border between .*, where the data lies, got '1999-01-01'",
         ),
     ],
 )
-def test_many_series_are_not_split_in_time_and_one_by_rows_alone(tmp_path, split, complaint):
+def test_many_series_are_not_split_in_time_and_one_at_a_date_that_it_has(tmp_path, split, complaint):
     with pytest.raises(DataError, match=complaint):
         problem(write(tmp_path / "t.csv"), "label", "load", **split)
 

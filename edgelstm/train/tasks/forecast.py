@@ -11,7 +11,6 @@ import numpy as np
 
 from edgelstm.data.baselines.forecast import RIDGE_BYTES, baselines, ridge_bytes, season_of
 from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
-from edgelstm.data.readers.fields import parse_times
 from edgelstm.data.readers.read import read_series
 from edgelstm.data.rows import seconds_of
 from edgelstm.data.scores.score import Answerer
@@ -22,6 +21,7 @@ from edgelstm.errors import DataError, InputError
 from edgelstm.train.arrays import finite, named
 from edgelstm.train.problem import Problem, channels_of, with_levels
 from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.borders import borders_of
 from edgelstm.train.tasks.task import Arrays, Pair, Task, parts_of
 
 
@@ -145,7 +145,7 @@ def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
     columns = (*data.inputs, *data.targets)
     series = read_series(data.path, columns, data.time, data.resample, data.format)
     if not (split_by.validation_path or split_by.test_paths):
-        return series, _borders(recipe, series)
+        return series, borders_of(recipe, series)
     rows = len(series.values)
     training, validation, _ = split_by.fractions
     ends = list(fraction_borders(rows, training, validation, 0.0))[: 1 if split_by.validation_path else 2]
@@ -184,35 +184,6 @@ def _append(first: Series, second: Series, overlap: bool) -> Series:
         time=time,
         sha256=f"{first.sha256}+{second.sha256}",
     )
-
-
-def _borders(recipe: Recipe, series: Series) -> tuple[int, ...]:
-    by = recipe.split
-    if not by.borders:
-        return fraction_borders(len(series.values), *by.fractions)
-    borders = tuple(border if isinstance(border, int) else _row_at(border, series) for border in by.borders)
-    if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
-        raise DataError(
-            f"split: expected borders that grow within the {len(series.values)} rows, got "
-            f"{', '.join(map(str, by.borders))} (rows {', '.join(map(str, borders))})"
-        )
-    return borders
-
-
-def _row_at(border: str, series: Series) -> int:
-    """Find the first row at or after a date."""
-    if series.time is None:
-        raise DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
-    try:
-        moment = parse_times([border], "border", lambda row: "split")[0]
-    except DataError as error:
-        raise DataError(f"split: expected a row number or an ISO 8601 date as a border, got {border!r}") from error
-    if not series.time[0] < moment <= series.time[-1]:
-        raise DataError(
-            f"split: expected a border between {series.time[0]} and {series.time[-1]}, where the data lies, "
-            f"got {border!r}"
-        )
-    return int(np.searchsorted(series.time, moment))
 
 
 def _report(series: Series, policy: str, parts: list[Part]) -> tuple[str, ...]:

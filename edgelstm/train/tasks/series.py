@@ -9,12 +9,13 @@ import numpy as np
 
 from edgelstm.data.classes import class_of
 from edgelstm.data.deal import Stretch, Wanted, deal, in_time, sequences_of, whole
-from edgelstm.data.parts import NAMES, fraction_borders
+from edgelstm.data.parts import NAMES
 from edgelstm.data.readers.read import read_many
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.borders import borders_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def deal_out(recipe: Recipe, columns: tuple[str, ...], label: str | None) -> Dea
     }
     _refuse_the_same_file([series, *held_out.values()])
     if len(series) == 1 and not classify:
-        parts = in_time(series[0], _borders(recipe, len(series[0].values)))
+        parts = in_time(series[0], borders_of(recipe, series[0]))
     else:
         if split.borders:
             raise DataError(f"split.borders: {len(series)} series are dealt out whole: give fractions")
@@ -103,13 +104,6 @@ def _refuse_the_same_file(parts: Sequence[Sequence[Series]]) -> None:
     digests = [digest for part in parts for digest in {one.sha256 for one in part}]
     if len(set(digests)) < len(digests):
         raise DataError("split: the same file is given for two parts; held-out data must be other data")
-
-
-def _borders(recipe: Recipe, rows: int) -> Sequence[int]:
-    borders = recipe.split.borders
-    if any(isinstance(border, str) for border in borders):
-        raise DataError("split.borders: expected rows to label a series, got dates")
-    return [int(border) for border in borders] or fraction_borders(rows, *recipe.split.fractions)
 
 
 def _cut(stretch: Stretch) -> Series:
