@@ -32,7 +32,7 @@ from edgelstm.train.recipe import DataRecipe, NetworkRecipe, TrainingRecipe
 from edgelstm.train.setup import make_network
 
 RESULTS = Path(__file__).parent / "results"
-EPOCHS = 3
+EPOCHS = 8
 
 
 class Case(NamedTuple):
