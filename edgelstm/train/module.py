@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import pytorch_lightning as lightning
@@ -123,9 +124,10 @@ class LstmModule(lightning.LightningModule):
         self._state = state if batch.fresh is not None else None
         return z, frame
 
-    def _arithmetic(self) -> torch.autocast:
-        kind = torch.float16 if self._training.precision == "fp16" else torch.bfloat16
-        return torch.autocast(self.device.type, kind, enabled=self._training.precision != "fp32")
+    def _arithmetic(self) -> AbstractContextManager[Any]:
+        if self._training.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.float16 if self._training.precision == "fp16" else torch.bfloat16)
 
     def _state_of(self, batch: Batch) -> State | None:
         """The state of the rows that go on, and zeros for those that begin; where there are more, all do."""
@@ -155,16 +157,19 @@ class _Sum:
     """A weighted mean that grows; looks at the numbers only in the end, so that a GPU need not be waited for."""
 
     def __init__(self) -> None:
-        self._total: Tensor | float = 0.0
-        self._weight: Tensor | int = 0
+        self._losses: list[Tensor] = []
+        self._weights: list[Tensor | int] = []
 
     def add(self, loss: Tensor, weight: Tensor | int) -> None:
-        self._total = self._total + loss.double() * weight
-        self._weight = self._weight + weight
+        self._losses.append(loss)
+        self._weights.append(weight)
 
     def mean(self) -> float:
-        weight = float(self._weight)
-        return float(self._total) / weight if weight else float("nan")
+        if not self._losses:
+            return float("nan")
+        losses = torch.stack(self._losses).double().cpu()
+        weights = torch.stack([torch.as_tensor(weight).cpu() for weight in self._weights]).double()
+        return float((losses * weights).sum() / weights.sum())
 
 
 def _optimizer(network: LstmNetwork, training: TrainingRecipe) -> torch.optim.Optimizer:

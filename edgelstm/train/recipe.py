@@ -260,7 +260,7 @@ class Recipe(_Section):
         """A device labels sample by sample, so that is the state of this task where none is given, in usual chunks."""
         if not isinstance(content, Mapping) or content.get("task") != "label":
             return content
-        usual = {"network": {"state": "carried"}, "window": {"steps": LABEL_STEPS}}
+        usual: dict[str, dict[str, Any]] = {"network": {"state": "carried"}, "window": {"steps": LABEL_STEPS}}
         sections = {name: content.get(name, {}) for name in usual}
         filled = {name: {**usual[name], **given} for name, given in sections.items() if isinstance(given, Mapping)}
         return {**content, **filled}
