@@ -31,9 +31,9 @@ from edgelstm.contract import Quantization
 from edgelstm.run import Run, read_run
 from edgelstm.train import fit, fit_recipe, load_recipe
 from edgelstm.train.loop import run_loop
-from edgelstm.train.network import LstmNetwork
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.quantized import QuantizedNetwork
 from edgelstm.train.recipe import QuantizationRecipe, Recipe
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network

@@ -25,7 +25,7 @@ from torch import nn
 from edgelstm.bench.machine import describe_machine
 from edgelstm.data.windows import Windows, from_rows
 from edgelstm.strict_json import plain
-from edgelstm.train.feed import EVALUATION_BATCH
+from edgelstm.train.feeding.feed import EVALUATION_BATCH
 from edgelstm.train.loop import run_loop
 from edgelstm.train.problem import Problem, channels_of
 from edgelstm.train.recipe import DataRecipe, NetworkRecipe, TrainingRecipe

@@ -12,8 +12,8 @@ from torch import Tensor
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
-from edgelstm.train.chunks import EVALUATED_STEPS, carried_rows
-from edgelstm.train.network import LstmNetwork
+from edgelstm.train.feeding.chunks import EVALUATED_STEPS, carried_rows
+from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.tasks import TASKS
 

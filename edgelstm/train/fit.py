@@ -29,9 +29,9 @@ from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inpu
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.loop import Trained, run_loop
-from edgelstm.train.network import LstmNetwork
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.quantized import QuantizedNetwork
 from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, nearest
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network

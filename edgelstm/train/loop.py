@@ -25,10 +25,10 @@ from edgelstm.train.callbacks import (
     StopEarly,
     StopOnInterrupt,
 )
-from edgelstm.train.feed import feed_of
+from edgelstm.train.feeding.feed import feed_of
 from edgelstm.train.losses import losses_of
 from edgelstm.train.module import DATA, SCALER, LstmModule
-from edgelstm.train.network import LstmNetwork
+from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
 

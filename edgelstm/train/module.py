@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from edgelstm.train.batches import Batch
+from edgelstm.train.feeding.batches import Batch
 from edgelstm.train.losses import Loss
-from edgelstm.train.network import Frame, LstmNetwork, State
+from edgelstm.train.networks.network import Frame, LstmNetwork, State
 from edgelstm.train.recipe import TrainingRecipe
 
 SGD_MOMENTUM = 0.9

@@ -9,10 +9,10 @@ from edgelstm.data.scaling import Scaling, measure, measure_rows
 from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.run import read_run
-from edgelstm.train.network import LstmNetwork
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.networks.shape import EVERY, NetworkShape
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import DataRecipe, NetworkRecipe, QuantizationRecipe, TrainingRecipe
-from edgelstm.train.shape import EVERY, NetworkShape
 
 
 def make_network(

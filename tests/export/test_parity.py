@@ -17,8 +17,8 @@ from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
 from edgelstm.network import LAST, carried_states
 from edgelstm.runtime import Golden, ModelFile, Predictor
-from edgelstm.train.network import LstmNetwork
-from edgelstm.train.shape import EVERY, NetworkShape
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.networks.shape import EVERY, NetworkShape
 from tests import oracles
 
 FEATURES, OUTPUTS, HORIZON = 3, 2, 4

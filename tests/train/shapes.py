@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from edgelstm.data.scaling import Scaling
-from edgelstm.train.network import LstmNetwork
-from edgelstm.train.shape import EVERY, NetworkShape
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.networks.shape import EVERY, NetworkShape
 from tests.export.drawn import make_contract
 
 torch.set_num_threads(1)  # these networks are small: a second thread only waits

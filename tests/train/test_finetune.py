@@ -13,7 +13,7 @@ from edgelstm.export import export_run
 from edgelstm.run import read_run
 from edgelstm.train import finetune, fit, resume_recipe
 from edgelstm.train.module import LstmModule
-from edgelstm.train.quantized import QuantizedNetwork
+from edgelstm.train.networks.quantized import QuantizedNetwork
 from tests.conftest import train_small
 
 SMALL = {"window__stride": 8, "training__epochs": 4, "network__scaling": "relative"}
@@ -118,7 +118,7 @@ def press_ctrl_c(monkeypatch, times):
                 signal.raise_signal(signal.SIGINT)
         return real(module, batches, number)
 
-    monkeypatch.setattr("edgelstm.train.feed.TOGETHER", 3)
+    monkeypatch.setattr("edgelstm.train.feeding.feed.TOGETHER", 3)
     monkeypatch.setattr(LstmModule, "training_step", training_step)
 
 

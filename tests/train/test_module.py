@@ -12,11 +12,11 @@ import torch
 from edgelstm.data.scores.score import score
 from edgelstm.errors import TrainingError
 from edgelstm.train import answers as answering
-from edgelstm.train import chunks
-from edgelstm.train import feed as feeding
 from edgelstm.train.answers import network_answerer
-from edgelstm.train.batches import Batch
-from edgelstm.train.feed import feed_of
+from edgelstm.train.feeding import chunks
+from edgelstm.train.feeding import feed as feeding
+from edgelstm.train.feeding.batches import Batch
+from edgelstm.train.feeding.feed import feed_of
 from edgelstm.train.loop import _validate as validate
 from edgelstm.train.loop import run_loop
 from edgelstm.train.losses import losses_of, number_loss

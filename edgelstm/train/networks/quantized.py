@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from edgelstm.data.scaling import Scaling
 from edgelstm.quantization import LEVELS, quantize_rows
-from edgelstm.train.network import Answer, LstmNetwork, State
+from edgelstm.train.networks.network import Answer, LstmNetwork, State
 from edgelstm.train.recipe import QuantizationRecipe
 
 ACTIVATION_LEVELS = 255  # uint8
@@ -36,7 +36,7 @@ class QuantizedNetwork(LstmNetwork):
 
     Example:
         >>> one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
-        >>> from edgelstm.train.shape import NetworkShape
+        >>> from edgelstm.train.networks.shape import NetworkShape
         >>> network = LstmNetwork(NetworkShape(1, 8, 1, 3, 1), Scaling("none", zero, one, one, zero, ()))
         >>> QuantizedNetwork(network, QuantizationRecipe())(torch.zeros(2, 5, 1)).shape
         torch.Size([2, 3, 1])

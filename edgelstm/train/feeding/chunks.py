@@ -19,7 +19,7 @@ from torch import Tensor
 
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
-from edgelstm.train.batches import Batch
+from edgelstm.train.feeding.batches import Batch
 
 Index = NDArray[np.int64]
 EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series side by side, and steps of them all at once

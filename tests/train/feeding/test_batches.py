@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgelstm.data.sequences import lay_out
 from edgelstm.data.windows import from_arrays, from_rows
-from edgelstm.train.batches import Loader, Shuffled, WindowDataset, dataset_of
+from edgelstm.train.feeding.batches import Loader, Shuffled, WindowDataset, dataset_of
 
 
 def drawn(shuffled, epoch):

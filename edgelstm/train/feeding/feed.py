@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from edgelstm.data.windows import Windows
-from edgelstm.train.batches import Loader, Shuffled, dataset_of
-from edgelstm.train.chunks import Lanes, SeriesDataset, Whole, series_of
+from edgelstm.train.feeding.batches import Loader, Shuffled, dataset_of
+from edgelstm.train.feeding.chunks import Lanes, SeriesDataset, Whole, series_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from edgelstm import reference
 from edgelstm.data.scaling import Scaling
-from edgelstm.train.network import LstmNetwork
-from edgelstm.train.shape import NetworkShape
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.networks.shape import NetworkShape
 from tests import oracles
 from tests.train.shapes import CARRIED, SHAPES, Given, ask, make_carried, make_network, weights_of
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgelstm.data.sequences import lay_out
 from edgelstm.data.windows import from_arrays, from_rows
-from edgelstm.train.chunks import EVALUATED_TOGETHER, Lanes, Series, SeriesDataset, Whole, series_of
+from edgelstm.train.feeding.chunks import EVALUATED_TOGETHER, Lanes, Series, SeriesDataset, Whole, series_of
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=8)
 SEEDS = st.integers(0, 1000)

@@ -30,7 +30,7 @@ from edgelstm.network import (
     Standardize,
     Take,
 )
-from edgelstm.train.shape import NetworkShape
+from edgelstm.train.networks.shape import NetworkShape
 
 INSTANCE_EPSILON = 1e-5  # as edgelstm.network.Network says
 State = tuple[tuple[Tensor, Tensor], ...]
