@@ -24,7 +24,7 @@ from compat_files import CASES, build_files
 VERSIONS = ("1.20.1", "1.22.1", "1.23.2", "1.24.4", "1.32.0")
 MEASURED = {
     "replay": "replay by `edgelstm verify`",
-    "client": "onnxruntime alone, no option set",
+    "client": "onnxruntime alone, no option set but one thread for int8",
     "stream": "stepped against at once",
 }
 PRECISIONS = ("fp32", "int8", "int8w", "fp16")

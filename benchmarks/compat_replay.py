@@ -40,8 +40,10 @@ def at_once(predictor: Predictor) -> np.ndarray:
 
 
 def by_any_client(path: str, predictor: Predictor) -> np.ndarray:
-    """Run the golden windows as somebody would who knows onnxruntime and nothing of edgelstm."""
+    """Run the golden windows as somebody would who knows onnxruntime, and what FORMAT.md asks of whoever runs int8."""
     options = onnxruntime.SessionOptions()
+    if predictor.contract.precision == "int8":
+        options.intra_op_num_threads = 1
     options.log_severity_level = 3  # it warns of nodes that it places on the CPU, where there is nothing else
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     golden, states = predictor.golden, predictor.contract.states
