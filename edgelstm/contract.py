@@ -70,6 +70,11 @@ class Channel(NamedTuple):
         return self.column or self.name
 
     @property
+    def ceiling(self) -> float:
+        """The largest target that training knew; infinite without a cap."""
+        return float("inf") if self.cap is None else self.cap
+
+    @property
     def spread(self) -> float:
         """The training standard deviation, to divide by: 1 where it is 0 or unknown."""
         return (self.statistics.std if self.statistics else 0.0) or 1.0

@@ -98,7 +98,7 @@ def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
     if not examples.same_rows:
         moments = examples.times_of() if times else None
         return [Stretch(x, None if moments is None else moments[i]) for i, x in enumerate(examples.x())]
-    whole = _whole_rows(examples)
+    whole = examples.whole_rows
     return [Stretch(examples.x_rows[whole], examples.times[whole] if times and examples.times is not None else None)]
 
 
@@ -207,10 +207,5 @@ def _last_steps(windows: Windows) -> Index:
     """Find the last step of each window among those of `stretches_of`: int64 [N]."""
     if not windows.same_rows:
         return np.arange(1, len(windows) + 1) * windows.steps - 1
-    places: Index = (np.cumsum(_whole_rows(windows)) - 1)[windows.x_starts + windows.steps - 1]
+    places: Index = (np.cumsum(windows.whole_rows) - 1)[windows.x_starts + windows.steps - 1]
     return places
-
-
-def _whole_rows(windows: Windows) -> NDArray[np.bool_]:
-    """Tell which rows lack no sample: bool [M]."""
-    return np.logical_not(np.isnan(windows.x_rows).any(axis=1))

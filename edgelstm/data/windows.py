@@ -55,6 +55,11 @@ class Windows:
         """int64 [K]: add to `y_starts` for the target rows behind the last step."""
         return np.arange(self.horizon)
 
+    @property
+    def whole_rows(self) -> NDArray[np.bool_]:
+        """Bool [M]: the rows that lack no sample, over which a carried state goes."""
+        return np.logical_not(np.isnan(self.x_rows).any(axis=1))
+
     def x(self, index: Index | slice = slice(None)) -> Rows:
         """Copy out windows: float32 [n, T, F]."""
         x: Rows = self.x_rows[self.x_starts[index][:, np.newaxis] + self.x_offsets]

@@ -29,7 +29,7 @@ def loss_of(contract: Contract) -> Loss:
     if contract.answer == "quantile":
         levels = np.array([channel.quantile for channel in contract.outputs]).reshape(len(spread), -1)
         return lambda y, truth: _by_step(_pinball(y, truth, levels) / spread)
-    cap = np.array([np.inf if channel.cap is None else channel.cap for channel in contract.outputs])
+    cap = np.array([channel.ceiling for channel in contract.outputs])
     return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
-from edgelstm.train.feeding.chunks import EVALUATED_STEPS, carried_rows
+from edgelstm.train.feeding.chunks import EVALUATED_STEPS
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.tasks import TASKS
@@ -60,7 +60,7 @@ def _carried_forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
     """Of a series the state goes over all rows once, from zero at the first; arrays are a series each."""
     if not windows.same_rows:
         return lambda index: answer(network, windows.x(index))[:, -1]
-    rows = carried_rows(windows)
+    rows = np.flatnonzero(windows.whole_rows)
     times = None if windows.times is None else windows.times[rows][np.newaxis]
     whole = answer(network, windows.x_rows[rows][np.newaxis], None, times)[0]
     place = np.searchsorted(rows, windows.x_starts + windows.steps - 1)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from edgelstm.data.sequences import UNKNOWN
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import TrainingRecipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 DEFAULTS = {"number": "mse", "quantile": "pinball", "class": "cross-entropy"}
-UNKNOWN = -1
 
 _ELEMENTWISE: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
 

@@ -73,7 +73,7 @@ def _scaling(problem: Problem, kind: str) -> Scaling:
     if isinstance(training, Windows):
         found = measure(kind, training, inputs, targets)
     else:
-        cap = [np.inf if channel.cap is None else channel.cap for channel in problem.outputs]
+        cap = [channel.ceiling for channel in problem.outputs]
         numbers = None if problem.answer == "class" else np.minimum(training.targets, cap)
         found = measure_rows(kind, training.x_rows, inputs, numbers, targets)
     return Scaling(

@@ -88,5 +88,5 @@ def _goal(training: Sequences, outputs: tuple[Channel, ...]) -> tuple[Doubles, N
     targets = training.targets
     if targets.dtype.kind == "i":
         return np.eye(len(outputs))[targets], np.asarray(targets >= 0)
-    caps = {channel.source: np.inf if channel.cap is None else channel.cap for channel in outputs}
+    caps = {channel.source: channel.ceiling for channel in outputs}
     return np.minimum(targets.astype(np.float64), list(caps.values())), np.asarray(~np.isnan(targets).any(axis=1))

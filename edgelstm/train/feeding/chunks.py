@@ -58,18 +58,13 @@ def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: 
     if isinstance(examples, Sequences):
         rows = np.arange(len(examples.x_rows))
         return Series(rows, examples.starts, examples.lengths, x_rows, times, _labels(examples, cap))
-    rows = carried_rows(examples)
+    rows = np.flatnonzero(examples.whole_rows)
     starts, lengths = (
         (np.zeros(1, np.int64), np.array([len(rows)]))
         if examples.same_rows
         else (examples.x_starts, np.full(len(examples), examples.steps))
     )
     return Series(rows, starts, lengths, x_rows, times, _forecasts(examples, scored))
-
-
-def carried_rows(windows: Windows) -> Index:
-    """The rows that a carried state goes over: all but those with a missing sample: int64 [M]."""
-    return np.flatnonzero(~np.isnan(windows.x_rows).any(axis=1))
 
 
 def _labels(sequences: Sequences, cap: Tensor | None) -> Callable[[Tensor], Tensor]:

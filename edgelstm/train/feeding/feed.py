@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,7 +73,6 @@ def _together(problem: Problem, rows: int, answered: int) -> int:
 
 def _cap(problem: Problem) -> Tensor | None:
     """Where numbers to learn are clipped: float32 [O]."""
-    caps = [channel.cap for channel in problem.outputs]
-    if all(cap is None for cap in caps):
+    if all(channel.cap is None for channel in problem.outputs):
         return None
-    return torch.tensor([np.inf if cap is None else cap for cap in caps], dtype=torch.float32)
+    return torch.tensor([channel.ceiling for channel in problem.outputs], dtype=torch.float32)

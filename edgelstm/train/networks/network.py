@@ -15,6 +15,7 @@ from edgelstm.data.scaling import Scaling
 from edgelstm.network import (
     CYCLES,
     FINAL,
+    INSTANCE_EPSILON,
     LAST,
     MEAN,
     Activation,
@@ -32,7 +33,6 @@ from edgelstm.network import (
 )
 from edgelstm.train.networks.shape import NetworkShape
 
-INSTANCE_EPSILON = 1e-5  # as edgelstm.network.Network says
 State = tuple[tuple[Tensor, Tensor], ...]
 
 
