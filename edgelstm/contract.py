@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from edgelstm.errors import ContractError
+from edgelstm.reading import DUPLICATES, GAPS, UNITS, Reading
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TASKS = ("forecast", "classify", "label")
 ANSWERS = ("number", "quantile", "class")
 PRECISIONS = ("fp32", "int8", "int8w", "fp16")
@@ -52,6 +53,9 @@ class Channel(NamedTuple):
         quantile: of an output that is a quantile of `column`, 0.1 is the tenth percent; None for the others.
         column: of the table that it is about, where that is not `name`.
         cap: of an output: training knew no larger value, and an answer near it means at least so much.
+        category: of an input that is 1 where `column` holds this word, and 0 where it holds another.
+        origin: what is subtracted in float64 before a sample becomes float32, and added to an answer: of values such as
+            1e9 + sin(t), whose changes float32 cannot tell apart. Statistics are those of the whole value.
     """
 
     name: str
@@ -63,6 +67,8 @@ class Channel(NamedTuple):
     quantile: float | None = None
     column: str | None = None
     cap: float | None = None
+    category: str | None = None
+    origin: float = 0.0
 
     @property
     def source(self) -> str:
@@ -195,14 +201,15 @@ class Contract:
         provenance: where the weights come from.
         answer: one of `ANSWERS`: what the values of y are.
         times: the file takes `time_s` int64 [B, T] beside x, the moment of each sample in seconds since 1970, UTC.
+        reading: how the table was read, so that the next one needs no option; None for arrays and imported networks.
 
     Raises:
         ContractError: on construction, if the fields contradict each other.
 
     Example:
-        >>> Contract.from_json('{"format_version": 3}')
+        >>> Contract.from_json('{"format_version": 4}')
         Traceback (most recent call last):
-        edgelstm.errors.ContractError: contract: this file has format 3, this edgelstm reads up to 2; \
+        edgelstm.errors.ContractError: contract: this file has format 4, this edgelstm reads up to 3; \
 upgrade edgelstm on this device or export again with the older version
     """
 
@@ -226,6 +233,7 @@ upgrade edgelstm on this device or export again with the older version
     provenance: Provenance
     answer: str = "number"
     times: bool = False
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, TASKS)
@@ -260,6 +268,8 @@ upgrade edgelstm on this device or export again with the older version
         _check_channels(self.inputs, self.outputs)
         _check_answer(self)
         _check_states(self.states)
+        if self.reading is not None:
+            _check_reading(self.reading)
 
     @property
     def tokens(self) -> bool:
@@ -331,26 +341,42 @@ def _check_version(value: Any) -> None:
         )
 
 
+# What later formats say of a channel and of a contract, with the values that were meant before: the format that brought
+# the keys, then the keys.
+_LATER_OF_CHANNELS: tuple[tuple[int, dict[str, Any]], ...] = (
+    (2, {"ahead": 0, "quantile": None, "column": None, "cap": None}),
+    (3, {"category": None, "origin": 0.0}),
+)
+_LATER: tuple[tuple[int, dict[str, Any]], ...] = ((2, {"answer": "number", "times": False}), (3, {"reading": None}))
+
+
 def _with_later_keys(value: Any) -> Any:
-    """Add to the contract of a format 1 file what later formats say, with the values that were meant then."""
-    if not isinstance(value, dict) or value.get("format_version") != 1:
+    """Add to the contract of an older file what later formats say, with the values that were meant then."""
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if type(version) is not int or not 1 <= version < FORMAT_VERSION:
         return value
     value = dict(value)
-    later = {"answer": "class" if value.get("task") == "classify" else "number", "times": False}
     for key in ("inputs", "outputs"):
         channels = value.get(key)
         if isinstance(channels, list):
-            more = {"ahead": 0, "quantile": None, "column": None, "cap": None}
-            value[key] = [_merged(channel, more, f"contract.{key}[{i}]") for i, channel in enumerate(channels)]
-    return _merged(value, later, "contract")
+            more = _later_than(version, _LATER_OF_CHANNELS)
+            value[key] = [_merged(one, more, f"contract.{key}[{i}]", version) for i, one in enumerate(channels)]
+    later = _later_than(version, _LATER)
+    if "answer" in later and value.get("task") == "classify":
+        later["answer"] = "class"
+    return _merged(value, later, "contract", version)
 
 
-def _merged(value: Any, later: dict[str, Any], place: str) -> Any:
+def _later_than(version: int, keys: tuple[tuple[int, dict[str, Any]], ...]) -> dict[str, Any]:
+    return {key: value for since, some in keys if since > version for key, value in some.items()}
+
+
+def _merged(value: Any, later: dict[str, Any], place: str, version: int) -> Any:
     if not isinstance(value, dict):
         return value
     early = sorted(value.keys() & later.keys())
     if early:
-        raise StrictJsonError(f"{place}: unknown key {early[0]!r} in a file of format 1")
+        raise StrictJsonError(f"{place}: unknown key {early[0]!r} in a file of format {version}")
     return {**value, **later}
 
 
@@ -391,6 +417,21 @@ def _check_answer(contract: Contract) -> None:
     _require(all(found == first for found in levels.values()), "every target has the same quantiles")
     order = [name for name in levels for _ in first]
     _require([c.source for c in outputs] == order, "the quantiles of a target stand side by side")
+
+
+def _check_reading(reading: Reading) -> None:
+    _one_of("reading.duplicates", reading.duplicates, DUPLICATES)
+    _one_of("reading.gaps", reading.gaps, GAPS)
+    _require(reading.max_gap is None or reading.max_gap >= 0, f"reading.max_gap is {reading.max_gap}")
+    rhythm, time = reading.rhythm, reading.time
+    if rhythm is not None:
+        _one_of("reading.rhythm.unit", rhythm.unit, tuple(UNITS))
+        whole = rhythm.unit == "second" or rhythm.count == int(rhythm.count)
+        _require(rhythm.count > 0 and whole, f"reading.rhythm.count is {rhythm.count} {rhythm.unit}s")
+        monthly = rhythm.unit == "month"
+        _require((rhythm.day is not None) == monthly, "reading.rhythm.day belongs to months")
+        _require(rhythm.day is None or 1 <= rhythm.day <= 31, f"reading.rhythm.day is {rhythm.day}")
+    _require(time is None or bool(time.columns), "reading.time names no column")
 
 
 def _check_states(states: tuple[StateTensor, ...]) -> None:

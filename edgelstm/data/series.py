@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import QUANTILE_LEVELS, Statistics
+from edgelstm.reading import Rhythm
 
 
 @dataclass(frozen=True)
 class Series:
-    """Equally spaced samples.
+    """Samples in a rhythm: one for each place of it, a row of NaN where the table had none.
 
     Attributes:
         names: of the channels.
@@ -22,6 +23,7 @@ class Series:
         sha256: of the file or files it was read from; None for arrays.
         name: of the series, where there are many.
         labels: the class of each sample as it is written, N texts, empty where nobody knows it; None without classes.
+        rhythm: what lies between two samples; None without time.
     """
 
     names: tuple[str, ...]
@@ -31,6 +33,7 @@ class Series:
     sha256: str | None
     name: str = ""
     labels: tuple[str, ...] | None = None
+    rhythm: Rhythm | None = None
 
     def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         """Take some channels, in that order: float64 [N, len(names)]."""

@@ -29,6 +29,8 @@ class Windows:
         horizon: K.
         target_inputs: for arrays, the input channel that holds the past of each output; empty where none does.
         times: int64 [M], UTC seconds of each row of `x_rows`; None without a column of time.
+        firsts: int64 [S], where rows of many series lie end to end: the first row of each; None: all are of one.
+        names: of those series; empty for one.
     """
 
     x_rows: Rows
@@ -41,9 +43,18 @@ class Windows:
     horizon: int
     target_inputs: tuple[int, ...] = ()
     times: Index | None = None
+    firsts: Index | None = None
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x_starts)
+
+    @property
+    def series(self) -> Index:
+        """int64 [N]: the number of the series that each window is of."""
+        if self.firsts is None:
+            return np.zeros(len(self), np.int64)
+        return np.searchsorted(self.firsts, self.x_starts, side="right") - 1
 
     @property
     def x_offsets(self) -> Index:

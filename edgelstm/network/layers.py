@@ -208,6 +208,32 @@ class Join(NamedTuple):
     kind: str = "join"
 
 
+class Highway(NamedTuple):
+    """A linear layer past the LSTM: adds W s + b to what stands in front of it, s being what the `Standardize` gave.
+
+    Stands where the numbers of the head are, in front of the way back: of the `Rescale`, of the `Join` of shared
+    channels, or of the softmax of classes. s is the whole window, [B, steps * F], sample 0's channels first; behind a
+    shared `Segment` that of one channel, [B * C, steps]; where there is an answer at every step, its own sample alone,
+    [B, T, F], and then steps is 1. Owns `NAME.weight` [out_features, steps * in_features] and `NAME.bias`.
+
+    Source: the highway of LSTNet, Lai et al. 2018, "Modeling Long- and Short-Term Temporal Patterns".
+
+    Attributes:
+        steps: T, of the window that it reads.
+        in_features: F, of shared channels 1.
+        out_features: as many as stand in front of it.
+        alone: there is nothing in front of it but the `Standardize`: the answer is its own, of shape
+            [B, out_features].
+    """
+
+    name: str
+    steps: int
+    in_features: int
+    out_features: int
+    alone: bool = False
+    kind: str = "highway"
+
+
 class LayerNorm(NamedTuple):
     """As `torch.nn.LayerNorm` over the last axis: `NAME.weight`, `NAME.bias` [size], epsilon 1e-5.
 

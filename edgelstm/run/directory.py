@@ -18,7 +18,7 @@ from edgelstm.run.heldout import Examples, pack_heldout, read_heldout
 from edgelstm.run.tensors import Tensors, pack_tensors, read_tensors
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
-RUN_FORMAT_VERSION = 3
+RUN_FORMAT_VERSION = 4
 RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "run.json",
     "network.safetensors",

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -25,10 +25,23 @@ class DataRecipe(_Section):
 
     path: str = Field(description="a file, beside the recipe, or builtin:co2")
     format: str | None = Field(None, description="csv, parquet, ts, cmapss; none: by the ending of the file")
-    time: str | None = Field(None, description="the column of timestamps; none: rows are equally spaced")
-    series: str | None = Field(
-        None, description="to classify and label: the column that tells series apart; none: the table is one"
+    delimiter: str | None = Field(None, description="between fields: ',', ';', tab, '|' or blank; none: found out")
+    decimal: Literal[".", ","] | None = Field(None, description="the decimal sign; none: found out")
+    encoding: str | None = Field(None, description="utf-8, utf-16, latin-1; none: found out")
+    skip_rows: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="lines in front of the header; none: found out"
     )
+    header: bool | None = Field(None, description="the first line names the columns; none: found out")
+    na: tuple[str, ...] = Field((), description="words and numbers that stand for a missing sample: ['-200']")
+    time: tuple[str, ...] = Field(
+        (), description="the column of timestamps, or several that make one; none: rows are equally spaced"
+    )
+    time_format: str | None = Field(None, description="of the timestamps, in strptime's words; none: found out")
+    time_zone: str | None = Field(None, description="of timestamps without one: Europe/Berlin; none: UTC")
+    duplicates: Literal["error", "first", "last", "mean"] = Field(
+        "error", description="what to take of different rows of one time"
+    )
+    series: str | None = Field(None, description="the column that tells series apart; none: the table is one")
     features: tuple[str, ...] = Field((), description="input columns; none named: the targets, or all of a .ts file")
     targets: tuple[str, ...] = Field((), description="columns to forecast or to label; the class of each series")
     ahead: tuple[str, ...] = Field((), description="features that are known a horizon ahead: plans, holidays")
@@ -43,11 +56,22 @@ class DataRecipe(_Section):
     classes: bool = Field(False, description="to label: the target is a class, not a number")
     cap: float | None = Field(None, description="to label: targets above it count as it")
     units: dict[str, str] = Field({}, description="unit of each column, for people and plots")
-    missing: Literal["interpolate", "forward", "drop", "error"] = Field("error", description="what to do about gaps")
-    resample: str | None = Field(None, description="average into bins of this length: 10m, 1h, 1d, 1w")
+    missing: Literal["interpolate", "forward", "drop", "error"] = Field(
+        "interpolate", description="what to do about gaps"
+    )
+    max_gap: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="the most samples in a row that are filled; no window reaches over more; none: by the season"
+    )
+    resample: str | None = Field(None, description="average into bins of this length: 10m, 1h, 1d, 1w, 1mo, 1q, 1y")
     season: Annotated[int, Field(ge=2)] | None = Field(
         None, description="samples in a season, for the seasonal baseline; none: guessed from the timestamps"
     )
+
+    @field_validator("time", mode="before")
+    @classmethod
+    def _one_column_is_a_list(cls, value: Any) -> Any:
+        """Take `time = "date"` and `time = ["date", "clock"]`."""
+        return (value,) if isinstance(value, str) else value or ()
 
     @model_validator(mode="after")
     def _columns_fit(self) -> DataRecipe:
@@ -67,7 +91,7 @@ class DataRecipe(_Section):
         columns = [*self.features, *self.targets]
         for name in self.units.keys() - set(columns) if columns else ():
             raise ValueError(f"units: there is no column {name!r}; {nearest(name, columns)}")
-        if self.calendar and self.time is None:
+        if self.calendar and not self.time:
             raise ValueError("calendar: expected a column of timestamps, got none: give data.time (--time)")
         return self
 
