@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers.fields import Place, Times
+from edgelstm.data.readers.fields import Place
+from edgelstm.data.readers.iso import Times
 from edgelstm.errors import DataError, require
 
 JITTER = 0.02  # of the period: clocks of loggers are off by a second in a minute, and are not at fault for that
