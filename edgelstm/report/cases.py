@@ -77,6 +77,7 @@ def _window(
         windows.y(index)[0],
         first,
         dict(zip(list(answerers)[1:], others, strict=True)),
+        windows.names[int(windows.series_of(index)[0])] if windows.names else "",
     )
 
 
