@@ -38,6 +38,11 @@ class Statistics(NamedTuple):
     max: float
     quantiles: tuple[float, ...]
 
+    def minus(self, origin: float) -> Statistics:
+        """The same of values that are less by so much."""
+        moved = (self.min - origin, self.max - origin, tuple(q - origin for q in self.quantiles))
+        return Statistics(self.mean - origin, self.std, *moved)
+
 
 class Channel(NamedTuple):
     """One input or output channel, in its physical unit.
@@ -84,6 +89,14 @@ class Channel(NamedTuple):
     def spread(self) -> float:
         """The training standard deviation, to divide by: 1 where it is 0 or unknown."""
         return (self.statistics.std if self.statistics else 0.0) or 1.0
+
+    @property
+    def bare(self) -> Channel:
+        """The same in the units of the graph: values minus the origin, and so its statistics."""
+        if self.origin == 0:
+            return self
+        found = self.statistics
+        return self._replace(statistics=None if found is None else found.minus(self.origin), origin=0.0)
 
 
 class StateTensor(NamedTuple):
@@ -277,6 +290,14 @@ upgrade edgelstm on this device or export again with the older version
         return self.inputs[0].dtype == "int64"
 
     @property
+    def bare(self) -> Contract:
+        """The same in the units of the graph, without origins; itself where there are none."""
+        if not any(channel.origin for channel in (*self.inputs, *self.outputs)):
+            return self
+        inputs, outputs = (tuple(c.bare for c in channels) for channels in (self.inputs, self.outputs))
+        return replace(self, inputs=inputs, outputs=outputs)
+
+    @property
     def every_step(self) -> bool:
         """Whether there is an answer at every step: y has the axis T behind B."""
         return self.state == "carried" or self.task == "label"
@@ -391,6 +412,7 @@ def _check_channels(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -
             f"channel {channel.name!r} has {channel.categories} categories",
         )
         _require(channel.ahead >= 0, f"channel {channel.name!r} is {channel.ahead} steps ahead")
+        _require(expected == "float32" or channel.origin == 0, f"channel {channel.name!r} holds tokens, with an origin")
         if channel.statistics is not None:
             count = len(channel.statistics.quantiles)
             _require(
@@ -405,6 +427,8 @@ def _check_answer(contract: Contract) -> None:
     _require(all(c.quantile is None and c.cap is None for c in inputs), "an input has no quantile and no cap")
     _require(all(c.ahead == 0 for c in outputs), "an output is not known ahead")
     _require(not contract.times or inputs[0].dtype == "float32", "tokens have no times")
+    plain = all(c.origin == 0 or (contract.answer != "class" and c.cap is None) for c in outputs)
+    _require(plain, "a probability, or what has a cap, has no origin")
     levels: dict[str, list[float | None]] = {}
     for channel in outputs:
         levels.setdefault(channel.source, []).append(channel.quantile)
