@@ -150,8 +150,8 @@ def test_another_digest_is_told_as_an_alteration(model):
 
 
 def test_a_newer_format_asks_for_an_upgrade(window_files):
-    content = altered(window_files.fp32, CONTRACT, lambda contract: contract.update(format_version=3, later=True))
-    with pytest.raises(ContractError, match=r"^here: contract: this file has format 3.* upgrade edgelstm"):
+    content = altered(window_files.fp32, CONTRACT, lambda contract: contract.update(format_version=4, later=True))
+    with pytest.raises(ContractError, match=r"^here: contract: this file has format 4.* upgrade edgelstm"):
         parse_model_file(content, "here")
 
 
