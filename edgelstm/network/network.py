@@ -12,6 +12,7 @@ from edgelstm.contract import StateTensor
 from edgelstm.network.layers import (
     Calendar,
     Embedding,
+    Highway,
     Join,
     Layer,
     LayerNorm,
@@ -59,6 +60,11 @@ class Network:
         return tuple(layer for layer in self.layers if isinstance(layer, Lstm))
 
     @property
+    def highway(self) -> Highway | None:
+        """The linear layer past the LSTM; None: there is none."""
+        return next((layer for layer in self.layers if isinstance(layer, Highway)), None)
+
+    @property
     def tokens(self) -> bool:
         """Whether x holds tokens, int64 [B, T], and not measurements, float32 [B, T, F]."""
         return isinstance(self.layers[0], Embedding)
@@ -101,6 +107,9 @@ class Network:
                 yield f"{layer.name}.weight", (layer.out_features, layer.in_features)
                 if layer.bias:
                     yield f"{layer.name}.bias", (layer.out_features,)
+            elif isinstance(layer, Highway):
+                yield f"{layer.name}.weight", (layer.out_features, layer.steps * layer.in_features)
+                yield f"{layer.name}.bias", (layer.out_features,)
             elif isinstance(layer, LayerNorm):
                 yield from ((f"{layer.name}.{part}", (layer.size,)) for part in ("weight", "bias"))
             elif isinstance(layer, Standardize):
