@@ -83,6 +83,14 @@ class Windows:
         starts = np.flatnonzero(begins)
         return starts, np.diff(np.append(np.cumsum(whole)[starts] - 1, whole.sum()))
 
+    @property
+    def last_steps(self) -> Index:
+        """int64 [N]: the last step of each window, counted through `stretches` laid end to end."""
+        starts, lengths = self.stretches
+        last = self.x_starts + self.steps - 1
+        stretch = np.searchsorted(starts, last, side="right") - 1
+        return (np.cumsum(lengths) - lengths)[stretch] + last - starts[stretch]
+
     def series_of(self, index: Index | slice = slice(None)) -> Index:
         """Say which series some windows are of, by its number: int64 [n]."""
         if self.firsts is None:

@@ -70,6 +70,8 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
 def as_float32(x: Any) -> Array:
     """Turn numbers into a contiguous float32 array; what float32 cannot hold becomes infinite, NaN stays.
 
+    None among numbers is a missing value, as JSON has it, and becomes NaN.
+
     Raises:
         InputError: not numbers, ragged, or a masked array with missing samples.
     """
@@ -95,8 +97,10 @@ def as_numbers(x: Any) -> NDArray[Any]:
         raise InputError(f"expected a rectangular array of numbers, got a ragged one: {error}") from error
     except (TypeError, RuntimeError) as error:  # an array of another library that numpy cannot look into
         raise InputError(f"expected an array of numbers, got {type(x).__name__}: {error}") from error
+    if array.dtype.kind == "O" and array.ndim:
+        array = _without_none(array)
     if array.dtype.kind not in "fiu":
-        raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
+        raise InputError(f"expected numbers (float32), got {'None' if x is None else f'dtype {array.dtype}'}")
     return array
 
 
@@ -105,7 +109,7 @@ def origins_of(channels: Sequence[Channel]) -> NDArray[np.float64]:
     return np.array([channel.origin for channel in channels], np.float64)
 
 
-def from_origins(x: Any, channels: tuple[Channel, ...]) -> NDArray[Any]:
+def from_origins(x: Any, channels: tuple[Channel, ...]) -> Any:
     """Take the origins off in float64, before anything becomes float32; without origins nothing is done.
 
     Args:
@@ -114,14 +118,14 @@ def from_origins(x: Any, channels: tuple[Channel, ...]) -> NDArray[Any]:
 
     Returns:
         float64 [..., F], in the units of the graph. What has another number of channels is given back as it is, to be
-        refused with its shape.
+        refused with its shape; and so is everything without origins.
 
     Raises:
         InputError: no numbers, or float32 where it cannot tell the values apart.
     """
     origins = origins_of(channels)
     if not origins.any():
-        return np.asarray(x)
+        return x
     array = as_numbers(x)
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:
         worst = channels[int(np.abs(origins).argmax())]
@@ -136,3 +140,19 @@ def to_origins(y: NDArray[np.floating], channels: Sequence[Channel]) -> NDArray[
     """Add the origins to values [..., C], in float64; without origins they are given back as they are."""
     origins = origins_of(channels)
     return y + origins if origins.any() else y
+
+
+def _without_none(array: NDArray[Any]) -> NDArray[Any]:
+    """Put NaN in the place of None where all others are numbers; else give back what came."""
+    values = list(array.flat)
+    known = [value for value in values if value is not None]
+    if len(known) == len(values) or not all(map(_is_number, known)):
+        return array
+    try:
+        return np.array([np.nan if value is None else value for value in values], np.float64).reshape(array.shape)
+    except OverflowError:  # an integer that no float holds
+        return array
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.timedelta64))
