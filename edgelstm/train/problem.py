@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +68,26 @@ class Problem:
         return tuple(c.quantile for c in self.outputs if c.source == first and c.quantile is not None)
 
 
-def channels_of(names: tuple[str, ...], rows: NDArray[np.floating], units: dict[str, str]) -> tuple[Channel, ...]:
-    """Describe columns by their training samples [N, C]."""
-    return tuple(Channel(name, units.get(name), "float32", statistics(rows[:, i])) for i, name in enumerate(names))
+def channels_of(
+    names: tuple[str, ...],
+    rows: NDArray[np.floating],
+    units: dict[str, str],
+    origins: Mapping[str, float] | None = None,
+) -> tuple[Channel, ...]:
+    """Describe columns by their training samples.
+
+    Args:
+        names: of the columns.
+        rows: [N, C], minus the origins.
+        units: by name.
+        origins: by name; None for none.
+    """
+    found = []
+    for column, name in enumerate(names):
+        origin = (origins or {}).get(name, 0.0)
+        known = statistics(rows[:, column] + origin if origin else rows[:, column])
+        found.append(Channel(name, units.get(name), "float32", known, origin=origin))
+    return tuple(found)
 
 
 def with_levels(targets: tuple[Channel, ...], levels: tuple[float, ...]) -> tuple[Channel, ...]:
