@@ -14,6 +14,7 @@ from edgelstm.data.rows import filled_rows, seconds_of
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.series import Series
 from edgelstm.runtime import Predictor
+from edgelstm.runtime.samples import from_origins
 
 CLASS = "class"
 
@@ -49,7 +50,8 @@ def sequences_of(
     stretches: Sequence[tuple[int, int]],
     every_step: bool,
 ) -> Sequences:
-    """Make of stretches of a series what is asked about it; its targets are nobody's."""
+    """Make of stretches of a series what is asked about it, minus origins; its targets are nobody's."""
+    x = from_origins(x, predictor.contract.inputs)
     lengths = [end - start for start, end in stretches]
     nothing = [np.zeros(length, np.int64) for length in lengths] if every_step else np.zeros(len(lengths), np.int64)
     times = [seconds_of(series, *stretch) for stretch in stretches] if predictor.contract.times else []

@@ -10,6 +10,7 @@ from edgelstm.cli.rows import Answers, Row, Rows, check_names, numbers_of, refus
 from edgelstm.data.causal import whole_stretches
 from edgelstm.data.series import Series
 from edgelstm.runtime import Predictor
+from edgelstm.runtime.samples import to_origins
 
 COLUMNS = ("time", "row", CLASS)
 
@@ -43,7 +44,7 @@ def label_rows(predictor: Predictor, series: Series, rows: Rows) -> Answers:
     answer = answerer_of(predictor, sequences_of(predictor, series, x, stretches, every_step=True))
     found: list[Row] = []
     for number, (start, end) in enumerate(stretches):
-        found += _rows_of(predictor, series, rows, range(start, end), answer(np.array([number])))
+        found += _rows_of(predictor, series, rows, range(start, end), to_origins(answer(np.array([number])), contract.outputs))
     left_out = count - len(found)
     note = f"{series.name}: left out {left_out} of {count} rows, in or beside a gap that is not filled"
     return Answers(found, (note,) if left_out else ())

@@ -12,11 +12,12 @@ from typing import TextIO
 import numpy as np
 
 from edgelstm.data.readers import regular
-from edgelstm.data.readers.asking import Asking, TimeAsk
+from edgelstm.data.readers.asking import Asking, Found, TimeAsk
 from edgelstm.data.readers.formats import read_table
 from edgelstm.data.readers.table import Table
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
+from edgelstm.reading import Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
 
@@ -166,3 +167,26 @@ def _regular(found: list[tuple[int, Series]], table: Table, checked: bool) -> tu
 
 def _place(table: Table, first: int, row: int) -> str:
     return table.place(first + row)
+
+
+def read(source: str | Path | TextIO, asking: Asking) -> Found:
+    """Read the series of a table as they are asked for."""
+    table, _ = _table(source, asking.format or (asking.like and asking.like.format))
+    time = asking.time or (asking.like.time.columns if asking.like and asking.like.time else ())
+    found = read_many(
+        source,
+        asking.columns,
+        time[0] if time else None,
+        series=asking.series,
+        label=asking.label,
+        resample=asking.resample,
+        kind=asking.format or (asking.like and asking.like.format),
+    )
+    form = TimeForm(time, "iso") if time else None
+    period = found[0].period_s
+    rhythm = None if period is None else Rhythm("second", period)
+    reading = Reading(
+        table.format, table.dialect, asking.na, form, asking.series, rhythm, asking.resample, asking.duplicates,
+        asking.gaps, asking.max_gap,
+    )
+    return Found(found, reading, {}, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def read(recipe: Recipe) -> Problem:
     data, steps = recipe.data, _steps(recipe, longest)
     wanted = Wanted(inputs, (), classes, False, data.missing, steps, bool(data.calendar))
     parts, report = lay_out_parts(dealt, wanted)
-    problem = _problem(recipe.name, parts, inputs, classes, label, recipe.data.units)
+    problem = _problem(recipe.name, parts, inputs, classes, label, recipe.data.units, dealt.origins)
     told = (*report, f"classes: {', '.join(classes)}")
     return replace(problem, period_s=dealt.period_s, data_sha256=dealt.sha256, report=told)
 
@@ -68,13 +68,14 @@ def _problem(
     classes: tuple[str, ...],
     label: str,
     units: dict[str, str],
+    origins: Mapping[str, float] | None = None,
 ) -> Problem:
     training = parts["training"]
     return Problem(
         name=name,
         task="classify",
         answer="class",
-        inputs=channels_of(inputs, training.x_rows, units),
+        inputs=channels_of(inputs, training.x_rows, units, origins),
         outputs=class_channels(classes, label),
         window=training.steps,
         horizon=1,

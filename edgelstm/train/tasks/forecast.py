@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from edgelstm.contract import Channel
 from edgelstm.data.baselines.forecast import RIDGE_BYTES, baselines, ridge_bytes, season_of
+from edgelstm.data.origins import find_origins
 from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
 from edgelstm.data.readers.read import read_series
 from edgelstm.data.rows import seconds_of
@@ -42,6 +44,7 @@ def read(recipe: Recipe) -> Problem:
         data.ahead,
         bool(data.calendar),
     )
+    series = replace(series, origins=find_origins([_learnt(series, borders)], (*data.inputs, *data.targets)))
     parts = {part.name: part for part in split(series, data.inputs, data.targets, borders, cut)}
     training = parts["training"]
     season = data.season or season_of(series.period_s)
@@ -50,9 +53,7 @@ def read(recipe: Recipe) -> Problem:
         report = (*report, f"no seasonal naive: a season of {season} samples takes a window of {season + 1}")
         season = None
     report += (*_without_ridge(training.windows), *_without_level(data.ahead, recipe.network.scaling))
-    learnt = slice(training.start, training.end)
-    inputs = channels_of(data.inputs, series.columns(data.inputs)[learnt], data.units)
-    targets = channels_of(data.targets, series.columns(data.targets)[learnt], data.units)
+    inputs, targets = (_channels(names, _learnt(series, borders), data.units) for names in (data.inputs, data.targets))
     return Problem(
         name=recipe.name,
         task="forecast",
@@ -69,6 +70,16 @@ def read(recipe: Recipe) -> Problem:
         data_sha256=series.sha256,
         report=report,
     )
+
+
+def _learnt(series: Series, borders: tuple[int, ...]) -> Series:
+    """The rows that training learns from."""
+    return replace(series, values=series.values[: borders[0]])
+
+
+def _channels(names: tuple[str, ...], learnt: Series, units: dict[str, str]) -> tuple[Channel, ...]:
+    channels = channels_of(names, learnt.columns(names), units)
+    return tuple(channel._replace(origin=learnt.origins.get(channel.name, 0.0)) for channel in channels)
 
 
 def _held_out(series: Series, part: Part | None) -> Windows | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -40,7 +40,7 @@ def read(recipe: Recipe) -> Problem:
     parts, report = lay_out_parts(dealt, wanted)
     if not data.calendar:  # of the held-out parts people want to know when
         parts["training"] = replace(parts["training"], times=None)
-    problem = _problem(recipe, parts, data.features, classes or targets, label)
+    problem = _problem(recipe, parts, data.features, classes or targets, label, dealt.origins)
     return replace(problem, period_s=dealt.period_s, data_sha256=dealt.sha256, report=report)
 
 
@@ -73,19 +73,24 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
 
 
 def _problem(
-    recipe: Recipe, parts: dict[str, Sequences], inputs: tuple[str, ...], outputs: tuple[str, ...], label: str | None
+    recipe: Recipe,
+    parts: dict[str, Sequences],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    label: str | None,
+    origins: Mapping[str, float] | None = None,
 ) -> Problem:
     training, data = parts["training"], recipe.data
     if label is None:
         capped = np.minimum(training.targets, np.inf if data.cap is None else data.cap)
-        channels = tuple(c._replace(cap=data.cap) for c in channels_of(outputs, capped, data.units))
+        channels = tuple(c._replace(cap=data.cap) for c in channels_of(outputs, capped, data.units, origins))
     else:
         channels = class_channels(outputs, label)
     return Problem(
         name=recipe.name,
         task="label",
         answer="number" if label is None else "class",
-        inputs=channels_of(inputs, training.x_rows, data.units),
+        inputs=channels_of(inputs, training.x_rows, data.units, origins),
         outputs=channels,
         window=training.steps,
         horizon=1,

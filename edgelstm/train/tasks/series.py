@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgelstm.data.classes import class_of
 from edgelstm.data.deal import Stretch, Wanted, deal, in_time, sequences_of, whole
+from edgelstm.data.origins import find_origins
 from edgelstm.data.parts import NAMES
 from edgelstm.data.readers.read import read_many
 from edgelstm.data.sequences import Sequences
@@ -27,12 +28,14 @@ class Dealt:
         period_s: seconds between two samples; None without timestamps.
         sha256: of the files.
         report: what was found, in lines for people.
+        origins: of the columns, by name; see `edgelstm.data.origins`.
     """
 
     parts: dict[str, tuple[Stretch, ...]]
     period_s: float | None
     sha256: str | None
     report: tuple[str, ...]
+    origins: dict[str, float]
 
     @property
     def training(self) -> list[Series]:
@@ -70,11 +73,14 @@ def deal_out(recipe: Recipe, columns: tuple[str, ...], label: str | None) -> Dea
         labels = [class_of(one) for one in series] if classify else ()
         parts = {name: whole(dealt) for name, dealt in deal(series, split.fractions, split.seed, labels).items()}
     parts = {name: parts.get(name, ()) + whole(held_out.get(name, ())) for name in NAMES}
+    with_origins = columns if recipe.data.cap is None else recipe.data.features  # a cap is that of the whole value
+    origins = find_origins([_cut(stretch) for stretch in parts["training"]], with_origins)
     return Dealt(
-        {name: stretches for name, stretches in parts.items() if stretches},
+        {name: _with_origins(stretches, origins) for name, stretches in parts.items() if stretches},
         _period(series, held_out),
         _sha256([*series, *(one for found in held_out.values() for one in found)]),
         _report(series),
+        origins,
     )
 
 
@@ -104,6 +110,12 @@ def _refuse_the_same_file(parts: Sequence[Sequence[Series]]) -> None:
     digests = [digest for part in parts for digest in {one.sha256 for one in part}]
     if len(set(digests)) < len(digests):
         raise DataError("split: the same file is given for two parts; held-out data must be other data")
+
+
+def _with_origins(stretches: tuple[Stretch, ...], origins: dict[str, float]) -> tuple[Stretch, ...]:
+    if not origins:
+        return stretches
+    return tuple(stretch._replace(series=replace(stretch.series, origins=origins)) for stretch in stretches)
 
 
 def _cut(stretch: Stretch) -> Series:
