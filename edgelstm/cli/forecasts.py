@@ -116,13 +116,13 @@ def _places(series: Series, rows: Rows, origins: NDArray[np.int64], horizon: int
     if series.time is None or rows.rhythm is None:
         return [[{"origin": o + 1, "row": o + 1 + step} for step in range(1, horizon + 1)] for o in origins.tolist()]
     zone = rows.wall.zone
-    seen = series.time[origins]
-    steps = [rows.wall.words(after(seen, rows.rhythm, step, zone)) for step in range(1, horizon + 1)]
-    words = rows.wall.words(seen)
-    return [[{"origin": origin, "time": time} for time in times] for origin, times in zip(words, zip(*steps), strict=True)]
+    zone, seen = rows.wall.zone, series.time[origins]
+    origin = rows.wall.words(seen)
+    ahead = [rows.wall.words(after(seen, rows.rhythm, step, zone)) for step in range(1, horizon + 1)]
+    return [[{"origin": origin[i], "time": times[i]} for times in ahead] for i in range(len(origin))]
 
 
-class Test(NamedTuple):
+class HeldOut(NamedTuple):
     """Windows with their targets, to judge a network by.
 
     Attributes:
@@ -138,7 +138,7 @@ class Test(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_test(source: str, contract: Contract | Imported, given: Mapping[str, Any]) -> Test:
+def read_test(source: str, contract: Contract | Imported, given: Mapping[str, Any]) -> HeldOut:
     """Read inputs and outputs from a table and cut them into windows with their targets.
 
     Args:
@@ -161,7 +161,7 @@ def read_test(source: str, contract: Contract | Imported, given: Mapping[str, An
     if not len(windows):
         needed = contract.window + contract.horizon
         raise DataError(f"{source}: expected at least {needed} rows without a gap, found no such stretch")
-    return Test(windows, series.period_s, found.reading, found.notes)
+    return HeldOut(windows, series.period_s, found.reading, found.notes)
 
 
 def _windows(series: Series, contract: Contract | Imported, outputs: Sequence[str]) -> Windows:

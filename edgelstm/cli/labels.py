@@ -44,7 +44,9 @@ def label_rows(predictor: Predictor, series: Series, rows: Rows) -> Answers:
     answer = answerer_of(predictor, sequences_of(predictor, series, x, stretches, every_step=True))
     found: list[Row] = []
     for number, (start, end) in enumerate(stretches):
-        found += _rows_of(predictor, series, rows, range(start, end), to_origins(answer(np.array([number])), contract.outputs))
+        found += _rows_of(
+            predictor, series, rows, range(start, end), to_origins(answer(np.array([number])), contract.outputs)
+        )
     left_out = count - len(found)
     note = f"{series.name}: left out {left_out} of {count} rows, in or beside a gap that is not filled"
     return Answers(found, (note,) if left_out else ())

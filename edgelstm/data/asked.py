@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from edgelstm.contract import Channel
 from edgelstm.data.readers.asking import Asking
-from edgelstm.data.readers.read import read
+from edgelstm.data.readers.sources import read_source
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError, InputError
 from edgelstm.reading import Reading
@@ -63,8 +63,8 @@ def categories_of(channels: Sequence[Channel]) -> dict[str, tuple[str, ...]]:
     """Give the words that training knew of each column of text.
 
     Example:
-        >>> words = [Channel(f"wind={word}", None, "float32", None, column="wind", category=word) for word in ("N", "S")]
-        >>> categories_of(words)
+        >>> north, south = (Channel(word, None, "float32", None, column="wind", category=word) for word in ("N", "S"))
+        >>> categories_of([north, south])
         {'wind': ('N', 'S')}
     """
     found: dict[str, tuple[str, ...]] = {}
@@ -74,9 +74,7 @@ def categories_of(channels: Sequence[Channel]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def asking_for(
-    takes: Takes, given: Mapping[str, Any], targets: Sequence[str] = (), label: str | None = None
-) -> Asking:
+def asking_for(takes: Takes, given: Mapping[str, Any], targets: Sequence[str] = (), label: str | None = None) -> Asking:
     """Ask for the inputs of a network, and for the truth about its answers.
 
     Args:
@@ -109,7 +107,7 @@ def read_for(
 
     Args:
         takes: as for `asking_for`.
-        source: as for `edgelstm.data.readers.read.read`.
+        source: as for `edgelstm.data.readers.sources.read_source`.
         given: as for `asking_for`.
         targets: as for `asking_for`.
         label: as for `asking_for`.
@@ -121,7 +119,7 @@ def read_for(
     asking = asking_for(takes, given, targets, label)
     if getattr(takes, "times", False) and not asking.time:
         raise InputError("--time: this file takes the time of each sample: name the column of timestamps")
-    found = read(source, asking)
+    found = read_source(source, asking)
     _check_period(takes, found.series[0])
     names = tuple(dict.fromkeys([*names_of(takes.inputs), *targets]))
     series = tuple(replace(one, names=names, values=one.columns(names)) for one in found.series)
