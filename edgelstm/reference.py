@@ -88,7 +88,10 @@ def compute(
 
 
 class _Base(NamedTuple):
-    """What a window is relative to: each of its channels less `centre` and over `spread`, float64 [B, 1, F]."""
+    """What a window is relative to: each of its channels less `centre` and over `spread`, float64 [B, 1, F].
+
+    Of a channel that no output starts from these are 0 and 1.
+    """
 
     centre: Array
     spread: Array
@@ -96,14 +99,16 @@ class _Base(NamedTuple):
 
 def _base(network: Network, weights: Weights, x: Array, valid: Valid) -> _Base:
     """The last value of each row; or its mean, and its deviation where the training's is 1."""
+    centred = np.array(network.centred)
     if not network.instance:
         last = np.take_along_axis(x, _last(valid)[:, np.newaxis, np.newaxis], axis=1)
-        return _Base(last, np.ones_like(last))
+        return _Base(np.where(centred, last, 0), np.ones_like(last))
     first = network.layers[0]
     factor = _wide(weights, first.factor) if isinstance(first, Standardize) else 1.0
     mean = _mean(x, valid)[:, np.newaxis]
     variance = _mean(((x - mean) * factor) ** 2, valid)[:, np.newaxis]
-    return _Base(mean, np.sqrt(variance + INSTANCE_EPSILON))
+    spread = np.sqrt(variance + INSTANCE_EPSILON)
+    return _Base(np.where(centred, mean, 0), np.where(centred, spread, 1))
 
 
 def _with_base(answer: Array, base: _Base, inputs: tuple[int, ...]) -> Array:

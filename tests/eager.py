@@ -90,13 +90,19 @@ class Eager(nn.Module):
         return value * spread[:, :, inputs] + centre[:, :, inputs] if relative else value
 
     def _relative_to(self, x, lengths):
-        """[B, 1, F]: the last value; or the mean, and the deviation where that of the training is 1."""
+        """[B, 1, F]: the last value; or the mean, and the deviation where that of the training is 1.
+
+        Of a channel that no output starts from 0 and 1.
+        """
+        chosen = torch.zeros(x.shape[2], dtype=torch.bool)
+        chosen[list(self.network.relative_inputs)] = True
         if not self.network.instance:
             last = _last_step(x, lengths).unsqueeze(1)
-            return last, torch.ones_like(last)
+            return torch.where(chosen, last, 0.0), torch.ones_like(last)
         factor = getattr(self, self.network.layers[0].factor)
-        mean = _mean_step(x, lengths).unsqueeze(1)
-        return mean, torch.sqrt(_mean_step(((x - mean) * factor) ** 2, lengths).unsqueeze(1) + 1e-5)
+        mean = torch.where(chosen, _mean_step(x, lengths).unsqueeze(1), 0.0)
+        spread = torch.sqrt(_mean_step(((x - mean) * factor) ** 2, lengths).unsqueeze(1) + 1e-5)
+        return mean, torch.where(chosen, spread, 1.0)
 
 
 def _module(layer):

@@ -45,7 +45,8 @@ def forecast(weights, shape, x, every_step=False, layer=lstm_layer):
     w = {name: np.asarray(value, np.float64) for name, value in weights.items()}
     x = np.asarray(x, np.float64)
     last = x[:, -1:]
-    h = (x - (last if shape.relative_inputs else w["input_offset"])) * w["input_factor"]
+    centred = np.isin(np.arange(x.shape[2]), shape.relative_inputs)
+    h = (x - np.where(centred, last, w["input_offset"])) * w["input_factor"]
     for n in range(shape.num_layers):
         names = (f"lstm.{part}_l{n}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
         h, _, _ = layer(h, *(w[name] for name in names))
@@ -104,7 +105,8 @@ def quantized_forecast(weights, shape, x, every_step=False, jitter=None):
     """A whole int8 file: quantized layers, and a quantized head with the way back to physical units folded in."""
     w = weights
     last = x[:, -1:]
-    h = (x - (last if shape.relative_inputs else w["input_offset"])) * w["input_factor"]
+    centred = np.isin(np.arange(x.shape[2]), shape.relative_inputs)
+    h = (x - np.where(centred, last, w["input_offset"])) * w["input_factor"]
     for n in range(shape.num_layers):
         names = (f"lstm.{part}_l{n}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
         h, _, _ = quantized_lstm_layer(h, *(w[name] for name in names), jitter)
@@ -264,10 +266,13 @@ def relative_to(network, w, x):
     """What a row [T, F] is relative to: centre and spread, [F] each."""
     if not network.relative_inputs:
         return 0, 1
-    if not network.instance:
-        return x[-1], np.ones(x.shape[1])
-    factor = w[network.layers[0].factor]
-    return x.mean(axis=0), np.sqrt((x * factor).var(axis=0) + 1e-5)
+    centre, spread = np.zeros(x.shape[1]), np.ones(x.shape[1])
+    for i in network.relative_inputs:
+        centre[i] = x[:, i].mean() if network.instance else x[-1, i]
+        if network.instance:
+            factor = np.broadcast_to(w[network.layers[0].factor], x.shape[1])[i]
+            spread[i] = np.sqrt((x[:, i] * factor).var() + 1e-5)
+    return centre, spread
 
 
 def evaluate(network, weights, x, contract, lengths=None, time_s=None):

@@ -3,7 +3,8 @@
 Window files take x [B, T, F] (and, if the contract says so, lengths [B]), carried files x and one h/c pair
 [D, B, H] for each layer; either may take time_s [B, T]. The API is batch-first, the LSTM inside is time-first, because
 onnxruntime refuses `layout=1`. Every node costs 0.2 to 0.5 us of a step that takes a handful, so there are few: 7 for a
-window network of one layer with standard scaling, 8 with lengths, 10 with relative scaling.
+window network of one layer with standard scaling, 8 with lengths, 10 with relative scaling, and one more where some
+inputs are no outputs.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
         value = _LAYERS[type(layer)](graph, value, layer, i)
         graph.size = size_behind(layer, graph.size)
         if i == 0 and network.instance:
-            value = by_spread(graph, value)
+            value = by_spread(graph, value, network)
         if i == last_lstm and graph.mask and not any(isinstance(behind, Take) for behind in layers[i:]):
             value = unmasked(graph, value, network.lstms[-1])
     value = _as_answer(graph, value)

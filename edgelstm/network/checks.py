@@ -237,9 +237,13 @@ def _check_weights(network: Network, weights: Weights) -> None:
 def _check_scaling(network: Network, weights: Weights) -> None:
     """Scaling constants are as long as what they scale, whose size follows from the layers in front."""
     first = network.layers[0]
-    if network.instance and isinstance(first, Standardize) and weights[first.offset].any():
-        raise NetworkError(f"{first.offset}: expected zeros, the mean of each window is subtracted in front of it")
     size = network.input_size
+    if network.instance and isinstance(first, Standardize):
+        if (np.broadcast_to(weights[first.offset], size) * network.centred).any():
+            raise NetworkError(
+                f"{first.offset}: expected zeros at channels {sorted(set(network.relative_inputs))}, whose mean in "
+                "each window is subtracted in front of it"
+            )
     for layer in network.layers:
         size = size_behind(layer, size)
         if isinstance(layer, Standardize):

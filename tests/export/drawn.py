@@ -120,7 +120,9 @@ def make_weights(network, seed, inputs=1, outputs=1, spread=300, factors=(0.05, 
     for layer in network.layers:
         if layer.kind in ("standardize", "rescale"):
             size = inputs if layer.kind == "standardize" else outputs
-            offset = 0 if network.relative_inputs else spread
+            offset = np.full(size, 0 if network.relative_inputs else spread)
+            if layer == network.layers[0] and network.relative_inputs:
+                offset = np.where(np.isin(np.arange(size), network.relative_inputs), 0, spread)
             factor = layer.factor if layer.kind == "standardize" else layer.scale
             sizes |= {layer.offset: (-offset, offset, size), factor: (*factors, size)}
     weights = {}

@@ -72,7 +72,9 @@ def make_network(*, instance=False, alike=False, seed=0, **shape):
     shape = replace(BASE, **shape)
     relative = bool(shape.relative_inputs)
     F, targets = shape.input_size, shape.output_size // shape.levels
-    in_offset, out_offset = (rng.normal(size=n) * 20 * (not relative) for n in (F, targets))
+    in_offset, out_offset = (rng.normal(size=n) * 20 for n in (F, targets))
+    in_offset[list(shape.relative_inputs)] = 0
+    out_offset *= not relative
     in_factor, out_scale = (np.full(n, 1.5) if alike else rng.uniform(0.5, 2, n) for n in (F, targets))
     constants = (in_offset, in_factor, np.repeat(out_scale, shape.levels), np.repeat(out_offset, shape.levels))
     kind = "instance" if instance else "relative" if relative else "standard"

@@ -49,7 +49,7 @@ def read(recipe: Recipe) -> Problem:
     if season is not None and season >= cut.steps:
         report = (*report, f"no seasonal naive: a season of {season} samples takes a window of {season + 1}")
         season = None
-    report += (*_without_ridge(training.windows), *_without_level(data.ahead, recipe.network.scaling))
+    report += _without_ridge(training.windows)
     learnt = slice(training.start, training.end)
     inputs = channels_of(data.inputs, series.columns(data.inputs)[learnt], data.units)
     targets = channels_of(data.targets, series.columns(data.targets)[learnt], data.units)
@@ -125,16 +125,6 @@ def _without_ridge(windows: Windows) -> tuple[str, ...]:
         return ()
     channels = windows.x_rows.shape[1]
     return (f"no ridge: windows of {windows.steps} steps and {channels} channels would take {size / 2**30:.3g} GiB",)
-
-
-def _without_level(ahead: tuple[str, ...], scaling: str) -> tuple[str, ...]:
-    """Say what a scaling by the window takes from columns known ahead: their last value is that of K steps later."""
-    if not ahead or scaling not in ("relative", "instance"):
-        return ()
-    return (
-        f"{scaling} scaling: of {', '.join(ahead)}, known ahead, the network sees how it changes within a window, not "
-        "where it stands: standard scaling keeps both",
-    )
 
 
 def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
