@@ -42,7 +42,7 @@ class Eager(nn.Module):
         self.layers = [layer for layer in network.layers if not (contract.states and layer.kind == "take")]
         self.modules_of = nn.ModuleDict()
         for layer in self.layers:
-            if layer.kind in ("lstm", "linear", "embedding", "layer_norm"):
+            if layer.kind in ("lstm", "linear", "embedding", "layer_norm", "highway"):
                 self.modules_of[layer.name] = _module(layer)
         constants = {n for layer in self.layers for n in _constants(layer)}
         for name in constants:
@@ -54,7 +54,7 @@ class Eager(nn.Module):
     def forward(self, x, lengths=None, time_s=None):
         relative = bool(self.network.relative_inputs)
         centre, spread = self._relative_to(x, lengths) if relative else (None, None)
-        value, final = (x - centre) / spread if relative else x, None
+        value, final, scaled = (x - centre) / spread if relative else x, None, None
         for layer in self.layers:
             if layer.kind == "lstm":
                 value, final = _run_lstm(self.modules_of[layer.name], value, lengths)
@@ -62,6 +62,10 @@ class Eager(nn.Module):
                 value = self.modules_of[layer.name](value)
             elif layer.kind == "standardize":
                 value = (value - getattr(self, layer.offset)) * getattr(self, layer.factor)
+                scaled = value if scaled is None else scaled
+            elif layer.kind == "highway":
+                past = self.modules_of[layer.name](_read_by(layer, scaled, value))
+                value = past if layer.alone else value + past
             elif layer.kind == "rescale":
                 scale, offset = getattr(self, layer.scale), getattr(self, layer.offset)
                 repeats = value.shape[-1] // len(scale)
@@ -105,7 +109,17 @@ class Eager(nn.Module):
         return mean, torch.where(chosen, spread, 1.0)
 
 
+def _read_by(highway, scaled, value):
+    """The whole window [B, T * F], each channel of it [B * F, T] in a network of shared ones, or each sample."""
+    if value.ndim == 3:
+        return scaled
+    apart = scaled.transpose(1, 2) if highway.in_features == 1 else scaled
+    return apart.reshape(-1, highway.steps * highway.in_features)
+
+
 def _module(layer):
+    if layer.kind == "highway":
+        return nn.Linear(layer.steps * layer.in_features, layer.out_features)
     if layer.kind == "linear":
         return nn.Linear(layer.in_features, layer.out_features, layer.bias)
     if layer.kind == "layer_norm":

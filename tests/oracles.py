@@ -208,22 +208,29 @@ def calendar(features, times):
     return np.stack(columns, axis=1)
 
 
-def evaluate_apart(layers, w, value):
+def evaluate_apart(layers, w, value, scaled):
     """Each channel of [T, C] by itself through the same layers up to the join, then what is behind it."""
     segment, *layers = layers
     place = next(i for i, layer in enumerate(layers) if layer.kind == "join")
     cut = [channel.reshape(-1, segment.steps) for channel in value.T]
-    answers = [evaluate_row(layers[:place], w, channel).reshape(-1, layers[place].values) for channel in cut]
+    answers = [
+        evaluate_row(layers[:place], w, channel, scaled=None if scaled is None else scaled[:, c % scaled.shape[1]])
+        for c, channel in enumerate(cut)
+    ]
+    answers = [answer.reshape(-1, layers[place].values) for answer in answers]
     return evaluate_row(layers[place + 1 :], w, np.concatenate(answers, axis=1))
 
 
-def evaluate_row(layers, w, x, times=None):
-    """The layers, one after the other, over the valid steps of one row: x [T, F] or tokens [T], w in float64."""
+def evaluate_row(layers, w, x, times=None, scaled=None):
+    """The layers, one after the other, over the valid steps of one row: x [T, F] or tokens [T], w in float64.
+
+    `scaled` is what the first standardize gave, which a highway reads.
+    """
     value, counts, final = x, None, None
     for i, layer in enumerate(layers):
         match layer.kind:
             case "segment" if layer.shared:
-                return evaluate_apart(layers[i:], w, value)
+                return evaluate_apart(layers[i:], w, value, scaled)
             case "segment":
                 value = np.stack([np.concatenate(part) for part in np.split(value, len(value) // layer.steps)])
             case "layer_norm":
@@ -236,6 +243,11 @@ def evaluate_row(layers, w, x, times=None):
                 value = value.mean(axis=0) if len(value) else np.zeros(value.shape[1])
             case "standardize":
                 value = (value - w[layer.offset]) * w[layer.factor]
+                scaled = value if scaled is None else scaled
+            case "highway":
+                read = scaled if value.ndim == 2 else scaled.reshape(-1)
+                past = read @ w[f"{layer.name}.weight"].T + w[f"{layer.name}.bias"]
+                value = past if layer.alone else value + past
             case "rescale":
                 repeats = value.shape[-1] // w[layer.scale].size
                 value = value * np.tile(w[layer.scale], repeats) + np.tile(w[layer.offset], repeats)

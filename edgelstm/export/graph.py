@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 from edgelstm import __version__
 from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
+from edgelstm.export.highway import add_highway
 from edgelstm.export.layout import Graph, Value, batch_first
 from edgelstm.export.plan import check_contract, folded, reordered
 from edgelstm.export.pointwise import (
@@ -35,6 +36,7 @@ from edgelstm.network import (
     Activation,
     Calendar,
     Embedding,
+    Highway,
     Join,
     LayerNorm,
     Linear,
@@ -81,12 +83,14 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
         graph.sequence_lens = graph.add("Cast", ["lengths"], "sequence_lens", to=TensorProto.INT32)
     if network.relative_inputs:
         value = without_base(graph, value, network)
-    last_lstm = max(i for i, layer in enumerate(layers) if isinstance(layer, Lstm))
+    last_lstm = max((i for i, layer in enumerate(layers) if isinstance(layer, Lstm)), default=-1)
     for i, layer in enumerate(layers):
         value = _LAYERS[type(layer)](graph, value, layer, i)
         graph.size = size_behind(layer, graph.size)
         if i == 0 and network.instance:
             value = by_spread(graph, value, network)
+        if i == 0:
+            graph.scaled = value
         if i == last_lstm and graph.mask and not any(isinstance(behind, Take) for behind in layers[i:]):
             value = unmasked(graph, value, network.lstms[-1])
     value = _as_answer(graph, value)
@@ -171,4 +175,5 @@ _LAYERS: dict[type, Any] = {
     Join: add_join,
     LayerNorm: add_layer_norm,
     Calendar: add_calendar,
+    Highway: add_highway,
 }

@@ -103,7 +103,8 @@ class LstmNetwork(nn.Module):
             self.hidden = nn.Linear(shape.lstm_output, shape.head_size)
         self.head = nn.Linear(shape.head_size or shape.lstm_output, shape.head_output)
         if shape.highway:  # draws no numbers: the LSTM begins as it would without
-            self.highway = skip_init(nn.Linear, shape.highway_inputs, shape.head_output).requires_grad_(False)
+            self.highway: nn.Linear = skip_init(nn.Linear, shape.highway_inputs, shape.head_output)  # type: ignore[no-untyped-call]
+            self.highway.requires_grad_(False)
             nn.init.zeros_(self.highway.weight)
             nn.init.zeros_(self.highway.bias)
         if orthogonal:
