@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 DUPLICATES = ("error", "first", "last", "mean")
 GAPS = ("interpolate", "forward", "drop", "error")
+ENCODINGS = ("utf-8", "utf-16", "latin-1")
 UNITS = {"second": 1.0, "day": 86_400.0, "business day": 7 / 5 * 86_400.0, "month": 365.2425 / 12 * 86_400.0}
 _NAMES = {
     (1, "day"): "day",
@@ -72,7 +73,7 @@ class Rhythm(NamedTuple):
     """
 
     unit: str
-    count: float
+    count: float  # type: ignore[assignment]  # nobody asks how often a tuple holds something
     day: int | None = None
 
     @property

@@ -10,7 +10,9 @@ from edgelstm.errors import DataError
 POLICIES = ("interpolate", "forward", "drop", "error")
 
 
-def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> NDArray[np.float64]:
+def fill(
+    values: NDArray[np.float64], names: tuple[str, ...], policy: str, max_gap: int | None = None
+) -> NDArray[np.float64]:
     """Treat the missing samples (NaN) of a series.
 
     Args:
@@ -19,6 +21,7 @@ def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> ND
         policy: `"interpolate"`: on a line between the neighbours in time, and at the end the last value goes
             on. `"forward"`: the last value goes on. `"drop"`: nothing is filled; windows that touch a missing
             sample are left out later. `"error"`: a missing sample is an error.
+        max_gap: the most samples in a row that are filled, a longer gap stays as it is; None: any number.
 
     Returns:
         float64 [N, C]; samples before a channel's first value stay NaN under every policy.
@@ -42,7 +45,19 @@ def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> ND
     filled = values.copy()
     for column in range(values.shape[1]):
         _fill_column(filled[:, column], policy)
+        if max_gap is not None:
+            filled[_long_gaps(missing[:, column], max_gap), column] = np.nan
     return filled
+
+
+def _long_gaps(missing: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(np.int8), [0]])))
+    marks = np.zeros(len(missing) + 1, np.int64)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        if end - start > most:
+            marks[start] += 1
+            marks[end] -= 1
+    return np.cumsum(marks[:-1]) > 0
 
 
 def _fill_column(column: NDArray[np.float64], policy: str) -> None:

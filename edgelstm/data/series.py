@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,18 @@ class Series:
     def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         """Take some channels, in that order: float64 [N, len(names)]."""
         return self.values[:, [self.names.index(name) for name in names]]
+
+
+class Stretch(NamedTuple):
+    """Some rows of a series: those from `start` to `end`, the rows before them fill its gaps."""
+
+    series: Series
+    start: int
+    end: int
+
+    def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
+        """Take some channels of these rows: float64 [end - start, len(names)]."""
+        return self.series.columns(names)[self.start : self.end]
 
 
 def statistics(values: NDArray[np.floating]) -> Statistics | None:

@@ -77,8 +77,9 @@ class Predictor:
                 are whole numbers [T] or [B, T].
             lengths: for a file that takes them, the valid steps of each row, a whole number or [B]; None: all are.
                 What lies behind them changes nothing.
-            time_s: for a file that takes times, the moment of each sample: whole seconds since 1970, UTC, or
-                `numpy.datetime64`, [T] or [B, T]; they may not run backwards within a row.
+            time_s: for a file that takes times, the moment of each sample: seconds since 1970, UTC, or
+                `numpy.datetime64`, [T] or [B, T]; fractions of a second are left out; they may not run backwards within
+                a row.
 
         Returns:
             float32 [K, O] or [B, K, O], in the physical units of `contract.outputs`; a carried file answers

@@ -69,6 +69,8 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
 def as_float32(x: Any) -> Array:
     """Turn numbers into a contiguous float32 array; what float32 cannot hold becomes infinite, NaN stays.
 
+    None among numbers is a missing value, as JSON has it, and becomes NaN.
+
     Raises:
         InputError: not numbers, ragged, or a masked array with missing samples.
     """
@@ -81,9 +83,27 @@ def as_float32(x: Any) -> Array:
         raise InputError(f"expected a rectangular array of numbers, got a ragged one: {error}") from error
     except (TypeError, RuntimeError) as error:  # an array of another library that numpy cannot look into
         raise InputError(f"expected an array of numbers, got {type(x).__name__}: {error}") from error
+    if array.dtype.kind == "O" and array.ndim:
+        array = _without_none(array)
     if array.dtype.kind not in "fiu":
-        raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
+        raise InputError(f"expected numbers (float32), got {'None' if x is None else f'dtype {array.dtype}'}")
     if array.dtype == np.float32:
         return np.asarray(array, np.float32, order="C")
     with np.errstate(over="ignore", invalid="ignore"):  # 0.9 us; the caller looks for what is not finite
         return np.asarray(array, np.float32, order="C")
+
+
+def _without_none(array: NDArray[Any]) -> NDArray[Any]:
+    """Put NaN in the place of None where all others are numbers; else give back what came."""
+    values = list(array.flat)
+    known = [value for value in values if value is not None]
+    if len(known) == len(values) or not all(map(_is_number, known)):
+        return array
+    try:
+        return np.array([np.nan if value is None else value for value in values], np.float64).reshape(array.shape)
+    except OverflowError:  # an integer that no float holds
+        return array
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.timedelta64))

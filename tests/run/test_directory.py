@@ -209,8 +209,8 @@ def test_a_missing_key_in_the_record_is_named(folder):
 
 
 def test_a_newer_format_is_named(folder):
-    edit(folder, lambda record: record.update(format_version=4))
-    with pytest.raises(RunError, match=r"expected run format 3, got 4"):
+    edit(folder, lambda record: record.update(format_version=5))
+    with pytest.raises(RunError, match=r"expected run format 4, got 5"):
         read_run(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from functools import partial
@@ -12,7 +11,8 @@ from typing import TextIO
 
 import numpy as np
 
-from edgelstm.data.readers import csvfile, regular
+from edgelstm.data.readers import regular
+from edgelstm.data.readers.asking import Asking, TimeAsk
 from edgelstm.data.readers.formats import read_table
 from edgelstm.data.readers.table import Table
 from edgelstm.data.series import Series
@@ -97,7 +97,7 @@ def read_many(
     if resample is not None and label is not None:
         raise DataError("--resample averages numbers, and classes have no average: leave it out")
     values = np.stack([table.numbers(column) for column in columns], axis=1)
-    times = None if time is None else table.times(time)
+    times = None if time is None else table.times(TimeAsk((time,))).utc
     labels = None if label is None else table.texts(label)
     found = []
     for name, first, last in _stretches(table, series, len(values)):
@@ -110,10 +110,8 @@ def read_many(
 
 
 def _table(source: str | Path | TextIO, kind: str | None) -> tuple[Table, str | None]:
-    if not isinstance(source, (str, Path)):
-        return csvfile.read_open(source, "stdin"), None
-    path = _path(source)
-    return read_table(path, kind), hashlib.sha256(path.read_bytes()).hexdigest()
+    table = read_table(_path(source) if isinstance(source, (str, Path)) else source, Asking(format=kind))
+    return table, table.sha256
 
 
 def _path(source: str | Path) -> Path:

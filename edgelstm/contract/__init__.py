@@ -1,0 +1,50 @@
+"""The contract: what a model file says about itself. FORMAT.md is its specification.
+
+The trainer drafts it, the exporter completes it for each file, and the runtime obeys it.
+"""
+
+from __future__ import annotations
+
+from edgelstm.contract.contract import Contract
+from edgelstm.contract.parts import (
+    ANSWERS,
+    CLIPS,
+    FORMAT_VERSION,
+    HEADS,
+    HIGHER_IS_BETTER,
+    PRECISIONS,
+    QUANTILE_LEVELS,
+    SCALINGS,
+    STATES,
+    TASKS,
+    Channel,
+    Fidelity,
+    Metrics,
+    Provenance,
+    Quantization,
+    Score,
+    StateTensor,
+    Statistics,
+)
+
+__all__ = [
+    "ANSWERS",
+    "CLIPS",
+    "FORMAT_VERSION",
+    "HEADS",
+    "HIGHER_IS_BETTER",
+    "PRECISIONS",
+    "QUANTILE_LEVELS",
+    "SCALINGS",
+    "STATES",
+    "TASKS",
+    "Channel",
+    "Contract",
+    "Fidelity",
+    "Metrics",
+    "Provenance",
+    "Quantization",
+    "Score",
+    "StateTensor",
+    "Statistics",
+]

@@ -1,0 +1,60 @@
+"""Contracts of other formats: a newer one is refused, an older one gets what later formats say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgelstm.contract.parts import FORMAT_VERSION
+from edgelstm.errors import ContractError
+from edgelstm.strict_json import StrictJsonError
+
+# What later formats say of a channel and of a contract, with the values that were meant before: the format that brought
+# the keys, then the keys.
+_LATER_OF_CHANNELS: tuple[tuple[int, dict[str, Any]], ...] = (
+    (2, {"ahead": 0, "quantile": None, "column": None, "cap": None}),
+    (3, {"category": None, "origin": 0.0}),
+)
+_LATER: tuple[tuple[int, dict[str, Any]], ...] = (
+    (2, {"answer": "number", "times": False}),
+    (3, {"reading": None, "many_series": False}),
+)
+
+
+def check_version(value: Any) -> None:
+    """Look at the version before anything else: a newer format may have other keys."""
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if type(version) is int and version > FORMAT_VERSION:
+        raise ContractError(
+            f"contract: this file has format {version}, this edgelstm reads up to {FORMAT_VERSION}; "
+            "upgrade edgelstm on this device or export again with the older version"
+        )
+
+
+def with_later_keys(value: Any) -> Any:
+    """Add to the contract of an older file what later formats say, with the values that were meant then."""
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if type(version) is not int or not 1 <= version < FORMAT_VERSION:
+        return value
+    value = dict(value)
+    for key in ("inputs", "outputs"):
+        channels = value.get(key)
+        if isinstance(channels, list):
+            more = _later_than(version, _LATER_OF_CHANNELS)
+            value[key] = [_merged(one, more, f"contract.{key}[{i}]", version) for i, one in enumerate(channels)]
+    later = _later_than(version, _LATER)
+    if "answer" in later and value.get("task") == "classify":
+        later["answer"] = "class"
+    return _merged(value, later, "contract", version)
+
+
+def _later_than(version: int, keys: tuple[tuple[int, dict[str, Any]], ...]) -> dict[str, Any]:
+    return {key: value for since, some in keys if since > version for key, value in some.items()}
+
+
+def _merged(value: Any, later: dict[str, Any], place: str, version: int) -> Any:
+    if not isinstance(value, dict):
+        return value
+    early = sorted(value.keys() & later.keys())
+    if early:
+        raise StrictJsonError(f"{place}: unknown key {early[0]!r} in a file of format {version}")
+    return {**value, **later}
