@@ -56,7 +56,7 @@ class DataRecipe(_Section):
         "each window or chunk",
     )
     labels: str | None = Field(
-        None, description="to classify: a table that says the class of each series or file; none: a column or folders do"
+        None, description="to classify: a table with the class of each series or file; none: a column or folders say it"
     )
     classes: bool = Field(False, description="to label: the target is a class, not a number")
     cap: float | None = Field(None, description="to label: targets above it count as it")

@@ -36,7 +36,7 @@ class Asked(NamedTuple):
 
 
 def texts_beside(path: str | Path, names: Sequence[str], asked: Asked) -> tuple[str, ...]:
-    """Look up what a table says of each series.
+    r"""Look up what a table says of each series.
 
     A row is about a series if its key is the name of the series or of its file, with folders and ending or without, or
     the number that the name ends in: `1` is about `RSS_1.csv`. Rows about other series may be there.
@@ -55,7 +55,7 @@ def texts_beside(path: str | Path, names: Sequence[str], asked: Asked) -> tuple[
     Example:
         >>> import tempfile
         >>> table = Path(tempfile.mkdtemp()) / "labels.csv"
-        >>> _ = table.write_text("file,label\\nwave/a.csv,wave\\nwave/b.csv,circle\\n")
+        >>> _ = table.write_text("file,label\nwave/a.csv,wave\nwave/b.csv,circle\n")
         >>> texts_beside(table, ("a", "b"), Asked("class", "--labels", ("label",), None, "--target"))
         ('wave', 'circle')
     """
@@ -138,6 +138,6 @@ def _missing(names: Sequence[str], said: dict[str, str], what: str) -> str:
     more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
     shown = ", ".join(map(repr, list(said)[:SHOWN]))
     return (
-        f"expected the {what} of each of {len(names)} series, found none for {', '.join(map(repr, lost[:SHOWN]))}{more}; "
-        f"the table names {shown}{', ...' if len(said) > SHOWN else ''}"
+        f"expected the {what} of each of {len(names)} series, found none for "
+        f"{', '.join(map(repr, lost[:SHOWN]))}{more}; the table names {shown}{', ...' if len(said) > SHOWN else ''}"
     )

@@ -1,4 +1,4 @@
-"""Where series come from: a file, an open stream, what ships, or a folder or a pattern of files with a series in each."""
+"""Where series come from: a file, a stream, what ships, or a folder or a pattern of files with a series in each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENDINGS = tuple(ending for known in FORMATS.values() for ending in known.ending
 
 
 def read_source(source: str | Path | IO[Any], asking: Asking, without: Collection[Path] = ()) -> Found:
-    """Read the series of a source.
+    r"""Read the series of a source.
 
     Of a folder or a pattern each file is a series, named by the file. The largest says how all are written: a small one
     may be readable in two ways.
@@ -41,7 +41,7 @@ def read_source(source: str | Path | IO[Any], asking: Asking, without: Collectio
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> for name in ("pump 1", "pump 2"):
-        ...     _ = (folder / f"{name}.csv").write_text("heat,load\\n20,1\\n21,2\\n")
+        ...     _ = (folder / f"{name}.csv").write_text("heat,load\n20,1\n21,2\n")
         >>> [(one.name, one.values[:, 0].tolist()) for one in read_source(folder, Asking(columns=("heat",))).series]
         [('pump 1', [20.0, 21.0]), ('pump 2', [20.0, 21.0])]
     """
@@ -115,7 +115,7 @@ def _read_files(files: tuple[Path, ...], asking: Asking) -> Found:
         names = names or one.names
         if one.names != names:
             raise DataError(
-                f"{file}: expected the columns {', '.join(names)}, as {largest.name} has them, got {', '.join(one.names)}"
+                f"{file}: expected the columns {', '.join(names)}, as in {largest.name}, got {', '.join(one.names)}"
             )
         series.append(replace(one, name=name))
     notes = (f"{len(files)} files, each a series; {largest.name}:", *model.notes)

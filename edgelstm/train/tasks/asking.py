@@ -11,7 +11,7 @@ import numpy as np
 from edgelstm.contract import Channel
 from edgelstm.data.readers.asking import Asking, Found
 from edgelstm.data.readers.sources import read_source
-from edgelstm.data.series import Stretch
+from edgelstm.data.series import Series, Stretch
 from edgelstm.errors import DataError
 from edgelstm.train.recipe import Recipe
 
@@ -19,7 +19,9 @@ Categories = Mapping[str, tuple[str, ...]]
 SHOWN = 6  # names in a line
 
 
-def asking_of(recipe: Recipe, columns: tuple[str, ...], targets: tuple[str, ...] = (), label: str | None = None) -> Asking:
+def asking_of(
+    recipe: Recipe, columns: tuple[str, ...], targets: tuple[str, ...] = (), label: str | None = None
+) -> Asking:
     """Say what is asked of the tables of a recipe.
 
     Args:
@@ -73,6 +75,13 @@ def channels_named(columns: tuple[str, ...], categories: Categories) -> tuple[st
         for column in columns
         for name in ([f"{column}={word}" for word in categories[column]] if column in categories else [column])
     )
+
+
+def columns_found(series: Series, categories: Categories) -> list[tuple[str, str]]:
+    """List the columns of a series, each with a channel that is missing where the column is."""
+    about = of_words(categories)
+    columns = {about[name][0] if name in about else name: name for name in reversed(series.names)}
+    return list(columns.items())[::-1]
 
 
 def of_words(categories: Categories) -> dict[str, tuple[str, str]]:
