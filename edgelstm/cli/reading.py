@@ -36,7 +36,7 @@ _OPTIONS: dict[str, Any] = {
 
 def reads_a_table(command: Callable[..., None]) -> Callable[..., None]:
     """Put these options in the place of a command's parameter `reading`, which is given those that were typed."""
-    signature = inspect.signature(command)
+    signature = inspect.signature(command, eval_str=True)
     parameters = []
     for parameter in signature.parameters.values():
         if parameter.name != "reading":
