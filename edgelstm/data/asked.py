@@ -123,7 +123,8 @@ def read_for(
     _check_period(takes, found.series[0])
     names = tuple(dict.fromkeys([*names_of(takes.inputs), *targets]))
     series = tuple(replace(one, names=names, values=one.columns(names)) for one in found.series)
-    return Reread(series, found.reading, found.notes)
+    reading = found.reading._replace(gaps=asking.gaps, max_gap=asking.max_gap)
+    return Reread(series, reading, found.notes)
 
 
 def _as_trained(reading: Reading) -> dict[str, Any]:
