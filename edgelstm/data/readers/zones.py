@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers.fields import Place, Times
+from edgelstm.data.readers.fields import Place
 from edgelstm.errors import DataError
-from edgelstm.zones import to_utc, turns_of
+from edgelstm.zones import Times, to_utc, turns_of
 
 _HOUR_US = 3_600_000_000
 _Ints = NDArray[np.int64]
