@@ -253,7 +253,7 @@ def cases(draw):
         head.insert(place, Take(which))
     layers += head
     reach = (1, inputs) if task == "label" else (steps, 1 if segments == "shared" else inputs)
-    if highway_fits(layers, carried, skipping == "lengths", channels == inputs) and draw(st.booleans()):
+    if highway_fits(layers, carried, skipping == "lengths", channels == inputs) and draw(st.integers(0, 3)):
         place = len(layers) - (layers[-1] == Activation("softmax"))
         layers.insert(place, Highway("highway", *reach, answers))
     if segments == "shared":

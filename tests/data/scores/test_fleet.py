@@ -77,7 +77,5 @@ def test_each_target_of_a_series_has_a_spread_of_its_own():
     windows = end_to_end(apart, windows.names, spreads)
     outputs = (channel(1.0, "a"), channel(1.0, "b"))
     found = score(lambda index: np.zeros((len(index), 2, 2)), windows, outputs, "number").score["scaled_mse"]
-    by_hand = [
-        np.mean(one.y().astype(np.float64) ** 2 / spread**2) for one, spread in zip(apart, spreads, strict=True)
-    ]
+    by_hand = [np.mean(one.y().astype(np.float64) ** 2 / spread**2) for one, spread in zip(apart, spreads, strict=True)]
     assert found == pytest.approx(np.mean(by_hand))
