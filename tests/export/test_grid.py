@@ -130,8 +130,9 @@ def test_every_network_that_can_be_written_down_computes_what_float64_numpy_comp
     assert len(with_highway) >= DISTINCT // 10
     record_property(
         "figures",
-        f"grid: {len(seen)} different networks, {len(with_highway)} with a highway, {len(ours)} batches; worst error against float64, over "
-        f"max(1, max |y|): onnxruntime {max(ours):.2g}, torch eager {max(torchs):.2g} ({len(torchs)} batches)",
+        f"grid: {len(seen)} different networks, {len(with_highway)} with a highway, {len(ours)} batches; worst error "
+        f"against float64, over max(1, max |y|): onnxruntime {max(ours):.2g}, torch eager {max(torchs):.2g} "
+        f"({len(torchs)} batches)",
     )
 
 
