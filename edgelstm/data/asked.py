@@ -86,12 +86,12 @@ def asking_for(takes: Takes, given: Mapping[str, Any], targets: Sequence[str] = 
     reading, categories = takes.reading, categories_of(takes.inputs)
     sources = tuple(dict.fromkeys(channel.source for channel in takes.inputs))
     targets = tuple(dict.fromkeys([*(name for name in sources if name not in categories), *targets]))
-    said = {} if reading is None else _as_trained(reading)
-    about = {**said, **{key: value for key, value in given.items() if value not in (None, (), [])}}
+    about = {key: value for key, value in given.items() if value not in (None, (), [])}
+    about = {**({} if reading is None else _as_trained(reading)), **about}
     for key in ("time", "na"):
         about[key] = _several(about.get(key, ()))
-    if reading is not None and reading.time is not None and about["time"] != reading.time.columns:
-        reading = reading._replace(time=None)  # another column may be written in another way
+    if reading is not None:
+        reading = reading._replace(**{key: about[key] for key in ("duplicates", "gaps", "max_gap")})
     columns = tuple(dict.fromkeys([*sources, *targets]))
     return Asking(columns=columns, targets=targets, label=label, categories=categories, like=reading, **about)
 
@@ -128,7 +128,7 @@ def read_for(
 
 
 def _as_trained(reading: Reading) -> dict[str, Any]:
-    """The fields of `Asking` that have no other word for "as in training" than the value itself."""
+    """The fields of `Asking` whose default would not say "as in training"."""
     return {
         "time": () if reading.time is None else reading.time.columns,
         "series": reading.series,
