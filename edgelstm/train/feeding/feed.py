@@ -52,7 +52,7 @@ def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool) -> Fee
             whole = series_of(held_out, cap, scored=True)
             validation = Loader(SeriesDataset(whole), Whole(whole), 1)
         loader = Loader(SeriesDataset(series), lanes, _together(problem, training.batch_size, problem.window))
-        return Feed(loader, validation, lanes.count(training.epochs), len(series.rows), "steps")
+        return Feed(loader, validation, lanes.count(training.epochs), int(series.lengths.sum()), "steps")
     shuffled = Shuffled(len(learnt), training.batch_size, training.seed)
     loader = Loader(dataset_of(learnt), shuffled, _together(problem, training.batch_size, 1))
     validation = None
