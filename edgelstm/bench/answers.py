@@ -42,7 +42,7 @@ def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file"
 
     Args:
         predictor: the loaded file.
-        examples: what it will be asked about.
+        examples: what it will be asked about, minus the origins of its channels; so are the answers.
         name: how to call the file in an error.
 
     Returns:
@@ -61,7 +61,7 @@ def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file"
         >>> answer(np.array([0, 4])).shape
         (2, 12, 1)
     """
-    answer = _answerer(predictor, examples)
+    answer = _answerer(predictor.bare, examples)
 
     def finite(index: Index) -> Answers:
         return check_finite(name, answer(index))
@@ -104,7 +104,7 @@ def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
 
 def stepped(predictor: Predictor, stretch: Stretch) -> Answers:
     """Step through samples as a device would: what is answered at every step, float32 [T, K, O] or [T, O]."""
-    stream = predictor.stream()
+    stream = predictor.bare.stream()
     times = repeat(None) if stretch.times is None else iter(stretch.times.tolist())
     return np.stack([stream.step(sample, moment) for sample, moment in zip(stretch.x, times, strict=False)])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
 
@@ -91,6 +91,7 @@ def judge(
         DataError: no truth is known.
     """
     _check_alike(candidates)
+    candidates = [replace(candidate, predictor=candidate.predictor.bare) for candidate in candidates]
     contract = candidates[0].predictor.contract
     spread = np.array([channel.spread for channel in contract.outputs])
     stretches = _stretches(candidates[0].predictor, examples) if contract.state == "carried" else []

@@ -12,6 +12,7 @@ from edgelstm.data.rows import seconds_of
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.series import Series
 from edgelstm.runtime import Predictor
+from edgelstm.runtime.samples import from_origins
 
 CLASS = "class"
 
@@ -32,9 +33,9 @@ def class_rows(predictor: Predictor, series: Series, missing: str) -> Iterator[R
 
 
 def one_sequence(predictor: Predictor, series: Series, missing: str, every_step: bool) -> Sequences:
-    """Make of a series what is asked about it, its gaps filled; its targets are nobody's."""
+    """Make of a series what is asked about it, minus origins and its gaps filled; its targets are nobody's."""
     count = len(series.values)
-    x = filled(series, count - 1, count, missing).astype(np.float32)
+    x = from_origins(filled(series, count - 1, count, missing), predictor.contract.inputs).astype(np.float32)
     seconds = seconds_of(series, 0, count) if predictor.contract.times else None
     nothing = np.zeros((1, count) if every_step else 1, np.int64)
     times = None if seconds is None else [seconds]

@@ -11,6 +11,7 @@ from edgelstm.cli.classes import CLASS, one_sequence
 from edgelstm.cli.rows import Row, check_names, iso, numbers_of
 from edgelstm.data.series import Series
 from edgelstm.runtime import Predictor
+from edgelstm.runtime.samples import to_origins
 
 COLUMNS = ("time", "row", CLASS)
 
@@ -32,6 +33,7 @@ def label_rows(predictor: Predictor, series: Series, missing: str) -> Iterator[R
     check_names(contract, COLUMNS)
     policy = "forward" if contract.state == "carried" and missing == "interpolate" else missing
     y = answerer_of(predictor, one_sequence(predictor, series, policy, every_step=True))(np.array([0]))
+    y = to_origins(y, contract.outputs)
     names = predictor.label(y).tolist() if contract.answer == "class" else None
     for i, values in enumerate(y):
         row: Row = {"row": i + 1} if series.time is None else {"time": iso(series.time[i], _whole_days(series))}

@@ -133,8 +133,8 @@ def _check_origins(contract: Contract) -> None:
         _require(math.isfinite(channel.origin), f"channel {channel.name!r} has the origin {channel.origin}")
         number = channel.dtype == "float32" and channel.category is None
         _require(number or not channel.origin, f"channel {channel.name!r} is no measurement and has an origin")
-    answers = contract.answer != "class" or not any(channel.origin for channel in contract.outputs)
-    _require(answers, "a class has no origin")
+    plain = all(not c.origin or (contract.answer != "class" and c.cap is None) for c in contract.outputs)
+    _require(plain, "a class, and what has a cap, has no origin")
 
 
 def _check_answer(contract: Contract) -> None:

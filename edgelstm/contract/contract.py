@@ -93,6 +93,14 @@ upgrade edgelstm on this device or export again with the older version
         return self.inputs[0].dtype == "int64"
 
     @property
+    def bare(self) -> Contract:
+        """The same in the units of the graph, without origins; itself where there are none."""
+        if not any(channel.origin for channel in (*self.inputs, *self.outputs)):
+            return self
+        inputs, outputs = (tuple(c.bare for c in channels) for channels in (self.inputs, self.outputs))
+        return replace(self, inputs=inputs, outputs=outputs)
+
+    @property
     def every_step(self) -> bool:
         """Whether there is an answer at every step: y has the axis T behind B."""
         return self.state == "carried" or self.task == "label"

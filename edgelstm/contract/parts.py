@@ -33,6 +33,11 @@ class Statistics(NamedTuple):
     max: float
     quantiles: tuple[float, ...]
 
+    def minus(self, origin: float) -> Statistics:
+        """The same of values that are less by so much."""
+        moved = (self.min - origin, self.max - origin, tuple(q - origin for q in self.quantiles))
+        return Statistics(self.mean - origin, self.std, *moved)
+
 
 class Channel(NamedTuple):
     """One input or output channel, in its physical unit.
@@ -79,6 +84,14 @@ class Channel(NamedTuple):
     def spread(self) -> float:
         """The training standard deviation, to divide by: 1 where it is 0 or unknown."""
         return (self.statistics.std if self.statistics else 0.0) or 1.0
+
+    @property
+    def bare(self) -> Channel:
+        """The same in the units of the graph: values minus the origin, and so its statistics."""
+        if self.origin == 0:
+            return self
+        found = self.statistics
+        return self._replace(statistics=None if found is None else found.minus(self.origin), origin=0.0)
 
 
 class StateTensor(NamedTuple):

@@ -41,14 +41,17 @@ def rows_of(
             last one goes on.
 
     Returns:
-        float32 [end - start, C], NaN where nothing could be filled, and of channels known ahead the value `steps` rows
-        later; and bool [end - start], whether a sample of the row was missing in the series.
+        float32 [end - start, C], minus the origins of the series, NaN where nothing could be filled, and of channels
+        known ahead the value `steps` rows later; and bool [end - start], whether a sample of the row was missing in
+        the series.
 
     Raises:
         DataError: a sample is missing and the policy is `"error"`, or no float32 can hold it.
     """
     values = shifted(series.columns(names)[:end], names, ahead, steps)
     filled = shifted(_fill(series, names, end, missing, max_gap, categories), names, ahead, steps)
+    if series.origins:
+        filled = filled - np.array([series.origins.get(name, 0.0) for name in names])
     with np.errstate(over="ignore"):  # what is too large is refused right after
         rows: Rows = filled.astype(np.float32)
     large = np.argwhere(np.isinf(rows))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class Series:
         name: of the series, where there are many.
         labels: the class of each sample as it is written, N texts, empty where nobody knows it; None without classes.
         rhythm: what lies between two samples; None without time.
+        origins: what is taken off a channel before it becomes float32, by name; see `edgelstm.data.origins`.
     """
 
     names: tuple[str, ...]
@@ -35,6 +37,7 @@ class Series:
     name: str = ""
     labels: tuple[str, ...] | None = None
     rhythm: Rhythm | None = None
+    origins: Mapping[str, float] = field(default_factory=dict)
 
     def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         """Take some channels, in that order: float64 [N, len(names)]."""

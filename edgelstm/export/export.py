@@ -153,7 +153,7 @@ def open_run(directory: str | Path) -> tuple[Run, Predictor]:
     run = read_run(directory)
     draft = _draft(run)
     predictor = Predictor(ModelFile(_fp32_graph(run).SerializeToString(), run.record.contract, draft, ""))
-    _check_parity(run, np.stack([predictor.predict(*row) for row in golden_rows(draft)]))
+    _check_parity(run, np.stack([predictor.bare.predict(*row) for row in golden_rows(draft)]))
     return run, predictor
 
 
@@ -240,7 +240,7 @@ def _with_state(run: Run, state: str | None) -> Run:
     graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
     # The answers that the network gave are held against it; the others come from the graph that gives them.
     draft = _draft(run)._replace(lengths=None)
-    predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, ""))
+    predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, "")).bare
     rows = Inputs(draft.x, None, draft.times)
     y = np.concatenate([predictor.run_batch(*rows.one(i)) for i in range(len(rows.x))])
     _check_parity(run, _as_window_answers(run, y))
@@ -266,7 +266,7 @@ def _make_file(
         quantization=quantization if precision in ("int8", "int8w") else None,
     )
     draft = _draft(run)
-    predictor = Predictor(ModelFile(graph.SerializeToString(), contract, draft, ""))
+    predictor = Predictor(ModelFile(graph.SerializeToString(), contract, draft, "")).bare
     rows = golden_rows(draft)
     y = np.stack([predictor.predict(*row) for row in rows])
     if precision == "fp32":

@@ -37,6 +37,7 @@ def rivals_of(contract: Contract, examples: Examples, season: int | None) -> dic
         >>> list(rivals_of(contract, examples, season=52))
         ['persistence', 'seasonal naive with drift']
     """
+    contract = contract.bare
     if isinstance(examples, Windows):
         return _forecasts(contract, examples, season)
     if contract.answer == "class":

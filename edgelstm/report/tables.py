@@ -8,6 +8,7 @@ from typing import NamedTuple, TextIO
 from edgelstm.contract import Contract
 from edgelstm.data.deal import Wanted, sequences_of, whole
 from edgelstm.data.gaps import POLICIES
+from edgelstm.data.origins import like_channels
 from edgelstm.data.parts import Cut, held_out
 from edgelstm.data.readers.read import read_many
 from edgelstm.data.scores.score import Examples
@@ -53,7 +54,7 @@ def read_examples(
         kind: the format, if the ending of the file does not tell.
 
     Returns:
-        Windows of a forecast, sequences for the other tasks.
+        Windows of a forecast, sequences for the other tasks; minus the origins of the channels.
 
     Raises:
         DataError: the table cannot be read, lacks a column, is too short or too coarse, has classes that training did
@@ -72,6 +73,7 @@ def read_examples(
     targets = () if contract.answer == "class" else tuple(channel.source for channel in contract.targets)
     found = read_many(source, (*inputs, *targets), time, series=series, label=column, kind=kind)
     _check_period(found[0], contract)
+    found = tuple(like_channels(one, (*contract.inputs, *contract.outputs)) for one in found)
     if contract.task == "forecast":
         return _windows(found, contract, inputs, targets, missing)
     steps = contract.window if contract.task == "classify" else None

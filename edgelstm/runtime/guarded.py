@@ -15,7 +15,7 @@ from edgelstm.runtime.drift import Drift, measure_drift
 from edgelstm.runtime.guard import MAX_HOLD, ChannelCounts, Counts, Guard
 from edgelstm.runtime.pace import Pace
 from edgelstm.runtime.predictor import Predictor
-from edgelstm.runtime.samples import as_float32
+from edgelstm.runtime.samples import as_float32, from_origins, origins_of
 
 Array = NDArray[np.float32]
 
@@ -58,12 +58,16 @@ class GuardedStream:
         """
         if predictor.contract.tokens:
             raise InputError("a guard watches measurements, and this file takes tokens: use predictor.stream()")
-        contract, self._guard = predictor.contract, guard or Guard()
+        self._inputs, self._origins = predictor.contract.inputs, origins_of(predictor.contract.outputs)
+        contract, self._guard = predictor.bare.contract, guard or Guard()
         self._max_hold = _max_hold(self._guard, contract.reading)
         self._channels = contract.inputs
         self._shape = (len(contract.inputs),)
         self._no_answer = np.full([int(size) for size in contract.answer_shape()], np.nan, np.float32)
-        self._stream = predictor.stream()
+        self._stream = predictor.bare.stream()
+        plain = contract is predictor.contract
+        self._quick = _FLOAT32 if plain else np.dtype(np.void)  # what goes into the ring as it is
+        self._moved = not plain and bool(self._origins.any())
         self._free: list[None] = [None]  # empty while a thread is inside; see edgelstm.runtime.sharing
         self._low, self._high = _limits(contract.inputs, self._guard.margin)
         # One row more than the window: the next sample is read into it before anything is known about it.
@@ -127,7 +131,7 @@ class GuardedStream:
         finally:
             self._free.append(None)
 
-    def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> Array:
+    def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> NDArray[Any]:
         """Take one sample and give the prediction after it.
 
         Args:
@@ -140,7 +144,8 @@ class GuardedStream:
             copy: False gives a view of the stream's own buffer, which the next step overwrites.
 
         Returns:
-            float32 [K, O], in the physical units of `contract.outputs`; NaN while not `ready`.
+            float32 [K, O], in the physical units of `contract.outputs`, float64 where one has an origin; NaN while not
+            `ready`.
 
         Raises:
             InputError: a wrong shape, no numbers, no time, or what the guard is to refuse; all is as it was before.
@@ -148,7 +153,8 @@ class GuardedStream:
         """
         self._enter()
         try:
-            return self._step(sample, time_s, copy)
+            answer = self._step(sample, time_s, copy)
+            return answer + self._origins if self._moved else answer
         except InputError:
             self._tallies["refused"] += 1
             raise
@@ -165,7 +171,7 @@ class GuardedStream:
 
     def _step(self, sample: Any, time_s: Any, copy: bool) -> Array:
         x: Array = self._ring[self._at]
-        if type(sample) is np.ndarray and sample.dtype == _FLOAT32 and sample.shape == self._shape:
+        if type(sample) is np.ndarray and sample.dtype == self._quick and sample.shape == self._shape:
             x[:] = sample
         else:
             x[:] = self._as_row(sample)
@@ -196,7 +202,7 @@ class GuardedStream:
     def _as_row(self, sample: Any) -> Array | float:
         if sample is None:
             return np.nan
-        row = as_float32(sample)
+        row = as_float32(from_origins(sample, self._inputs))
         if row.shape != self._shape:
             names = ", ".join(channel.name for channel in self._channels)
             raise InputError(f"expected one sample [F] of {self._shape[0]} channel(s) ({names}), got shape {row.shape}")

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
-from edgelstm.data.readers.fields import MISSING_WORDS, parse_numbers, read_stamps
+from edgelstm.data.readers.fields import MISSING_WORDS, parse_numbers
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.times import read_stamps
 from edgelstm.errors import DataError
 from edgelstm.reading import Dialect
 

@@ -17,8 +17,8 @@ class Fleet:
     """Figures over all series, in which the scaled ones are the mean of what each series has alone.
 
     What is scaled is divided by the spread of the series itself, and every series weighs the same, however many windows
-    it has: else the largest and the longest would decide alone. The other figures are over all windows. The details have
-    `by_series`: name, windows and score of each.
+    it has: else the largest and the longest would decide alone. The other figures are over all windows. The details
+    have `by_series`: name, windows and score of each.
     """
 
     def __init__(
