@@ -18,6 +18,7 @@ _CHOICES = {
 
 MAX_HOLD = 3  # where neither the guard nor training says
 
+
 @dataclass(frozen=True)
 class Guard:
     """What to do with samples that are not as they should be.

@@ -21,6 +21,7 @@ Forecast = Callable[[Index], Rows]
 Baseline = Callable[[Windows], Forecast]
 
 RIDGE_ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
+_ROUNDING = 1e-7  # of a float32, against its size
 RIDGE_BYTES = 2**30  # of its normal equations, at most: beyond, they take the memory and the time of a whole training
 
 # Samples in the cycle that a period suggests: a day for what comes more often, a year for the rest.
@@ -169,7 +170,8 @@ class Ridge:
         x_mean = sum(self._features(windows, c)[0].sum(axis=0) for c in chunks) / n
         x_square = sum(((self._features(windows, c)[0] - x_mean) ** 2).sum(axis=0) for c in chunks) / n
         self._x_mean = np.asarray(x_mean)
-        self._x_scale = np.sqrt(np.where(x_square > 1e-18, x_square, 1.0))
+        varies = x_square > np.square(_ROUNDING * self._x_mean)  # no absolute limit: 1e-10 is an ordinary unit
+        self._x_scale = np.sqrt(np.where(varies, x_square, 1.0))
         gram, cross, y_sum = 0.0, 0.0, 0.0
         for chunk in chunks:
             x, base = self._features(windows, chunk)
