@@ -8,7 +8,7 @@ import numpy as np
 
 from edgelstm.contract import Channel, Metrics, Statistics
 from edgelstm.data.sequences import lay_out
-from edgelstm.data.windows import from_rows
+from edgelstm.data.windows import end_to_end, from_rows
 from edgelstm.network import Activation, Calendar, Linear, Lstm, Network, Take
 from edgelstm.run import RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
 from tests import oracles
@@ -49,6 +49,18 @@ def examples_of(task, answer, seed=0, times=False):
         targets = [np.where(rng.random((n, 2)) < 0.1, np.nan, rng.normal(size=(n, 2))).astype("f4") for n in lengths]
     stamps = [10**9 + np.arange(n) * 60 for n in lengths] if times else None
     return lay_out(series, targets, every_step=task == "label", times=stamps)
+
+
+def fleet_of(answer, times=False, sizes=(1.0, 10.0, 100.0)):
+    """Windows of three series of different length and size, each measured by a spread of its size."""
+    outputs = 1 if answer == "quantile" else 2
+    cut = []
+    for size, rows in zip(sizes, (60, 40, 25), strict=True):
+        rng = np.random.default_rng(rows)
+        x, y = (size * rng.normal(size=(rows, n)).astype(np.float32) for n in (2, outputs))
+        stamps = 10**9 + np.arange(rows) * 3600 if times else None
+        cut.append(replace(from_rows(x, y, 0, WINDOW, 2, 3), times=stamps))
+    return end_to_end(cut, ("north", "south", "west"), np.array([[size] * outputs for size in sizes]))
 
 
 def network_of(task, answer, state, times=False):

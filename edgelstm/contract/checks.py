@@ -41,6 +41,7 @@ def check_contract(contract: Contract) -> None:
     _check_origins(contract)
     _check_answer(contract)
     _check_states(contract.states)
+    _require(contract.task == "forecast" or not contract.many_series, "many_series belongs to forecasts")
     if contract.reading is not None:
         _check_reading(contract.reading)
         _check_reading_fits(contract, contract.reading)

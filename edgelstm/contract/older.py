@@ -14,7 +14,10 @@ _LATER_OF_CHANNELS: tuple[tuple[int, dict[str, Any]], ...] = (
     (2, {"ahead": 0, "quantile": None, "column": None, "cap": None}),
     (3, {"category": None, "origin": 0.0}),
 )
-_LATER: tuple[tuple[int, dict[str, Any]], ...] = ((2, {"answer": "number", "times": False}), (3, {"reading": None}))
+_LATER: tuple[tuple[int, dict[str, Any]], ...] = (
+    (2, {"answer": "number", "times": False}),
+    (3, {"reading": None, "many_series": False}),
+)
 
 
 def check_version(value: Any) -> None:

@@ -23,6 +23,8 @@ class Scaling:
     `z * output_scale + output_offset`. In relative scaling, the last value of each window takes the place of
     `input_offset`, and the last value of input `relative_inputs[o]` is added to output `o`. In instance scaling that is
     the mean of the window, and its standard deviation is divided by on the way in and multiplied by on the way back.
+    Both concern the inputs among `relative_inputs`, which are forecast; all others are standardized by the training
+    part, so that the network sees where they stand.
 
     Attributes:
         kind: one of `edgelstm.contract.SCALINGS`.
@@ -45,7 +47,8 @@ def measure(kind: str, windows: Windows, inputs: tuple[str, ...], outputs: tuple
     Args:
         kind: `"standard"`: zero mean, unit standard deviation. `"minmax"`: to 0..1. `"none"`: untouched.
             `"relative"`: minus the window's last value, by the standard deviation of what is left.
-            `"instance"`: minus the window's mean, by its standard deviation.
+            `"instance"`: minus the window's mean, by its standard deviation. Inputs that are no outputs are
+            standardized beside both.
         windows: of the training part.
         inputs: the names of the input channels.
         outputs: the names of the output channels; relative scaling looks for them among the inputs.
@@ -109,9 +112,10 @@ def _instance(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...
     """The training deviation on the way in and out; the window's own mean and deviation are the network's to find."""
     relative_inputs = _inputs_of(outputs, inputs, windows, "instance")
     rows = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
-    _, scale = _offset_and_scale("standard", rows, inputs)
+    offset, scale = _offset_and_scale("standard", rows, inputs)
+    offset[list(relative_inputs)] = 0
     out = scale[list(relative_inputs)]
-    return Scaling("instance", 0 * scale, np.reciprocal(scale), out, 0 * out, relative_inputs)
+    return Scaling("instance", offset, np.reciprocal(scale), out, 0 * out, relative_inputs)
 
 
 def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
@@ -123,10 +127,15 @@ def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...
     for step in range(windows.horizon):
         y_square += ((windows.y_rows[windows.y_starts + step] - last[:, relative_inputs]) ** 2).mean(axis=0)
     x_scale, y_scale = np.sqrt(x_square / windows.steps), np.sqrt(y_square / windows.horizon)
+    x_offset = np.zeros(len(inputs))
+    beside = sorted(set(range(len(inputs))) - set(relative_inputs))
+    if beside:
+        rows = _rows_in_use(windows.x_rows[:, beside], windows.x_starts, windows.x_offsets)
+        x_offset[beside], x_scale[beside] = _offset_and_scale("standard", rows, tuple(inputs[i] for i in beside))
     _refuse_useless(x_scale, windows.x_rows, inputs)
     _refuse_useless(y_scale, windows.y_rows, outputs)
-    x_scale, y_scale = x_scale.astype(np.float32), y_scale.astype(np.float32)
-    return Scaling("relative", 0 * x_scale, np.reciprocal(x_scale), y_scale, 0 * y_scale, relative_inputs)
+    offset, scale, out = (part.astype(np.float32) for part in (x_offset, x_scale, y_scale))
+    return Scaling("relative", offset, np.reciprocal(scale), out, 0 * out, relative_inputs)
 
 
 def _rows_in_use(rows: Vector, starts: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -81,6 +81,7 @@ def _window(
         to_origins(windows.y(index)[0], contract.targets),
         first,
         dict(zip(list(answerers)[1:], others, strict=True)),
+        windows.names[int(windows.series_of(index)[0])] if windows.names else "",
     )
 
 

@@ -38,7 +38,8 @@ def as_ns(time_s: Any) -> int:
             return int(time_s) * NS
         raise InputError(_beyond(int(time_s)))
     elif isinstance(time_s, np.datetime64) and not np.isnat(time_s):
-        if abs(int(time_s.astype("datetime64[Y]").astype(np.int64))) < _MAX_YEARS:  # beyond, the cast wraps around
+        year = int(time_s.astype("datetime64[Y]").astype(np.int64))
+        if abs(year) < _MAX_YEARS:  # beyond, the cast wraps around
             return int(time_s.astype("datetime64[us]").astype(np.int64)) * 1000
     raise InputError(
         f"time_s: expected seconds since 1970 (UTC), within {MAX_TIME_S} of it, as a number or a numpy.datetime64, got "
@@ -140,9 +141,8 @@ def _as_seconds(time_s: Any) -> NDArray[Any]:
             raise InputError(_beyond(int(far)))
         return np.floor(array).astype(np.int64)
     if array.dtype.kind not in "iu":
-        fine = ", which cannot tell the seconds of a day apart" if array.dtype.kind == "f" else ""
         raise InputError(
-            f"time_s: expected seconds since 1970 as int64 or float64, or numpy.datetime64, got dtype {array.dtype}{fine}"
+            f"time_s: expected seconds since 1970, int64 or float64, or numpy.datetime64, got dtype {array.dtype}"
         )
     return array
 

@@ -237,9 +237,9 @@ class GuardedStream:
         else:
             missing = self._pace.between(self._time, ns)
         if self._guard.on_gap == "error":
+            late_s = (ns - self._time) / NS
             raise InputError(
-                f"time_s: {(ns - self._time) / NS:g} s after the last sample, expected {self._period()}; reset() begins "
-                "anew"
+                f"time_s: {late_s:g} s after the last sample, expected {self._period()}; reset() begins anew"
             )
         return missing
 
@@ -279,7 +279,7 @@ class GuardedStream:
         """Stand in for the samples that are missing between two times, or begin anew."""
         self._tallies["gaps"] += 1
         before = self._time or 0
-        self._time = self._pace.just_before(before, ns, gap)  # should the network refuse the sample itself
+        self._time = self._pace.back(ns)  # should the network refuse the sample itself
         if self._guard.on_gap == "reset" or self._held.max() + gap > self._max_hold:
             self._restart()
         elif self._good is not None:

@@ -54,10 +54,10 @@ class Pace:
             return _as_ns(after(_as_times(last), self._rhythm, steps, self._zone))
         return last + steps * self._whole
 
-    def just_before(self, last: int, now: int, missing: int) -> int:
-        """Give the moment of the last of so many missing samples between two; one period ago after a clock set back."""
-        if self._rhythm is not None and now > last:
-            return self.after(last, missing)
+    def back(self, now: int) -> int:
+        """Give the moment of the sample before."""
+        if self._rhythm is not None:
+            return self.after(now, -1)
         return now - self._whole
 
     def words(self, tolerance: float) -> str:

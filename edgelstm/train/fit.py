@@ -282,6 +282,8 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
         ),
         answer=problem.answer,
         times=bool(network.shape.calendar),
+        reading=problem.reading,
+        many_series=problem.many_series,
     )
 
 

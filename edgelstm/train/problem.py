@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edgelstm.contract import Channel
 from edgelstm.data.scores.score import Examples
 from edgelstm.data.series import statistics
+from edgelstm.data.windows import Windows
+from edgelstm.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Problem:
         period_s: seconds between two samples; None without timestamps.
         season: samples in a season, for the seasonal baseline; None where there is none.
         data_sha256: of the files that were read; None for arrays.
+        reading: how they were read, so that the next table is read alike; None for arrays.
         report: what was found and done, in lines for people.
     """
 
@@ -44,6 +47,7 @@ class Problem:
     period_s: float | None = None
     season: int | None = None
     data_sha256: str | None = None
+    reading: Reading | None = None
     report: tuple[str, ...] = ()
 
     @property
@@ -51,6 +55,11 @@ class Problem:
         """The parts that are scored, by name."""
         parts = {"validation": self.validation, "test": self.test}
         return {name: examples for name, examples in parts.items() if examples is not None}
+
+    @property
+    def many_series(self) -> bool:
+        """Whether a forecast is learnt from many series, each measured by its own spread."""
+        return isinstance(self.training, Windows) and self.training.spreads is not None
 
     @property
     def levels(self) -> tuple[float, ...]:

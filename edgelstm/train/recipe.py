@@ -23,7 +23,9 @@ class _Section(BaseModel):
 class DataRecipe(_Section):
     """`[data]`: which columns of which table, and what to do about gaps."""
 
-    path: str = Field(description="a file, beside the recipe, or builtin:co2")
+    path: str = Field(
+        description="a file, a folder or a pattern of files with a series in each, beside the recipe, or builtin:co2"
+    )
     format: str | None = Field(None, description="csv, parquet, ts, cmapss; none: by the ending of the file")
     delimiter: str | None = Field(None, description="between fields: ',', ';', tab, '|' or blank; none: found out")
     decimal: Literal[".", ","] | None = Field(None, description="the decimal sign; none: found out")
@@ -52,6 +54,9 @@ class DataRecipe(_Section):
         {},
         description="of features whose zero wanders: by how many standard deviations training shifts them, anew for "
         "each window or chunk",
+    )
+    labels: str | None = Field(
+        None, description="to classify: a table with the class of each series or file; none: a column or folders say it"
     )
     classes: bool = Field(False, description="to label: the target is a class, not a number")
     cap: float | None = Field(None, description="to label: targets above it count as it")
@@ -116,11 +121,26 @@ class SplitRecipe(_Section):
     test_path: str | tuple[str, ...] | None = Field(None, description="a file of its own for test, or several")
     overlap: bool = Field(False, description="validation and test windows may reach back for their inputs")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="which of many series go where")
+    groups: str | None = Field(None, description="a table that says the group of each series or file")
+    group: str | None = Field(None, description="its column of groups; none: called group, or the other one of two")
+    validation_groups: tuple[str, ...] = Field((), description="groups whose series are for validation")
+    test_groups: tuple[str, ...] = Field((), description="groups whose series are for test")
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> SplitRecipe:
         if self.borders and (self.validation_path or self.test_path):
             raise ValueError("give borders or separate files, not both")
+        if (self.groups is None) != (not self.validation_groups and not self.test_groups):
+            raise ValueError(
+                "groups: expected a table of groups (--groups) and which of them are held out (--test-group, "
+                "--validation-group), got one without the other"
+            )
+        for part, path in (("validation", self.validation_path), ("test", self.test_path)):
+            if path and getattr(self, f"{part}_groups"):
+                raise ValueError(f"{part}_path and {part}_groups: give files or groups, not both")
+        both = sorted(set(self.validation_groups) & set(self.test_groups))
+        if both:
+            raise ValueError(f"validation_groups: group {both[0]!r} is held out for test already")
         training, validation, test = self.fractions
         if training <= 0 or training + validation + test > 1 + 1e-9:
             raise ValueError("training must be above 0 and the fractions must sum to at most 1")
@@ -128,9 +148,9 @@ class SplitRecipe(_Section):
 
     @property
     def fractions(self) -> tuple[float, float, float]:
-        """Of training, validation and test in the first file; a part with files of its own takes nothing from it."""
-        validation = 0.0 if self.validation_path else self.validation
-        test = 0.0 if self.test_path else self.test
+        """Of training, validation and test in the first file; a part with files or groups of its own takes nothing."""
+        validation = 0.0 if self.validation_path or self.validation_groups else self.validation
+        test = 0.0 if self.test_path or self.test_groups else self.test
         return 1 - validation - test if self.training is None else self.training, validation, test
 
     @property
@@ -328,12 +348,13 @@ def _task_fits(recipe: Recipe) -> str:
         f"network.scaling {network.scaling}": network.scaling in ("relative", "instance"),
     }
     of_labels = {"data.classes": data.classes, "data.cap": data.cap is not None}
-    for keys, task in ((of_forecasts, "forecast"), (of_labels, "label")):
+    of_classes = {"data.labels": data.labels is not None}
+    for keys, task in ((of_forecasts, "forecast"), (of_labels, "label"), (of_classes, "classify")):
         for key, asked in keys.items():
             if asked and recipe.task != task:
                 return f"{key} belongs to the task {task}, not to {recipe.task}: leave it out"
-    if recipe.task == "forecast" and data.series is not None:
-        return "data.series: a forecast is learnt from one series: leave it out"
+    if recipe.task == "forecast" and recipe.split.groups is not None:
+        return "split.groups: each series of a forecast is split in time: leave it out"
     return ""
 
 

@@ -83,7 +83,7 @@ FROZEN = (
     'quantile":null,"statistics":null,"unit":null},{"ahead":0,"cap":null,"categories":null,"category":"clear","co'
     'lumn":"sky","dtype":"float32","name":"sky=clear","origin":0.0,"quantile":null,"statistics":null,"unit":null}'
     ',{"ahead":0,"cap":null,"categories":null,"category":"dull","column":"sky","dtype":"float32","name":"sky=dull'
-    '","origin":0.0,"quantile":null,"statistics":null,"unit":null}],"lengths":false,"metrics":[{"baselines":{"rid'
+    '","origin":0.0,"quantile":null,"statistics":null,"unit":null}],"lengths":false,"many_series":false,"metrics":[{"baselines":{"rid'
     'ge":{"rmse":1e-07}},"file":null,"network":{"mae":1.5,"rmse":2.0},"part":"test","windows":7}],"name":"tide","'
     'outputs":[{"ahead":0,"cap":null,"categories":null,"category":null,"column":null,"dtype":"float32","name":"le'
     'vel","origin":1000000000.0,"quantile":null,"statistics":null,"unit":"m"}],"precision":"int8","provenance":{"'

@@ -72,8 +72,26 @@ def test_relative_is_the_size_of_what_is_left_after_the_last_value(windows):
     scaling = measure("relative", windows, NAMES, ("c", "a"))
     x_size = np.sqrt(((x - last) ** 2).mean(axis=(0, 1)))
     y_size = np.sqrt(((y - last[..., [2, 0]]) ** 2).mean(axis=(0, 1)))
-    assert_is(scaling, 0, x_size, 0, y_size)
+    beside = touched(windows.x_rows, windows.x_starts, windows.steps)[:, 1]
+    offset = [0, beside.mean(), 0]  # b is no output
+    x_size[1] = beside.std()
+    assert_is(scaling, offset, x_size, 0, y_size)
     assert scaling.relative_inputs == (2, 0)
+
+
+@given(cuts())
+def test_instance_leaves_offsets_to_the_window_where_a_channel_is_forecast(windows):
+    x = touched(windows.x_rows, windows.x_starts, windows.steps)
+    scaling = measure("instance", windows, NAMES, ("c", "a"))
+    assert_is(scaling, x.mean(0) * [0, 1, 0], x.std(0), 0, x.std(0)[[2, 0]])
+
+
+def test_beside_what_is_relative_a_channel_may_stand_still_over_each_window():
+    rows = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    rows[:, 1] = np.arange(40) >= 20  # a machine that runs, then does not
+    windows = from_arrays(rows.reshape(4, 10, 2), rows[:4, :1].reshape(4, 1, 1), (0,))
+    scaling = measure("relative", windows, ("a", "b"), ("a",))
+    np.testing.assert_allclose([scaling.input_offset[1], scaling.input_factor[1]], [0.5, 2])
 
 
 def test_none_touches_nothing():

@@ -9,11 +9,14 @@ engine stand in the `RUL_` file beside it, and nothing is known of the rows befo
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
 from edgelstm.data.readers.fields import parse_numbers
+from edgelstm.data.readers.file import File, load
 from edgelstm.data.readers.table import Table, no_times
 from edgelstm.errors import DataError
 
@@ -26,64 +29,80 @@ COLUMNS = (
 RUL = "rul"
 
 
-def read(path: Path) -> Table:
+class _Cells(NamedTuple):
+    """The words of a file."""
+
+    path: Path
+    lines: list[int]
+    words: list[list[str]]
+    starts: list[int]
+
+    def place(self, row: int) -> str:
+        return f"{self.path.name}: line {self.lines[row]}"
+
+    def numbers(self, position: int) -> NDArray[np.float64]:
+        if position == len(COLUMNS):
+            return _rul(self.path, self.starts, len(self.lines))
+        return parse_numbers(self.words[position], COLUMNS[position], self.place)
+
+    def texts(self, position: int) -> list[str]:
+        if position == len(COLUMNS):
+            raise DataError(f"{self.path.name}: {RUL!r} holds numbers, it is no column of classes")
+        return self.words[position]
+
+    def is_text(self, position: int) -> bool:
+        return False
+
+    def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
+        return no_times(self.path.name, ask)
+
+    def remarks(self, position: int) -> tuple[str, ...]:
+        return ()
+
+
+def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
         DataError: naming the line: not 26 numbers, an engine that comes back, cycles that do not count on.
     """
-    lines, fields = _fields(path, len(COLUMNS))
-    columns = dict(zip(COLUMNS, map(list, zip(*fields, strict=True)), strict=True))
-
-    def place(row: int) -> str:
-        return f"{path.name}: line {lines[row]}"
-
-    def numbers(column: str) -> NDArray[np.float64]:
-        return _rul(path, starts, len(lines)) if column == RUL else parse_numbers(columns[column], column, place)
-
-    def texts(column: str) -> list[str]:
-        if column == RUL:
-            raise DataError(f"{path.name}: {RUL!r} holds numbers, it is no column of classes")
-        return columns[column]
-
-    starts = _starts(path, columns["unit"], numbers("cycle"), lines)
-    named = tuple((int(first), columns["unit"][first]) for first in starts)
-    return Table(path.name, (*COLUMNS, RUL), numbers, texts, no_times(path.name), place, COLUMNS[2:], named)
+    if file.path is None:
+        raise DataError(f"{file.name}: expected a file, for this format takes {RUL!r} from the file beside it")
+    lines, fields = _fields(file, len(COLUMNS))
+    cells = _Cells(file.path, lines, [list(words) for words in zip(*fields, strict=True)], [])
+    cells.starts.extend(_starts(file.name, cells.words[0], cells.numbers(1), lines))
+    named = tuple((first, cells.words[0][first]) for first in cells.starts)
+    return Table(file.name, "cmapss", (*COLUMNS, RUL), cells, cells.place, channels=COLUMNS[2:], series=named)
 
 
-def _fields(path: Path, count: int) -> tuple[list[int], list[list[str]]]:
+def _fields(file: File, count: int) -> tuple[list[int], list[list[str]]]:
     """The words of each line, and its number."""
     lines, fields = [], []
-    try:
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-            words = line.split()
-            if words and len(words) != count:
-                raise DataError(f"{path.name}: line {number}: expected {count} column(s), got {len(words)}")
-            if words:
-                lines.append(number)
-                fields.append(words)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path.name}: cannot be read as text: {error}") from error
+    for number, line in enumerate(file.lines(), start=1):
+        words = line.split()
+        if words and len(words) != count:
+            raise DataError(f"{file.name}: line {number}: expected {count} column(s), got {len(words)}")
+        if words:
+            lines.append(number)
+            fields.append(words)
     if not fields:
-        raise DataError(f"{path.name}: the table is empty")
+        raise DataError(f"{file.name}: the table is empty")
     return lines, fields
 
 
-def _starts(path: Path, units: list[str], cycles: NDArray[np.float64], lines: list[int]) -> list[int]:
+def _starts(name: str, units: list[str], cycles: NDArray[np.float64], lines: list[int]) -> list[int]:
     """The first row of each engine; its cycles count 1, 2, 3, ..."""
     starts, seen = [], set()
     for row, unit in enumerate(units):
         if row == 0 or unit != units[row - 1]:
             if unit in seen:
-                raise DataError(f"{path.name}: line {lines[row]}: engine {unit} comes back after another")
+                raise DataError(f"{name}: line {lines[row]}: engine {unit} comes back after another")
             seen.add(unit)
             starts.append(row)
         expected = row - starts[-1] + 1
         if cycles[row] != expected:
             raise DataError(
-                f"{path.name}: line {lines[row]}: expected cycle {expected} of engine {unit}, got {cycles[row]:g}"
+                f"{name}: line {lines[row]}: expected cycle {expected} of engine {unit}, got {cycles[row]:g}"
             )
     return starts
 
@@ -102,7 +121,7 @@ def _rul(path: Path, starts: list[int], rows: int) -> NDArray[np.float64]:
     truth = path.with_name(f"RUL_{rest}")
     if not truth.is_file():
         raise DataError(f"{path.name}: expected {truth.name} beside it, which holds {RUL!r} of the last rows")
-    lines, fields = _fields(truth, 1)
+    lines, fields = _fields(load(truth), 1)
     if len(lines) != len(starts):
         raise DataError(f"{truth.name}: expected {len(starts)} lines, one for each engine, got {len(lines)}")
     rul = np.full(rows, np.nan)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+import io
 from typing import NamedTuple, TextIO
 
-from edgelstm.data.readers.fields import MISSING_WORDS, parse_numbers, parse_times
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
+from edgelstm.data.readers.fields import MISSING_WORDS, parse_numbers, read_stamps
+from edgelstm.data.readers.file import File
 from edgelstm.data.readers.table import Table
 from edgelstm.errors import DataError
+from edgelstm.reading import Dialect
 
 
 class CsvTable(NamedTuple):
@@ -23,38 +29,47 @@ class CsvTable(NamedTuple):
     lines: list[int]
 
 
-def read(path: Path) -> Table:
-    """Read a file.
+class _Cells(NamedTuple):
+    """The text of each column."""
 
-    Raises:
-        DataError: as `read_csv` does, or the file cannot be read.
-    """
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return read_open(file, path.name)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    name: str
+    table: CsvTable
+
+    def place(self, row: int) -> str:
+        return f"{self.name}: line {self.table.lines[row]}"
+
+    def numbers(self, position: int) -> NDArray[np.float64]:
+        return parse_numbers(self._raw(position), list(self.table.columns)[position], self.place)
+
+    def texts(self, position: int) -> list[str]:
+        return ["" if text.strip() in MISSING_WORDS else text.strip() for text in self._raw(position)]
+
+    def is_text(self, position: int) -> bool:
+        return False
+
+    def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
+        texts = list(map(" ".join, zip(*map(self.texts, positions), strict=True)))
+        return read_stamps(texts, ask, self.place)
+
+    def remarks(self, position: int) -> tuple[str, ...]:
+        return ()
+
+    def _raw(self, position: int) -> list[str]:
+        return list(self.table.columns.values())[position]
 
 
-def read_open(file: TextIO, name: str) -> Table:
-    """Read an open CSV, such as standard input.
+def read(file: File, asking: Asking) -> Table:
+    """Read a text table.
 
     Raises:
         DataError: as `read_csv` does.
     """
-    table = read_csv(file, name)
-
-    def place(row: int) -> str:
-        return f"{name}: line {table.lines[row]}"
-
-    return Table(
-        name,
-        tuple(table.columns),
-        lambda column: parse_numbers(table.columns[column], column, place),
-        lambda column: ["" if text.strip() in MISSING_WORDS else text.strip() for text in table.columns[column]],
-        lambda column: parse_times(table.columns[column], column, place),
-        place,
-    )
+    try:
+        table = read_csv(io.StringIO(file.content.decode("utf-8"), newline=""), file.name)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file.name}: cannot be read as a CSV: {error}") from error
+    cells = _Cells(file.name, table)
+    return Table(file.name, "csv", tuple(table.columns), cells, cells.place, Dialect())
 
 
 def read_csv(file: TextIO, name: str) -> CsvTable:

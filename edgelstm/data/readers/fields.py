@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.readers.asking import Stamps, TimeAsk
 from edgelstm.errors import DataError
+from edgelstm.reading import TimeForm
 
 MISSING_WORDS = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"))
 
@@ -124,3 +126,9 @@ def _moment(text: str) -> np.datetime64:
     hours, minutes = zone[1:].split(":")
     offset = np.timedelta64(int(hours) * 60 + int(minutes), "m")
     return moment - offset if zone[0] == "+" else moment + offset
+
+
+def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
+    """Read times until `edgelstm.data.readers.times` does."""
+    utc = parse_times(texts, " ".join(ask.columns), place)
+    return Stamps(utc, utc, TimeForm(ask.columns, "iso"), 1)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 from edgelstm.data.readers import cmapss, csvfile, parquet, ts
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.file import File, load
 from edgelstm.data.readers.table import Table
 from edgelstm.errors import DataError
 
@@ -19,32 +22,36 @@ class Format(NamedTuple):
         endings: of the files that are read so unless somebody says otherwise.
     """
 
-    read: Callable[[Path], Table]
+    read: Callable[[File, Asking], Table]
     endings: tuple[str, ...]
 
 
 FORMATS = {
-    "csv": Format(csvfile.read, (".csv", ".txt")),
+    "csv": Format(csvfile.read, (".csv", ".txt", ".tsv", ".dat", ".tab")),
     "parquet": Format(parquet.read, (".parquet", ".pq")),
     "ts": Format(ts.read, (".ts",)),
     "cmapss": Format(cmapss.read, ()),
 }
 
 
-def read_table(path: Path, name: str | None = None) -> Table:
-    """Read a file in the format of that name; without one by its ending, and as a CSV where nobody claims it.
+def read_table(source: str | Path | IO[Any], asking: Asking | None = None) -> Table:
+    """Read a file, or an open stream of text or bytes, in the format of `asking`, of training, or of its ending.
 
     Raises:
-        DataError: there is no such format, or the file is not in it.
+        DataError: there is no such file or format, or the file is not in it, or could be read in two ways.
     """
-    if name is None:
-        ending = path.suffix.lower()
-        name = next((name for name, known in FORMATS.items() if ending in known.endings), "csv")
+    asking = asking or Asking()
+    file = load(source)
+    name = asking.format or (asking.like and asking.like.format) or _by_ending(file.ending)
     if name not in FORMATS:
         raise DataError(f"format: expected one of {', '.join(FORMATS)}, got {name!r}")
-    return FORMATS[name].read(path)
+    return replace(FORMATS[name].read(file, asking), sha256=file.sha256)
+
+
+def _by_ending(ending: str) -> str:
+    return next((name for name, known in FORMATS.items() if ending in known.endings), "csv")
 
 
 def columns_of(path: str | Path, name: str | None = None) -> tuple[str, ...]:
     """List the columns of a file; see `read_table`."""
-    return read_table(Path(path), name).columns
+    return read_table(path, Asking(format=name)).columns

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
 from edgelstm.data.readers.fields import MISSING_WORDS, Place, Times, epoch_times, parse_numbers, parse_times
+from edgelstm.data.readers.file import File
 from edgelstm.data.readers.table import Table
 from edgelstm.errors import DataError, require
+from edgelstm.reading import TimeForm
 
 
-def read(path: Path) -> Table:
+class _Cells(NamedTuple):
+    """A data frame of polars."""
+
+    polars: Any
+    frame: Any
+    name: str
+
+    def place(self, row: int) -> str:
+        return f"{self.name}: row {row + 1}"
+
+    def numbers(self, position: int) -> NDArray[np.float64]:
+        return _numbers(self.polars, self.frame.to_series(position), self.place)
+
+    def texts(self, position: int) -> list[str]:
+        return _texts(self.polars, self.frame.to_series(position), self.place)
+
+    def is_text(self, position: int) -> bool:
+        return bool(self.frame.to_series(position).dtype in (self.polars.String, self.polars.Categorical))
+
+    def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
+        utc = _times(self.polars, self.frame.to_series(positions[0]), self.place)
+        return Stamps(utc, utc, TimeForm(ask.columns, "iso"), 1)
+
+    def remarks(self, position: int) -> tuple[str, ...]:
+        return ()
+
+
+def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
@@ -22,23 +51,13 @@ def read(path: Path) -> Table:
     """
     polars: Any = require("polars", "train")
     try:
-        table = polars.read_parquet(path)
+        frame = polars.read_parquet(file.content)
     except (polars.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
-    if table.height == 0:
-        raise DataError(f"{path.name}: the table is empty")
-
-    def place(row: int) -> str:
-        return f"{path.name}: row {row + 1}"
-
-    return Table(
-        path.name,
-        tuple(table.columns),
-        lambda column: _numbers(polars, table[column], place),
-        lambda column: _texts(polars, table[column], place),
-        lambda column: _times(polars, table[column], place),
-        place,
-    )
+        raise DataError(f"{file.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
+    if frame.height == 0:
+        raise DataError(f"{file.name}: the table is empty")
+    cells = _Cells(polars, frame, file.name)
+    return Table(file.name, "parquet", tuple(frame.columns), cells, cells.place)
 
 
 def _numbers(polars: Any, column: Any, place: Place) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from functools import partial
@@ -12,11 +11,13 @@ from typing import TextIO
 
 import numpy as np
 
-from edgelstm.data.readers import csvfile, regular
+from edgelstm.data.readers import regular
+from edgelstm.data.readers.asking import Asking, Found, TimeAsk
 from edgelstm.data.readers.formats import read_table
 from edgelstm.data.readers.table import Table
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
+from edgelstm.reading import Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
 
@@ -97,7 +98,7 @@ def read_many(
     if resample is not None and label is not None:
         raise DataError("--resample averages numbers, and classes have no average: leave it out")
     values = np.stack([table.numbers(column) for column in columns], axis=1)
-    times = None if time is None else table.times(time)
+    times = None if time is None else table.times(TimeAsk((time,))).utc
     labels = None if label is None else table.texts(label)
     found = []
     for name, first, last in _stretches(table, series, len(values)):
@@ -110,10 +111,8 @@ def read_many(
 
 
 def _table(source: str | Path | TextIO, kind: str | None) -> tuple[Table, str | None]:
-    if not isinstance(source, (str, Path)):
-        return csvfile.read_open(source, "stdin"), None
-    path = _path(source)
-    return read_table(path, kind), hashlib.sha256(path.read_bytes()).hexdigest()
+    table = read_table(_path(source) if isinstance(source, (str, Path)) else source, Asking(format=kind))
+    return table, table.sha256
 
 
 def _path(source: str | Path) -> Path:
@@ -168,3 +167,26 @@ def _regular(found: list[tuple[int, Series]], table: Table, checked: bool) -> tu
 
 def _place(table: Table, first: int, row: int) -> str:
     return table.place(first + row)
+
+
+def read(source: str | Path | TextIO, asking: Asking) -> Found:
+    """Read the series of a table as they are asked for."""
+    table, _ = _table(source, asking.format or (asking.like and asking.like.format))
+    time = asking.time or (asking.like.time.columns if asking.like and asking.like.time else ())
+    found = read_many(
+        source,
+        asking.columns,
+        time[0] if time else None,
+        series=asking.series,
+        label=asking.label,
+        resample=asking.resample,
+        kind=asking.format or (asking.like and asking.like.format),
+    )
+    form = TimeForm(time, "iso") if time else None
+    period = found[0].period_s
+    rhythm = None if period is None else Rhythm("second", period)
+    reading = Reading(
+        table.format, table.dialect, asking.na, form, asking.series, rhythm, asking.resample, asking.duplicates,
+        asking.gaps, asking.max_gap,
+    )
+    return Found(found, reading, {}, ())

@@ -1,55 +1,165 @@
-"""A table as every format gives it: columns that are read when somebody asks for them."""
+"""A table as every format gives it: columns that are read when somebody asks for them, by name or by number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers.fields import Place, Times
+from edgelstm.data.readers.asking import Stamps, TimeAsk
+from edgelstm.data.readers.fields import Place
 from edgelstm.errors import DataError
+from edgelstm.reading import Dialect
+
+_LISTED = 30
+
+
+class Cells(Protocol):
+    """What a format knows of a table: its columns by their position, which counts from 0."""
+
+    def numbers(self, position: int) -> NDArray[np.float64]:
+        """Give a column as float64 [N], NaN where a sample is missing."""
+
+    def texts(self, position: int) -> list[str]:
+        """Give a column as N texts, empty where one is missing."""
+
+    def is_text(self, position: int) -> bool:
+        """Say whether a column holds words that are no numbers, booleans or missing samples."""
+
+    def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
+        """Give the times that some columns make together."""
+
+    def remarks(self, position: int) -> tuple[str, ...]:
+        """Say what is odd about a column of numbers, in lines for people."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one file.
+    """Columns of one file. A column is asked for by its name, or by its number from 1 where no column has that name.
 
     Attributes:
         name: of the file, for messages.
-        columns: their names.
-        numbers: gives a column as float64 [N], NaN where a sample is missing.
-        texts: gives a column as N texts, empty where one is missing.
-        times: gives a column as datetime64[us] [N], UTC.
+        format: a key of `edgelstm.data.readers.FORMATS`.
+        header: the name of each column as it is written, empty where it has none.
+        cells: what they hold.
         place: names a row in a message.
+        dialect: how a text table is written; None for other formats.
         channels: what is read where nobody names a channel; empty: every column that has no other task.
         series: where the format itself tells series apart, the first row of each and its name; else empty.
+        notes: how it was understood, in lines for people.
+        empty: positions of columns without name and content, which `columns` leaves out.
+        sha256: of the file; None for an open stream.
     """
 
     name: str
-    columns: tuple[str, ...]
-    numbers: Callable[[str], NDArray[np.float64]]
-    texts: Callable[[str], list[str]]
-    times: Callable[[str], Times]
+    format: str
+    header: tuple[str, ...]
+    cells: Cells
     place: Place
+    dialect: Dialect | None = None
     channels: tuple[str, ...] = ()
     series: tuple[tuple[int, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    empty: frozenset[int] = frozenset()
+    sha256: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each column is called: its name, or its number where it has none or shares it."""
+        names = [
+            name if name and self.header.count(name) == 1 else str(position + 1)
+            for position, name in enumerate(self.header)
+            if position not in self.empty
+        ]
+        return tuple(name for name in names if names.count(name) == 1)
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Read a column as float64 [N], NaN where a sample is missing; True, on and yes are 1, their opposites 0.
+
+        Raises:
+            DataError: there is no such column, or a field is no number; names the row.
+        """
+        return self.cells.numbers(self.position(column))
+
+    def texts(self, column: str) -> list[str]:
+        """Read a column as N texts, empty where one is missing.
+
+        Raises:
+            DataError: there is no such column, or the format knows no text of it.
+        """
+        return self.cells.texts(self.position(column))
+
+    def is_text(self, column: str) -> bool:
+        """Say whether most of the known fields of a column are neither numbers nor booleans: whether it has categories.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self.cells.is_text(self.position(column))
+
+    def times(self, ask: TimeAsk) -> Stamps:
+        """Read the times of the rows, in the order of the table.
+
+        Raises:
+            DataError: there is no such column, or its fields are no times, or could be in more than one way.
+        """
+        return self.cells.times(tuple(self.position(column) for column in ask.columns), ask)
+
+    def remarks(self, column: str) -> tuple[str, ...]:
+        """Say what somebody who trains on a column of numbers should know: a value that looks like a missing sample.
+
+        Raises:
+            DataError: as `numbers` does.
+        """
+        return self.cells.remarks(self.position(column))
 
     def require(self, column: str) -> None:
         """Refuse a column that is not there.
 
         Raises:
-            DataError: naming those that are.
+            DataError: naming the nearest, or the numbers of those that share the name.
         """
-        if column not in self.columns:
-            raise DataError(f"{self.name}: there is no column {column!r}; the table has {', '.join(self.columns)}")
+        self.position(column)
+
+    def position(self, column: str) -> int:
+        """Find the position of a column, counted from 0.
+
+        Raises:
+            DataError: as `require` does.
+        """
+        found = [position for position, name in enumerate(self.header) if name and name == column]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            numbers = " and ".join(str(position + 1) for position in found)
+            raise DataError(
+                f"{self.name}: the column {column!r} is there {_times(len(found))}; ask for it by its number: {numbers}"
+            )
+        if column.isascii() and column.isdigit() and 0 < int(column) <= len(self.header):
+            return int(column) - 1
+        raise DataError(f"{self.name}: there is no column {column!r}; {self._nearest(column)}")
+
+    def _nearest(self, column: str) -> str:
+        folded = {name.casefold(): name for name in reversed(self.columns)}
+        near = [folded[name] for name in difflib.get_close_matches(column.strip().casefold(), folded, 3, 0.6)]
+        listed = ", ".join(self.columns[:_LISTED]) + (", ..." if len(self.columns) > _LISTED else "")
+        return f"the table has {listed}" + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
 
 
-def no_times(name: str) -> Callable[[str], Times]:
-    """Refuse to read timestamps, for formats that have none."""
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
 
-    def times(column: str) -> Times:
-        raise DataError(f"{name}: expected no column of timestamps, this format has none; got {column!r}")
 
-    return times
+def no_times(name: str, ask: TimeAsk) -> Stamps:
+    """Refuse to read timestamps, for formats that have none.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError(
+        f"{name}: expected no column of timestamps, this format has none; got {' '.join(ask.columns)!r}: "
+        "leave --time out"
+    )

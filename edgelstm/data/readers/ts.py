@@ -6,13 +6,16 @@ project documents it. The channels are called `dim_0`, `dim_1`, ..., the class i
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
+from edgelstm.data.readers.file import File
 from edgelstm.data.readers.table import Table, no_times
 from edgelstm.errors import DataError
 
@@ -32,20 +35,20 @@ class _Header:
     classes: tuple[str, ...] = ()
 
 
-def read(path: Path) -> Table:
+def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
         DataError: naming the line of what is no series: an empty or ragged dimension, a broken number, an
             unknown class, a length or a number of dimensions that the header denies; or there is no `@data`.
     """
-    lines = _lines(path)
-    header = _header(lines, path.name)
+    lines = _lines(file)
+    header = _header(lines, file.name)
     series: list[NDArray[np.float64]] = []
     classes: list[str] = []
     at: list[int] = []
     for number, line in lines:
-        place = f"{path.name}: line {number}"
+        place = f"{file.name}: line {number}"
         values, name = _series(line, header, place)
         if header.dimensions is None:
             header.dimensions = values.shape[1]
@@ -56,23 +59,16 @@ def read(path: Path) -> Table:
         if header.switches.get("equallength"):
             header.length = header.length or len(values)
     if not series:
-        raise DataError(f"{path.name}: there is no series behind @data")
-    return _table(path.name, series, classes if header.switches.get("classlabel") else None, at)
+        raise DataError(f"{file.name}: there is no series behind @data")
+    return _table(file.name, series, classes if header.switches.get("classlabel") else None, at)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _lines(file: File) -> Iterator[tuple[int, str]]:
     """Give the lines that say something, with their numbers."""
-    try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                text = line.strip()
-                if not text or text.startswith(("#", "%")):
-                    continue
-                if "\ufffd" in text:
-                    raise DataError(f"{path.name}: line {number}: expected text in UTF-8, got other bytes")
-                yield number, text
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    for number, line in enumerate(file.lines(), start=1):
+        text = line.strip()
+        if text and not text.startswith(("#", "%")):
+            yield number, text
 
 
 def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
@@ -161,28 +157,45 @@ def _check(values: NDArray[np.float64], header: _Header, place: str) -> None:
         raise DataError(f"{place}: a value is missing, although the header says @missing false")
 
 
+class _Cells(NamedTuple):
+    """The series of a file, one below the other."""
+
+    name: str
+    values: NDArray[np.float64]
+    classes: list[str]
+    starts: list[int]
+    lines: list[int]
+
+    def place(self, row: int) -> str:
+        return f"{self.name}: line {self.lines[bisect_right(self.starts, row) - 1]}"
+
+    def numbers(self, position: int) -> NDArray[np.float64]:
+        if position == self.values.shape[1]:
+            raise DataError(f"{self.name}: expected a channel, got {CLASS!r}, the column of classes")
+        return self.values[:, position]
+
+    def texts(self, position: int) -> list[str]:
+        if position < self.values.shape[1]:
+            raise DataError(
+                f"{self.name}: expected {CLASS!r} as the column of classes, got the channel 'dim_{position}'"
+            )
+        lengths = np.diff([*self.starts, len(self.values)])
+        return [text for text, length in zip(self.classes, lengths, strict=True) for _ in range(length)]
+
+    def is_text(self, position: int) -> bool:
+        return bool(position == self.values.shape[1])
+
+    def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
+        return no_times(self.name, ask)
+
+    def remarks(self, position: int) -> tuple[str, ...]:
+        return ()
+
+
 def _table(name: str, series: list[NDArray[np.float64]], classes: list[str] | None, at: list[int]) -> Table:
-    values = np.concatenate(series)
-    lengths = [len(x) for x in series]
-    starts = np.cumsum([0, *lengths[:-1]])
-    channels = [f"dim_{i}" for i in range(values.shape[1])]
-    labels = (
-        [] if classes is None else [text for text, length in zip(classes, lengths, strict=True) for _ in range(length)]
-    )
-
-    def numbers(column: str) -> NDArray[np.float64]:
-        if column == CLASS:
-            raise DataError(f"{name}: expected a channel, got {CLASS!r}, the column of classes")
-        return values[:, channels.index(column)]
-
-    def texts(column: str) -> list[str]:
-        if column != CLASS:
-            raise DataError(f"{name}: expected {CLASS!r} as the column of classes, got the channel {column!r}")
-        return labels
-
-    def place(row: int) -> str:
-        return f"{name}: line {at[int(np.searchsorted(starts, row, side='right')) - 1]}"
-
-    columns = (*channels, *([CLASS] if classes is not None else []))
-    named = tuple((int(first), str(i + 1)) for i, first in enumerate(starts))
-    return Table(name, columns, numbers, texts, no_times(name), place, tuple(channels), named)
+    starts = np.cumsum([0, *(len(x) for x in series[:-1])]).tolist()
+    cells = _Cells(name, np.concatenate(series), classes or [], starts, at)
+    channels = tuple(f"dim_{i}" for i in range(cells.values.shape[1]))
+    named = tuple((first, str(i + 1)) for i, first in enumerate(starts))
+    header = channels if classes is None else (*channels, CLASS)
+    return Table(name, "ts", header, cells, cells.place, channels=channels, series=named)

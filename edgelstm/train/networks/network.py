@@ -103,7 +103,8 @@ class LstmNetwork(nn.Module):
             self.hidden = nn.Linear(shape.lstm_output, shape.head_size)
         self.head = nn.Linear(shape.head_size or shape.lstm_output, shape.head_output)
         if shape.highway:  # draws no numbers: the LSTM begins as it would without
-            self.highway = skip_init(nn.Linear, shape.highway_inputs, shape.head_output).requires_grad_(False)
+            self.highway: nn.Linear = skip_init(nn.Linear, shape.highway_inputs, shape.head_output)  # type: ignore[no-untyped-call]
+            self.highway.requires_grad_(False)
             nn.init.zeros_(self.highway.weight)
             nn.init.zeros_(self.highway.bias)
         if orthogonal:
@@ -161,7 +162,7 @@ class LstmNetwork(nn.Module):
             >>> shape = NetworkShape(1, 8, 1, 2, 1, (0,), highway=5)
             >>> network = LstmNetwork(shape, Scaling("relative", zero, one, one, zero, (0,)))
             >>> network.set_start(np.eye(2, 5, dtype=np.float32), np.zeros(2, np.float32))
-            >>> network(torch.tensor([[[3.0], [4.0], [0.0], [0.0], [1.0]]])).flatten().tolist()  # persistence would be 1
+            >>> network(torch.tensor([[[3.0], [4.0], [0.0], [0.0], [1.0]]])).flatten().tolist()
             [3.0, 4.0]
         """
         if not self.shape.highway:
@@ -302,12 +303,15 @@ class LstmNetwork(nn.Module):
         if not self.shape.relative_inputs:
             return x, Frame(self.output_scale, self.output_offset)
         of_outputs = list(self.shape.relative_inputs)
+        centred = torch.tensor([i in of_outputs for i in range(self.shape.input_size)], device=x.device)
         if not self.instance:
             last = x[:, -1:]
-            return x - last, Frame(self.output_scale, last[..., of_outputs])
-        mean = x.mean(1, keepdim=True)
+            return x - last * centred, Frame(self.output_scale, last[..., of_outputs])
+        first = x[:, :1]  # the mean of the differences is exact where a window stands still
+        mean = (first + (x - first).mean(1, keepdim=True)) * centred
         scaled = (x - mean) * self.input_factor
         spread = torch.sqrt((scaled**2).mean(1, keepdim=True) + INSTANCE_EPSILON)
+        spread = torch.where(centred, spread, torch.ones_like(spread))
         return (x - mean) / spread, Frame(self.output_scale * spread[..., of_outputs], mean[..., of_outputs])
 
     def _with_calendar(self, x: Tensor, time_s: Tensor | None) -> Tensor:
