@@ -12,7 +12,6 @@ import polars
 import pytest
 
 from edgelstm import load
-from edgelstm.cli.rows import iso
 from edgelstm.data.readers.read import read_series
 from edgelstm.runtime import Golden
 from edgelstm.runtime.model_file import CONTRACT_KEY
@@ -154,12 +153,3 @@ def test_a_carried_file_is_given_no_sample_that_knows_what_comes_after(cli_here,
     values = np.array([[value] for _, value in rows])
     values[300] = values[299]
     np.testing.assert_array_equal(np.array(found, np.float32), load(carried_files.fp32).predict(values).ravel())
-
-
-def test_timestamps_of_one_answer_have_one_form():
-    hourly = np.datetime64("2024-01-01T23:00:00", "us")
-    assert [iso(hourly + np.timedelta64(n, "h"), False) for n in range(2)] == [
-        "2024-01-01T23:00:00",
-        "2024-01-02T00:00:00",
-    ]
-    assert iso(np.datetime64("2024-01-01", "us"), True) == "2024-01-01"
