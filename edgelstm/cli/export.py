@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from edgelstm.bench import Judgement
     from edgelstm.contract import Channel, Contract
     from edgelstm.data.scores.score import Examples
-    from edgelstm.export import Export
+    from edgelstm.export import Export, ExportedFile
+    from edgelstm.network import Network
 
 
 QUANTIZE = ("int8", "int8w", "fp16", "auto")
@@ -58,6 +59,9 @@ def export(
     head: Annotated[
         str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8, or as fine-tuned]")
     ] = None,
+    line: Annotated[
+        bool, typer.Option("--line", help="Write the straight line that training started from, without the LSTM.")
+    ] = False,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
     from edgelstm.contract import CLIPS, HEADS, Quantization
@@ -66,6 +70,8 @@ def export(
     _one_of("--quantize", quantize, (None, *QUANTIZE))
     _one_of("--clip", clip, (None, *CLIPS))
     _one_of("--head", head, (None, *HEADS))
+    if line and (quantize or state):
+        raise InputError("--line: one product over a window has no other precision and no state; give it alone")
     _needs_quantize("--max-metric-drop", max_metric_drop, quantize, QUANTIZE)
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
@@ -78,6 +84,7 @@ def export(
         quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
         max_metric_drop=fraction("--max-metric-drop", max_metric_drop or "1%") if precisions else None,
+        line=line,
     )
     show_export(exported)
     if exported.refused is not None:
@@ -232,13 +239,21 @@ def export_table(export: Export) -> str:
             for found in (file.max_error, file.mean_error)
         ]
         latency = microseconds(file.p50_us)
-        precision, size = file.contract.precision, f"{file.size_bytes:,}"
+        precision, size = _precision_words(file, export.run.record.network), f"{file.size_bytes:,}"
         rows.append(
             [precision, size, *(f"{error:.2g}" for error in errors), figure_words(file.test, contract.metric), latency]
         )
     if export.judgement is not None:
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     return f"{table(headers, rows)}\nerrors: from the trained network, on the golden windows in the file"
+
+
+def _precision_words(file: ExportedFile, network: Network | None) -> str:
+    """Name the precision, and beside it that of a linear start, which may stay float32."""
+    quantization, precision = file.contract.quantization, file.contract.precision
+    if quantization is None or network is None or network.highway is None:
+        return precision
+    return f"{precision}, start {quantization.highway}"
 
 
 def _unit_words(outputs: tuple[Channel, ...]) -> str:

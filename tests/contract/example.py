@@ -90,7 +90,8 @@ FROZEN = (
     'nt8","provenance":{"data_sha256":null,"seed":0,"versions":{"edgelstm":"0.1.0"},"weights_sha256":"'
     + "ab"
     * 32
-    + '"},"quantization":{"clip":"mse","head":"fp32","per_channel":true},"reading":{"dialect":{"decimal":",","delim'
+    + '"},"quantization":{"clip":"mse","head":"fp32","highway":"fp32","per_channel":true},"reading":{"dialect":'
+    '{"decimal":",","delim'
     'iter":";","encoding":"latin-1","header":true,"row_names":false,"skip_rows":2,"thousands":"."},"duplicates":"'
     'mean","format":"csv","gaps":"interpolate","max_gap":3,"missing":["-200"],"resample":"10m","rhythm":{"count":'
     '600.0,"day":null,"unit":"second"},"series":"pier","time":{"columns":["Date","Hour"],"form":"%d.%m.%Y %H:%M",'
