@@ -157,8 +157,8 @@ def test_a_unit_is_a_factor_of_every_constant(kind, unit):
     assert_allclose(other.output_offset, plain.output_offset * unit, rtol=1e-6)
 
 
-@pytest.mark.parametrize("unit", [1e-42, 3e37])
+@pytest.mark.parametrize("unit", [1e-42, 3e38])
 def test_what_float32_cannot_divide_by_asks_for_another_unit_and_is_not_called_constant(unit):
-    rows = (np.random.default_rng(0).normal(size=(40, 1)) * unit).astype(np.float32)
-    with pytest.raises(DataError, match="column 'a' varies by .*choose another unit"):
-        measure("relative", windows_of(rows * 5, rows * 5), ("a",), ("a",))
+    rows = (np.random.default_rng(0).uniform(-1, 1, size=(40, 1)) * unit).astype(np.float32)
+    with pytest.raises(DataError, match=r"column 'a' varies by .*choose another unit"):
+        measure("relative", windows_of(rows, rows), ("a",), ("a",))

@@ -204,6 +204,11 @@ class Written(NamedTuple):
     options: dict[str, Any]
     lines: tuple[tuple[int, tuple[str, ...]], ...]
 
+    def __repr__(self) -> str:
+        """What a failure shows: the first lines, and what is special about them."""
+        first = self.content[:400].decode(errors="backslashreplace")
+        return f"{self.form!r}, {self.calendar!r}, zone {self.zone}, hard {self.hard}, {self.dialect}:\n{first}"
+
 
 @st.composite
 def written_tables(draw: st.DrawFn, rows: int = 30) -> Written:
