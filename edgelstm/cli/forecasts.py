@@ -55,7 +55,9 @@ def forecast_rows(predictor: Predictor, series: Series, rows: Rows, every_row: b
 
 def _windowed(predictor: Predictor, series: Series, rows: Rows, origins: NDArray[np.int64]) -> Answers:
     """Run the window up to each origin."""
-    contract, filled, found, left_out = predictor.contract, causal(series, rows.filling), [], 0
+    contract, filled = predictor.contract, causal(series, rows.filling)
+    found: list[Row] = []
+    left_out = 0
     for start in range(0, len(origins), BATCH):
         some = origins[start : start + BATCH]
         x = np.stack([filled.up_to(origin, contract.window) for origin in some.tolist()])

@@ -86,12 +86,12 @@ def asking_for(takes: Takes, given: Mapping[str, Any], targets: Sequence[str] = 
     reading, categories = takes.reading, categories_of(takes.inputs)
     sources = tuple(dict.fromkeys(channel.source for channel in takes.inputs))
     targets = tuple(dict.fromkeys([*(name for name in sources if name not in categories), *targets]))
-    said = {} if reading is None else _as_trained(reading)
-    about = {**said, **{key: value for key, value in given.items() if value not in (None, (), [])}}
+    about = {key: value for key, value in given.items() if value not in (None, (), [])}
+    about = {**({} if reading is None else _as_trained(reading)), **about}
     for key in ("time", "na"):
         about[key] = _several(about.get(key, ()))
-    if reading is not None and reading.time is not None and about["time"] != reading.time.columns:
-        reading = reading._replace(time=None)  # another column may be written in another way
+    if reading is not None:
+        reading = reading._replace(**{key: about[key] for key in ("duplicates", "gaps", "max_gap")})
     columns = tuple(dict.fromkeys([*sources, *targets]))
     return Asking(columns=columns, targets=targets, label=label, categories=categories, like=reading, **about)
 
@@ -123,11 +123,12 @@ def read_for(
     _check_period(takes, found.series[0])
     names = tuple(dict.fromkeys([*names_of(takes.inputs), *targets]))
     series = tuple(replace(one, names=names, values=one.columns(names)) for one in found.series)
-    return Reread(series, found.reading, found.notes)
+    reading = found.reading._replace(gaps=asking.gaps, max_gap=asking.max_gap)
+    return Reread(series, reading, found.notes)
 
 
 def _as_trained(reading: Reading) -> dict[str, Any]:
-    """The fields of `Asking` that have no other word for "as in training" than the value itself."""
+    """The fields of `Asking` whose default would not say "as in training"."""
     return {
         "time": () if reading.time is None else reading.time.columns,
         "series": reading.series,

@@ -119,10 +119,8 @@ class SeriesDataset:
 
     def __getitem__(self, chunk: Chunk) -> Batch:
         offsets = torch.arange(chunk.steps)
-        inside = offsets < torch.from_numpy(chunk.counts)[:, None]
-        rows = torch.from_numpy(chunk.starts)[:, None] + torch.minimum(
-            offsets, torch.from_numpy(chunk.counts)[:, None] - 1
-        )
+        starts, counts = torch.from_numpy(chunk.starts)[:, None], torch.from_numpy(chunk.counts)[:, None]
+        inside, rows = offsets < counts, starts + torch.minimum(offsets, counts - 1)
         x, y = self._series.x_rows[rows], self._series.targets(rows)
         if not inside.all():
             x[~inside] = 0
