@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, overload
 
 import numpy as np
 import onnxruntime
@@ -15,6 +15,7 @@ from edgelstm.runtime.binding import zero_states
 from edgelstm.runtime.clock import as_times, check_order
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile
+from edgelstm.runtime.named import NamedStreams
 from edgelstm.runtime.origins import OriginStream, OriginStreams
 from edgelstm.runtime.providers import Choice, device_of
 from edgelstm.runtime.samples import as_float32, as_x, from_origins, to_origins
@@ -177,7 +178,17 @@ class Predictor:
         kind = Stream if self._bare is None else OriginStream
         return kind(self._session, self.contract, batch)
 
-    def streams(self, count: int = 0, state: str | None = None, exact: bool = True) -> Streams:
+    @overload
+    def streams(
+        self, count: int = 0, state: str | None = None, exact: bool = True, *, names: Iterable[str]
+    ) -> NamedStreams: ...
+
+    @overload
+    def streams(self, count: int = 0, state: str | None = None, exact: bool = True) -> Streams: ...
+
+    def streams(
+        self, count: int = 0, state: str | None = None, exact: bool = True, *, names: Iterable[str] | None = None
+    ) -> Streams | NamedStreams:
         """Start many independent streams; those that have a sample are stepped in one call.
 
         Args:
@@ -186,12 +197,14 @@ class Predictor:
             exact: False runs all rows of an int8 file in one call: many times as fast, but their activations share
                 a range, so that an answer moves with its neighbours (`contract.fidelity.neighbour_difference`). Other
                 files run in one call and are exact anyway.
+            names: of streams that are called by name, not by number; `[]` where all join later.
 
         Returns:
-            New `Streams`.
+            New `Streams`, or with names `NamedStreams`.
 
         Raises:
-            InputError: `count` is not a whole number of at least 0, or the file was made for another `state`.
+            InputError: `count` is not a whole number of at least 0, or stands beside names; a name that is no text or
+                comes twice; or the file was made for another `state`.
             SharingError: as for `stream`.
 
         Example:
@@ -201,8 +214,11 @@ class Predictor:
             (2, 12, 1)
         """
         self._check_may_stream(state)
+        if names is not None and count != 0:
+            raise InputError(f"streams: expected a count or names, got the count {count!r} and names")
         kind = Streams if self._bare is None else OriginStreams
-        return kind(self._session, self.contract, count, exact)
+        streams = kind(self._session, self.contract, count, exact)
+        return streams if names is None else NamedStreams(streams, names)
 
     def _check_may_stream(self, state: str | None) -> None:
         if self._token.reason:

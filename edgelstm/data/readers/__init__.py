@@ -7,8 +7,8 @@ trainer reads.
 
 from __future__ import annotations
 
-from edgelstm.data.readers.fields import parse_times
 from edgelstm.data.readers.formats import FORMATS
+from edgelstm.data.readers.iso import parse_times
 from edgelstm.data.readers.read import BUILTIN, read_many, read_series
 
 __all__ = ["BUILTIN", "FORMATS", "parse_times", "read_many", "read_series"]

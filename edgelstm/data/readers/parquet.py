@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
-from edgelstm.data.readers.fields import MISSING_WORDS, Place, Times, epoch_times, parse_numbers, parse_times
+from edgelstm.data.readers.decimals import Signs
+from edgelstm.data.readers.fields import (
+    Missing,
+    Place,
+    Sifted,
+    as_numbers,
+    holds_text,
+    known_texts,
+    missing_of,
+    sift,
+)
 from edgelstm.data.readers.file import File
+from edgelstm.data.readers.iso import Times, epoch_times, read_stamps
+from edgelstm.data.readers.remarks import remarks
 from edgelstm.data.readers.table import Table
 from edgelstm.errors import DataError, require
 from edgelstm.reading import TimeForm
@@ -21,25 +34,71 @@ class _Cells(NamedTuple):
     polars: Any
     frame: Any
     name: str
+    missing: Missing
 
     def place(self, row: int) -> str:
         return f"{self.name}: row {row + 1}"
 
     def numbers(self, position: int) -> NDArray[np.float64]:
-        return _numbers(self.polars, self.frame.to_series(position), self.place)
+        column = self.frame.to_series(position)
+        if self._is_words(column):
+            return as_numbers(self._sifted(column), column.name, self.place)
+        if not (column.dtype.is_numeric() or column.dtype == self.polars.Boolean):
+            raise DataError(f"{self.place(0)}: expected numbers in column {column.name!r}, got {column.dtype}")
+        numbers = column.cast(self.polars.Float64).fill_null(float("nan")).to_numpy(writable=True)
+        infinite = np.flatnonzero(np.isinf(numbers))
+        if len(infinite):
+            row = int(infinite[0])
+            raise DataError(
+                f"{self.place(row)}: expected a finite number in column {column.name!r}, got {numbers[row]}"
+            )
+        numbers[np.isin(numbers, self.missing.numbers)] = np.nan
+        return np.asarray(numbers, np.float64)
 
     def texts(self, position: int) -> list[str]:
-        return _texts(self.polars, self.frame.to_series(position), self.place)
+        """Give texts; whole numbers, as pandas writes them as floats beside missing ones, have no point."""
+        column = self.frame.to_series(position)
+        if column.dtype.is_float():
+            return self._whole(column.name, self.numbers(position))
+        if not (self._is_words(column) or column.dtype == self.polars.Boolean or column.dtype.is_integer()):
+            raise DataError(
+                f"{self.place(0)}: expected whole numbers or text in column {column.name!r}, got {column.dtype}"
+            )
+        return known_texts(self._written(column), self.missing)
 
     def is_text(self, position: int) -> bool:
-        return bool(self.frame.to_series(position).dtype in (self.polars.String, self.polars.Categorical))
+        column = self.frame.to_series(position)
+        return self._is_words(column) and holds_text(self._sifted(column))
 
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
-        utc = _times(self.polars, self.frame.to_series(positions[0]), self.place)
+        columns = [self.frame.to_series(position) for position in positions]
+        if len(columns) > 1 or self._is_words(columns[0]):
+            parts = map(self._written, columns)
+            return read_stamps(list(map(" ".join, zip(*parts, strict=True))), ask, self.place)
+        utc = _times(self.polars, columns[0], self.place)
         return Stamps(utc, utc, TimeForm(ask.columns, "iso"), 1)
 
     def remarks(self, position: int) -> tuple[str, ...]:
-        return ()
+        column = self.frame.to_series(position)
+        if self._is_words(column):
+            return remarks(column.name, self._sifted(column))
+        return remarks(column.name, Sifted(self.numbers(position), {}, {}))
+
+    def _is_words(self, column: Any) -> bool:
+        return bool(column.dtype in (self.polars.String, self.polars.Categorical, self.polars.Enum))
+
+    def _written(self, column: Any) -> list[str]:
+        return [str(text).strip() for text in column.cast(self.polars.String).fill_null("").to_list()]
+
+    def _sifted(self, column: Any) -> Sifted:
+        return sift(self._written(column), Signs(), self.missing)
+
+    def _whole(self, name: str, values: NDArray[np.float64]) -> list[str]:
+        broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
+        if len(broken):
+            row = int(broken[0])
+            raise DataError(f"{self.place(row)}: expected whole numbers or text in column {name!r}, got {values[row]}")
+        return ["" if np.isnan(value) else str(int(value)) for value in values]
 
 
 def read(file: File, asking: Asking) -> Table:
@@ -51,48 +110,16 @@ def read(file: File, asking: Asking) -> Table:
     """
     polars: Any = require("polars", "train")
     try:
-        frame = polars.read_parquet(file.content)
+        frame = polars.read_parquet(io.BytesIO(file.content))
     except (polars.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
     if frame.height == 0:
         raise DataError(f"{file.name}: the table is empty")
-    cells = _Cells(polars, frame, file.name)
+    cells = _Cells(polars, frame, file.name, missing_of(asking))
     return Table(file.name, "parquet", tuple(frame.columns), cells, cells.place)
 
 
-def _numbers(polars: Any, column: Any, place: Place) -> NDArray[np.float64]:
-    if column.dtype == polars.String:
-        return parse_numbers(column.fill_null("").to_list(), column.name, place)
-    if not column.dtype.is_numeric():
-        raise DataError(f"{place(0)}: expected numbers in column {column.name!r}, got {column.dtype}")
-    numbers: NDArray[np.float64] = column.cast(polars.Float64).fill_null(float("nan")).to_numpy()
-    infinite = np.flatnonzero(np.isinf(numbers))
-    if len(infinite):
-        row = int(infinite[0])
-        raise DataError(f"{place(row)}: expected a finite number in column {column.name!r}, got {numbers[row]}")
-    return numbers
-
-
-def _texts(polars: Any, column: Any, place: Place) -> list[str]:
-    """Whole numbers, as pandas writes them as floats beside missing ones, are written without a point."""
-    if column.dtype.is_float():
-        values = _numbers(polars, column, place)
-        broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
-        if len(broken):
-            row = int(broken[0])
-            raise DataError(
-                f"{place(row)}: expected whole numbers or text in column {column.name!r}, got {values[row]}"
-            )
-        return ["" if np.isnan(value) else str(int(value)) for value in values]
-    if not (column.dtype in (polars.String, polars.Boolean, polars.Categorical) or column.dtype.is_integer()):
-        raise DataError(f"{place(0)}: expected whole numbers or text in column {column.name!r}, got {column.dtype}")
-    texts = [str(text).strip() for text in column.cast(polars.String).fill_null("").to_list()]
-    return ["" if text in MISSING_WORDS else text for text in texts]
-
-
 def _times(polars: Any, column: Any, place: Place) -> Times:
-    if column.dtype == polars.String:
-        return parse_times(column.fill_null("").to_list(), column.name, place)
     if column.null_count():
         missing = int(column.is_null().arg_true()[0])
         raise DataError(f"{place(missing)}: the timestamp in column {column.name!r} is missing")

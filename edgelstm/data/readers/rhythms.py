@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers.fields import Place, Times
+from edgelstm.data.readers.fields import Place
+from edgelstm.data.readers.track import Track
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
-from edgelstm.rhythm import DAY_US, business_days, day_in, day_of
+from edgelstm.rhythm import DAY_US, Times, business_days, day_in, day_of, on_weekend
 
 JITTER = 0.02  # of the period: clocks of loggers are off by a second in a minute, and are not at fault for that
 RESTARTS = 0.01  # of the steps: behind a hole a logger that was started again counts from another moment
@@ -29,20 +30,6 @@ _LENGTHS = {  # that --resample may be given, in seconds
 }
 
 _Ints = NDArray[np.int64]
-
-
-class Track(NamedTuple):
-    """The times of a series, each later than the one before.
-
-    Attributes:
-        utc: datetime64[us] [N].
-        local: datetime64[us] [N], what the clock on the wall said.
-        rows: int64 [N], of the table.
-    """
-
-    utc: Times
-    local: Times
-    rows: _Ints
 
 
 class Steps(NamedTuple):
@@ -72,10 +59,10 @@ def find(tracks: list[Track], resolution_us: int) -> Rhythm | None:
 
     Example:
         >>> days = np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]").astype("datetime64[us]")
-        >>> find([Track(days, days, np.arange(3))], 86_400_000_000)
+        >>> find([Track("", np.zeros((3, 1)), np.arange(3), days, days)], 86_400_000_000)
         Rhythm(unit='day', count=1, day=None)
     """
-    long = [track for track in tracks if len(track.utc) > 1]
+    long = [track for track in tracks if len(track) > 1]
     if not long:
         return None
     rhythm = None
@@ -89,7 +76,7 @@ def find(tracks: list[Track], resolution_us: int) -> Rhythm | None:
 def is_even(times: Times, resolution_us: int) -> bool:
     """Whether moments, in any order, come in a rhythm that hardly leaves one out."""
     local = np.unique(times)
-    track = Track(local, local, np.arange(len(local)))
+    track = Track("", np.zeros((len(local), 0)), np.arange(len(local)), local, local)
     rhythm = find([track], resolution_us)
     if rhythm is None:
         return True
@@ -102,24 +89,33 @@ def steps_of(track: Track, rhythm: Rhythm, resolution_us: int) -> Steps:
 
     A clock that drifts is not at fault, and a logger that was started again may count from another moment.
     """
+    utc, local = track.times()
     if rhythm.unit == "second":
         allowed = JITTER * rhythm.count * 1e6 + min(resolution_us, 0.49 * rhythm.count * 1e6)
-        return _fixed(np.diff(track.utc).astype(np.int64), _pace(track, rhythm, allowed), allowed)
-    days = track.local.astype("datetime64[D]")
+        return _fixed(_us_steps(utc), _pace(utc, rhythm, allowed), allowed)
+    days = local.astype("datetime64[D]")
     if rhythm.unit == "day":
         period = rhythm.count * DAY_US
         allowed = JITTER * period + min(resolution_us, 0.2 * period)
-        return _fixed(np.diff(track.local).astype(np.int64), period, allowed)
+        return _fixed(_us_steps(local), period, allowed)
     if rhythm.unit == "business day":
         counts = np.diff(business_days(days)) // int(rhythm.count)
         counts = np.where((counts >= 1) & (counts <= HOLIDAYS + 1), 1, counts)
-        weekend = business_days(days[1:]) == business_days(days[1:] - np.timedelta64(1, "D"))
-        return Steps(counts, (counts < 1) | weekend, np.zeros(len(counts), bool))
+        return Steps(counts, (counts < 1) | on_weekend(days)[1:], np.zeros(len(counts), bool))
     months = days.astype("datetime64[M]")
     steps = np.diff(months).astype(np.int64)
     off = np.abs((days - day_in(months, rhythm.day or 1)).astype(np.int64)) > _SHIFT_DAYS
     wrong = (steps < 1) | (steps % int(rhythm.count) != 0) | off[1:] | off[:-1]
     return Steps(steps // int(rhythm.count), wrong, np.zeros(len(steps), bool))
+
+
+def fits(tracks: list[Track], rhythm: Rhythm, resolution_us: int) -> bool:
+    """Whether the rows of all series come in a rhythm, and not in one that leaves out each second row or more."""
+    steps = [steps_of(track, rhythm, resolution_us) for track in tracks if len(track) > 1]
+    counts = np.concatenate([step.counts for step in steps]) if steps else np.ones(1, np.int64)
+    if any(step.wrong.any() for step in steps) or not _may_restart(steps):
+        return False
+    return bool((counts == 1).any()) or len(counts) == 1
 
 
 def place_rows(track: Track, rhythm: Rhythm, resolution_us: int, place: Place) -> tuple[_Ints, int]:
@@ -134,6 +130,22 @@ def place_rows(track: Track, rhythm: Rhythm, resolution_us: int, place: Place) -
     if wrong.any():
         raise _irregular(track, int(np.flatnonzero(wrong)[0]) + 1, rhythm, place)
     return np.concatenate([[0], np.cumsum(steps.counts)]), int(steps.restarts.sum())
+
+
+def length_of(rhythm: Rhythm) -> str:
+    """Name bins of the length of a rhythm.
+
+    Example:
+        >>> length_of(Rhythm("second", 5400.0)), length_of(Rhythm("month", 3, 1))
+        ('90m', '1q')
+    """
+    if rhythm.unit == "month":
+        size, unit = next((size, unit) for size, unit in ((12, "y"), (3, "q"), (1, "mo")) if rhythm.count % size == 0)
+        return f"{int(rhythm.count) // size}{unit}"
+    seconds = round((rhythm.count if rhythm.unit == "second" else rhythm.count * 86_400) * 1000)
+    units = ((604_800_000, "w"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
+    size, unit = next((size, unit) for size, unit in units if seconds % size == 0)
+    return f"{seconds // size}{unit}"
 
 
 def length_for(seconds: float) -> str:
@@ -160,10 +172,16 @@ def duration(microseconds: float) -> str:
     return f"{seconds:g} s"
 
 
+def _every(rhythm: Rhythm) -> str:
+    """What the rule is, in words: `1 h`, `1 day`."""
+    return rhythm.name if rhythm.unit == "second" else f"one {rhythm.name}"
+
+
 def _likely(tracks: list[Track], resolution_us: int) -> Iterator[Rhythm]:
     """The rhythms that the usual step of the fastest series suggests, the longest unit first."""
-    base = min(_usual(np.diff(track.local)) for track in tracks)
-    days = [track.local.astype("datetime64[D]") for track in tracks]
+    utc, local = zip(*(track.times() for track in tracks), strict=True)
+    base = min(map(_usual, map(_us_steps, local)))
+    days = [times.astype("datetime64[D]") for times in local]
     if base >= _SHORTEST_MONTH_US:
         day = _day_of_month(np.concatenate(days))
         if day is not None:
@@ -173,26 +191,30 @@ def _likely(tracks: list[Track], resolution_us: int) -> Iterator[Rhythm]:
         if count == 1 and _are_business_days(days):
             yield Rhythm("business day", 1)
         yield Rhythm("day", count)
-    for base in (min(_usual(np.diff(track.utc)) for track in tracks), _longest(tracks)):
-        yield Rhythm("second", _period(tracks, base, resolution_us) / 1e6)
+    steps = [_us_steps(times) for times in utc]
+    for base in (min(map(_usual, steps)), _longest(np.concatenate(steps))):
+        yield Rhythm("second", _period(np.concatenate(steps), base, resolution_us) / 1e6)
 
 
-def _longest(tracks: list[Track]) -> int:
+def _us_steps(times: Times) -> _Ints:
+    return np.asarray(np.diff(times).astype(np.int64))
+
+
+def _longest(steps: _Ints) -> int:
     """The step that rows take for most of the time: hourly for months, and at every change on the last day."""
-    steps = np.sort(np.concatenate([np.diff(track.utc).astype(np.int64) for track in tracks]))
+    steps = np.sort(steps)
     over = np.cumsum(steps)
     return int(steps[np.searchsorted(over, over[-1] / 2)])
 
 
-def _usual(steps: NDArray[np.timedelta64]) -> int:
+def _usual(steps: _Ints) -> int:
     """The median step, one that occurs, in microseconds."""
     middle = (len(steps) - 1) // 2
-    return int(np.partition(steps.astype(np.int64), middle)[middle])
+    return int(np.partition(steps, middle)[middle])
 
 
-def _period(tracks: list[Track], base: int, resolution_us: int) -> float:
+def _period(steps: _Ints, base: int, resolution_us: int) -> float:
     """The period in microseconds: the usual step, or the mean one where the clock is too coarse to show it."""
-    steps = np.concatenate([np.diff(track.utc).astype(np.int64) for track in tracks])
     single = steps[np.abs(steps - base) <= JITTER * base + min(resolution_us, 0.49 * base)]
     mean = float(single.mean()) if len(single) else float(base)
     rate = 1e6 / mean
@@ -205,10 +227,10 @@ def _period(tracks: list[Track], base: int, resolution_us: int) -> float:
     return float(whole if abs(whole - base) <= _CLOSE * base else base)
 
 
-def _pace(track: Track, rhythm: Rhythm, allowed: float) -> float:
+def _pace(utc: Times, rhythm: Rhythm, allowed: float) -> float:
     """The mean of the single steps, which counts long holes of a clock that drifts."""
     period = rhythm.count * 1e6
-    steps = np.diff(track.utc).astype(np.int64)
+    steps = _us_steps(utc)
     single = steps[np.abs(steps - period) <= allowed]
     return float(single.mean()) if len(single) > 10 else period
 
@@ -230,7 +252,7 @@ def _are_business_days(series: list[Times]) -> bool:
     over = False
     for days in series:
         numbers = business_days(days)
-        if (numbers == business_days(days - np.timedelta64(1, "D"))).any():
+        if on_weekend(days).any():
             return False
         over |= bool((np.diff(days).astype(np.int64) > np.diff(numbers)).any())
     return over
@@ -251,11 +273,12 @@ def _day_of_month(days: Times) -> int | None:
 
 
 def _irregular(track: Track, row: int, rhythm: Rhythm, place: Place) -> DataError:
-    step = duration(int((track.utc[row] - track.utc[row - 1]).astype(np.int64)))
+    utc, local = track.times()
+    step = duration(int((utc[row] - utc[row - 1]).astype(np.int64)))
     usual = rhythm.period_s
-    stamp = np.datetime_as_string(track.local[row], unit="auto").replace("T", " ")
+    stamp = np.datetime_as_string(local[row], unit="auto").replace("T", " ")
     return DataError(
-        f"{place(int(track.rows[row]))}: the time {stamp} comes {step} after the row before, where one {rhythm.name} is "
+        f"{place(int(track.rows[row]))}: the time {stamp} comes {step} after the row before, where {_every(rhythm)} is "
         f"the rule: give --resample {length_for(usual)} to average rows into equal bins, or leave out --time to take "
         "rows as equally spaced"
     )

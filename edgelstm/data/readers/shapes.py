@@ -105,7 +105,8 @@ def _by_shape(block: NDArray[np.uint8], classes: NDArray[np.uint8]) -> list[Shap
     keys = np.zeros(block.shape[1], np.uint64)
     for row, weight in zip(classes, np.random.default_rng(0).integers(1 << 62, size=len(classes)), strict=True):
         keys += row * np.uint64(2 * weight + 1)
-    found, left = [], np.arange(len(keys))
+    found: list[Shape] = []
+    left = np.arange(len(keys))
     while len(left):
         same = keys[left] == keys[left[0]]
         rows = left if len(found) == MAX_SHAPES else left[same]

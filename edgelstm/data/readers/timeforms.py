@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTH_OF = {name: i for i, month in enumerate(_MONTHS, 1) for name in (month, month[:3])} | {"sept": 9}
 _WORDS = {
     **dict.fromkeys(MONTH_OF, "b"),
@@ -190,7 +193,9 @@ def _clock_form(form: str, clock: re.Match[str]) -> str:
     sign = form[2] if len(form) == 5 else ""
     seconds = (f"{sign}%S" if found.get("S") else "") + (".%f" if found.get("f") else "")
     half = f"{found['blank']}%p" if found.get("p") else ""
-    zone = "" if not found["zone"] else found["zone"][: found["zone"].startswith(" ")] + ("%Z" if found["utc"] else "%z")
+    zone = (
+        "" if not found["zone"] else found["zone"][: found["zone"].startswith(" ")] + ("%Z" if found["utc"] else "%z")
+    )
     return form + seconds + half + zone
 
 

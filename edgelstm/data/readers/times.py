@@ -25,6 +25,7 @@ from edgelstm.rhythm import DAY_US
 from edgelstm.zones import to_local
 
 _MISSING = MISSING_WORDS | {"NaT", "NAN", "<NA>", "-", "?", "#N/A"}
+_EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
 _FIELD_NAMES = {
     **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
@@ -178,7 +179,7 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
         for shape, candidate in zip(column.shapes, way.of, strict=True)
         if candidate is not None and candidate.core != way.core
     )
-    return 2 * bare >= len(column.texts)
+    return bool(2 * bare > len(column.texts))
 
 
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
@@ -204,9 +205,7 @@ def _same(core: Core, wanted: Core) -> bool:
 
 def _read(column: _Column, way: _Way) -> Moments:
     """Read all rows in one way that fits all shapes."""
-    parts = [
-        moments_of(shape, candidate) for shape, candidate in zip(column.shapes, way.of, strict=True) if candidate
-    ]
+    parts = [moments_of(shape, candidate) for shape, candidate in zip(column.shapes, way.of, strict=True) if candidate]
     if len(parts) == 1:
         return parts[0]
     rows = len(column.texts)
@@ -267,7 +266,7 @@ def _moments_of_numbers(numbers: epochs.Epochs, unit: str) -> Moments:
 def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
     """Read by the words of `strptime`, each different text once."""
     if form == "iso":
-        raise column.error(0, "ISO 8601 times such as 2001-12-29 13:00:00", _otherwise(column))
+        raise column.error(0, "ISO 8601 times such as 2001-12-29T13:00:00", _otherwise(column))
     known: dict[str, tuple[int, int | None]] = {}
     for row, text in enumerate(column.texts):
         if text in known:
@@ -296,10 +295,13 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     if readable:
         _, found = max(readable, key=lambda pair: int(pair[1].valid.sum()))
         row = int(np.flatnonzero(~found.valid)[0])
-        return column.error(row, "a day and a time that exist", f": mend it, or {name}")
+        if found.valid.any():
+            example = column.texts[int(np.flatnonzero(found.valid)[0])].strip()[:40]
+            return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
+        return column.error(row, "a day and a time that exist", f": {name}")
     sizes = [shape.bytes.shape[1] for shape in column.shapes]
     if not ways:
-        return column.error(0, "times such as 2001-12-29 13:00:00", f", which is no date: {_LEAVE_OUT}, or {name}")
+        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}")
     best = max(ways, key=lambda way: sum(n for n, of in zip(sizes, way.of, strict=True) if of is not None))
     fitting = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is not None]
     others = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is None]
@@ -313,6 +315,4 @@ def _first_row(shape: Shape) -> int:
 
 def _stamps(column: _Column, form: str, found: Moments) -> Stamps:
     example = column.texts[0].strip()
-    return stamps_of(
-        found.local, found.offset, form, column.ask, column.place, found.resolution_us, example
-    )
+    return stamps_of(found.local, found.offset, form, column.ask, column.place, found.resolution_us, example)

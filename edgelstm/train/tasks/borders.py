@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgelstm.data.parts import fraction_borders
-from edgelstm.data.readers.fields import parse_times
+from edgelstm.data.readers.iso import parse_times
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.train.recipe import Recipe
