@@ -74,8 +74,8 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
     """The categories of a column; None for numbers."""
     if column in asking.categories:
         return asking.categories[column]
-    if asking.like is not None or not table.is_text(column):
-        return None
+    if asking.like is not None or table.channels or not table.is_text(column):
+        return None  # formats that name their channels have no text among them
     words = words_of(table.texts(column))
     if column in asking.targets:
         raise DataError(
