@@ -62,9 +62,11 @@ def read_channels(table: Table, asking: Asking) -> Channels:
         parts.append(values)
         categories[column] = words
         if unseen:
-            notes.append(f"{column}: {unseen} word(s) that training did not know count as none of its categories")
+            notes.append(
+                f"column {column!r}: {unseen} word(s) that training did not know count as none of its categories"
+            )
         elif asking.like is None:
-            notes.append(f"{column}: text, {len(words)} categories: {_listed(words)}")
+            notes.append(f"column {column!r}: text, {len(words)} categories: {_listed(words)}")
     return Channels(tuple(names), np.concatenate(parts, axis=1), categories, tuple(notes))
 
 
@@ -72,8 +74,8 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
     """The categories of a column; None for numbers."""
     if column in asking.categories:
         return asking.categories[column]
-    if asking.like is not None or not table.is_text(column):
-        return None
+    if asking.like is not None or table.channels or not table.is_text(column):
+        return None  # formats that name their channels have no text among them
     words = words_of(table.texts(column))
     if column in asking.targets:
         raise DataError(
