@@ -156,7 +156,8 @@ def test_the_same_table_and_tomorrows_need_no_option(kind, trained, cli_here, tm
         if KINDS[kind][3]:
             assert [row["time"] for row in found] == [KINDS[kind][3](last + step) for step in range(1, HORIZON + 1)]
             assert {row["origin"] for row in found} == {KINDS[kind][3](last)}
-        assert process.stderr == ""
+        told = [line for line in process.stderr.splitlines() if "summer time" not in line]
+        assert told == []
 
 
 @pytest.mark.parametrize("kind", ["ISO", "a zone", "months", "business days, month first"])
@@ -188,7 +189,7 @@ OTHERS = {
         lambda text: "\n".join(
             [text.split("\n")[0], *(f"{weekday(i + ROWS):%d/%m/%Y},{value(i)}" for i in range(LATER))]
         ),
-        "%m/%d/%Y",
+        "line 2: expected a timestamp like '",
     ),
     "no column of time": ("ISO", lambda text: text.replace("t,heat", "when,heat"), "there is no column 't'"),
     "no input": ("ISO", lambda text: text.replace("t,heat", "t,warmth"), "there is no column 'heat'"),
