@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgelstm.data.parts import fraction_borders
-from edgelstm.data.readers.iso import parse_times
+from edgelstm.data.readers.asking import TimeAsk
+from edgelstm.data.readers.times import read_stamps
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.train.recipe import Recipe
@@ -84,7 +85,7 @@ def _place(series: Series, moment: np.datetime64) -> int:
 
 def _moment(border: str) -> np.datetime64:
     try:
-        moment: np.datetime64 = parse_times([border], "border", lambda row: "split")[0]
+        moment: np.datetime64 = read_stamps([border], TimeAsk(("border",)), lambda row: "split").utc[0]
     except DataError as error:
         raise DataError(f"split: expected a row number or an ISO 8601 date as a border, got {border!r}") from error
     return moment

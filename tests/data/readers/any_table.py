@@ -305,7 +305,7 @@ def _draw_dialect(draw: st.DrawFn, form: Form) -> Dialect:
     encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"]))
     newline = draw(st.sampled_from(["\n", "\n", "\r\n"]))
     sep_line = delimiter != " " and draw(st.sampled_from([False, False, False, True]))
-    comments = draw(st.sampled_from([0, 0, 0, 2]))
+    comments = 0 if sep_line else draw(st.sampled_from([0, 0, 0, 2]))  # `sep=` is the first line
     preamble = draw(st.sampled_from([0, 0, 0, 0, 3])) if header and not sep_line and not comments else 0
     trailing = delimiter in ";," and header and draw(st.sampled_from([False, False, True]))
     return Dialect(
