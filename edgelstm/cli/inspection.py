@@ -215,7 +215,10 @@ def _training_words(origin: Provenance) -> str:
 
 
 def _range(channel: Channel) -> str:
-    s = channel.statistics
+    s = channel.bare.statistics
+    if s is not None and channel.origin:
+        spread = f"{s.min:.6g} to {s.max:.6g}, mean {s.mean:.6g}, std {s.std:.4g}"
+        return f"{channel.origin!r} and {spread} {channel.unit or ''}".rstrip()
     return (
         "unknown"
         if s is None

@@ -44,7 +44,7 @@ def gap_lines(
     Example:
         >>> values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 7.0])[:, np.newaxis]
         >>> gap_lines([Series(("heat",), values, None, None, None)], [("heat", "heat")], "interpolate", 2)
-        ('heat: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 samples left open (--max-gap)',)
+        ('heat: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)',)
     """
     lines = []
     for name, channel in columns:
@@ -64,9 +64,10 @@ def _line(lengths: NDArray[np.int64], rows: int, policy: str, max_gap: int | Non
         return f"{line}: left open"
     long = 0 if max_gap is None else int((lengths > max_gap).sum())
     if not long:
-        return f"{line}: {_DONE[policy]}"
+        most = "" if max_gap is None else f", as all of up to {max_gap} in a row (--max-gap)"
+        return f"{line}: {_DONE[policy]}{most}"
     filled = f"{len(lengths) - long} {_DONE[policy]}, " if long < len(lengths) else ""
-    return f"{line}: {filled}{long} of more than {max_gap} sample{'s' if max_gap != 1 else ''} left open (--max-gap)"
+    return f"{line}: {filled}{long} of more than {max_gap} in a row left open (--max-gap)"
 
 
 def _lengths(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -89,7 +89,9 @@ def cut_timelines(lines: Timelines, inputs: tuple[str, ...], targets: tuple[str,
 
 def part_lines(lines: Timelines, parts: Sequence[Part | Fleet]) -> tuple[str, ...]:
     """Say what the parts are made of, in lines for people."""
-    told = [_part_line(part) for part in parts]
+    rows = sum(len(one.series.values) for one in lines.each)
+    told = [f"{len(lines.each)} series, {rows:,} rows" if len(lines.each) > 1 else f"{rows:,} rows"]
+    told += [_part_line(part) for part in parts]
     absent = [name for name in NAMES if name not in [part.name for part in parts]]
     if absent:
         told.append(f"no {' and no '.join(absent)} part")
@@ -104,7 +106,7 @@ def part_lines(lines: Timelines, parts: Sequence[Part | Fleet]) -> tuple[str, ..
 
 def _part_line(part: Part | Fleet) -> str:
     if isinstance(part, Part):
-        return f"{part.name}: rows {part.start + 1} to {part.end}, {len(part.windows)} windows"
+        return f"{part.name}: rows {part.start + 1} to {part.end}, {_windows(part.windows)}"
     rows = sum(one.end - one.start for one in part.stretches)
     line = f"{part.name}: {len(part.stretches)} series, {rows:,} rows, {_windows(part.windows)}"
     if part.short:
@@ -144,11 +146,6 @@ def _go_on(lines: list[Timeline], later: Sequence[Series], overlap: bool) -> lis
 def _append(first: Series, second: Series, overlap: bool) -> Series:
     """Lay two files end to end; windows may only reach across if time goes on there."""
     time = None
-    if first.period_s and second.period_s and first.period_s != second.period_s:
-        raise DataError(
-            f"expected files with one sample every {first.period_s:g} s as in training, got one every "
-            f"{second.period_s:g} s: give --resample"
-        )
     if second.sha256 in (first.sha256 or "").split("+"):
         raise DataError("split: the same file is given for two parts; held-out data must be other data")
     if first.time is not None and second.time is not None and second.time[0] <= first.time[-1]:
