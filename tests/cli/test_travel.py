@@ -58,7 +58,7 @@ def berlin(i):
     return hours(i, datetime(2024, 10, 25, tzinfo=UTC)).astimezone(BERLIN)
 
 
-# Of each kind of table: the header and a line of it, what was asked in training, and the time that a forecast is to have.
+# Of each kind of table: its header, a line of it, what was asked in training, and the time that a forecast is to have.
 KINDS = {
     "ISO": (
         "t,heat",
@@ -182,7 +182,7 @@ def test_a_file_that_takes_times_is_given_those_of_training(kind, trained, cli_h
 
 
 OTHERS = {
-    "another delimiter": ("ISO", lambda text: text.replace(",", ";"), ";"),
+    "another delimiter": ("ISO", lambda text: text.replace(",", ";"), "commas between fields, as in training, got semicolons"),
     "another form of time": ("ISO", lambda text: text.replace("T", " ").replace("-", "/"), "2024"),
     "another order of day and month": (
         "business days, month first",
