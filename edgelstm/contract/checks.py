@@ -85,6 +85,7 @@ def _check_quantization(contract: Contract) -> None:
     if quantization is not None:
         _one_of("quantization.clip", quantization.clip, CLIPS)
         _one_of("quantization.head", quantization.head, HEADS)
+        _one_of("quantization.highway", quantization.highway, HEADS)
 
 
 def _check_channels(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -> None:

@@ -143,11 +143,13 @@ class Quantization(NamedTuple):
         per_channel: one scale for each gate row and each output of the head; else one for each tensor.
         clip: how the range of a scale was chosen: `"none"` (its largest weight), `"percentile"` or `"mse"`.
         head: the precision of all other products, `"int8"` or `"fp32"`: of the head, and of an LSTM's projection.
+        highway: the precision of the linear layer past the LSTM, likewise; `"fp32"` where there is none.
     """
 
     per_channel: bool = True
     clip: str = "none"
     head: str = "int8"
+    highway: str = "fp32"
 
 
 class Fidelity(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from edgelstm.export.layout import Graph, Value, batch_first
 from edgelstm.network import Highway, Join
 
-# What `quantize` knows its node by.
-HIGHWAY = "highway"
+# Its weights in the graph, by which `quantize` knows the node.
+WEIGHT = "highway_weight"
 
 
 def add_highway(graph: Graph, value: Value, layer: Highway, i: int) -> Value:
@@ -15,11 +15,11 @@ def add_highway(graph: Graph, value: Value, layer: Highway, i: int) -> Value:
     added = [graph.constant(f"{layer.name}.B", bias)] if bias.any() else []
     if graph.contract.every_step:
         read = batch_first(graph, graph.scaled)
-        product = graph.add("MatMul", [read.name, _matrix(graph, layer)], HIGHWAY)
+        product = graph.add("MatMul", [read.name, _matrix(graph, layer)], f"highway{i}")
         terms = added if layer.alone else [*added, batch_first(graph, value).name]
     else:
         in_gemm = added or ([] if layer.alone else [value.name])
-        product = graph.add("Gemm", [windows(graph, layer), _matrix(graph, layer), *in_gemm], HIGHWAY)
+        product = graph.add("Gemm", [windows(graph, layer), _matrix(graph, layer), *in_gemm], f"highway{i}")
         terms = [value.name] if added and not layer.alone else []
     for n, term in enumerate(terms):
         product = graph.add("Add", [product, term], f"highway_added{i}_{n}")
@@ -27,7 +27,7 @@ def add_highway(graph: Graph, value: Value, layer: Highway, i: int) -> Value:
 
 
 def _matrix(graph: Graph, layer: Highway) -> str:
-    return graph.constant(f"{layer.name}.W", graph.weights[f"{layer.name}.weight"].T)
+    return graph.constant(WEIGHT, graph.weights[f"{layer.name}.weight"].T)
 
 
 def windows(graph: Graph, layer: Highway) -> str:

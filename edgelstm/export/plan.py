@@ -146,7 +146,6 @@ def _check_carried(network: Network, contract: Contract) -> None:
         "steps in reverse order": any(isinstance(layer, Reverse) for layer in network.layers),
         "steps that repeat one vector": any(isinstance(layer, Repeat) for layer in network.layers),
         "a highway over a window": network.highway is not None and any(isinstance(x, Take) for x in network.layers),
-        "no LSTM": not network.lstms,
         "a mask": any(isinstance(layer, Mask) for layer in network.layers),
     }
     for reason, holds in reasons.items():

@@ -92,7 +92,7 @@ def channels_of(
     found = []
     for column, name in enumerate(names):
         origin = (origins or {}).get(name, 0.0)
-        known = statistics(rows[:, column] + origin if origin else rows[:, column])
+        known = statistics(rows[:, column].astype(np.float64) + origin)
         found.append(Channel(name, units.get(name), "float32", known, origin=origin))
     return tuple(found)
 

@@ -198,13 +198,15 @@ def cases(draw):
     if segments == "shared":
         outputs = channels * values
     scalings = ("none", "standard", "relative", "instance")
-    scaling = draw(st.sampled_from(scalings[:2] if tokens or carried or task == "classify" else scalings))
+    past = not tokens and draw(st.integers(0, 2)) == 0  # a highway, where the rest allows one
+    some = scalings[:2] if tokens or carried or task == "classify" else scalings
+    scaling = draw(st.sampled_from(some[1:] if past else some))
     relative = tuple(int(draw(st.integers(0, inputs - 1))) for _ in range(outputs)) if scaling in scalings[2:] else ()
     valid = None
     skipping = draw(st.sampled_from(("", "", "lengths", "mask", "reverse"))) if not carried else ""
     if skipping == "mask" and (relative or tokens or features):
         skipping = "lengths"
-    if segments and skipping in ("mask", "lengths"):
+    if (segments and skipping in ("mask", "lengths")) or (past and task != "label"):
         skipping = ""
 
     layers, size = [], inputs
@@ -239,7 +241,7 @@ def cases(draw):
         size = lstm.output_size
         normed = False
     answers = horizon * (values if segments == "shared" else outputs)
-    decodes = not carried and task == "forecast" and segments != "shared" and draw(st.integers(0, 3)) == 0
+    decodes = not carried and task == "forecast" and segments != "shared" and not past and draw(st.integers(0, 3)) == 0
     ends = ("last", "mean") if normed else ("last", "mean", "final")
     ends = ends if not carried else ("last", "final")[: 1 if normed else 2]
     if decodes:  # an encoder and a decoder
@@ -253,7 +255,7 @@ def cases(draw):
         head.insert(place, Take(which))
     layers += head
     reach = (1, inputs) if task == "label" else (steps, 1 if segments == "shared" else inputs)
-    if highway_fits(layers, carried, skipping == "lengths", channels == inputs) and draw(st.booleans()):
+    if past and highway_fits(layers, carried, skipping == "lengths", channels == inputs):
         place = len(layers) - (layers[-1] == Activation("softmax"))
         layers.insert(place, Highway("highway", *reach, answers))
     if segments == "shared":

@@ -33,10 +33,10 @@ class Shape(NamedTuple):
     bytes: NDArray[np.uint8]
 
     def number(self, start: int, end: int) -> NDArray[np.int64]:
-        """Read the digits of some places as a number: int64 [n]; digits behind the 18th are cut off."""
+        """Read the digits of some places as a number: int64 [n]; digits behind the 19th are cut off."""
         small = end - start <= 4
         value = np.zeros(self.bytes.shape[1], np.int16 if small else np.int64)
-        for digits in self.bytes[start : min(end, start + 18)]:
+        for digits in self.bytes[start : min(end, start + 19)]:
             value = value * 10 + (digits - ord("0"))
         return value.astype(np.int64)
 

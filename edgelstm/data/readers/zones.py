@@ -104,8 +104,8 @@ def _refuse_left_out(at: _Ints, turn: _Turn, zone: str, rows: _Ints, place: Plac
     hours, rest = divmod(turn.old, _HOUR_US)
     fixed = "" if rest else f", --time-zone Etc/GMT{-hours:+d}" if hours else ", --time-zone UTC"
     raise DataError(
-        f"{place(int(rows[row]))}: there was no {stamp} in {zone}, where clocks went from {before[11:]} to {after[11:]}: the "
-        f"logger did not change its clock, so give the zone of its winter time{fixed}"
+        f"{place(int(rows[row]))}: there was no {stamp} in {zone}, where clocks went from {before[11:]} to {after[11:]}"
+        f": the logger did not change its clock, so give the zone of its winter time{fixed}"
     )
 
 
