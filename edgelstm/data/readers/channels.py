@@ -43,7 +43,9 @@ def read_channels(table: Table, asking: Asking) -> Channels:
     for column in columns:
         table.require(column)
     if not columns:
-        raise DataError(f"{table.name}: expected a column beside {' and '.join(sorted(filter(None, others)))}, got none")
+        raise DataError(
+            f"{table.name}: expected a column beside {' and '.join(sorted(filter(None, others)))}, got none"
+        )
     names: list[str] = []
     parts: list[NDArray[np.float64]] = []
     categories: dict[str, tuple[str, ...]] = {}

@@ -186,9 +186,7 @@ def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) 
     return single, tuple(filter(None, notes))
 
 
-def _each(
-    step: Callable[[Track], tuple[Track, int]], tracks: Sequence[Track]
-) -> tuple[list[Track], int]:
+def _each(step: Callable[[Track], tuple[Track, int]], tracks: Sequence[Track]) -> tuple[list[Track], int]:
     done = [step(track) for track in tracks]
     return [track for track, _ in done], sum(count for _, count in done)
 
@@ -257,7 +255,8 @@ def _rhythm(tracks: list[Track], like: Reading | None, stamps: Stamps, table: Ta
         return trained  # no rhythm at all: `place_rows` names the row
     raise DataError(
         f"{table.name}: expected rows as in training, one every {trained.name}, got one every {found.name}: give a table "
-        f"of that rhythm" + (f", or --resample {rhythms.length_of(trained)}" if found.period_s < trained.period_s else "")
+        f"of that rhythm"
+        + (f", or --resample {rhythms.length_of(trained)}" if found.period_s < trained.period_s else "")
     )
 
 
@@ -361,7 +360,5 @@ def read_many(
         [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
     """
     times = (time,) if isinstance(time, str) else time or ()
-    asking = Asking(
-        columns, columns, label=label, time=times, series=series, resample=resample, format=kind
-    )
+    asking = Asking(columns, columns, label=label, time=times, series=series, resample=resample, format=kind)
     return read(source, asking).series

@@ -190,7 +190,9 @@ def _clock_form(form: str, clock: re.Match[str]) -> str:
     sign = form[2] if len(form) == 5 else ""
     seconds = (f"{sign}%S" if found.get("S") else "") + (".%f" if found.get("f") else "")
     half = f"{found['blank']}%p" if found.get("p") else ""
-    zone = "" if not found["zone"] else found["zone"][: found["zone"].startswith(" ")] + ("%Z" if found["utc"] else "%z")
+    zone = (
+        "" if not found["zone"] else found["zone"][: found["zone"].startswith(" ")] + ("%Z" if found["utc"] else "%z")
+    )
     return form + seconds + half + zone
 
 

@@ -205,9 +205,7 @@ def _same(core: Core, wanted: Core) -> bool:
 
 def _read(column: _Column, way: _Way) -> Moments:
     """Read all rows in one way that fits all shapes."""
-    parts = [
-        moments_of(shape, candidate) for shape, candidate in zip(column.shapes, way.of, strict=True) if candidate
-    ]
+    parts = [moments_of(shape, candidate) for shape, candidate in zip(column.shapes, way.of, strict=True) if candidate]
     if len(parts) == 1:
         return parts[0]
     rows = len(column.texts)
@@ -317,6 +315,4 @@ def _first_row(shape: Shape) -> int:
 
 def _stamps(column: _Column, form: str, found: Moments) -> Stamps:
     example = column.texts[0].strip()
-    return stamps_of(
-        found.local, found.offset, form, column.ask, column.place, found.resolution_us, example
-    )
+    return stamps_of(found.local, found.offset, form, column.ask, column.place, found.resolution_us, example)
