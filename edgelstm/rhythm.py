@@ -25,8 +25,8 @@ def after(times: Times, rhythm: Rhythm, steps: int | Counts, zone: str | None = 
         zone: IANA zone in which days and months are counted; None: UTC.
 
     Returns:
-        datetime64[us] [N], UTC. Days keep the time of the day on the wall; months end where they end: behind the 31st of
-        January comes the last of February.
+        datetime64[us] [N], UTC. Days keep the time of the day on the wall; behind the 31st of January comes the last
+        of February.
 
     Example:
         >>> friday = np.array(["2024-03-01"], "datetime64[us]")
@@ -35,7 +35,7 @@ def after(times: Times, rhythm: Rhythm, steps: int | Counts, zone: str | None = 
     """
     if rhythm.unit == "second":
         ahead = np.rint(np.asarray(steps) * (rhythm.count * 1e6)).astype(np.int64)
-        return times.astype("datetime64[us]") + ahead.astype("timedelta64[us]")
+        return np.asarray(times.astype("datetime64[us]") + ahead.astype("timedelta64[us]"))
     local = to_local(times.astype("datetime64[us]"), zone)
     days = local.astype("datetime64[D]")
     ahead = np.asarray(steps) * int(rhythm.count)
@@ -87,6 +87,11 @@ def business_days(days: Times) -> Counts:
     return np.asarray(since // 7 * 5 + np.minimum(since % 7, 4))
 
 
+def on_weekend(days: Times) -> NDArray[np.bool_]:
+    """Say which days are a Saturday or a Sunday."""
+    return np.asarray((days.astype("datetime64[D]").astype(np.int64) - _MONDAY) % 7 > 4)
+
+
 def day_of(days: Times) -> Counts:
     """Give the day of the month, from 1."""
     whole = days.astype("datetime64[D]")
@@ -106,7 +111,7 @@ def day_in(months: Times, day: int | Counts) -> Times:
     """
     first = months.astype("datetime64[D]")
     length = ((months + np.timedelta64(1, "M")).astype("datetime64[D]") - first).astype(np.int64)
-    return first + (np.minimum(length, day) - 1).astype("timedelta64[D]")
+    return np.asarray(first + (np.minimum(length, day) - 1).astype("timedelta64[D]"))
 
 
 def _business_day(numbers: Counts) -> Times:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import zoneinfo
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -71,14 +71,11 @@ def turns_of(zone: str, first: int, last: int) -> Turns:
     """
     years = np.array([first, last], "datetime64[us]").astype("datetime64[Y]").astype(int) + 1970
     low, high = max(2, int(years[0]) - 1), min(9998, int(years[1]) + 1)
-    found = [turn for year in range(low, high + 1) for turn in _turns_in(zone, year)]
-    start = _microseconds(datetime(low, 1, 1, tzinfo=timezone.utc))
-    begin = find_zone(zone).utcoffset(datetime(low, 1, 1, tzinfo=timezone.utc).astimezone(find_zone(zone)))
-    assert begin is not None  # noqa: S101 - ZoneInfo gives an offset for every moment
-    return Turns(
-        np.array([start, *(utc for utc, _ in found)], np.int64),
-        np.array([begin // _US, *(offset for _, offset in found)], np.int64),
-    )
+    begin = datetime(low, 1, 1)
+    found = [(_microseconds(begin), _offset(zone, begin) // _US)]
+    found += [turn for year in range(low, high + 1) for turn in _turns_in(zone, year)]
+    utc, offset = zip(*found, strict=True)
+    return Turns(np.array(utc, np.int64), np.array(offset, np.int64))
 
 
 def to_local(utc: Times, zone: str | None) -> Times:
@@ -137,25 +134,25 @@ def to_utc(local: Times, zone: str | None, later: bool = False) -> Times:
 @lru_cache(maxsize=4096)
 def _turns_in(zone: str, year: int) -> tuple[tuple[int, int], ...]:
     """The changes within a year, each as its moment and the new offset in microseconds."""
-    found = find_zone(zone)
-
-    def offset(moment: datetime) -> timedelta:
-        return found.fromutc(moment.replace(tzinfo=found)).utcoffset() or timedelta()
-
     turns = []
     day, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
-    before = offset(day)
+    before = _offset(zone, day)
     while day < end:
-        after = offset(day + timedelta(days=1))
+        after = _offset(zone, day + timedelta(days=1))
         if after != before:
             low, high = day, day + timedelta(days=1)
             while high - low > _SECOND:
                 middle = low + (high - low) // _SECOND // 2 * _SECOND
-                low, high = (middle, high) if offset(middle) == before else (low, middle)
-            turns.append((_microseconds(high.replace(tzinfo=timezone.utc)), after // _US))
+                low, high = (middle, high) if _offset(zone, middle) == before else (low, middle)
+            turns.append((_microseconds(high), after // _US))
         day, before = day + timedelta(days=1), after
     return tuple(turns)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // _US
+def _offset(zone: str, utc: datetime) -> timedelta:
+    found = find_zone(zone)
+    return found.fromutc(utc.replace(tzinfo=found)).utcoffset() or timedelta()
+
+
+def _microseconds(utc: datetime) -> int:
+    return (utc - datetime(1970, 1, 1)) // _US

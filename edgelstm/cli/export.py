@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
+from edgelstm.cli.reading import Given, option_of, reads_a_table
 from edgelstm.cli.words import figure_words, fraction, metric_words, microseconds, network_words, table
 from edgelstm.errors import InputError
 
@@ -101,16 +102,14 @@ def _needs_quantize(option: str, value: object, quantize: str | None, known: tup
         raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
 
 
+@reads_a_table
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
-    kind: Annotated[str | None, typer.Option("--format", help="Of the table. [by its ending]")] = None,
-    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
-    series: Annotated[str | None, typer.Option(help="Column that tells series apart.")] = None,
+    kind: Annotated[str | None, typer.Option("--format", help="Of the table. [as trained, else by its ending]")] = None,
     label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
-    missing: Annotated[
-        str | None, typer.Option(help="Gaps: drop, interpolate, forward, error. [drop: what touches one is left out]")
-    ] = None,
+    *,
+    reading: Given,
     max_metric_drop: Annotated[str, typer.Option(help="How much worse the metric may be.")] = "1%",
     seconds: Annotated[float, typer.Option(min=0.01, help="For steps, and again for windows.")] = 2.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the judgement as JSON.")] = None,
@@ -139,7 +138,7 @@ def compare(
             for name, file in zip(names, files, strict=True)
         ]
     )
-    about_table = {"kind": kind, "time": time, "series": series, "label": label, "missing": missing}
+    about_table = {**reading, **{key: value for key, value in (("format", kind), ("label", label)) if value}}
     examples = _examples(data, candidates[0].predictor.contract, about_table)
     judgement = judge(candidates, examples, max_metric_drop=limit, seconds=seconds)
     print(judgement_words(judgement, candidates[0].predictor.contract))
@@ -148,17 +147,16 @@ def compare(
         print(f"wrote {output}")
 
 
-def _examples(data: str | None, contract: Contract, about_table: dict[str, str | None]) -> Examples | None:
+def _examples(data: str | None, contract: Contract, about_table: Given) -> Examples | None:
     """Read the table to score files on, if there is one; without it, an option about it is refused."""
-    given = {key: value for key, value in about_table.items() if value is not None}
     if data is None:
-        if given:
-            option = next(iter(given)).replace("kind", "format")
-            raise InputError(f"--{option}: means something for a table only; give --data")
+        if about_table:
+            raise InputError(f"{option_of(about_table)}: means something for a table only; give --data")
         return None
     from edgelstm.report.tables import read_examples
 
-    examples, _, report = read_examples(sys.stdin if data == "-" else data, contract, **{"missing": "drop", **given})
+    untold = {} if contract.reading else {"gaps": "drop"}  # what touches a gap is left out
+    examples, _, report = read_examples(sys.stdin if data == "-" else data, contract, **{**untold, **about_table})
     print("\n".join(report), file=sys.stderr)
     return examples
 

@@ -47,7 +47,8 @@ class Contract:
         provenance: where the weights come from.
         answer: one of `ANSWERS`: what the values of y are.
         times: the file takes `time_s` int64 [B, T] beside x, the moment of each sample in seconds since 1970, UTC.
-        reading: how the table was read, so that the next one needs no option; None for arrays and imported networks.
+        reading: how the table was read, so that the next one needs no option; None for arrays, and for imported
+            networks that no table was given to judge by.
         many_series: a forecast that was learnt from many series: its scaled scores are divided by the training spread
             of each series and averaged over them, and decide.
 

@@ -23,6 +23,8 @@ from edgelstm.data.series import Series
 ROUNDING = 0.01
 # It must then lie close together against its level: else an origin wins nothing.
 CLOSER = 16.0
+# What varies by less than this share of its level is constant, but for the rounding of the float64 it came in: 2^-52.
+CONSTANT = 2.0**-40
 
 
 def origin_of(stretches: Sequence[NDArray[np.float64]]) -> float:
@@ -43,12 +45,11 @@ def origin_of(stretches: Sequence[NDArray[np.float64]]) -> float:
     if known.size == 0:
         return 0.0
     low, high = float(known.min()), float(known.max())
-    change = _change(stretches)
     level = max(abs(low), abs(high))
-    if level > np.finfo(np.float32).max or change == 0:
+    if level > np.finfo(np.float32).max or high - low <= CONSTANT * level:
         return 0.0
     rounding = float(np.spacing(np.float32(level))) / math.sqrt(12)
-    if rounding <= ROUNDING * change or (high - low) * CLOSER > level:
+    if rounding <= ROUNDING * _change(stretches) or (high - low) * CLOSER > level:
         return 0.0
     return _round_number((low + high) / 2, high - low)
 
@@ -57,12 +58,12 @@ def _change(stretches: Sequence[NDArray[np.float64]]) -> float:
     """How much a channel changes from one sample to the next, in the root of the mean square."""
     steps = np.concatenate([np.diff(values) for values in stretches])
     steps = steps[np.isfinite(steps)]
-    return float(np.sqrt(np.mean(steps**2))) if steps.size else 0.0
+    return float(np.sqrt(np.mean(np.square(steps)))) if steps.size else np.inf
 
 
 def _round_number(middle: float, span: float) -> float:
-    """The number with the fewest digits that is not further from the middle than the values from each other."""
-    return float(round(middle, -math.ceil(math.log10(span))))
+    """A number of few digits that is not further from the middle than half of what the values span."""
+    return float(round(middle, -math.floor(math.log10(span))))
 
 
 def find_origins(training: Sequence[Series], names: tuple[str, ...]) -> dict[str, float]:

@@ -49,7 +49,7 @@ def rows_of(
         DataError: a sample is missing and the policy is `"error"`, or no float32 can hold it.
     """
     values = shifted(series.columns(names)[:end], names, ahead, steps)
-    filled = shifted(_fill(series, names, end, missing, max_gap, categories), names, ahead, steps)
+    filled = shifted(filled_rows(series, names, end, missing, max_gap, categories), names, ahead, steps)
     if series.origins:
         filled = filled - np.array([series.origins.get(name, 0.0) for name in names])
     with np.errstate(over="ignore"):  # what is too large is refused right after
@@ -64,10 +64,30 @@ def rows_of(
     return rows[start:], np.asarray(np.isnan(values).any(axis=1))[start:]
 
 
-def _fill(
-    series: Series, names: tuple[str, ...], end: int, missing: str, max_gap: int | None, categories: tuple[str, ...]
+def filled_rows(
+    series: Series,
+    names: tuple[str, ...],
+    end: int,
+    missing: str,
+    max_gap: int | None = None,
+    categories: tuple[str, ...] = (),
 ) -> NDArray[np.float64]:
-    """Fill the gaps up to a row; a complaint names the series, for there may be many."""
+    """Fill the gaps of some channels up to a row from what lies before it; a complaint names the series.
+
+    Args:
+        series: where they are taken from.
+        names: of the channels.
+        end: the row behind the last.
+        missing: a policy of `edgelstm.data.gaps`.
+        max_gap: as for `rows_of`.
+        categories: as for `rows_of`.
+
+    Returns:
+        float64 [end, C], NaN where nothing could be filled.
+
+    Raises:
+        DataError: a sample is missing and the policy is `"error"`.
+    """
     values, held = series.columns(names)[:end], [i for i, name in enumerate(names) if name in categories]
     try:
         filled = fill(values, names, missing, max_gap)

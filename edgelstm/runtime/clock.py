@@ -139,7 +139,8 @@ def _as_seconds(time_s: Any) -> NDArray[Any]:
         far = float(array.flat[abs(array).argmax()])
         if abs(far) > MAX_TIME_S:  # beyond, the cast wraps around
             raise InputError(_beyond(int(far)))
-        return np.floor(array).astype(np.int64)
+        whole: NDArray[np.int64] = np.floor(array).astype(np.int64)
+        return whole
     if array.dtype.kind not in "iu":
         raise InputError(
             f"time_s: expected seconds since 1970, int64 or float64, or numpy.datetime64, got dtype {array.dtype}"

@@ -62,6 +62,13 @@ class Problem:
         return isinstance(self.training, Windows) and self.training.spreads is not None
 
     @property
+    def own(self) -> tuple[int, ...]:
+        """For each target the input that holds its past; empty where not all have one."""
+        names = [channel.name for channel in self.inputs]
+        targets = dict.fromkeys(channel.source for channel in self.outputs)
+        return tuple(names.index(name) for name in targets) if set(targets) <= set(names) else ()
+
+    @property
     def levels(self) -> tuple[float, ...]:
         """The quantiles of each target; empty where none are asked for."""
         first = self.outputs[0].source
@@ -85,7 +92,7 @@ def channels_of(
     found = []
     for column, name in enumerate(names):
         origin = (origins or {}).get(name, 0.0)
-        known = statistics(rows[:, column] + origin if origin else rows[:, column])
+        known = statistics(rows[:, column].astype(np.float64) + origin)
         found.append(Channel(name, units.get(name), "float32", known, origin=origin))
     return tuple(found)
 

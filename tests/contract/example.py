@@ -83,11 +83,11 @@ FROZEN = (
     'quantile":null,"statistics":null,"unit":null},{"ahead":0,"cap":null,"categories":null,"category":"clear","co'
     'lumn":"sky","dtype":"float32","name":"sky=clear","origin":0.0,"quantile":null,"statistics":null,"unit":null}'
     ',{"ahead":0,"cap":null,"categories":null,"category":"dull","column":"sky","dtype":"float32","name":"sky=dull'
-    '","origin":0.0,"quantile":null,"statistics":null,"unit":null}],"lengths":false,"many_series":false,"metrics":[{"baselines":{"rid'
-    'ge":{"rmse":1e-07}},"file":null,"network":{"mae":1.5,"rmse":2.0},"part":"test","windows":7}],"name":"tide","'
-    'outputs":[{"ahead":0,"cap":null,"categories":null,"category":null,"column":null,"dtype":"float32","name":"le'
-    'vel","origin":1000000000.0,"quantile":null,"statistics":null,"unit":"m"}],"precision":"int8","provenance":{"'
-    'data_sha256":null,"seed":0,"versions":{"edgelstm":"0.1.0"},"weights_sha256":"'
+    '","origin":0.0,"quantile":null,"statistics":null,"unit":null}],"lengths":false,"many_series":false,"metrics"'
+    ':[{"baselines":{"ridge":{"rmse":1e-07}},"file":null,"network":{"mae":1.5,"rmse":2.0},"part":"test","windows"'
+    ':7}],"name":"tide","outputs":[{"ahead":0,"cap":null,"categories":null,"category":null,"column":null,"dtype":'
+    '"float32","name":"level","origin":1000000000.0,"quantile":null,"statistics":null,"unit":"m"}],"precision":"i'
+    'nt8","provenance":{"data_sha256":null,"seed":0,"versions":{"edgelstm":"0.1.0"},"weights_sha256":"'
     + "ab"
     * 32
     + '"},"quantization":{"clip":"mse","head":"fp32","highway":"fp32","per_channel":true},"reading":{"dialect":'

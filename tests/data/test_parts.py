@@ -140,7 +140,7 @@ def known_of(part, names):
         scaling = measure(kind, windows, names, names[:1])
         found += [scaling.input_offset, scaling.input_factor, scaling.output_scale, scaling.output_offset]
     found += [np.array(statistics(windows.x_rows[:, i]).quantiles) for i in range(len(names))]
-    ridge = Ridge(windows, None, np.ones(1))
+    ridge = Ridge(windows, None, np.ones(1), (0,))
     found.append(ridge.forecaster(windows)(np.arange(len(windows))))
     return found
 
@@ -171,7 +171,7 @@ def test_nothing_after_a_border_changes_what_is_learned_before_it(policy, change
         for one, two in zip(known_of(part, names), known_of(other, names), strict=True):
             np.testing.assert_array_equal(one, two)
     if len(borders) == 2:
-        ridges = [Ridge(training.windows, validation.windows, np.ones(1)) for training, validation in (before, after)]
+        ridges = [Ridge(training.windows, validation.windows, np.ones(1), (0,)) for training, validation in (before, after)]
         assert ridges[0].alpha == ridges[1].alpha
 
 

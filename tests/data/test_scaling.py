@@ -141,3 +141,24 @@ def test_relative_on_windows_of_one_step_says_that_a_step_is_too_few():
     with pytest.raises(DataError, match=r"relative scaling needs .*steps") as caught:
         measure("relative", windows_of(rows, rows, steps=1), ("a",), ("a",))
     assert "constant" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "relative", "instance"])
+@pytest.mark.parametrize("unit", [2.0**-33, 2.0**-100, 2.0**60])
+def test_a_unit_is_a_factor_of_every_constant(kind, unit):
+    rows = np.cumsum(np.random.default_rng(0).normal(size=(60, 2)), axis=0).astype(np.float32)
+    plain = measure(kind, windows_of(rows, rows), ("a", "b"), ("a", "b"))
+    other = measure(kind, windows_of(rows * np.float32(unit), rows * np.float32(unit)), ("a", "b"), ("a", "b"))
+    scales = 1 / plain.input_factor * unit, plain.output_scale * unit
+    assert_allclose = np.testing.assert_allclose
+    assert_allclose(1 / other.input_factor, scales[0], rtol=1e-6)
+    assert_allclose(other.output_scale, scales[1], rtol=1e-6)
+    assert_allclose(other.input_offset, plain.input_offset * unit, rtol=1e-6)
+    assert_allclose(other.output_offset, plain.output_offset * unit, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-42, 3e38])
+def test_what_float32_cannot_divide_by_asks_for_another_unit_and_is_not_called_constant(unit):
+    rows = (np.random.default_rng(0).uniform(-1, 1, size=(40, 1)) * unit).astype(np.float32)
+    with pytest.raises(DataError, match=r"column 'a' varies by .*choose another unit"):
+        measure("relative", windows_of(rows, rows), ("a",), ("a",))

@@ -61,7 +61,7 @@ def test_a_contract_says_what_it_said(path):
         assert "highway" not in said["quantization"]
         said["quantization"]["highway"] = "fp32"
     assert {**reads, **said} == {**reads, "format_version": contract.format_version}
-    meant = {"answer": "number", "times": False, "reading": None}
+    meant = {"answer": "number", "times": False, "reading": None, "many_series": False}
     assert {key: reads[key] for key in reads.keys() - said.keys()} == {
         key: meant[key] for key in meant.keys() - said.keys()
     }

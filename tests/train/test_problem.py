@@ -189,7 +189,7 @@ def test_channels_carry_units_and_the_statistics_of_training_alone(tmp_path):
 
 def test_gaps_are_counted_and_reported_with_the_policy(tmp_path):
     values = [None if n in (5, 6) else float(n) for n in range(100)]
-    found = problem(write(tmp_path, "a.csv", 100, a=values), data__missing="forward")
+    found = problem(write(tmp_path, "a.csv", 100, a=values), data__missing="forward", data__max_gap=2)
     assert any(line.startswith("a: 2 of 100 samples are missing, in 1 gap") for line in found.report)
     assert any("100 rows" in line for line in found.report)
     assert any(line.startswith("training: rows 1 to 70, 65 windows") for line in found.report)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-PENALTY = (
-    1e-4  # times half the squared weights, of standardized channels, beside the mean loss: where classes part cleanly
-)
+# Times half the squared weights, beside the mean loss: bounds them where classes part cleanly.
+PENALTY = 1e-4
 STEPS = 50
 SMALL_STEP = 1e-8
 LARGEST_SYSTEM = 512  # unknowns: a square matrix of 2 MB

@@ -1,138 +1,265 @@
-"""Read a CSV with the standard library alone: the same reader for the trainer and for a device without polars."""
+"""Read a table of text with the standard library and numpy alone: the same for the trainer and for a device."""
 
 from __future__ import annotations
 
 import csv
-import io
-from typing import NamedTuple, TextIO
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.readers import decimals, dialect, encoding, foreign, layout
 from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
-from edgelstm.data.readers.fields import MISSING_WORDS, parse_numbers
+from edgelstm.data.readers.decimals import Signs
+from edgelstm.data.readers.fields import Missing, Sifted, as_numbers, holds_text, known_texts, missing_of, sift
 from edgelstm.data.readers.file import File
-from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.layout import Layout
+from edgelstm.data.readers.lines import QUOTE, Listed, Row, Rows, even, split, without_comments
+from edgelstm.data.readers.remarks import remarks
+from edgelstm.data.readers.table import Table, positions_of
 from edgelstm.data.readers.times import read_stamps
 from edgelstm.errors import DataError
 from edgelstm.reading import Dialect
 
+_MOST_COLUMNS = 100_000
+_GROUPED = re.compile("[0-9][' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}][0-9]{3}")
+_SEEN = 1 << 20  # characters that are searched for groups of digits
 
-class CsvTable(NamedTuple):
-    """The text of a CSV.
+
+class Grid(NamedTuple):
+    """The rows of a text table.
 
     Attributes:
-        columns: the fields of each column, by its name in the header.
-        lines: the line on which each row ends; the header is line 1.
+        header: the name of each column, empty where it has none.
+        rows: their fields; in front of those of the columns stand `offset` others.
+        offset: 1 where each row begins with a name of its own, else 0.
+        notes: in lines for people.
     """
 
-    columns: dict[str, list[str]]
-    lines: list[int]
+    header: tuple[str, ...]
+    rows: Rows
+    offset: int
+    notes: tuple[str, ...]
+
+    def column(self, position: int) -> list[str]:
+        """Give the fields of a column."""
+        return self.rows.column(position + self.offset)
+
+    def label(self, position: int) -> str:
+        """Call a column by its name or its number."""
+        return self.header[position] or str(position + 1)
 
 
-class _Cells(NamedTuple):
-    """The text of each column."""
+@dataclass
+class _Cells:
+    """The text of each column, and how to read it."""
 
     name: str
-    table: CsvTable
+    grid: Grid
+    signs: Signs
+    missing: Missing
+    _sifted: dict[int, Sifted] = field(default_factory=dict)
 
     def place(self, row: int) -> str:
-        return f"{self.name}: line {self.table.lines[row]}"
+        return f"{self.name}: line {self.grid.rows.line(row)}"
 
     def numbers(self, position: int) -> NDArray[np.float64]:
-        return parse_numbers(self._raw(position), list(self.table.columns)[position], self.place)
+        return as_numbers(self._sift(position), self.grid.label(position), self.place)
 
     def texts(self, position: int) -> list[str]:
-        return ["" if text.strip() in MISSING_WORDS else text.strip() for text in self._raw(position)]
+        return known_texts(self.grid.column(position), self.missing)
 
     def is_text(self, position: int) -> bool:
-        return False
+        return holds_text(self._sift(position))
 
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
-        texts = list(map(" ".join, zip(*map(self.texts, positions), strict=True)))
+        parts = [self.texts(position) for position in positions]
+        texts = parts[0] if len(parts) == 1 else list(map(" ".join, zip(*parts, strict=True)))
         return read_stamps(texts, ask, self.place)
 
     def remarks(self, position: int) -> tuple[str, ...]:
-        return ()
+        return remarks(self.grid.label(position), self._sift(position))
 
-    def _raw(self, position: int) -> list[str]:
-        return list(self.table.columns.values())[position]
+    def _sift(self, position: int) -> Sifted:
+        if position not in self._sifted:
+            self._sifted[position] = sift(self.grid.column(position), self.signs, self.missing)
+        return self._sifted[position]
 
 
 def read(file: File, asking: Asking) -> Table:
     """Read a text table.
 
     Raises:
-        DataError: as `read_csv` does.
+        DataError: the file is something else, empty, could be read in two ways, or not as in training; names the
+            line, and the option to type.
     """
+    foreign.refuse(file.content, file.name)
+    trained = asking.like.dialect if asking.like else None
+    text, code, notes = encoding.decode(file.content, file.name, asking.encoding, trained and trained.encoding)
+    found = _layout(text, asking, file.name)
+    grid = _grid(text, found, asking, file.name)
+    signs = _signs(text, grid, found, asking, file.name)
+    written = Dialect(
+        found.delimiter,
+        *signs,
+        code,
+        found.skip_rows if asking.skip_rows is None else asking.skip_rows,
+        found.names is not None,
+        found.row_names,
+    )
+    cells = _Cells(file.name, grid, signs, missing_of(asking))
+    empty = frozenset(position for position, name in enumerate(grid.header) if not name and _is_empty(grid, position))
+    lines = (*_in_words(written), *notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
+    return Table(file.name, "csv", grid.header, cells, cells.place, written, notes=lines, empty=empty)
+
+
+def _layout(text: str, asking: Asking, name: str) -> Layout:
+    """Find the layout; where training skipped lines and the table does not show how many, as many."""
+    trained = asking.like.dialect if asking.like else None
+    if trained is None or not trained.skip_rows or asking.skip_rows is not None:
+        return layout.find(text, asking, name)
     try:
-        table = read_csv(io.StringIO(file.content.decode("utf-8"), newline=""), file.name)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file.name}: cannot be read as a CSV: {error}") from error
-    cells = _Cells(file.name, table)
-    return Table(file.name, "csv", tuple(table.columns), cells, cells.place, Dialect())
+        found = layout.find(text, asking, name)
+        if _has_columns(found, asking):
+            return found
+    except DataError:
+        pass
+    return layout.find(text, replace(asking, skip_rows=trained.skip_rows), name)
 
 
-def read_csv(file: TextIO, name: str) -> CsvTable:
-    r"""Read a CSV with a header line; blank lines are passed over.
+def _has_columns(found: Layout, asking: Asking) -> bool:
+    """Whether the line of names has all columns that are asked for."""
+    names = (*asking.columns, *asking.time, asking.series, asking.label)
+    return all(positions_of(found.names or (), column) for column in names if column is not None)
 
-    Where every row has exactly one field more than the header, the first is a name of the row, as R writes it, and
-    is left out: then no two are alike.
 
-    Args:
-        file: the open text.
-        name: how to call it in an error.
+def _grid(text: str, found: Layout, asking: Asking, name: str) -> Grid:
+    """Read all rows, and hold each against the header."""
+    names = found.names if found.names is not None else ("",) * found.width
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(f"{name}: expected at most {_MOST_COLUMNS:,} columns, got {len(names):,}: is it one long line?")
+    header = names if found.names is not None else tuple(str(number + 1) for number in range(found.width))
+    rows, comments = _rows(text, found, len(names), name)
+    if rows.width - found.row_names < len(header):
+        header = header[: rows.width - found.row_names]
+    rows, hollow = _without_hollow(rows, bool(asking.time), name)
+    if found.row_names and len(set(rows.column(0))) < len(rows):
+        raise DataError(
+            f"{name}: expected {len(header)} fields as in the header, got {len(header) + 1} at line {rows.line(0)}"
+        )
+    notes = []
+    if comments:
+        notes.append(f"{comments:,} line(s) of comments (#) are left out")
+    if hollow:
+        notes.append(f"{hollow:,} line(s) without a value are left out")
+    return Grid(header, rows, int(found.row_names), tuple(notes))
+
+
+def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, int]:
+    """The rows, each as wide as the header, and how many comments there were."""
+    start = 0
+    for _ in range(found.first_line - 1):
+        start = text.find("\n", start) + 1
+        if start == 0:
+            raise DataError(f"{name}: the table is empty")
+    text = text[start:]
+    quoted = QUOTE in text
+    width = names + found.row_names
+    if not quoted and found.width == width and text.strip():
+        rows = even(text, found.delimiter, width, found.first_line)
+        if rows is not None:
+            return rows, 0
+    try:
+        every = split(text.split("\n"), found.delimiter, quoted, found.first_line)
+    except csv.Error as error:
+        raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
+    listed, comments = without_comments(every)
+    if not listed:
+        raise DataError(f"{name}: the table is empty")
+    named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
+    return Listed(_as_wide(listed, width, named + found.row_names, found, name), width), len(comments)
+
+
+def _as_wide(rows: list[Row], width: int, least: int, found: Layout, name: str) -> list[Row]:
+    """Cut empty fields behind those that have a name, and fill up those that have none.
 
     Raises:
-        DataError: no header or row, a column named twice, a row with more or fewer fields than the header, no text.
-
-    Example:
-        >>> import io
-        >>> read_csv(io.StringIO("a,b\n1,2\n\n3,\n"), "x.csv")
-        CsvTable(columns={'a': ['1', '3'], 'b': ['2', '']}, lines=[2, 4])
-        >>> read_csv(io.StringIO("a,b\nrow 1,1,2\nrow 2,3,4\n"), "x.csv").columns
-        {'a': ['1', '3'], 'b': ['2', '4']}
+        DataError: a row has other fields too many or too few.
     """
-    reader = csv.reader(file, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        header = _header(reader, name)
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-            if row and len(row) - len(header) not in (0, 1):
-                break
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
-    if not rows:
+    for row in rows:
+        surplus = len(row.fields) - width
+        if surplus > 0 and not "".join(row.fields[width:]).strip():
+            del row.fields[width:]
+        elif surplus < 0 and len(row.fields) >= least:
+            row.fields.extend([""] * -surplus)
+        elif surplus:
+            where = "in the header" if found.names is not None else "in the first line"
+            raise DataError(
+                f"{name}: expected {width - found.row_names} fields as {where}, got "
+                f"{len(row.fields) - found.row_names} at line {row.line}"
+            )
+    return rows
+
+
+def _without_hollow(rows: Rows, timed: bool, name: str) -> tuple[Rows, int]:
+    """Leave out rows of delimiters alone: all where rows have times, else those at the end.
+
+    In the middle of a table without times such a row is a missing sample, which keeps the others in their places.
+    """
+    if rows.width == 1:
+        return rows, 0
+    hollow = rows.hollow()
+    if not timed:
+        filled = np.flatnonzero(~hollow)
+        hollow[: filled[-1] if len(filled) else 0] = False
+    if hollow.all():
         raise DataError(f"{name}: the table is empty")
-    if _have_names(rows, len(header)):
-        rows = [row[1:] for row in rows]
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise DataError(f"{name}: expected {len(header)} fields as in the header, got {len(row)} at line {line}")
-    return CsvTable(
-        {column: list(fields) for column, fields in zip(header, zip(*rows, strict=True), strict=True)}, lines
-    )
+    return (rows.keep(~hollow), int(hollow.sum())) if hollow.any() else (rows, 0)
 
 
-def _have_names(rows: list[list[str]], columns: int) -> bool:
-    """Whether each row begins with a name of its own; rows that all end in a comma have none."""
-    if any(len(row) != columns + 1 for row in rows) or not any(row[-1].strip() for row in rows):
-        return False
-    return len({row[0] for row in rows}) == len(rows)
+def _signs(text: str, grid: Grid, found: Layout, asking: Asking, name: str) -> Signs:
+    """Find the signs of numbers; commas between fields without quotes leave the point alone."""
+    dialect_of_training = asking.like.dialect if asking.like else None
+    trained = Signs(dialect_of_training.decimal, dialect_of_training.thousands) if dialect_of_training else None
+    fixed = asking.decimal or (trained.decimal if trained else ".")
+    if found.delimiter == "," and fixed == "." and QUOTE not in text and not _GROUPED.search(text, 0, _SEEN):
+        return Signs(".", trained.thousands if trained else "")
+    others = {
+        place
+        for column in (*asking.time, asking.series, asking.label)
+        if column
+        for place in positions_of(grid.header, column)
+    }
+    wanted = {place for column in asking.columns for place in positions_of(grid.header, column)}
+    everything = set(range(len(grid.header))) - others
+    asked = (wanted or everything) - others
+    return decimals.find(_fields(grid, asked), _fields(grid, everything - asked), name, asking.decimal, trained)
 
 
-def _header(reader: object, name: str) -> list[str]:
-    for row in reader:  # type: ignore[attr-defined]
-        if row:
-            break
-    else:
-        raise DataError(f"{name}: the table is empty")
-    header = [field.removeprefix("\ufeff").strip() for field in row]
-    twice = [column for column in header if header.count(column) > 1]
-    if twice:
-        raise DataError(f"{name}: the column {twice[0]!r} is there twice; rename one")
-    return header
+def _fields(grid: Grid, positions: set[int]) -> Iterator[tuple[str, list[str]]]:
+    return ((grid.label(position), grid.column(position)) for position in sorted(positions))
+
+
+def _is_empty(grid: Grid, position: int) -> bool:
+    return not any(map(str.strip, grid.column(position)))
+
+
+def _in_words(written: Dialect) -> tuple[str, ...]:
+    """Say how the table is written, as far as it is unusual."""
+    words = []
+    if written.delimiter != ",":
+        words.append(f"{dialect.NAMES.get(written.delimiter, repr(written.delimiter))} between fields")
+    if written.decimal == ",":
+        words.append("decimal commas")
+    if written.thousands:
+        words.append(f"{written.thousands!r} between thousands")
+    if written.encoding == "utf-16":
+        words.append("UTF-16")
+    return (", ".join(words),) if words else ()
+
+
+def _of_empty(count: int) -> tuple[str, ...]:
+    return (f"{count} column(s) without name and content are left out",) if count else ()

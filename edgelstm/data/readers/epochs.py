@@ -13,7 +13,7 @@ from edgelstm.data.readers.shapes import Shape
 UNITS = {"epoch s": 1e6, "epoch ms": 1e3, "epoch us": 1.0, "epoch ns": 1e-3}
 # From 1973 to 2286 in each unit: the ranges do not touch, and what counts rows does not reach the first.
 _SMALLEST = {"epoch s": 10**8, "epoch ms": 10**11, "epoch us": 10**14, "epoch ns": 10**17}
-_NUMBER = re.compile(r"-?(0{1,19})(?:\.(0{1,12}))?")
+_NUMBER = re.compile(r"-?(0{1,19})(?:[.,](0{1,12}))?")
 
 
 class Epochs(NamedTuple):

@@ -61,7 +61,7 @@ def on_grid(track: Track, places: NDArray[np.int64], rhythm: Rhythm, zone: str |
     if size == len(track):
         return track
     refuse_growth(size, len(track), rhythm, place(int(track.rows[0])))
-    utc, local = track.times()
+    utc, _ = track.times()
     before = np.searchsorted(places, np.arange(size), side="right") - 1
     behind = np.arange(size) - places[before]
     here = behind == 0

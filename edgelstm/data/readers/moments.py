@@ -144,7 +144,7 @@ def _offset(shape: Shape, how: Candidate) -> _Ints | None:
 def _resolution(how: Candidate) -> int:
     if "f" in how.fields:
         start, end = how.fields["f"]
-        return 10 ** max(0, 6 - (end - start))
+        return int(10 ** max(0, 6 - (end - start)))
     for letter, size in (("S", _SECOND_US), ("M", _MINUTE_US), ("H", _HOUR_US)):
         if letter in how.fields:
             return size

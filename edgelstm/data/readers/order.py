@@ -102,10 +102,9 @@ def settle(track: Track, policy: str) -> tuple[Track, int]:
     first = track.take(starts)
     if policy == "first":
         return first, fewer
-    if (
-        track.labels is not None
-        and (np.repeat(first.labels, np.diff(np.append(starts, len(track)))) != track.labels).any()
-    ):
+    labels, kept = track.labels, first.labels
+    sizes = np.diff(np.append(starts, len(track)))
+    if labels is not None and kept is not None and (np.repeat(kept, sizes) != labels).any():
         raise DataError("--duplicates mean averages numbers, and classes have no average: choose first or last")
     return replace(first, values=means(track.values, starts)), fewer
 

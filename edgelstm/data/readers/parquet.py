@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
-from edgelstm.data.readers.fields import MISSING_WORDS, Place, Times, epoch_times, parse_numbers, parse_times
+from edgelstm.data.readers.decimals import Signs
+from edgelstm.data.readers.fields import (
+    Missing,
+    Place,
+    Sifted,
+    as_numbers,
+    holds_text,
+    known_texts,
+    missing_of,
+    sift,
+)
 from edgelstm.data.readers.file import File
+from edgelstm.data.readers.remarks import remarks
 from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.times import read_stamps, stamps_of
 from edgelstm.errors import DataError, require
-from edgelstm.reading import TimeForm
+from edgelstm.rhythm import DAY_US
 
 
 class _Cells(NamedTuple):
@@ -21,25 +34,73 @@ class _Cells(NamedTuple):
     polars: Any
     frame: Any
     name: str
+    missing: Missing
 
     def place(self, row: int) -> str:
         return f"{self.name}: row {row + 1}"
 
     def numbers(self, position: int) -> NDArray[np.float64]:
-        return _numbers(self.polars, self.frame.to_series(position), self.place)
+        column = self.frame.to_series(position)
+        if self._is_words(column):
+            return as_numbers(self._sifted(column), column.name, self.place)
+        if not (column.dtype.is_numeric() or column.dtype == self.polars.Boolean):
+            raise DataError(f"{self.place(0)}: expected numbers in column {column.name!r}, got {column.dtype}")
+        numbers = column.cast(self.polars.Float64).fill_null(float("nan")).to_numpy(writable=True)
+        infinite = np.flatnonzero(np.isinf(numbers))
+        if len(infinite):
+            row = int(infinite[0])
+            raise DataError(
+                f"{self.place(row)}: expected a finite number in column {column.name!r}, got {numbers[row]}"
+            )
+        numbers[np.isin(numbers, self.missing.numbers)] = np.nan
+        return np.asarray(numbers, np.float64)
 
     def texts(self, position: int) -> list[str]:
-        return _texts(self.polars, self.frame.to_series(position), self.place)
+        """Give texts; whole numbers, as pandas writes them as floats beside missing ones, have no point."""
+        column = self.frame.to_series(position)
+        if column.dtype.is_float():
+            return self._whole(column.name, self.numbers(position))
+        if not (self._is_words(column) or column.dtype == self.polars.Boolean or column.dtype.is_integer()):
+            raise DataError(
+                f"{self.place(0)}: expected whole numbers or text in column {column.name!r}, got {column.dtype}"
+            )
+        return known_texts(self._written(column), self.missing)
 
     def is_text(self, position: int) -> bool:
-        return bool(self.frame.to_series(position).dtype in (self.polars.String, self.polars.Categorical))
+        column = self.frame.to_series(position)
+        return self._is_words(column) and holds_text(self._sifted(column))
 
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
-        utc = _times(self.polars, self.frame.to_series(positions[0]), self.place)
-        return Stamps(utc, utc, TimeForm(ask.columns, "iso"), 1)
+        columns = [self.frame.to_series(position) for position in positions]
+        if len(columns) > 1 or self._is_words(columns[0]) or columns[0].dtype.is_numeric():
+            parts = map(self._written, columns)
+            return read_stamps(list(map(" ".join, zip(*parts, strict=True))), ask, self.place)
+        return _times(self.polars, columns[0], ask, self.place)
 
     def remarks(self, position: int) -> tuple[str, ...]:
-        return ()
+        column = self.frame.to_series(position)
+        if self._is_words(column):
+            return remarks(column.name, self._sifted(column))
+        return remarks(column.name, Sifted(self.numbers(position), {}, {}))
+
+    def _is_words(self, column: Any) -> bool:
+        return bool(column.dtype in (self.polars.String, self.polars.Categorical, self.polars.Enum))
+
+    def _written(self, column: Any) -> list[str]:
+        if column.dtype.is_float():
+            numbers = column.cast(self.polars.Float64).fill_null(float("nan")).to_list()
+            return ["" if number != number else np.format_float_positional(number, trim="-") for number in numbers]
+        return [str(text).strip() for text in column.cast(self.polars.String).fill_null("").to_list()]
+
+    def _sifted(self, column: Any) -> Sifted:
+        return sift(self._written(column), Signs(), self.missing)
+
+    def _whole(self, name: str, values: NDArray[np.float64]) -> list[str]:
+        broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
+        if len(broken):
+            row = int(broken[0])
+            raise DataError(f"{self.place(row)}: expected whole numbers or text in column {name!r}, got {values[row]}")
+        return ["" if np.isnan(value) else str(int(value)) for value in values]
 
 
 def read(file: File, asking: Asking) -> Table:
@@ -51,56 +112,35 @@ def read(file: File, asking: Asking) -> Table:
     """
     polars: Any = require("polars", "train")
     try:
-        frame = polars.read_parquet(file.content)
+        frame = polars.read_parquet(io.BytesIO(file.content))
     except (polars.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
     if frame.height == 0:
         raise DataError(f"{file.name}: the table is empty")
-    cells = _Cells(polars, frame, file.name)
+    cells = _Cells(polars, frame, file.name, missing_of(asking))
     return Table(file.name, "parquet", tuple(frame.columns), cells, cells.place)
 
 
-def _numbers(polars: Any, column: Any, place: Place) -> NDArray[np.float64]:
-    if column.dtype == polars.String:
-        return parse_numbers(column.fill_null("").to_list(), column.name, place)
-    if not column.dtype.is_numeric():
-        raise DataError(f"{place(0)}: expected numbers in column {column.name!r}, got {column.dtype}")
-    numbers: NDArray[np.float64] = column.cast(polars.Float64).fill_null(float("nan")).to_numpy()
-    infinite = np.flatnonzero(np.isinf(numbers))
-    if len(infinite):
-        row = int(infinite[0])
-        raise DataError(f"{place(row)}: expected a finite number in column {column.name!r}, got {numbers[row]}")
-    return numbers
-
-
-def _texts(polars: Any, column: Any, place: Place) -> list[str]:
-    """Whole numbers, as pandas writes them as floats beside missing ones, are written without a point."""
-    if column.dtype.is_float():
-        values = _numbers(polars, column, place)
-        broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
-        if len(broken):
-            row = int(broken[0])
-            raise DataError(
-                f"{place(row)}: expected whole numbers or text in column {column.name!r}, got {values[row]}"
-            )
-        return ["" if np.isnan(value) else str(int(value)) for value in values]
-    if not (column.dtype in (polars.String, polars.Boolean, polars.Categorical) or column.dtype.is_integer()):
-        raise DataError(f"{place(0)}: expected whole numbers or text in column {column.name!r}, got {column.dtype}")
-    texts = [str(text).strip() for text in column.cast(polars.String).fill_null("").to_list()]
-    return ["" if text in MISSING_WORDS else text for text in texts]
-
-
-def _times(polars: Any, column: Any, place: Place) -> Times:
-    if column.dtype == polars.String:
-        return parse_times(column.fill_null("").to_list(), column.name, place)
+def _times(polars: Any, column: Any, ask: TimeAsk, place: Place) -> Stamps:
+    """Read dates and times that are stored as such; where they have a zone, days and months are counted in it."""
     if column.null_count():
         missing = int(column.is_null().arg_true()[0])
         raise DataError(f"{place(missing)}: the timestamp in column {column.name!r} is missing")
-    if column.dtype.is_integer():
-        return epoch_times(column.to_numpy(), column.name, place)
     if column.dtype != polars.Date and column.dtype != polars.Datetime:
         raise DataError(f"{place(0)}: expected timestamps in column {column.name!r}, got {column.dtype}")
-    if getattr(column.dtype, "time_zone", None):
+    zone = getattr(column.dtype, "time_zone", None)
+    if zone:
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    times: Times = column.cast(polars.Datetime("us")).to_numpy().astype("datetime64[us]")
-    return times
+        ask = ask if ask.zone or ask.like or zone == "UTC" else ask._replace(zone=zone)
+    local = column.cast(polars.Datetime("us")).to_numpy().astype("datetime64[us]").astype(np.int64)
+    return stamps_of(
+        local, np.zeros_like(local) if zone else None, "iso", ask, place, _resolution_us(local), str(column[0])
+    )
+
+
+def _resolution_us(times: NDArray[np.int64]) -> int:
+    """What is stored does not say how fine the clock was that wrote it: as fine as what it shows, at most seconds."""
+    for size in (DAY_US, 1_000_000, 1_000):
+        if not (times % size).any():
+            return size
+    return 1

@@ -69,12 +69,13 @@ def read(source: Source, asking: Asking) -> Found:
     split = _split(table, asking.series, len(channels.values))
     tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
     stamps = _stamps(table, asking, split)
-    notes = (*table.notes, *channels.notes)
+    understood = asking.like is None  # else it was said in training, and only what was done is news
+    notes = (*(table.notes if understood else ()), *channels.notes)
     rhythm = None
     if stamps is not None:
         tracks, order = _ordered(_timed(tracks, stamps), table, asking, stamps)
         tracks, rhythm, gaps = _in_rhythm(tracks, table, asking, stamps)
-        notes += (*_described(stamps, rhythm), *stamps.notes, *order, *gaps)
+        notes += (*(_described(stamps, rhythm) if understood else ()), *stamps.notes, *order, *gaps)
     elif asking.resample is not None:
         raise DataError("--resample needs a column of timestamps: give --time")
     reading = Reading(
@@ -254,8 +255,8 @@ def _rhythm(tracks: list[Track], like: Reading | None, stamps: Stamps, table: Ta
     if not rhythms.fits(tracks, found, stamps.resolution_us):
         return trained  # no rhythm at all: `place_rows` names the row
     raise DataError(
-        f"{table.name}: expected rows as in training, one every {trained.name}, got one every {found.name}: give a table "
-        f"of that rhythm"
+        f"{table.name}: expected rows as in training, one every {trained.name}, got one every {found.name}: give a "
+        f"table of that rhythm"
         + (f", or --resample {rhythms.length_of(trained)}" if found.period_s < trained.period_s else "")
     )
 
@@ -266,8 +267,8 @@ def _refuse_holes(tracks: list[Track], places: list[NDArray[np.int64]], table: T
         if len(gap):
             total = sum(holes(of).rows for of in places)
             raise DataError(
-                f"{table.place(int(track.rows[gap[0] + 1]))}: {int(np.diff(at)[gap[0]]) - 1} row(s) are not there before "
-                f"this one, {total} in all; choose --missing interpolate or forward to fill them"
+                f"{table.place(int(track.rows[gap[0] + 1]))}: {int(np.diff(at)[gap[0]]) - 1} row(s) are not there "
+                f"before this one, {total} in all; choose --missing interpolate or forward to fill them"
             )
 
 

@@ -12,7 +12,7 @@ from edgelstm.data.readers.fields import Place
 from edgelstm.data.readers.track import Track
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
-from edgelstm.rhythm import DAY_US, Times, business_days, day_in, day_of
+from edgelstm.rhythm import DAY_US, Times, business_days, day_in, day_of, on_weekend
 
 JITTER = 0.02  # of the period: clocks of loggers are off by a second in a minute, and are not at fault for that
 RESTARTS = 0.01  # of the steps: behind a hole a logger that was started again counts from another moment
@@ -101,8 +101,7 @@ def steps_of(track: Track, rhythm: Rhythm, resolution_us: int) -> Steps:
     if rhythm.unit == "business day":
         counts = np.diff(business_days(days)) // int(rhythm.count)
         counts = np.where((counts >= 1) & (counts <= HOLIDAYS + 1), 1, counts)
-        weekend = business_days(days[1:]) == business_days(days[1:] - np.timedelta64(1, "D"))
-        return Steps(counts, (counts < 1) | weekend, np.zeros(len(counts), bool))
+        return Steps(counts, (counts < 1) | on_weekend(days)[1:], np.zeros(len(counts), bool))
     months = days.astype("datetime64[M]")
     steps = np.diff(months).astype(np.int64)
     off = np.abs((days - day_in(months, rhythm.day or 1)).astype(np.int64)) > _SHIFT_DAYS
@@ -253,7 +252,7 @@ def _are_business_days(series: list[Times]) -> bool:
     over = False
     for days in series:
         numbers = business_days(days)
-        if (numbers == business_days(days - np.timedelta64(1, "D"))).any():
+        if on_weekend(days).any():
             return False
         over |= bool((np.diff(days).astype(np.int64) > np.diff(numbers)).any())
     return over
@@ -279,7 +278,7 @@ def _irregular(track: Track, row: int, rhythm: Rhythm, place: Place) -> DataErro
     usual = rhythm.period_s
     stamp = np.datetime_as_string(local[row], unit="auto").replace("T", " ")
     return DataError(
-        f"{place(int(track.rows[row]))}: the time {stamp} comes {step} after the row before, where {_every(rhythm)} is the "
-        f"rule: give --resample {length_for(usual)} to average rows into equal bins, or leave out --time to take "
+        f"{place(int(track.rows[row]))}: the time {stamp} comes {step} after the row before, where {_every(rhythm)} is "
+        f"the rule: give --resample {length_for(usual)} to average rows into equal bins, or leave out --time to take "
         "rows as equally spaced"
     )

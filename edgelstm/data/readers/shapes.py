@@ -33,10 +33,10 @@ class Shape(NamedTuple):
     bytes: NDArray[np.uint8]
 
     def number(self, start: int, end: int) -> NDArray[np.int64]:
-        """Read the digits of some places as a number: int64 [n]; digits behind the 18th are cut off."""
+        """Read the digits of some places as a number: int64 [n]; digits behind the 19th are cut off."""
         small = end - start <= 4
         value = np.zeros(self.bytes.shape[1], np.int16 if small else np.int64)
-        for digits in self.bytes[start : min(end, start + 18)]:
+        for digits in self.bytes[start : min(end, start + 19)]:
             value = value * 10 + (digits - ord("0"))
         return value.astype(np.int64)
 
@@ -105,7 +105,8 @@ def _by_shape(block: NDArray[np.uint8], classes: NDArray[np.uint8]) -> list[Shap
     keys = np.zeros(block.shape[1], np.uint64)
     for row, weight in zip(classes, np.random.default_rng(0).integers(1 << 62, size=len(classes)), strict=True):
         keys += row * np.uint64(2 * weight + 1)
-    found, left = [], np.arange(len(keys))
+    found: list[Shape] = []
+    left = np.arange(len(keys))
     while len(left):
         same = keys[left] == keys[left[0]]
         rows = left if len(found) == MAX_SHAPES else left[same]

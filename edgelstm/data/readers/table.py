@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,12 +71,14 @@ class Table:
     @property
     def columns(self) -> tuple[str, ...]:
         """What each column is called: its name, or its number where it has none or shares it."""
+        shared = Counter(self.header)
         names = [
-            name if name and self.header.count(name) == 1 else str(position + 1)
+            name if name and shared[name] == 1 else str(position + 1)
             for position, name in enumerate(self.header)
             if position not in self.empty
         ]
-        return tuple(name for name in names if names.count(name) == 1)
+        clash = Counter(names)
+        return tuple(name for name in names if clash[name] == 1)
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """Read a column as float64 [N], NaN where a sample is missing; True, on and yes are 1, their opposites 0.
@@ -130,7 +134,7 @@ class Table:
         Raises:
             DataError: as `require` does.
         """
-        found = [position for position, name in enumerate(self.header) if name and name == column]
+        found = positions_of(self.header, column)
         if len(found) == 1:
             return found[0]
         if found:
@@ -138,8 +142,6 @@ class Table:
             raise DataError(
                 f"{self.name}: the column {column!r} is there {_times(len(found))}; ask for it by its number: {numbers}"
             )
-        if column.isascii() and column.isdigit() and 0 < int(column) <= len(self.header):
-            return int(column) - 1
         raise DataError(f"{self.name}: there is no column {column!r}; {self._nearest(column)}")
 
     def _nearest(self, column: str) -> str:
@@ -147,6 +149,18 @@ class Table:
         near = [folded[name] for name in difflib.get_close_matches(column.strip().casefold(), folded, 3, 0.6)]
         listed = ", ".join(self.columns[:_LISTED]) + (", ..." if len(self.columns) > _LISTED else "")
         return f"the table has {listed}" + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
+
+
+def positions_of(header: tuple[str, ...], column: str) -> list[int]:
+    """Find the columns that are called so, else the one that has that number, counted from 1.
+
+    Example:
+        >>> positions_of(("t", "v", "v"), "v"), positions_of(("t", "v", "v"), "3")
+        ([1, 2], [2])
+    """
+    found = [position for position, name in enumerate(header) if name and name == column]
+    number = int(column) if re.fullmatch(r"[1-9]\d{0,8}", column, re.ASCII) else 0
+    return found or ([number - 1] if 0 < number <= len(header) else [])
 
 
 def _times(count: int) -> str:

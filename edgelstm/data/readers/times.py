@@ -179,7 +179,7 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
         for shape, candidate in zip(column.shapes, way.of, strict=True)
         if candidate is not None and candidate.core != way.core
     )
-    return 2 * bare >= len(column.texts)
+    return bool(2 * bare > len(column.texts))
 
 
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
@@ -298,7 +298,9 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
         if found.valid.any():
             example = column.texts[int(np.flatnonzero(found.valid)[0])].strip()[:40]
             return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
-        return column.error(row, "a day and a time that exist", f": {name}")
+        if epochs.epochs_of(column.shapes, len(column.texts)) is None:
+            return column.error(row, "a day and a time that exist", f": {name}")
+        ways = []
     sizes = [shape.bytes.shape[1] for shape in column.shapes]
     if not ways:
         return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}")

@@ -55,7 +55,7 @@ def local_to_utc(
     for turn in map(_Turn, *(edge.tolist() for edge in (*turns.walls, turns.offset[:-1], turns.offset[1:]))):
         inside = np.flatnonzero((ordered >= min(turn[:2])) & (ordered <= max(turn[:2])))
         if turn.after > turn.before:
-            _refuse_left_out(ordered[inside], turn, zone, lambda row, rows=order[inside]: place(int(rows[row])))
+            _refuse_left_out(ordered[inside], turn, zone, order[inside], place)
             continue
         for run in _runs(inside, of):
             by_new = _by_new_clock(ordered[run], turn.before)
@@ -86,13 +86,13 @@ def _by_new_clock(at: _Ints, end: int) -> NDArray[np.bool_]:
         return _by_new_clock(at[::-1], end)[::-1]
     backwards = np.flatnonzero(steps < 0)
     if len(backwards) == 1:
-        return np.arange(len(at)) > backwards[0]
+        return np.asarray(np.arange(len(at)) > backwards[0])
     again = np.ones(len(at), bool)
     again[np.unique(at, return_index=True)[1]] = False
-    return again | ((at == end) & ((at == end).sum() == 1))
+    return np.asarray(again | ((at == end) & ((at == end).sum() == 1)))
 
 
-def _refuse_left_out(at: _Ints, turn: _Turn, zone: str, place: Place) -> None:
+def _refuse_left_out(at: _Ints, turn: _Turn, zone: str, rows: _Ints, place: Place) -> None:
     """Refuse times inside the hour that is left out; its beginning is its end, for who stamps the end of an hour."""
     wrong = (at > turn.before) & (at < turn.after)
     if (at == turn.after).any():
@@ -104,8 +104,8 @@ def _refuse_left_out(at: _Ints, turn: _Turn, zone: str, place: Place) -> None:
     hours, rest = divmod(turn.old, _HOUR_US)
     fixed = "" if rest else f", --time-zone Etc/GMT{-hours:+d}" if hours else ", --time-zone UTC"
     raise DataError(
-        f"{place(row)}: there was no {stamp} in {zone}, where clocks went from {before[11:]} to {after[11:]}: the "
-        f"logger did not change its clock, so give the zone of its winter time{fixed}"
+        f"{place(int(rows[row]))}: there was no {stamp} in {zone}, where clocks went from {before[11:]} to {after[11:]}"
+        f": the logger did not change its clock, so give the zone of its winter time{fixed}"
     )
 
 
@@ -113,7 +113,7 @@ def _notes(told: int, once: int, zone: str) -> Iterator[str]:
     if told:
         yield f"times: {told} come twice where summer time ends in {zone}, told apart by the order of the rows"
     if once:
-        yield f"times: {once} could come twice where summer time ends in {zone}, but stand there once: taken as summer time"
+        yield f"times: {once} come once where summer time ends in {zone} and could come twice: taken as summer time"
 
 
 def _clock(microseconds: int) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgelstm.contract import Channel
-from edgelstm.data.baselines.forecast import RIDGE_BYTES, baselines, ridge_bytes, season_of
+from edgelstm.data.baselines.forecast import baselines, season_of
+from edgelstm.data.baselines.ridge import RIDGE_BYTES, ridge_bytes
 from edgelstm.data.parts import Cut
 from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences
@@ -143,7 +144,7 @@ def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     training, validation = problem.training, problem.validation
     if not isinstance(training, Windows) or isinstance(validation, Sequences):
         raise TypeError("what is forecast are windows")
-    return dict(baselines(training, validation, problem.outputs, problem.season))
+    return dict(baselines(training, validation, problem.outputs, problem.season, problem.own))
 
 
 def _without_ridge(windows: Windows) -> tuple[str, ...]:

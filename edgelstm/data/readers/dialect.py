@@ -1,0 +1,224 @@
+"""Find the delimiter of a text table, as a set of candidates of which one must remain."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.kinds import NUMBER, WORD, is_value, kind_of
+from edgelstm.data.readers.lines import BLANK, QUOTE, Row, split, without_comments
+from edgelstm.errors import DataError
+
+NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANK: "blanks"}
+_TYPED = {"tab": "\t", "\\t": "\t", "blank": BLANK, "blanks": BLANK, "space": BLANK, "comma": ",", "semicolon": ";"}
+_TYPED |= {"bar": "|", "pipe": "|"}
+_HEAD = 500  # lines that tell the dialect
+_HEAD_CHARACTERS = 1 << 20
+_MOST = 0.9  # of the lines agree on the number of fields
+_SEP = re.compile(r'\s*"?sep=(.)"?[\s;,]*', re.IGNORECASE)
+
+
+class Head(NamedTuple):
+    """The first lines of a table.
+
+    Attributes:
+        lines: without their ends.
+        first_line: the number of the first of them.
+        quoted: whether fields may stand in quotes.
+        sep: the delimiter that a line `sep=;` names; None without one.
+    """
+
+    lines: list[str]
+    first_line: int
+    quoted: bool
+    sep: str | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to split the first lines.
+
+    Attributes:
+        delimiter: one character; a blank stands for runs of them.
+        rows: what holds fields, without comments and lines of delimiters alone.
+        comments: lines that begin with `#`.
+        width: fields that most rows have.
+        first: the place in `rows` of the first that has as many.
+        share: of the rows from there on that have as many; 0 where a row in front of it could belong to the table.
+        foreign: the share of fields that look as if another delimiter had been meant.
+    """
+
+    delimiter: str
+    rows: list[Row]
+    comments: list[Row]
+    width: int
+    first: int
+    share: float
+    foreign: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether nearly all rows agree on a number of fields."""
+        return self.width > 1 and self.share >= _MOST
+
+
+def head_of(text: str, skip_rows: int | None = None) -> Head:
+    """Take the first lines of a text, behind those that are skipped and behind a line `sep=;`."""
+    skip = skip_rows or 0
+    start = 0
+    for _ in range(skip):
+        start = text.find("\n", start) + 1
+        if start == 0:
+            return Head([], skip + 1, False)
+    piece = text[start : start + _HEAD_CHARACTERS]
+    lines = piece.split("\n", _HEAD)[:_HEAD]
+    if len(lines) < _HEAD and len(lines) > 1 and len(text) > start + len(piece):
+        lines.pop()
+    number = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    sep = _SEP.fullmatch(lines[number]) if number < len(lines) else None
+    if sep is not None:
+        lines, skip = lines[number + 1 :], skip + number + 1
+    return Head(lines, skip + 1, QUOTE in text, sep[1] if sep else None)
+
+
+def find(head: Head, asking: Asking, name: str) -> Way:
+    """Choose the delimiter.
+
+    Args:
+        head: the first lines.
+        asking: what is typed, and what training found.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: two delimiters would do, or that of training does not.
+    """
+    if asking.delimiter is not None or head.sep is not None:
+        return _way(head, typed(asking.delimiter) if asking.delimiter else str(head.sep), name)
+    ways = [way for way in (_try(head, delimiter) for delimiter in NAMES) if way is not None]
+    fitting = [way for way in ways if way.fits and not _is_one_column(way, asking)]
+    if asking.like is not None and asking.like.dialect is not None:
+        return _trained(head, fitting, asking.like.dialect.delimiter, name)
+    if not fitting:
+        return _nearly(ways) or _way(head, ",", name)
+    return _best(fitting, name)
+
+
+def typed(delimiter: str) -> str:
+    r"""Take a delimiter as people type it.
+
+    Raises:
+        DataError: it is none.
+
+    Example:
+        >>> typed("tab"), typed(";")
+        ('\t', ';')
+    """
+    found = _TYPED.get(delimiter.lower(), delimiter)
+    if len(found) != 1 or found.isalnum() or found in '"\r\n.+-':
+        raise DataError(f"--delimiter: expected one character, or tab or blank, got {delimiter!r}")
+    return found
+
+
+def _best(fitting: list[Way], name: str) -> Way:
+    """The way with the fewest foreign fields; of those the one that leaves no line out, and no blanks."""
+    order = sorted(fitting, key=lambda way: (way.foreign, way.first > 0, way.delimiter == BLANK))
+    first, second = order[0], order[1] if len(order) > 1 else None
+    if second and second.delimiter != BLANK and (first.foreign, first.first > 0) == (second.foreign, second.first > 0):
+        raise DataError(
+            f"{name}: {NAMES[first.delimiter]} and {NAMES[second.delimiter]} both part every line into as many fields: "
+            f"give --delimiter '{first.delimiter}' or --delimiter '{second.delimiter}'"
+        )
+    return first
+
+
+def _trained(head: Head, fitting: list[Way], delimiter: str, name: str) -> Way:
+    """The way of training, which must be among those that fit."""
+    way = next((way for way in fitting if way.delimiter == delimiter), None)
+    if way is not None and (way.foreign == 0 or way is _least(fitting)):
+        return way
+    if fitting:
+        got = NAMES[_least(fitting).delimiter]
+        raise DataError(
+            f"{name}: expected {NAMES.get(delimiter, repr(delimiter))} between fields, as in training, got {got}: "
+            "write it as then, or type --delimiter"
+        )
+    return _way(head, delimiter, name)
+
+
+def _least(fitting: list[Way]) -> Way:
+    return min(fitting, key=lambda way: (way.foreign, way.first > 0, way.delimiter == BLANK))
+
+
+def _nearly(ways: list[Way]) -> Way | None:
+    """Where no delimiter fits, the one that nearly does: its broken line is what is to be named."""
+    near = [way for way in ways if way.width > 1 and way.share >= 0.5 and way.delimiter != BLANK]
+    return max(near, key=lambda way: (way.share, way.width), default=None)
+
+
+def _is_one_column(way: Way, asking: Asking) -> bool:
+    """Whether somebody says that commas are decimal, and they only stand in a single column of numbers."""
+    if asking.decimal != "," or way.delimiter != "," or way.first == 0:
+        return False
+    return all(kind_of(",".join(row.fields)) == NUMBER for row in way.rows[way.first :])
+
+
+def _try(head: Head, delimiter: str) -> Way | None:
+    """Split by a delimiter; None where quotes break."""
+    try:
+        return _split(head, delimiter)
+    except csv.Error:
+        return None
+
+
+def _way(head: Head, delimiter: str, name: str) -> Way:
+    try:
+        return _split(head, delimiter)
+    except csv.Error as error:
+        raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
+
+
+def _split(head: Head, delimiter: str) -> Way:
+    rows, comments = without_comments(split(head.lines, delimiter, head.quoted, head.first_line))
+    rows = [row for row in rows if any(map(str.strip, row.fields))]
+    width, first, share = _width(rows)
+    return Way(delimiter, rows, comments, width, first, share, _foreign(rows[first:], delimiter))
+
+
+def _width(rows: list[Row]) -> tuple[int, int, float]:
+    """The number of fields that most rows have, else that of the last, behind a preamble of many lines."""
+    counts = Counter(len(row.fields) for row in rows if len(row.fields) > 1)
+    if not counts:
+        return 1, 0, 1.0
+    found = []
+    for width in (max(counts, key=lambda count: (counts[count], count)), len(rows[-1].fields)):
+        first = next(place for place, row in enumerate(rows) if len(row.fields) == width)
+        share = counts[width] / (len(rows) - first) if width > 1 and _may_begin(rows, first) else 0.0
+        found.append((width, first, share))
+    return found[1] if found[1][2] >= _MOST > found[0][2] else found[0]
+
+
+def _may_begin(rows: list[Row], first: int) -> bool:
+    """Whether all in front of a row may be a preamble, or the line of names, and no rows of the table."""
+    before = rows[:first]
+    if any(all(map(is_value, row.fields)) for row in before):
+        return False
+    return all(len(row.fields) == 1 for row in before[:-1]) or not any(map(is_value, rows[first].fields))
+
+
+def _foreign(rows: list[Row], delimiter: str) -> float:
+    """The share of fields that hold another delimiter, or two numbers with a blank between."""
+    others = [other for other in NAMES if other not in (delimiter, BLANK)]
+    fields = [field for row in islice(rows, 1 if len(rows) > 1 else 0, 200) for field in row.fields]
+    found = 0
+    for field in fields:
+        if kind_of(field) != WORD:
+            continue
+        parts = field.split()
+        two_numbers = len(parts) > 1 and all(kind_of(part) == NUMBER for part in parts)
+        found += two_numbers or any(other in field for other in others)
+    return found / len(fields) if fields else 0.0

@@ -1,0 +1,199 @@
+"""Split text into rows of fields: one way for the first lines, which tell the dialect, and for all of them.
+
+A table of a million rows takes the fast way where each line has as many fields as the first and no quotes: the places
+of all delimiters are found by numpy, and a column is cut out of the text when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.readers.words import SPREADSHEET_ERRORS
+
+BLANK = " "
+QUOTE = '"'
+_BLANK_LINE = re.compile(r"^[ \t]*$", re.MULTILINE)
+
+
+class Row(NamedTuple):
+    """One row.
+
+    Attributes:
+        line: its number, counted from 1; of a row over several lines the last.
+        fields: its fields.
+    """
+
+    line: int
+    fields: list[str]
+
+
+@dataclass
+class Listed:
+    """Rows, field by field, in memory.
+
+    Attributes:
+        rows: all of them.
+        width: of each.
+    """
+
+    rows: list[Row]
+    width: int
+    _columns: list[list[str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def line(self, row: int) -> int:
+        """Give the number of the line of a row."""
+        return self.rows[row].line
+
+    def column(self, position: int) -> list[str]:
+        """Give the fields of a column."""
+        if not self._columns:
+            self._columns.extend(map(list, zip(*(row.fields for row in self.rows), strict=True)))
+        return self._columns[position]
+
+    def hollow(self) -> NDArray[np.bool_]:
+        """Find rows of delimiters and blanks alone: bool [N]."""
+        return np.array([not any(map(str.strip, row.fields)) for row in self.rows])
+
+    def keep(self, rows: NDArray[np.bool_]) -> Listed:
+        """Take some rows."""
+        return Listed([row for row, kept in zip(self.rows, rows.tolist(), strict=True) if kept], self.width)
+
+
+@dataclass
+class Even:
+    """Rows that are lines of as many fields each, without quotes, blank lines and comments.
+
+    Attributes:
+        text: all lines.
+        lines: int64 [N], the number of each row.
+        starts: int64 [N], where each begins in the text.
+        ends: int64 [N, width], where each field ends.
+    """
+
+    text: str
+    lines: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def width(self) -> int:
+        """Fields of each row."""
+        return int(self.ends.shape[1])
+
+    def line(self, row: int) -> int:
+        """Give the number of the line of a row."""
+        return int(self.lines[row])
+
+    def column(self, position: int) -> list[str]:
+        """Give the fields of a column."""
+        starts = self.starts if position == 0 else self.ends[:, position - 1] + 1
+        text = self.text
+        return [text[start:end] for start, end in zip(starts.tolist(), self.ends[:, position].tolist(), strict=True)]
+
+    def hollow(self) -> NDArray[np.bool_]:
+        """Find rows of delimiters and blanks alone: bool [N]."""
+        found = np.zeros(len(self), bool)
+        for row in np.flatnonzero(self.ends[:, -1] - self.starts < 2 * self.width):
+            fields = self.text[self.starts[row] : self.ends[row, -1]]
+            found[row] = not fields.replace(self.text[self.ends[row, 0]], "").strip()
+        return found
+
+    def keep(self, rows: NDArray[np.bool_]) -> Even:
+        """Take some rows."""
+        return Even(self.text, self.lines[rows], self.starts[rows], self.ends[rows])
+
+
+Rows = Listed | Even
+
+
+def split(lines: Iterable[str], delimiter: str, quoted: bool, first_line: int = 1) -> list[Row]:
+    r"""Split lines into rows; blank lines are passed over.
+
+    Args:
+        lines: without their ends.
+        delimiter: one character; a blank stands for runs of blanks and tabs.
+        quoted: whether fields may stand in quotes, which hide delimiters and ends of lines.
+        first_line: the number of the first line.
+
+    Raises:
+        csv.Error: quotes that are not closed, or text behind closing ones.
+
+    Example:
+        >>> split(["a;b", "", '"1;5";2'], ";", quoted=True)
+        [Row(line=1, fields=['a', 'b']), Row(line=3, fields=['1;5', '2'])]
+    """
+    if quoted:
+        return _split_quoted(list(lines), delimiter, first_line)
+    if delimiter == BLANK:
+        rows = (Row(number, line.split()) for number, line in enumerate(lines, first_line))
+    else:
+        rows = (Row(number, line.split(delimiter)) for number, line in enumerate(lines, first_line))
+    return [row for row in rows if len(row.fields) > 1 or (row.fields and row.fields[0].strip())]
+
+
+def _split_quoted(lines: list[str], delimiter: str, first_line: int) -> list[Row]:
+    """Split where quotes may hide delimiters; a line `""` of one column holds a missing sample and is no blank line."""
+    if delimiter == BLANK:
+        lines = [line.strip().replace("\t", BLANK) for line in lines]
+    reader = csv.reader(
+        (line + "\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t"
+    )
+    return [
+        Row(first_line - 1 + reader.line_num, fields)
+        for fields in reader
+        if len(fields) > 1 or (fields and (fields[0].strip() or QUOTE in lines[reader.line_num - 1]))
+    ]
+
+
+def even(text: str, delimiter: str, width: int, first_line: int) -> Even | None:
+    """Find the fields of text in which each line has `width` of them; None where it is not so even.
+
+    Args:
+        text: the rows, ended by line feeds; without quotes.
+        delimiter: one character, no blank.
+        width: fields of each row.
+        first_line: the number of the first row.
+    """
+    text = text.rstrip("\n") + "\n"
+    if delimiter == BLANK or "\n#" in text or text.startswith("#"):
+        return None
+    try:
+        codes = np.frombuffer(text.encode("latin-1"), np.uint8)
+    except UnicodeEncodeError:
+        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    ends = np.flatnonzero((codes == ord(delimiter)) | (codes == ord("\n")))
+    if len(ends) % width:
+        return None
+    breaks = (codes[ends] == ord("\n")).reshape(-1, width)
+    if not breaks[:, -1].all() or breaks[:, :-1].any() or (width == 1 and _BLANK_LINE.search(text, 0, len(text) - 1)):
+        return None
+    table = ends.reshape(-1, width)
+    starts = np.concatenate([[0], table[:-1, -1] + 1])
+    return Even(text, np.arange(first_line, first_line + len(table)), starts, table)
+
+
+def without_comments(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Part rows from comments, which begin with `#`; where all do, it is no mark of comments."""
+    comments = [row for row in rows if is_comment(row)]
+    if len(comments) == len(rows):
+        return rows, []
+    return [row for row in rows if not is_comment(row)], comments
+
+
+def is_comment(row: Row) -> bool:
+    """Whether a row begins with `#`, and not with an error of a spreadsheet such as `#N/A`."""
+    first = row.fields[0].lstrip()
+    return first.startswith("#") and first.rstrip().casefold() not in SPREADSHEET_ERRORS
