@@ -101,10 +101,15 @@ class SequenceDataset:
 
 
 class Shuffled:
-    """Example numbers in batches; shuffled by seed and epoch alone, so that a resumed training sees the same."""
+    """Example numbers in batches; shuffled by seed and epoch alone, so that a resumed training sees the same.
 
-    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
+    Attributes:
+        drawn: how many of the examples an epoch sees, others in each.
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int | None, drawn: int | None = None) -> None:
         self._count, self._batch_size, self._seed = count, batch_size, seed
+        self.drawn = count if drawn is None else min(drawn, count)
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -112,7 +117,7 @@ class Shuffled:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self._count // self._batch_size)
+        return -(-self.drawn // self._batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         # A generator: a resumed training makes the iterator before it tells the epoch, and draws from it after.
@@ -120,7 +125,7 @@ class Shuffled:
         if self._seed is not None:
             generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
             order = torch.randperm(self._count, generator=generator)
-        yield from torch.split(order, self._batch_size)
+        yield from torch.split(order[: self.drawn], self._batch_size)
 
 
 def dataset_of(examples: Windows | Sequences) -> Dataset:
