@@ -23,7 +23,9 @@ def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:
     by = recipe.split
     if not by.borders:
         return fraction_borders(len(series.values), *by.fractions)
-    borders = tuple(border if isinstance(border, int) else _row_at(border, series, recipe.data.time_zone) for border in by.borders)
+    borders = tuple(
+        border if isinstance(border, int) else _row_at(border, series, recipe.data.time_zone) for border in by.borders
+    )
     if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
         raise DataError(
             f"split: expected borders that grow within the {len(series.values)} rows, got "
