@@ -161,7 +161,7 @@ def _data_recipe(run: Run | None) -> dict[str, Any]:
 
 def _evaluate(predictor: Predictor, name: str, data: Data, season: int | None) -> Evaluation:
     from edgelstm.bench import answerer_of
-    from edgelstm.data.baselines import season_of
+    from edgelstm.data.seasons import season_of
     from edgelstm.report import Part, evaluate_parts
     from edgelstm.report.rivals import rivals_of
 

@@ -13,6 +13,7 @@ from edgelstm.errors import DataError
 Vector = NDArray[np.float32]
 _SMALLEST = float(np.finfo(np.float32).tiny)  # of a scale: below, its reciprocal is no float32
 _LARGEST = 1 / _SMALLEST  # above, it has lost digits
+_RANGE = 1e-12  # of the largest spread among series, the least that counts: its windows are squared in float32
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,22 @@ def _instance(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...
     rows = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
     offset, scale = _offset_and_scale("standard", rows, inputs)
     offset[list(relative_inputs)] = 0
+    if windows.spreads is not None:
+        scale[list(relative_inputs)] = _smallest(windows.spreads)
     out = scale[list(relative_inputs)]
     return Scaling("instance", offset, np.reciprocal(scale), out, 0 * out, relative_inputs)
+
+
+def _smallest(spreads: NDArray[np.float64]) -> Vector:
+    """The spread of the series [S, O] that moves least: float32 [O].
+
+    The spread of a window has a floor, `edgelstm.network.INSTANCE_EPSILON` of this scale, so that a window that stands
+    still is not divided by nothing. A scale of all series together held the windows of a small one under that floor:
+    beside oil stocks of 1,744,000 +- 104,000 a gasoline price of 2.5 +- 0.8 was forecast 25 times as badly as by
+    persistence.
+    """
+    smallest: Vector = np.maximum(spreads.min(axis=0), spreads.max(axis=0) * _RANGE).astype(np.float32)
+    return smallest
 
 
 def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:

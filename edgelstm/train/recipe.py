@@ -12,12 +12,28 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 LABEL_STEPS = 64  # of a chunk, where nobody says
+DURATION = r"^[0-9]+(\.[0-9]+)?[smh]$"
+
+
+def _by_rule(about: str) -> Any:
+    """A key that `edgelstm.train.defaults` settles where nobody gives it; None until then, whatever its type says."""
+    return Field(None, description=f"{about}; none: by rule, printed and kept with the run")
 
 
 class _Section(BaseModel):
     """A table of a recipe: unknown keys are errors, and nothing changes after the check."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def seconds_of(duration: str) -> float:
+    """Read a duration of a recipe.
+
+    Example:
+        >>> seconds_of("90s"), seconds_of("1.5m"), seconds_of("2h")
+        (90.0, 90.0, 7200.0)
+    """
+    return float(duration[:-1]) * {"s": 1.0, "m": 60.0, "h": 3600.0}[duration[-1]]
 
 
 class DataRecipe(_Section):
@@ -119,7 +135,7 @@ class SplitRecipe(_Section):
     )
     validation_path: str | None = Field(None, description="a file of its own for validation")
     test_path: str | tuple[str, ...] | None = Field(None, description="a file of its own for test, or several")
-    overlap: bool = Field(False, description="validation and test windows may reach back for their inputs")
+    overlap: bool = _by_rule("validation and test windows may reach back for their inputs")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="which of many series go where")
     groups: str | None = Field(None, description="a table that says the group of each series or file")
     group: str | None = Field(None, description="its column of groups; none: called group, or the other one of two")
@@ -165,7 +181,7 @@ class WindowRecipe(_Section):
     steps: Count | None = Field(
         None,
         description="samples in a window, or in a chunk of a carried series; to classify: the most that a series may "
-        "have; none: what the longest has",
+        "have; none: what the longest has; of a forecast by the season",
     )
     horizon: Count = Field(1, description="samples to forecast at once")
     stride: Count = Field(1, description="samples from one window to the next")
@@ -183,11 +199,11 @@ class WindowRecipe(_Section):
 class NetworkRecipe(_Section):
     """`[network]`: the LSTM and what stands around it."""
 
-    hidden_size: Count = Field(64, description="units of each layer")
+    hidden_size: Count = _by_rule("units of each layer")
     num_layers: Annotated[int, Field(ge=1, le=8)] = Field(1, description="stacked LSTM layers")
     bidirectional: bool = Field(False, description="the layers run backwards too; windows only")
     pooling: Literal["last", "mean"] = Field("last", description="the step that answers, or the mean of all")
-    segment: Count = Field(1, description="samples that one step eats; windows only")
+    segment: Count = _by_rule("samples that one step eats; windows only")
     shared: bool = Field(False, description="the channels share one network, each is forecast from itself")
     layer_norm: bool = Field(False, description="layer normalization behind each layer")
     embedding_size: Annotated[int, Field(ge=0)] = Field(
@@ -196,15 +212,19 @@ class NetworkRecipe(_Section):
     head_size: Annotated[int, Field(ge=0)] = Field(
         0, description="width of a linear layer with ReLU in front of the head; 0: none"
     )
-    dropout: Probability = Field(0.0, description="between layers and before the head")
+    dropout: Probability = _by_rule("between layers and before the head")
     input_dropout: Probability = Field(0.0, description="of whole input channels of a window")
     input_noise: Annotated[float, Field(ge=0)] = Field(
         0.0, description="standard deviation of what is added to scaled inputs, in training only"
     )
-    scaling: Literal["standard", "minmax", "none", "relative", "instance"] = Field(
-        "standard",
-        description="done inside the exported graph; relative: minus the window's last value; instance: by the "
-        "window's own mean and deviation",
+    scaling: Literal["standard", "minmax", "none", "relative", "instance"] = _by_rule(
+        "done inside the exported graph; relative: minus the window's last value; instance: by the window's own mean and "
+        "deviation"
+    )
+    start: Literal["auto", "none", "persistence", "seasonal", "ridge"] = Field(
+        "auto",
+        description="of a forecast: the line that the network begins with; auto: the blend of baselines that is best on "
+        "validation",
     )
     state: Literal["window", "carried"] = Field(
         "window", description="window: from a zero state over a window; carried: may be stepped on"
@@ -218,7 +238,7 @@ class NetworkRecipe(_Section):
             f"{self.scaling} scaling needs": self.scaling in ("relative", "instance"),
             "bidirectional needs": self.bidirectional,
             "a mean over the steps needs": self.pooling == "mean",
-            "a segment needs": self.segment > 1,
+            "a segment needs": (self.segment or 1) > 1,
         }
         for what, holds in wrong.items():
             if holds:
@@ -231,8 +251,14 @@ class NetworkRecipe(_Section):
 class TrainingRecipe(_Section):
     """`[training]`: how the weights are found."""
 
-    epochs: Count = Field(60, description="passes over the training windows")
-    batch_size: Count = Field(32, description="windows in a batch; of a carried state, series side by side")
+    epochs: Count = _by_rule("passes over the training windows")
+    epoch_windows: Count | None = Field(
+        None, description="of a forecast: windows drawn for an epoch; none: all, by rule fewer of very many"
+    )
+    time_limit: Annotated[str, Field(pattern=DURATION)] | None = Field(
+        None, description="stop before an epoch that would end later: 90s, 10m, 2h; none: 10m where epochs are by rule"
+    )
+    batch_size: Count = _by_rule("windows in a batch; of a carried state, series side by side")
     loss: Literal["mse", "mae", "huber", "pinball", "cross-entropy"] | None = Field(
         None, description="on scaled targets; none: mse, of quantiles pinball, of classes cross-entropy"
     )
@@ -242,18 +268,17 @@ class TrainingRecipe(_Section):
         "orthogonal", description="orthogonal recurrence, open forget gates, a head of zeros; uniform: as torch begins"
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="at its highest")
-    schedule: Literal["constant", "cosine", "one-cycle"] = Field("constant", description="of the learning rate")
+    learning_rate: Annotated[float, Field(gt=0)] = _by_rule("at its highest")
+    schedule: Literal["constant", "cosine", "one-cycle"] = _by_rule("of the learning rate")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="pull of the weights towards zero")
     gradient_clip: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no limit")
-    average: Probability = Field(
-        0.0, description="keep an exponential moving average of the weights with this decay, 0.99; 0: none"
-    )
+    average: Probability = _by_rule("keep an exponential moving average of the weights with this decay, 0.99; 0: none")
     precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the arithmetic; others need a GPU")
     patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
     threads: Count | None = Field(
         None,
-        description="CPU threads; none: torch's choice. Another count rounds differently, pin it to reproduce",
+        description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, pin "
+        "it to reproduce",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
 
@@ -280,6 +305,7 @@ class QuantizationRecipe(_Section):
             "schedule": "cosine",
             "patience": None,
             "average": 0.0,
+            "time_limit": None,
         }
         return training.model_copy(update=changes)
 
@@ -343,8 +369,10 @@ def _task_fits(recipe: Recipe) -> str:
         "window.quantiles": bool(window.quantiles),
         "data.ahead": bool(data.ahead),
         "data.season": data.season is not None,
-        "split.overlap": recipe.split.overlap,
+        "split.overlap": bool(recipe.split.overlap),
         "network.shared": network.shared,
+        f"network.start {network.start}": network.start not in ("auto", "none"),
+        "training.epoch_windows": recipe.training.epoch_windows is not None,
         f"network.scaling {network.scaling}": network.scaling in ("relative", "instance"),
     }
     of_labels = {"data.classes": data.classes, "data.cap": data.cap is not None}
@@ -366,12 +394,12 @@ def _state_fits(recipe: Recipe) -> str:
 
 
 def _window_fits(recipe: Recipe) -> str:
-    window, segment = recipe.window, recipe.network.segment
-    if recipe.task != "classify" and window.steps is None:
+    window, segment = recipe.window, recipe.network.segment or 1
+    if recipe.task == "label" and window.steps is None:
         return "window.steps: is missing; give it with --window"
     if segment > 1 and recipe.task == "classify":
         return "network.segment: sequences of any length do not fall into segments: leave it out"
-    if segment > 1 and (window.steps or 0) % segment:
+    if window.steps is not None and segment > 1 and window.steps % segment:
         return f"network.segment: expected a part of the window of {window.steps} steps, got {segment}"
     return ""
 

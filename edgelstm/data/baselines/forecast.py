@@ -21,9 +21,6 @@ from edgelstm.data.windows import Index, Rows, Windows
 
 Baseline = Callable[[Windows], Forecast]
 
-# Samples in the cycle that a period suggests: a day for what comes more often, a year for the rest.
-_DAY_S, _YEAR_S = 86_400.0, 365.2425 * 86_400.0
-
 
 def baselines(
     training: Windows,
@@ -85,25 +82,6 @@ def with_quantiles(baseline: Baseline, held_out: Windows, outputs: tuple[Channel
         return lambda index: point(index)[..., targets] + offsets
 
     return surrounded
-
-
-def season_of(period_s: float | None) -> int | None:
-    """Guess the season of a series from its sampling period, in samples.
-
-    A day where a day has at least two samples, otherwise a week of daily samples, otherwise a year. None where
-    there is no time, or samples are too rare for a season.
-
-    Example:
-        >>> season_of(7 * 86400.0), season_of(3600.0), season_of(None)
-        (52, 24, None)
-    """
-    if period_s is None:
-        return None
-    if period_s <= _DAY_S / 2:
-        season = round(_DAY_S / period_s)
-    else:
-        season = 7 if period_s == _DAY_S else round(_YEAR_S / period_s)
-    return season if season >= 2 else None
 
 
 def persistence(windows: Windows) -> Forecast:

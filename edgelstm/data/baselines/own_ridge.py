@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class OwnRidge:
         target_std: NDArray[np.floating],
         own: tuple[int, ...],
         alpha: float | None = None,
+        pooled: bool = False,
     ) -> None:
         """Fit on training windows.
 
@@ -41,9 +42,12 @@ class OwnRidge:
             target_std: [O], what errors are divided by there, where the windows know no spread of their series.
             own: for each target the input that holds its past.
             alpha: the penalty, where it is known.
+            pooled: all targets have the same line.
         """
         self._windows, self._own, self._usual = windows, own, usual_spread(windows, own)
-        self._moments = [moments_of(self._designs(target), centred=False) for target in range(len(own))]
+        groups = [list(range(len(own)))] * len(own) if pooled else [[target] for target in range(len(own))]
+        self._moments = [moments_of(self._designs(group), centred=False) for group in groups[: 1 if pooled else None]]
+        self._moments *= len(own) if pooled else 1
         self.alpha = 1.0 if alpha is None else alpha
         if validation is not None and alpha is None:
             self.alpha = min(RIDGE_ALPHAS, key=lambda alpha: scaled_mse(self._line(alpha), validation, target_std))
@@ -53,12 +57,13 @@ class OwnRidge:
         """Give the forecaster over some windows."""
         return self.linear.forecaster(windows)
 
-    def _designs(self, target: int) -> Iterator[Design]:
+    def _designs(self, targets: Sequence[int]) -> Iterator[Design]:
         for index in chunks_of(self._windows):
-            x = self._windows.x(index)[..., self._own[target]].astype(np.float64)
-            spread = spread_in(x, self._usual[self._windows.series_of(index), target])
-            y = self._windows.y(index)[..., target].astype(np.float64)
-            yield (x - x[:, -1:]) / spread, (y - x[:, -1:]) / spread, np.ones(len(x))
+            x, y, series = self._windows.x(index), self._windows.y(index), self._windows.series_of(index)
+            for target in targets:
+                past = x[..., self._own[target]].astype(np.float64)
+                spread, last = spread_in(past, self._usual[series, target]), past[:, -1:]
+                yield (past - last) / spread, (y[..., target].astype(np.float64) - last) / spread, np.ones(len(x))
 
     def _line(self, alpha: float) -> Linear:
         steps, inputs, horizon = self._windows.steps, self._windows.x_rows.shape[1], self._windows.horizon

@@ -23,7 +23,9 @@ def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:
     by = recipe.split
     if not by.borders:
         return fraction_borders(len(series.values), *by.fractions)
-    borders = tuple(border if isinstance(border, int) else _row_at(border, series) for border in by.borders)
+    borders = tuple(
+        border if isinstance(border, int) else _row_at(border, series, recipe.data.time_zone) for border in by.borders
+    )
     if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
         raise DataError(
             f"split: expected borders that grow within the {len(series.values)} rows, got "
@@ -43,10 +45,11 @@ def borders_of_each(recipe: Recipe, series: Sequence[Series]) -> list[tuple[int,
     by = recipe.split
     if len(series) == 1 or not any(isinstance(border, str) for border in by.borders):
         return [borders_of(recipe, one) for one in series]
-    _check_times(by.borders, series)
+    zone = recipe.data.time_zone
+    _check_times(by.borders, series, zone)
     found = []
     for one in series:
-        ends = [border if isinstance(border, int) else _place(one, _moment(border)) for border in by.borders]
+        ends = [border if isinstance(border, int) else _place(one, _moment(border, zone)) for border in by.borders]
         if ends != sorted(ends) or ends[0] < 0 or ends[-1] > len(one.values):
             raise DataError(
                 f"split: series {one.name}: expected borders that grow within its {len(one.values)} rows, got "
@@ -56,7 +59,7 @@ def borders_of_each(recipe: Recipe, series: Sequence[Series]) -> list[tuple[int,
     return found
 
 
-def _check_times(borders: Sequence[int | str], series: Sequence[Series]) -> None:
+def _check_times(borders: Sequence[int | str], series: Sequence[Series], zone: str | None) -> None:
     """See that each date lies where some series has data."""
     times = [one.time for one in series if one.time is not None]
     for border in borders:
@@ -65,15 +68,15 @@ def _check_times(borders: Sequence[int | str], series: Sequence[Series]) -> None
         if not times:
             raise _without_time(border)
         first, last = min(time[0] for time in times), max(time[-1] for time in times)
-        if not first < _moment(border) <= last:
+        if not first < _moment(border, zone) <= last:
             raise _outside(border, first, last)
 
 
-def _row_at(border: str, series: Series) -> int:
+def _row_at(border: str, series: Series, zone: str | None) -> int:
     """Find the first row at or after a date."""
     if series.time is None:
         raise _without_time(border)
-    moment = _moment(border)
+    moment = _moment(border, zone)
     if not series.time[0] < moment <= series.time[-1]:
         raise _outside(border, series.time[0], series.time[-1])
     return _place(series, moment)
@@ -83,9 +86,10 @@ def _place(series: Series, moment: np.datetime64) -> int:
     return 0 if series.time is None else int(np.searchsorted(series.time, moment))
 
 
-def _moment(border: str) -> np.datetime64:
+def _moment(border: str, zone: str | None) -> np.datetime64:
+    """Read a date, on the clock of the zone that the table is in."""
     try:
-        moment: np.datetime64 = read_stamps([border], TimeAsk(("border",)), lambda row: "split").utc[0]
+        moment: np.datetime64 = read_stamps([border], TimeAsk(("border",), zone=zone), lambda row: "split").utc[0]
     except DataError as error:
         raise DataError(f"split: expected a row number or an ISO 8601 date as a border, got {border!r}") from error
     return moment

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.data.baselines.classify import baselines
-from edgelstm.data.baselines.forecast import season_of
 from edgelstm.data.classes import class_numbers, classes_of
 from edgelstm.data.deal import Wanted
 from edgelstm.data.readers.sources import files_of
 from edgelstm.data.readers.ts import CLASS
 from edgelstm.data.scores.score import Answerer
+from edgelstm.data.seasons import season_of
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.windows import Rows
 from edgelstm.errors import DataError, InputError, RecipeError

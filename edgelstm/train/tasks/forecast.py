@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from edgelstm.contract import Channel
-from edgelstm.data.baselines.forecast import baselines, season_of
+from edgelstm.data.baselines.forecast import baselines
 from edgelstm.data.baselines.ridge import RIDGE_BYTES, ridge_bytes
 from edgelstm.data.parts import Cut
 from edgelstm.data.scores.score import Answerer
+from edgelstm.data.seasons import Season, find_season
 from edgelstm.data.sequences import Sequences
+from edgelstm.data.series import Series
 from edgelstm.data.windows import Rows, Windows, from_arrays
 from edgelstm.errors import InputError
 from edgelstm.train.arrays import finite, named
+from edgelstm.train.defaults import overlaps, window_steps
 from edgelstm.train.problem import Problem, channels_of, with_levels
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.asking import (
@@ -45,19 +48,22 @@ def read(recipe: Recipe) -> Problem:
     found, first = lines.found, lines.each[0].series
     check_drift(recipe, found.categories)
     inputs, still = changing(channels_named(data.inputs, found.categories), lines.learnt, keep=data.targets)
-    season = data.season or season_of(first.period_s)
-    max_gap = max_gap_of(data.max_gap, data.missing, season, window.steps or 1)
-    cut = _cut(recipe, found.categories, inputs, max_gap)
+    by = find_season(data.season, _learnt(lines), data.targets[0])
+    steps = window.steps or window_steps(by.samples, window.horizon, max(len(one.values) for one in _learnt(lines)))
+    season = by.samples
+    max_gap = max_gap_of(data.max_gap, data.missing, season, steps)
+    cut = _cut(recipe, steps, found.categories, inputs, max_gap)
     parts = cut_timelines(lines, inputs, data.targets, cut)
     windows = {part.name: part.windows for part in parts}
     training = windows["training"] if data.calendar else replace(windows["training"], times=None)
-    unseasonal = season is not None and season >= cut.steps
+    seasonal = season if season is not None and season < cut.steps else None
     report = (
         *found.notes,
         *gap_lines([one.series for one in lines.each], columns_found(first, found.categories), data.missing, max_gap),
         *still,
         *part_lines(lines, parts),
-        *((f"no seasonal naive: a season of {season} samples takes a window of {season + 1}",) if unseasonal else ()),
+        *_chosen(recipe, by, steps),
+        *_without_season(season, steps),
         *_without_ridge(training),
     )
     return Problem(
@@ -75,20 +81,33 @@ def read(recipe: Recipe) -> Problem:
         validation=windows.get("validation"),
         test=windows.get("test"),
         period_s=first.period_s,
-        season=None if unseasonal else season,
+        season=seasonal,
         data_sha256=lines.sha256,
         reading=found.reading._replace(gaps=data.missing, max_gap=max_gap),
         report=report,
     )
 
 
-def _cut(recipe: Recipe, categories: Categories, inputs: tuple[str, ...], max_gap: int | None) -> Cut:
+def _learnt(lines: Timelines) -> list[Series]:
+    return [replace(one.series, values=one.series.values[: one.end]) for one in lines.learnt]
+
+
+def _chosen(recipe: Recipe, season: Season, steps: int) -> tuple[str, ...]:
+    """Say which window and season were chosen where nobody gave them."""
+    told = [] if season.samples is None or not season.words else [f"season {season.samples} ({season.words})"]
+    if recipe.window.steps is None:
+        seasons = steps // season.samples if season.samples and steps % season.samples == 0 else 0
+        told.append(f"window {steps}" + (f" ({seasons} season{'s' if seasons > 1 else ''})" if seasons else ""))
+    return (f"chosen: {', '.join(told)}",) if told else ()
+
+
+def _cut(recipe: Recipe, steps: int, categories: Categories, inputs: tuple[str, ...], max_gap: int | None) -> Cut:
     data, window = recipe.data, recipe.window
     return Cut(
-        steps=window.steps or 1,
+        steps=steps,
         horizon=window.horizon,
         stride=window.stride,
-        overlap=recipe.split.overlap,
+        overlap=overlaps(recipe) if recipe.split.overlap is None else recipe.split.overlap,
         missing=data.missing,
         ahead=tuple(name for name in channels_named(data.ahead, categories) if name in inputs),
         times=True,  # of what is scored, people want to know when
@@ -145,6 +164,13 @@ def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     if not isinstance(training, Windows) or isinstance(validation, Sequences):
         raise TypeError("what is forecast are windows")
     return dict(baselines(training, validation, problem.outputs, problem.season, problem.own))
+
+
+def _without_season(season: int | None, steps: int) -> tuple[str, ...]:
+    """Say so where the seasonal naive is left out."""
+    if season is None or season < steps:
+        return ()
+    return (f"no seasonal naive: a season of {season} samples takes a window of {season + 1}",)
 
 
 def _without_ridge(windows: Windows) -> tuple[str, ...]:

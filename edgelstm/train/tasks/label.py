@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from edgelstm.data.baselines.forecast import season_of
 from edgelstm.data.baselines.label import baselines
 from edgelstm.data.classes import class_numbers, classes_of
 from edgelstm.data.deal import Wanted
 from edgelstm.data.scores.score import Answerer
+from edgelstm.data.seasons import season_of
 from edgelstm.data.sequences import Sequences, Targets, lay_out
 from edgelstm.data.windows import Rows
 from edgelstm.errors import DataError, InputError, RecipeError

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from edgelstm.contract import Channel
 from edgelstm.data.baselines import forecast
-from edgelstm.data.baselines.forecast import baselines, persistence, season_of, seasonal_naive
+from edgelstm.data.baselines.forecast import baselines, persistence, seasonal_naive
 from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Ridge, ridge_bytes
 from edgelstm.data.parts import Cut, fraction_borders, split
 from edgelstm.data.readers.read import read_series
 from edgelstm.data.scores.score import score
+from edgelstm.data.seasons import season_of
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import from_arrays, from_rows
 
