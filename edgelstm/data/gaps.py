@@ -10,7 +10,9 @@ from edgelstm.errors import DataError
 POLICIES = ("interpolate", "forward", "drop", "error")
 
 
-def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> NDArray[np.float64]:
+def fill(
+    values: NDArray[np.float64], names: tuple[str, ...], policy: str, max_gap: int | None = None
+) -> NDArray[np.float64]:
     """Treat the missing samples (NaN) of a series.
 
     Args:
@@ -19,6 +21,8 @@ def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> ND
         policy: `"interpolate"`: on a line between the neighbours in time, and at the end the last value goes
             on. `"forward"`: the last value goes on. `"drop"`: nothing is filled; windows that touch a missing
             sample are left out later. `"error"`: a missing sample is an error.
+        max_gap: the most samples in a row of a channel that are filled; longer runs stay NaN wholly, those at the end
+            too. None: any number.
 
     Returns:
         float64 [N, C]; samples before a channel's first value stay NaN under every policy.
@@ -29,6 +33,8 @@ def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> ND
     Example:
         >>> fill(np.array([[1.0], [np.nan], [3.0]]), ("co2",), "interpolate").ravel()
         array([1., 2., 3.])
+        >>> fill(np.array([[1.0], [np.nan], [np.nan], [4.0]]), ("co2",), "forward", max_gap=1).ravel()
+        array([ 1., nan, nan,  4.])
     """
     missing = np.isnan(values)
     if policy == "drop" or not missing.any():
@@ -42,7 +48,31 @@ def fill(values: NDArray[np.float64], names: tuple[str, ...], policy: str) -> ND
     filled = values.copy()
     for column in range(values.shape[1]):
         _fill_column(filled[:, column], policy)
+        if max_gap is not None:
+            filled[in_long_runs(missing[:, column], max_gap), column] = np.nan
     return filled
+
+
+def in_long_runs(missing: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
+    """Mark the samples of runs that are longer than `most`.
+
+    Args:
+        missing: bool [N] of one channel.
+        most: from 0.
+
+    Returns:
+        bool [N].
+
+    Example:
+        >>> in_long_runs(np.array([True, False, True, True]), 1)
+        array([False, False,  True,  True])
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], missing, [False]]).astype(np.int8)))
+    begins, ends = edges[::2], edges[1::2]
+    long = ends - begins > most
+    change = np.zeros(len(missing) + 1, np.int64)
+    change[begins[long]], change[ends[long]] = 1, -1
+    return np.asarray(np.cumsum(change[:-1]) > 0)
 
 
 def _fill_column(column: NDArray[np.float64], policy: str) -> None:

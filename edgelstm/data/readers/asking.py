@@ -79,12 +79,22 @@ class Found:
 
 
 class TimeAsk(NamedTuple):
-    """How to read the times of a table: `Asking`, as far as it is about them."""
+    """How to read the times of a table: `Asking`, as far as it is about them.
+
+    Attributes:
+        columns: that make the time of a row.
+        format: in the words of `strptime`, or a form of `TimeForm`.
+        zone: of times that do not name one.
+        like: how the times of training were written.
+        series: int64 [N], for each row the number of its series, where there are many: in autumn the hour that comes
+            twice is told apart by the order of the rows of a series.
+    """
 
     columns: tuple[str, ...]
     format: str | None = None
     zone: str | None = None
     like: TimeForm | None = None
+    series: NDArray[np.int64] | None = None
 
 
 class Stamps(NamedTuple):
@@ -96,6 +106,7 @@ class Stamps(NamedTuple):
         form: how they are written.
         resolution_us: the smallest step that the clock they were written by can tell, 1 s for whole seconds.
         notes: in lines for people.
+        example: the first of them, as it is written.
     """
 
     utc: NDArray[np.datetime64]
@@ -103,3 +114,4 @@ class Stamps(NamedTuple):
     form: TimeForm
     resolution_us: int
     notes: tuple[str, ...] = ()
+    example: str = ""

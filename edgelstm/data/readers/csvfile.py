@@ -16,11 +16,11 @@ from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
 from edgelstm.data.readers.decimals import Signs
 from edgelstm.data.readers.fields import Missing, Sifted, as_numbers, holds_text, known_texts, missing_of, sift
 from edgelstm.data.readers.file import File
-from edgelstm.data.readers.iso import read_stamps
 from edgelstm.data.readers.layout import Layout
 from edgelstm.data.readers.lines import QUOTE, Listed, Row, Rows, even, split, without_comments
 from edgelstm.data.readers.remarks import remarks
 from edgelstm.data.readers.table import Table, positions_of
+from edgelstm.data.readers.times import read_stamps
 from edgelstm.errors import DataError
 from edgelstm.reading import Dialect
 

@@ -21,11 +21,11 @@ from edgelstm.data.readers.fields import (
     sift,
 )
 from edgelstm.data.readers.file import File
-from edgelstm.data.readers.iso import Times, epoch_times, read_stamps
 from edgelstm.data.readers.remarks import remarks
 from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.times import read_stamps, stamps_of
 from edgelstm.errors import DataError, require
-from edgelstm.reading import TimeForm
+from edgelstm.rhythm import DAY_US
 
 
 class _Cells(NamedTuple):
@@ -72,11 +72,10 @@ class _Cells(NamedTuple):
 
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         columns = [self.frame.to_series(position) for position in positions]
-        if len(columns) > 1 or self._is_words(columns[0]):
+        if len(columns) > 1 or self._is_words(columns[0]) or columns[0].dtype.is_numeric():
             parts = map(self._written, columns)
             return read_stamps(list(map(" ".join, zip(*parts, strict=True))), ask, self.place)
-        utc = _times(self.polars, columns[0], self.place)
-        return Stamps(utc, utc, TimeForm(ask.columns, "iso"), 1)
+        return _times(self.polars, columns[0], ask, self.place)
 
     def remarks(self, position: int) -> tuple[str, ...]:
         column = self.frame.to_series(position)
@@ -88,6 +87,9 @@ class _Cells(NamedTuple):
         return bool(column.dtype in (self.polars.String, self.polars.Categorical, self.polars.Enum))
 
     def _written(self, column: Any) -> list[str]:
+        if column.dtype.is_float():
+            numbers = column.cast(self.polars.Float64).fill_null(float("nan")).to_list()
+            return ["" if number != number else np.format_float_positional(number, trim="-") for number in numbers]
         return [str(text).strip() for text in column.cast(self.polars.String).fill_null("").to_list()]
 
     def _sifted(self, column: Any) -> Sifted:
@@ -119,15 +121,26 @@ def read(file: File, asking: Asking) -> Table:
     return Table(file.name, "parquet", tuple(frame.columns), cells, cells.place)
 
 
-def _times(polars: Any, column: Any, place: Place) -> Times:
+def _times(polars: Any, column: Any, ask: TimeAsk, place: Place) -> Stamps:
+    """Read dates and times that are stored as such; where they have a zone, days and months are counted in it."""
     if column.null_count():
         missing = int(column.is_null().arg_true()[0])
         raise DataError(f"{place(missing)}: the timestamp in column {column.name!r} is missing")
-    if column.dtype.is_integer():
-        return epoch_times(column.to_numpy(), column.name, place)
     if column.dtype != polars.Date and column.dtype != polars.Datetime:
         raise DataError(f"{place(0)}: expected timestamps in column {column.name!r}, got {column.dtype}")
-    if getattr(column.dtype, "time_zone", None):
+    zone = getattr(column.dtype, "time_zone", None)
+    if zone:
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    times: Times = column.cast(polars.Datetime("us")).to_numpy().astype("datetime64[us]")
-    return times
+        ask = ask if ask.zone or ask.like or zone == "UTC" else ask._replace(zone=zone)
+    local = column.cast(polars.Datetime("us")).to_numpy().astype("datetime64[us]").astype(np.int64)
+    return stamps_of(
+        local, np.zeros_like(local) if zone else None, "iso", ask, place, _resolution_us(local), str(column[0])
+    )
+
+
+def _resolution_us(times: NDArray[np.int64]) -> int:
+    """What is stored does not say how fine the clock was that wrote it: as fine as what it shows, at most seconds."""
+    for size in (DAY_US, 1_000_000, 1_000):
+        if not (times % size).any():
+            return size
+    return 1

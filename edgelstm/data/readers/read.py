@@ -3,118 +3,102 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgelstm.data.readers import regular
-from edgelstm.data.readers.asking import Asking, TimeAsk
+from edgelstm.data.readers import rhythms
+from edgelstm.data.readers.asking import Asking, Found, Stamps, TimeAsk
+from edgelstm.data.readers.channels import read_channels
 from edgelstm.data.readers.formats import read_table
+from edgelstm.data.readers.grid import holes, on_grid
+from edgelstm.data.readers.order import in_order, refuse_repeated, repeated, settle, tells_apart, without_equals
+from edgelstm.data.readers.resample import bins_of, resample
 from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.track import Track
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
+from edgelstm.reading import Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
 
+Source = str | Path | IO[Any]
+_Notes = tuple[str, ...]
 
-def read_series(
-    source: str | Path | TextIO,
-    columns: tuple[str, ...],
-    time: str | None,
-    resample: str | None = None,
-    kind: str | None = None,
-) -> Series:
-    """Read some columns of a table as a series.
+
+class _Split(NamedTuple):
+    """Which series each row belongs to: names in the order of the table, and int64 [N] numbers of them."""
+
+    names: tuple[str, ...]
+    of: NDArray[np.int64]
+
+
+def read(source: Source, asking: Asking) -> Found:
+    r"""Read the series of a table.
 
     Args:
         source: a file of any format of `edgelstm.data.readers.formats`, `"builtin:co2"` for the data that comes with
-            edgelstm, or an open CSV.
-        columns: the channels to read; a channel named twice is read once.
-        time: the column of timestamps: ISO 8601 text, dates, or whole seconds since 1970 (UTC). None if the
-            rows are equally spaced by themselves.
-        resample: a length such as `"1w"` (ms, s, m, h, d, w): rows are sorted and averaged into bins of
-            that length, empty bins are missing samples.
-        kind: the format, if the ending of the file does not tell.
+            edgelstm, or an open stream.
+        asking: what to read and how; what it leaves out is found out from the table.
+
+    Returns:
+        Series whose rows are in order and at each place of the rhythm, and how the table was understood.
 
     Raises:
-        DataError: no such file or column, an empty table, text among numbers, timestamps out of order, many series.
-        MissingDependencyError: Parquet or resampling without polars.
-
-    Example:
-        >>> series = read_series("builtin:co2", ("co2",), "date")
-        >>> series.values.shape, int(np.isnan(series.values).sum()), series.period_s
-        ((2284, 1), 59, 604800.0)
-    """
-    found = read_many(source, columns, time, resample=resample, kind=kind)
-    if len(found) > 1:
-        raise DataError(f"{source}: expected one series, the file holds {len(found)}")
-    return found[0]
-
-
-def read_many(
-    source: str | Path | TextIO,
-    columns: tuple[str, ...],
-    time: str | None = None,
-    *,
-    series: str | None = None,
-    label: str | None = None,
-    resample: str | None = None,
-    kind: str | None = None,
-) -> tuple[Series, ...]:
-    r"""Read the series of a file, in the order in which they stand there.
-
-    Args:
-        source: as for `read_series`.
-        columns: as for `read_series`; empty: every channel that there is.
-        time: as for `read_series`.
-        resample: as for `read_series`, inside each series.
-        series: the column that tells series apart; the rows of one stand together. None: the whole table is one
-            series, named after its file, unless the format itself holds many.
-        label: the column of classes, if there is one: numbers or text.
-        kind: the format, if the ending of the file does not tell.
-
-    Raises:
-        DataError: as for `read_series`, or rows of a series that do not stand together.
-        MissingDependencyError: Parquet or resampling without polars.
+        DataError: no such file or column, an empty table, text among numbers, something that could be read in two ways,
+            different rows of one time, rows without a rhythm, or a table that is not like that of training.
+        MissingDependencyError: a format or a time zone needs a package that is not installed.
 
     Example:
         >>> import io
-        >>> table = io.StringIO("unit,heat,state\n1,20,off\n1,35,on\n2,21,off\n")
-        >>> [(found.name, found.values[:, 0].tolist(), found.labels)
-        ...     for found in read_many(table, ("heat",), series="unit", label="state")]
-        [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
+        >>> table = "day,store,sales\n2/1/2024,b,5\n1/1/2024,a,1\n15/1/2024,a,3\n14/1/2024,a,2\n1/1/2024,b,4\n"
+        >>> found = read(io.StringIO(table), Asking(("sales",), time=("day",), series="store"))
+        >>> [(series.name, len(series.values), series.rhythm.name) for series in found.series]
+        [('b', 2, 'day'), ('a', 15, 'day')]
+        >>> found.reading.time.form
+        '%d/%m/%Y'
     """
-    table, sha256 = _table(source, kind)
-    others = [name for name in (time, series, label) if name]
-    columns = columns or table.channels or tuple(name for name in table.columns if name not in others)
-    columns = tuple(dict.fromkeys(columns))
-    for column in (*columns, *others):
-        table.require(column)
-    if resample is not None and label is not None:
-        raise DataError("--resample averages numbers, and classes have no average: leave it out")
-    values = np.stack([table.numbers(column) for column in columns], axis=1)
-    times = None if time is None else table.times(TimeAsk((time,))).utc
-    labels = None if label is None else table.texts(label)
-    found = []
-    for name, first, last in _stretches(table, series, len(values)):
-        rows, stamps = values[first:last], None if times is None else times[first:last]
-        if resample is not None:
-            rows, stamps = regular.resample(rows, stamps, resample)
-        classes = None if labels is None else tuple(labels[first:last])
-        found.append((first, Series(columns, rows, stamps, None, sha256, name, classes)))
-    return _regular(found, table, checked=resample is None)
+    asking = _as_in_training(asking)
+    table = read_table(path_of(source) if isinstance(source, (str, Path)) else source, asking)
+    channels = read_channels(table, asking)
+    split = _split(table, asking.series, len(channels.values))
+    tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
+    stamps = _stamps(table, asking, split)
+    notes = (*table.notes, *channels.notes)
+    rhythm = None
+    if stamps is not None:
+        tracks, order = _ordered(_timed(tracks, stamps), table, asking, stamps)
+        tracks, rhythm, gaps = _in_rhythm(tracks, table, asking, stamps)
+        notes += (*_described(stamps, rhythm), *stamps.notes, *order, *gaps)
+    elif asking.resample is not None:
+        raise DataError("--resample needs a column of timestamps: give --time")
+    reading = Reading(
+        table.format,
+        table.dialect,
+        asking.na,
+        None if stamps is None else stamps.form,
+        asking.series,
+        rhythm,
+        asking.resample,
+        asking.duplicates,
+        asking.gaps,
+        asking.max_gap,
+    )
+    series = tuple(_series(track, channels.names, rhythm, table.sha256) for track in tracks)
+    return Found(series, reading, channels.categories, notes)
 
 
-def _table(source: str | Path | TextIO, kind: str | None) -> tuple[Table, str | None]:
-    table = read_table(_path(source) if isinstance(source, (str, Path)) else source, Asking(format=kind))
-    return table, table.sha256
+def path_of(source: str | Path) -> Path:
+    """Find a file, or the data that comes with edgelstm.
 
-
-def _path(source: str | Path) -> Path:
+    Raises:
+        DataError: there is none.
+    """
     text = str(source)
     if text.startswith(BUILTIN):
         name = text.removeprefix(BUILTIN)
@@ -128,41 +112,261 @@ def _path(source: str | Path) -> Path:
     return path
 
 
-def _stretches(table: Table, column: str | None, rows: int) -> list[tuple[str, int, int]]:
-    """The name of each series, its first row and the row behind its last."""
-    starts = _changes(table, column) if column else list(table.series) or [(0, Path(table.name).stem)]
-    ends = [first for first, _ in starts[1:]] + [rows]
-    return [(name, first, last) for (first, name), last in zip(starts, ends, strict=True)]
+def _as_in_training(asking: Asking) -> Asking:
+    """Take from the reading of training what is not asked for anew."""
+    like = asking.like
+    if like is None:
+        return asking
+    return replace(
+        asking,
+        time=asking.time or (like.time.columns if like.time else ()),
+        series=asking.series or like.series,
+        na=asking.na or like.missing,
+        resample=asking.resample or like.resample,
+        duplicates=like.duplicates if asking.duplicates == "error" else asking.duplicates,
+        gaps=like.gaps if asking.gaps == "interpolate" else asking.gaps,
+        max_gap=like.max_gap if asking.max_gap is None else asking.max_gap,
+    )
 
 
-def _changes(table: Table, column: str) -> list[tuple[int, str]]:
-    """The rows at which the name in a column changes; no name comes back."""
+def _split(table: Table, column: str | None, rows: int) -> _Split:
+    """Tell the series apart: by a column, by the format, or not at all."""
+    if column is None:
+        starts = table.series or ((0, Path(table.name).stem),)
+        lengths = np.diff([*(first for first, _ in starts), rows])
+        return _Split(tuple(name for _, name in starts), np.repeat(np.arange(len(starts)), lengths))
     names = table.texts(column)
-    seen: dict[str, int] = {}
-    for row, name in enumerate(names):
-        if not name:
-            raise DataError(f"{table.place(row)}: the name of the series in column {column!r} is missing")
-        if row and name == names[row - 1]:
+    if "" in names:
+        raise DataError(f"{table.place(names.index(''))}: the name of the series in column {column!r} is missing")
+    numbers: dict[str, int] = {}
+    of = np.array([numbers.setdefault(name, len(numbers)) for name in names])
+    return _Split(tuple(numbers), of)
+
+
+def _tracks(values: NDArray[np.float64], labels: list[str] | None, split: _Split) -> list[Track]:
+    """The rows of each series, in the order of the table."""
+    classes = None if labels is None else np.array(labels, object)
+    whole = Track("", values, np.arange(len(values)), labels=classes)
+    if len(split.names) == 1:
+        return [replace(whole, name=split.names[0])]
+    borders = np.cumsum(np.bincount(split.of, minlength=len(split.names)))[:-1]
+    parts = np.split(np.argsort(split.of, kind="stable"), borders)
+    return [replace(whole.take(rows), name=name) for name, rows in zip(split.names, parts, strict=True)]
+
+
+def _stamps(table: Table, asking: Asking, split: _Split) -> Stamps | None:
+    if not asking.time:
+        return None
+    trained: TimeForm | None = asking.like.time if asking.like else None
+    if trained is not None and trained.columns != asking.time:
+        trained = None
+    series = split.of if len(split.names) > 1 else None
+    return table.times(TimeAsk(asking.time, asking.time_format, asking.time_zone, trained, series))
+
+
+def _timed(tracks: list[Track], stamps: Stamps) -> list[Track]:
+    return [replace(track, utc=stamps.utc[track.rows], local=stamps.local[track.rows]) for track in tracks]
+
+
+def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) -> tuple[list[Track], _Notes]:
+    """Sort each series, and make one row of the rows of one time."""
+    sorted_, moved = _each(in_order, tracks)
+    single, equal = _each(without_equals, sorted_)
+    if asking.duplicates == "error" and asking.resample is None:
+        _refuse_repeated(sorted_, single, table, asking, stamps)
+    policy = asking.duplicates
+    settled = 0
+    if policy != "error":
+        single, settled = _each(lambda track: settle(track, policy), single)
+    notes = (
+        _moved(moved, tracks),
+        f"{equal} row(s) are there twice, time and samples: one of each is left" if equal else "",
+        f"{settled} row(s) have the time of another: --duplicates {policy}" if settled else "",
+    )
+    return single, tuple(filter(None, notes))
+
+
+def _each(step: Callable[[Track], tuple[Track, int]], tracks: Sequence[Track]) -> tuple[list[Track], int]:
+    done = [step(track) for track in tracks]
+    return [track for track, _ in done], sum(count for _, count in done)
+
+
+def _moved(moved: int, tracks: list[Track]) -> str:
+    rows = sum(map(len, tracks))
+    if moved and moved == rows - len(tracks):
+        return "rows run from the latest to the earliest: turned round"
+    return f"rows are not in the order of time, {moved} come too late: sorted" if moved else ""
+
+
+def _refuse_repeated(
+    tracks: list[Track], without_equal: list[Track], table: Table, asking: Asking, stamps: Stamps
+) -> None:
+    """Refuse different rows of one time, and equal ones that a column tells apart: they may be of two series."""
+    found = next(filter(None, map(repeated, tracks)), None)
+    if found is None:
+        return
+    differing = next(filter(None, map(repeated, without_equal)), None)
+    column = _telling_apart(table, asking, stamps)
+    if differing is not None or column is not None:
+        raise refuse_repeated(differing or found, table.place, stamps.form.zone, column)
+
+
+def _telling_apart(table: Table, asking: Asking, stamps: Stamps) -> str | None:
+    """A column that may tell series apart."""
+    taken = {*asking.columns, *asking.time, asking.label}
+    for column in table.columns if asking.series is None else ():
+        try:
+            if column not in taken and tells_apart(table.texts(column), stamps.utc):
+                return column
+        except DataError:  # a column of fractions, or of a kind that has no text
             continue
-        if name in seen:
+    return None
+
+
+def _in_rhythm(
+    tracks: list[Track], table: Table, asking: Asking, stamps: Stamps
+) -> tuple[list[Track], Rhythm | None, _Notes]:
+    """Average rows into bins where that is asked for, else put them on the places of their rhythm."""
+    zone = stamps.form.zone
+    if asking.resample is not None:
+        bins = bins_of(asking.resample)
+        if asking.label is not None:
+            raise DataError("--resample averages numbers, and classes have no average: leave it out")
+        binned = [resample(track, bins, zone, table.place) for track in tracks]
+        rows, places = sum(map(len, tracks)), sum(map(len, binned))
+        empty = sum(int(np.isnan(track.values).all(axis=1).sum()) for track in binned)
+        note = f"{rows} rows are averaged into {places} bins of {asking.resample}"
+        return binned, bins, (note + (f", {empty} of them empty" if empty else ""),)
+    rhythm = _rhythm(tracks, asking.like, stamps, table)
+    if rhythm is None:
+        return tracks, None, ("one row is too few to know how often rows come",)
+    placed = [rhythms.place_rows(track, rhythm, stamps.resolution_us, table.place) for track in tracks]
+    if asking.gaps == "error":
+        _refuse_holes(tracks, [places for places, _ in placed], table)
+    full = [on_grid(track, at, rhythm, zone, table.place) for track, (at, _) in zip(tracks, placed, strict=True)]
+    return full, rhythm, tuple(_gaps([at for at, _ in placed], sum(count for _, count in placed)))
+
+
+def _rhythm(tracks: list[Track], like: Reading | None, stamps: Stamps, table: Table) -> Rhythm | None:
+    """Find the rhythm, and hold it against that of training.
+
+    Raises:
+        DataError: rows come more or less often than in training.
+    """
+    found = rhythms.find(tracks, stamps.resolution_us)
+    trained = None if like is None or like.resample is not None else like.rhythm
+    if trained is None or found is None:
+        return trained or found
+    if rhythms.fits(tracks, trained, stamps.resolution_us):
+        return trained
+    if not rhythms.fits(tracks, found, stamps.resolution_us):
+        return trained  # no rhythm at all: `place_rows` names the row
+    raise DataError(
+        f"{table.name}: expected rows as in training, one every {trained.name}, got one every {found.name}: give a "
+        f"table of that rhythm"
+        + (f", or --resample {rhythms.length_of(trained)}" if found.period_s < trained.period_s else "")
+    )
+
+
+def _refuse_holes(tracks: list[Track], places: list[NDArray[np.int64]], table: Table) -> None:
+    for track, at in zip(tracks, places, strict=True):
+        gap = np.flatnonzero(np.diff(at) > 1)
+        if len(gap):
+            total = sum(holes(of).rows for of in places)
             raise DataError(
-                f"{table.place(row)}: series {name!r} comes back, it began at {table.place(seen[name])} and another "
-                f"came between: sort the table by {column!r}, the rows of each series in the order of time"
+                f"{table.place(int(track.rows[gap[0] + 1]))}: {int(np.diff(at)[gap[0]]) - 1} row(s) are not there "
+                f"before this one, {total} in all; choose --missing interpolate or forward to fill them"
             )
-        seen[name] = row
-    return [(row, name) for name, row in seen.items()]
 
 
-def _regular(found: list[tuple[int, Series]], table: Table, checked: bool) -> tuple[Series, ...]:
-    """Find the spacing in time, the same for all, and hold every series against it."""
-    times = [series.time for _, series in found if series.time is not None]
-    period = regular.period_us(times) if times else None
-    if checked and period is not None:
-        for (first, _), stamps in zip(found, times, strict=True):
-            regular.check(stamps, period, partial(_place, table, first))
-    period_s = None if period is None else period / 1e6
-    return tuple(replace(series, period_s=period_s) for _, series in found)
+def _gaps(places: list[NDArray[np.int64]], restarts: int) -> list[str]:
+    missing = [holes(at) for at in places]
+    rows, where = sum(hole.rows for hole in missing), sum(hole.places for hole in missing)
+    longest = max(hole.longest for hole in missing)
+    notes = []
+    if rows:
+        notes.append(f"{rows} row(s) are not there, in {where} place(s) of at most {longest}: missing samples")
+    if restarts:
+        notes.append(f"behind {restarts} hole(s) rows come at other moments than before, as when a logger starts again")
+    return notes
 
 
-def _place(table: Table, first: int, row: int) -> str:
-    return table.place(first + row)
+def _described(stamps: Stamps, rhythm: Rhythm | None) -> tuple[str, ...]:
+    form, zone = stamps.form.form, stamps.form.zone
+    where = "" if zone is None else f" in {zone}"
+    how = {"iso": "ISO 8601"}.get(form, form)
+    often = "" if rhythm is None else f", one every {rhythm.name}"
+    return (f"times: {stamps.example} is {how}{where}{often}" if stamps.example else f"times{where}{often}",)
+
+
+def _series(track: Track, names: tuple[str, ...], rhythm: Rhythm | None, sha256: str | None) -> Series:
+    labels = None if track.labels is None else tuple(track.labels.tolist())
+    period_s = None if rhythm is None else rhythm.period_s
+    return Series(names, track.values, track.utc, period_s, sha256, track.name, labels, rhythm)
+
+
+def read_series(
+    source: Source,
+    columns: tuple[str, ...],
+    time: str | tuple[str, ...] | None,
+    resample: str | None = None,
+    kind: str | None = None,
+) -> Series:
+    """Read some columns of numbers as one series; see `read`.
+
+    Args:
+        source: as for `read`.
+        columns: the channels to read; a channel named twice is read once.
+        time: the column or columns of times; None if the rows are equally spaced by themselves.
+        resample: the length of bins to average rows into.
+        kind: the format, if the ending of the file does not tell.
+
+    Raises:
+        DataError: as `read` does, or the table holds many series.
+
+    Example:
+        >>> series = read_series("builtin:co2", ("co2",), "date")
+        >>> series.values.shape, int(np.isnan(series.values).sum()), series.period_s
+        ((2284, 1), 59, 604800.0)
+    """
+    found = read_many(source, columns, time, resample=resample, kind=kind)
+    if len(found) > 1:
+        raise DataError(f"{source}: expected one series, the file holds {len(found)}")
+    return found[0]
+
+
+def read_many(
+    source: Source,
+    columns: tuple[str, ...],
+    time: str | tuple[str, ...] | None = None,
+    *,
+    series: str | None = None,
+    label: str | None = None,
+    resample: str | None = None,
+    kind: str | None = None,
+) -> tuple[Series, ...]:
+    r"""Read the series of a table of numbers; see `read`.
+
+    Args:
+        source: as for `read`.
+        columns: as for `read_series`; empty: every channel that there is.
+        time: as for `read_series`.
+        series: the column that tells series apart. None: the whole table is one series, named after its file, unless
+            the format itself holds many.
+        label: the column of classes, if there is one: numbers or text.
+        resample: as for `read_series`, inside each series.
+        kind: the format, if the ending of the file does not tell.
+
+    Raises:
+        DataError: as `read` does.
+
+    Example:
+        >>> import io
+        >>> table = io.StringIO("unit,heat,state\n1,20,off\n1,35,on\n2,21,off\n")
+        >>> [(found.name, found.values[:, 0].tolist(), found.labels)
+        ...     for found in read_many(table, ("heat",), series="unit", label="state")]
+        [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
+    """
+    times = (time,) if isinstance(time, str) else tuple(time or ())
+    asking = Asking(columns, columns, label=label, time=times, series=series, resample=resample, format=kind)
+    return read(source, asking).series

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.data.parts import fraction_borders
-from edgelstm.data.readers.iso import parse_times
+from edgelstm.data.readers.asking import TimeAsk
+from edgelstm.data.readers.times import read_stamps
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.train.recipe import Recipe
@@ -34,7 +35,7 @@ def _row_at(border: str, series: Series) -> int:
     if series.time is None:
         raise DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
     try:
-        moment = parse_times([border], "border", lambda row: "split")[0]
+        moment = read_stamps([border], TimeAsk(("border",)), lambda row: "split").utc[0]
     except DataError as error:
         raise DataError(f"split: expected a row number or an ISO 8601 date as a border, got {border!r}") from error
     if not series.time[0] < moment <= series.time[-1]:

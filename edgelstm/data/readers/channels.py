@@ -1,0 +1,94 @@
+"""Which columns of a table are channels, and their samples: numbers, or a channel of 1 and 0 for each category."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.categories import one_hot, words_of
+from edgelstm.data.readers.table import Table
+from edgelstm.errors import DataError
+
+MAX_WORDS = 256
+
+
+class Channels(NamedTuple):
+    """The samples of a table.
+
+    Attributes:
+        names: of the channels, `COLUMN=WORD` for a category.
+        values: float64 [N, C].
+        categories: of each column of text its words.
+        notes: in lines for people.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    categories: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+
+
+def read_channels(table: Table, asking: Asking) -> Channels:
+    """Read the columns that are asked for, or all that have no other task.
+
+    Raises:
+        DataError: there is no such column, a target holds text, a column of numbers holds a word, or there are very
+            many words.
+    """
+    others = {*asking.time, asking.series, asking.label}
+    columns = asking.columns or table.channels or tuple(name for name in table.columns if name not in others)
+    for column in columns:
+        table.require(column)
+    if not columns:
+        raise DataError(
+            f"{table.name}: expected a column beside {' and '.join(sorted(filter(None, others)))}, got none"
+        )
+    names: list[str] = []
+    parts: list[NDArray[np.float64]] = []
+    categories: dict[str, tuple[str, ...]] = {}
+    notes: list[str] = []
+    for column in dict.fromkeys(columns):
+        words = _words(table, column, asking)
+        if words is None:
+            names.append(column)
+            parts.append(table.numbers(column)[:, None])
+            notes += table.remarks(column) if asking.like is None else ()
+            continue
+        values, unseen = one_hot(table.texts(column), words)
+        names += [f"{column}={word}" for word in words]
+        parts.append(values)
+        categories[column] = words
+        if unseen:
+            notes.append(
+                f"column {column!r}: {unseen} word(s) that training did not know count as none of its categories"
+            )
+        elif asking.like is None:
+            notes.append(f"column {column!r}: text, {len(words)} categories: {_listed(words)}")
+    return Channels(tuple(names), np.concatenate(parts, axis=1), categories, tuple(notes))
+
+
+def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
+    """The categories of a column; None for numbers."""
+    if column in asking.categories:
+        return asking.categories[column]
+    if asking.like is not None or table.channels or not table.is_text(column):
+        return None  # formats that name their channels have no text among them
+    words = words_of(table.texts(column))
+    if column in asking.targets:
+        raise DataError(
+            f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: give "
+            f"--task label or --task classify with --classes to learn it as a label"
+        )
+    if len(words) > MAX_WORDS:
+        raise DataError(
+            f"{table.name}: column {column!r} holds {len(words)} different texts, more than {MAX_WORDS} categories: "
+            "leave it out of --feature, or give --series if it tells series apart"
+        )
+    return words
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words[:6]) + (", ..." if len(words) > 6 else "")
