@@ -186,11 +186,9 @@ def even(text: str, delimiter: str, width: int, first_line: int) -> Even | None:
 
 
 def without_comments(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Part rows from comments, which begin with `#`; where all do, it is no mark of comments."""
+    """Part rows from comments, which begin with `#`."""
     comments = [row for row in rows if is_comment(row)]
-    if len(comments) == len(rows):
-        return rows, []
-    return [row for row in rows if not is_comment(row)], comments
+    return ([row for row in rows if not is_comment(row)] if comments else rows), comments
 
 
 def is_comment(row: Row) -> bool:
