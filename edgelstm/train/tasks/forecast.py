@@ -101,9 +101,7 @@ def _chosen(recipe: Recipe, season: Season, steps: int) -> tuple[str, ...]:
     return (f"chosen: {', '.join(told)}",) if told else ()
 
 
-def _cut(
-    recipe: Recipe, steps: int, categories: Categories, inputs: tuple[str, ...], max_gap: int | None
-) -> Cut:
+def _cut(recipe: Recipe, steps: int, categories: Categories, inputs: tuple[str, ...], max_gap: int | None) -> Cut:
     data, window = recipe.data, recipe.window
     return Cut(
         steps=steps,
