@@ -85,7 +85,13 @@ class _Cells:
 
     def _sift(self, position: int) -> Sifted:
         if position not in self._sifted:
-            self._sifted[position] = sift(self.grid.column(position), self.signs, self.missing)
+            plain = self.signs == Signs() and not self.missing.words
+            values = self.grid.rows.floats(position + self.grid.offset) if plain else None
+            self._sifted[position] = (
+                sift(self.grid.column(position), self.signs, self.missing)
+                if values is None or not np.isfinite(values).all()
+                else Sifted(values, {}, {})
+            )
         return self._sifted[position]
 
 

@@ -161,7 +161,8 @@ def known_texts(fields: Sequence[str], missing: Missing) -> list[str]:
         ['NW', '', 'none', '']
     """
     gone = MISSING_WORDS | missing.words
-    return ["" if (text := field.strip()) in gone else text for field in fields]
+    texts = list(map(str.strip, fields))
+    return texts if gone.isdisjoint(texts) else ["" if text in gone else text for text in texts]
 
 
 def number_of(text: str, signs: Signs) -> float | None:
