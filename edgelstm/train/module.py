@@ -142,7 +142,7 @@ class LstmModule(lightning.LightningModule):
         known: Tensor | int = len(batch.y)
         if batch.y.is_floating_point():
             truth = self.network.scale_targets(batch.y, frame)
-            if batch.fresh is not None:
+            if batch.fresh is not None or part == "validation":
                 known = (~truth.isnan()).sum()
         else:
             z, truth = z.squeeze(-2), batch.y
