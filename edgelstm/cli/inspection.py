@@ -143,7 +143,9 @@ def _dialect_words(dialect: Dialect) -> list[str]:
     names = {" ": "blanks", "\t": "tab"}
     words = [f"fields between {names.get(dialect.delimiter, repr(dialect.delimiter))}"]
     if (dialect.decimal, dialect.thousands) != (".", ""):
-        words.append(f"decimal {dialect.decimal!r}" + (f", thousands {dialect.thousands!r}" if dialect.thousands else ""))
+        words.append(
+            f"decimal {dialect.decimal!r}" + (f", thousands {dialect.thousands!r}" if dialect.thousands else "")
+        )
     if dialect.encoding != "utf-8":
         words.append(dialect.encoding)
     if dialect.skip_rows:

@@ -11,7 +11,7 @@ import typer
 
 from edgelstm.cli.device import Device, File, ProviderOption, Threads, Unverified, provider_options
 from edgelstm.cli.reading import Given, reads_a_table
-from edgelstm.errors import InputError
+from edgelstm.errors import DataError, InputError
 from edgelstm.files import write_whole
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def predict(
         _say([predictor.choice.reason])
     _check_all(predictor, every_row)
     rows = read_rows(data, predictor.contract, {**reading, "format": data_format}, every_row=every_row)
-    _say(rows.notes)
-    content = render(_answers(predictor, rows, every_row), kind)
+    answers = _answers(predictor, rows, every_row)
+    content = render(answers.rows, kind)
+    _say([*rows.notes, *answers.notes])
     if output == "-":
         sys.stdout.buffer.write(content)
     else:
@@ -79,17 +80,29 @@ def _check_all(predictor: Predictor, every_row: bool) -> None:
         raise InputError(f"--all: is for forecasts; a file that was trained to {task} {why}")
 
 
-def _answers(predictor: Predictor, rows: Rows, every_row: bool) -> list[Row]:
-    """Answer for each series; its name stands in front where there are several."""
+def _answers(predictor: Predictor, rows: Rows, every_row: bool) -> Answers:
+    """Answer for each series, whose name stands in front where there are several; what cannot be answered is named.
+
+    Raises:
+        DataError, InputError: nothing can be answered; of several series that of the first.
+    """
+    from edgelstm.cli.rows import Answers
+
     column = rows.reading.series or (SERIES if len(rows.series) > 1 else None)
     found: list[Row] = []
+    notes: list[str] = []
+    refused: list[DataError | InputError] = []
     for some in rows.series:
-        answers = _of_one(predictor, some, rows, every_row)
-        _say(answers.notes)
+        try:
+            answers = _of_one(predictor, some, rows, every_row)
+        except (DataError, InputError) as error:
+            refused.append(error)
+            continue
+        notes += answers.notes
         found += [_named(row, column, some.name) for row in answers.rows]
     if not found:
-        raise InputError("there is nothing to answer: every window reaches over a gap that is not filled")
-    return found
+        raise refused[0] if refused else InputError("every window reaches over a gap that is not filled: --max-gap")
+    return Answers(found, (*notes, *(f"left out: {error}" for error in refused)))
 
 
 def _named(row: Row, column: str | None, name: str) -> Row:

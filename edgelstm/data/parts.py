@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -275,9 +276,9 @@ def _fewer_gaps(cut: Cut) -> str:
 
 def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut) -> Part:
     series, start, end = stretch
-    first_row, filling = _first_row(name, start, cut), {"max_gap": cut.max_gap, "categories": cut.categories}
-    x, x_gaps = rows_of(series, features, first_row, end, cut.missing, cut.ahead, cut.horizon, **filling)
-    y, y_gaps = rows_of(series, targets, first_row, end, cut.missing, **filling)
+    first_row, take = _first_row(name, start, cut), partial(rows_of, max_gap=cut.max_gap, categories=cut.categories)
+    x, x_gaps = take(series, features, first_row, end, cut.missing, cut.ahead, cut.horizon)
+    y, y_gaps = take(series, targets, first_row, end, cut.missing)
     windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride)
     if name != "training":
         windows = _without_hindsight(windows, x_gaps, y_gaps) or _partly_known(windows, x_gaps, y_gaps, features, targets)

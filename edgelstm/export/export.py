@@ -192,7 +192,7 @@ def _loss(smaller: ExportedFile, made: ExportedFile) -> float:
         spreads = [channel.spread for channel in contract.outputs]
         both = zip(smaller.mean_error, made.mean_error, spreads, strict=True)
         return max((a - b) / spread for a, b, spread in both)
-    figures = [figure_of(file.test, contract.metric) for file in (smaller, made)]
+    figures = [figure_of(score, contract.metric) for score in (smaller.test, made.test)]
     return drop_of(figures[0], figures[1], contract.metric)
 
 

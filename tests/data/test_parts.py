@@ -171,7 +171,9 @@ def test_nothing_after_a_border_changes_what_is_learned_before_it(policy, change
         for one, two in zip(known_of(part, names), known_of(other, names), strict=True):
             np.testing.assert_array_equal(one, two)
     if len(borders) == 2:
-        ridges = [Ridge(training.windows, validation.windows, np.ones(1), (0,)) for training, validation in (before, after)]
+        ridges = [
+            Ridge(training.windows, validation.windows, np.ones(1), (0,)) for training, validation in (before, after)
+        ]
         assert ridges[0].alpha == ridges[1].alpha
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-PENALTY = 1e-4  # times half the squared weights, of standardized channels, beside the mean loss: where classes part cleanly
+# Times half the squared weights, beside the mean loss: bounds them where classes part cleanly.
+PENALTY = 1e-4
 STEPS = 50
 SMALL_STEP = 1e-8
 LARGEST_SYSTEM = 512  # unknowns: a square matrix of 2 MB
@@ -16,7 +17,7 @@ Doubles = NDArray[np.float64]
 def fit_logistic(x: Doubles, classes: NDArray[np.int64], count: int) -> tuple[Doubles, Doubles]:
     """Fit the log-odds of classes, linear in a sample, with the penalty that keeps weights finite.
 
-    Source: Bishop 2006, "Pattern Recognition and Machine Learning", 4.3.3 and 4.3.4: iterative reweighted least squares.
+    Source: Bishop 2006, "Pattern Recognition and Machine Learning", 4.3.3 and 4.3.4, Newton's method.
 
     Args:
         x: float64 [N, F], about standardized.

@@ -62,9 +62,11 @@ def read_channels(table: Table, asking: Asking) -> Channels:
         parts.append(values)
         categories[column] = words
         if unseen:
-            notes.append(f"{column}: {unseen} word(s) that training did not know count as none of its categories")
+            notes.append(
+                f"column {column!r}: {unseen} word(s) that training did not know count as none of its categories"
+            )
         elif asking.like is None:
-            notes.append(f"{column}: text, {len(words)} categories: {_listed(words)}")
+            notes.append(f"column {column!r}: text, {len(words)} categories: {_listed(words)}")
     return Channels(tuple(names), np.concatenate(parts, axis=1), categories, tuple(notes))
 
 

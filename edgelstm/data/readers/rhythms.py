@@ -92,12 +92,12 @@ def steps_of(track: Track, rhythm: Rhythm, resolution_us: int) -> Steps:
     utc, local = track.times()
     if rhythm.unit == "second":
         allowed = JITTER * rhythm.count * 1e6 + min(resolution_us, 0.49 * rhythm.count * 1e6)
-        return _fixed(_us_steps(utc), _pace(utc, rhythm, allowed), allowed)
+        return _fixed(_us_steps(utc), rhythm.count * 1e6, allowed, _pace(utc, rhythm, allowed))
     days = local.astype("datetime64[D]")
     if rhythm.unit == "day":
         period = rhythm.count * DAY_US
         allowed = JITTER * period + min(resolution_us, 0.2 * period)
-        return _fixed(_us_steps(local), period, allowed)
+        return _fixed(_us_steps(local), period, allowed, period)
     if rhythm.unit == "business day":
         counts = np.diff(business_days(days)) // int(rhythm.count)
         counts = np.where((counts >= 1) & (counts <= HOLIDAYS + 1), 1, counts)
@@ -235,9 +235,9 @@ def _pace(utc: Times, rhythm: Rhythm, allowed: float) -> float:
     return float(single.mean()) if len(single) > 10 else period
 
 
-def _fixed(steps: _Ints, pace: float, allowed: float) -> Steps:
+def _fixed(steps: _Ints, period: float, allowed: float, pace: float) -> Steps:
     counts = np.rint(steps / pace).astype(np.int64)
-    off = np.abs(steps - counts * pace) > allowed
+    off = np.minimum(np.abs(steps - counts * pace), np.abs(steps - counts * period)) > allowed
     return Steps(counts, (counts < 1) | (off & (counts < 2)), off & (counts >= 2))
 
 

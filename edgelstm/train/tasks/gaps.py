@@ -43,8 +43,8 @@ def gap_lines(
 
     Example:
         >>> values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 7.0])[:, np.newaxis]
-        >>> gap_lines([Series(("heat",), values, None, None, None)], [("heat", "heat")], "interpolate", 2)
-        ('heat: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)',)
+        >>> print(*gap_lines([Series(("v",), values, None, None, None)], [("v", "v")], "interpolate", 2))
+        v: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)
     """
     lines = []
     for name, channel in columns:
