@@ -197,9 +197,7 @@ def _alone(maker: _Maker, lines: dict[str, ScaledLine], name: str) -> Start:
     return Start(lines[name], {name: 1.0}, float("nan"))
 
 
-def _chosen(
-    maker: _Maker, lines: dict[str, ScaledLine], training: Windows, validation: Windows, loss: str
-) -> Start:
+def _chosen(maker: _Maker, lines: dict[str, ScaledLine], training: Windows, validation: Windows, loss: str) -> Start:
     names = list(lines)
     held_out = _products(maker, [lines[name] for name in names], validation)
     asked, safe = held_out, best_shares(held_out)
