@@ -182,7 +182,11 @@ def test_a_file_that_takes_times_is_given_those_of_training(kind, trained, cli_h
 
 
 OTHERS = {
-    "another delimiter": ("ISO", lambda text: text.replace(",", ";"), "commas between fields, as in training, got semicolons"),
+    "another delimiter": (
+        "ISO",
+        lambda text: text.replace(",", ";"),
+        "commas between fields, as in training, got semicolons",
+    ),
     "another form of time": ("ISO", lambda text: text.replace("T", " ").replace("-", "/"), "2024"),
     "another order of day and month": (
         "business days, month first",
@@ -327,7 +331,7 @@ def test_a_word_that_training_never_saw_counts_as_none_and_is_counted(weathervan
     x = np.hstack([values(ROWS + LATER - WINDOW, WINDOW), hot(words)])
     np.testing.assert_array_equal(column(answers(process)), predictor.predict(x)[:, 0])
     (line,) = process.stderr.splitlines()
-    assert "wind: 4 word(s)" in line
+    assert "column 'wind': 4 word(s)" in line
 
 
 def test_between_two_words_the_last_one_goes_on(weathervane, cli_here, tmp_path):
