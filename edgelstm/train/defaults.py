@@ -110,7 +110,11 @@ def chosen_words(asked: Recipe, settled: Recipe) -> str:
     told = []
     for (section, key), word in words.items():
         before, after = (getattr(getattr(recipe, section), key) for recipe in (asked, settled))
-        if before is None and after is not None and (key, after) not in (("segment", 1), ("dropout", 0), ("average", 0)):
+        if (
+            before is None
+            and after is not None
+            and (key, after) not in (("segment", 1), ("dropout", 0), ("average", 0))
+        ):
             told.append(word.format(after))
     return f"chosen: {', '.join(told)}" if told else ""
 
@@ -210,4 +214,3 @@ def _settle_threads(content: dict[str, Any], problem: Problem) -> None:
     work = training["batch_size"] * 4 * network["hidden_size"] * (width + network["hidden_size"])
     if training["threads"] is None and work < THREADED:
         training["threads"] = 1
-

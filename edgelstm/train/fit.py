@@ -29,6 +29,7 @@ from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inpu
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
+from edgelstm.train.label_start import LabelStart
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
@@ -58,7 +59,7 @@ class Fitted:
     evaluation: Evaluation
     problem: Problem
     recipe: Recipe
-    start: Start | None
+    start: Start | LabelStart | None
     trained: Trained
 
     @property
@@ -138,7 +139,13 @@ def fit(
     problem = TASKS[recipe.task].from_arrays(Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe)
     settled = settle(recipe, problem)
     record = settled.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
-    return _fit(_Asked(problem, settled, record, chosen_words(recipe, settled)), Path(directory), overwrite=overwrite, resume=resume, progress=progress)
+    return _fit(
+        _Asked(problem, settled, record, chosen_words(recipe, settled)),
+        Path(directory),
+        overwrite=overwrite,
+        resume=resume,
+        progress=progress,
+    )
 
 
 def fit_recipe(recipe: Recipe, directory: str | Path, *, overwrite: bool = False) -> Fitted:
@@ -226,13 +233,15 @@ def _start_words(made: Made, problem: Problem) -> str:
     """Say what the network begins with, or why with nothing."""
     if made.start is None:
         return made.said
-    score = made.start.scaled_rmse
+    score = math.nan if isinstance(made.start, LabelStart) else made.start.scaled_rmse
     if math.isnan(score):
         return f"start: {made.start.words}"
     targets = [channel for channel in problem.outputs[:: max(1, len(problem.levels))]]
     if len(targets) > 1 or problem.many_series:
         return f"start: {made.start.words}, scaled validation RMSE {score:.4g}"
-    return f"start: {made.start.words}, validation RMSE {score * targets[0].spread:.4g} {targets[0].unit or ''}".rstrip()
+    return (
+        f"start: {made.start.words}, validation RMSE {score * targets[0].spread:.4g} {targets[0].unit or ''}".rstrip()
+    )
 
 
 def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:

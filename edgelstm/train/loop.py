@@ -27,6 +27,7 @@ from edgelstm.train.callbacks import (
     StopOnInterrupt,
 )
 from edgelstm.train.feeding.feed import feed_of
+from edgelstm.train.label_start import settle_share
 from edgelstm.train.losses import losses_of
 from edgelstm.train.module import DATA, SCALER, LstmModule
 from edgelstm.train.networks.network import LstmNetwork
@@ -123,11 +124,14 @@ def run_loop(
             raise KeyboardInterrupt
         gain, weights = 1.0, best.weights
         if network.shape.highway and not fine_tuning and best.best_epoch and feed.validation is not None:
-            gain, weights = _best_gain(module, weights, feed.validation)
+            of_classes = network.shape.classes
+            gain, weights = (
+                _confirmed(network, weights, problem) if of_classes else _best_gain(module, weights, feed.validation)
+            )
     return Trained(
         weights,
         tuple(best.history),
-        best.best_epoch,
+        best.best_epoch if gain else 0,
         interrupt.interrupted,
         time.perf_counter() - start_s,
         gain,
@@ -149,6 +153,13 @@ def _best_gain(module: LstmModule, weights: dict[str, Tensor], loader: Any) -> t
         found.append((_validate(module, loader), gain, scaled))
     _, gain, scaled = min(found, key=lambda one: one[0])
     return gain, scaled
+
+
+def _confirmed(network: LstmNetwork, weights: dict[str, Tensor], problem: Problem) -> tuple[float, dict[str, Tensor]]:
+    """Of classes say what validation confirms; nothing is epoch 0."""
+    network.load_state_dict(weights)
+    share = settle_share(network, problem)
+    return share, {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
 def _validate(module: LstmModule, loader: Any) -> float:

@@ -223,8 +223,8 @@ class NetworkRecipe(_Section):
     )
     start: Literal["auto", "none", "persistence", "seasonal", "ridge"] = Field(
         "auto",
-        description="of a forecast: the line that the network begins with; auto: the blend of baselines that is best on "
-        "validation",
+        description="the line that the network begins with; auto: of a forecast the blend of baselines that is best on "
+        "validation, of classes at every step a logistic regression on the sample",
     )
     state: Literal["window", "carried"] = Field(
         "window", description="window: from a zero state over a window; carried: may be stepped on"

@@ -12,6 +12,7 @@ from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.network import Highway
 from edgelstm.run import Run, read_run
+from edgelstm.train.label_start import LabelStart, start_weights
 from edgelstm.train.losses import DEFAULTS
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.shape import EVERY, NetworkShape
@@ -26,12 +27,12 @@ class Made:
 
     Attributes:
         network: as it begins.
-        start: the line that it begins with; None without one.
+        start: the line that it begins with, of classes their log-odds; None without one.
         said: why there is none, in a line for people; empty where there is one.
     """
 
     network: LstmNetwork
-    start: Start | None
+    start: Start | LabelStart | None
     said: str
 
 
@@ -55,14 +56,20 @@ def make_network(problem: Problem, recipe: Recipe) -> Made:
     if tuned is None and problem.task == "forecast":
         loss = training.loss or DEFAULTS[problem.answer]
         chosen = choose_start(problem, scaling, recipe.network, loss)
+    of_label = None
+    if tuned is None and problem.task == "label" and recipe.network.start == "auto":
+        of_label = start_weights(problem, scaling)
     torch.manual_seed(training.seed)
-    shape = _shape(problem, recipe, scaling, _highway(problem, chosen, tuned))
+    highway = 1 if of_label is not None else _highway(problem, chosen, tuned)
+    shape = _shape(problem, recipe, scaling, highway)
     network = LstmNetwork(shape, _at_levels(scaling, problem), orthogonal=training.initialization == "orthogonal")
     if chosen.start is not None:
         begin_with(network, problem, chosen.start)
+    if of_label is not None:
+        network.set_start(of_label.weight, of_label.bias)
     if tuned is not None:
         _load_start(network, problem, tuned)
-    return Made(network, chosen.start, chosen.said)
+    return Made(network, of_label or chosen.start, chosen.said)
 
 
 def _check(problem: Problem, training: TrainingRecipe) -> None:

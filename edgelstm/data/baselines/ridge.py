@@ -117,7 +117,9 @@ class Ridge:
         """Say how much each training window counts in Huber's sense: less, the further off its forecast is: [N]."""
         off = np.concatenate(
             [
-                np.sqrt((((self.forecaster(self._windows)(index) - self._windows.y(index)) / target_std) ** 2).mean((1, 2)))
+                np.sqrt(
+                    (((self.forecaster(self._windows)(index) - self._windows.y(index)) / target_std) ** 2).mean((1, 2))
+                )
                 for index in chunks_of(self._windows)
             ]
         ).astype(np.float64)
