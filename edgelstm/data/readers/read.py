@@ -368,6 +368,6 @@ def read_many(
         ...     for found in read_many(table, ("heat",), series="unit", label="state")]
         [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
     """
-    times = (time,) if isinstance(time, str) else time or ()
+    times = (time,) if isinstance(time, str) else tuple(time or ())
     asking = Asking(columns, columns, label=label, time=times, series=series, resample=resample, format=kind)
     return read(source, asking).series
