@@ -144,7 +144,7 @@ class LstmModule(lightning.LightningModule):
             truth = self.network.scale_targets(batch.y, frame)
             if batch.spread is not None:
                 z, truth = self.network.in_spreads(z, truth, frame, batch.spread)
-            if batch.fresh is not None:
+            if batch.fresh is not None or part == "validation":
                 known = (~truth.isnan()).sum()
         else:
             z, truth = z.squeeze(-2), batch.y

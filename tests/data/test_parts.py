@@ -283,7 +283,7 @@ def test_nothing_behind_a_border_changes_the_spreads_that_training_knows():
 
 
 def test_a_part_in_which_no_series_has_enough_rows_is_named():
-    with pytest.raises(DataError, match=r"the validation part has at most 5 rows of a series, one window takes 6"):
+    with pytest.raises(DataError, match="the validation part has at most 5 rows of a series, one window takes 6"):
         split_each(fleet_of(40, 40), ("a",), ("a",), [(20, 25, 40), (20, 23, 40)], CUT)
     with pytest.raises(DataError, match="no series has a row in the training part"):
         split_each(fleet_of(40), ("a",), ("a",), [(0, 40)], CUT)
@@ -329,5 +329,5 @@ def test_a_word_goes_on_through_a_gap_and_is_never_half_of_two():
 def test_too_few_rows_in_a_part_name_overlap_where_that_would_help():
     with pytest.raises(DataError, match=r"the test part has 4 rows, one window takes 6 .*: --overlap lets"):
         split(series_of(np.arange(40)), ("a",), ("a",), (30, 36, 40), CUT)
-    with pytest.raises(DataError, match="give more data, a shorter window or other borders$"):
+    with pytest.raises(DataError, match=r"give more data, a shorter window or other borders$"):
         split(series_of(np.arange(40)), ("a",), ("a",), (5, 40), CUT)

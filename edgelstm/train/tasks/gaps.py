@@ -14,20 +14,20 @@ _DONE = {"interpolate": "interpolated", "forward": "filled with the last value"}
 
 
 def max_gap_of(asked: int | None, policy: str, season: int | None, window: int) -> int | None:
-    """Say how many samples in a row are filled: as asked, else a quarter of a season, else an eighth of a window.
+    """Say how many samples in a row are filled: as asked, else a third of a season, else an eighth of a window.
 
     Returns:
         At least 1 where nobody asked; None under a policy that fills nothing.
 
     Example:
         >>> max_gap_of(None, "interpolate", 24, 168), max_gap_of(None, "interpolate", None, 6)
-        (6, 1)
+        (8, 1)
     """
     if policy not in _DONE:
         return None
     if asked is not None:
         return asked
-    return max(1, window // 8 if season is None else season // 4)
+    return max(1, window // 8 if season is None else season // 3)
 
 
 def gap_lines(
