@@ -26,6 +26,7 @@ from edgelstm.network import (
     Activation,
     Calendar,
     Embedding,
+    Highway,
     Join,
     Layer,
     LayerNorm,
@@ -88,7 +89,10 @@ def compute(
 
 
 class _Base(NamedTuple):
-    """What a window is relative to: each of its channels less `centre` and over `spread`, float64 [B, 1, F]."""
+    """What a window is relative to: each of its channels less `centre` and over `spread`, float64 [B, 1, F].
+
+    Of a channel that no output starts from these are 0 and 1.
+    """
 
     centre: Array
     spread: Array
@@ -96,14 +100,16 @@ class _Base(NamedTuple):
 
 def _base(network: Network, weights: Weights, x: Array, valid: Valid) -> _Base:
     """The last value of each row; or its mean, and its deviation where the training's is 1."""
+    centred = np.array(network.centred)
     if not network.instance:
         last = np.take_along_axis(x, _last(valid)[:, np.newaxis, np.newaxis], axis=1)
-        return _Base(last, np.ones_like(last))
+        return _Base(np.where(centred, last, 0), np.ones_like(last))
     first = network.layers[0]
     factor = _wide(weights, first.factor) if isinstance(first, Standardize) else 1.0
     mean = _mean(x, valid)[:, np.newaxis]
     variance = _mean(((x - mean) * factor) ** 2, valid)[:, np.newaxis]
-    return _Base(mean, np.sqrt(variance + INSTANCE_EPSILON))
+    spread = np.sqrt(variance + INSTANCE_EPSILON)
+    return _Base(np.where(centred, mean, 0), np.where(centred, spread, 1))
 
 
 def _with_base(answer: Array, base: _Base, inputs: tuple[int, ...]) -> Array:
@@ -120,17 +126,20 @@ class _Flow(NamedTuple):
         valid: bool [B, T], the steps that count.
         final: [B, D * H], the state of each direction after its last step, behind an LSTM; else None.
         time_s: int64 [B, T], or None.
+        scaled: [B, T, F], what the first `Standardize` gave; None in front of it.
     """
 
     value: Any
     valid: Valid
     final: Array | None
     time_s: NDArray[np.int64] | None = None
+    scaled: Array | None = None
 
 
 def _standardize(flow: _Flow, layer: Standardize, weights: Weights) -> _Flow:
     offset, factor = _wide(weights, layer.offset), _wide(weights, layer.factor)
-    return flow._replace(value=(flow.value - offset) * factor)
+    value = (flow.value - offset) * factor
+    return flow._replace(value=value, scaled=value if flow.scaled is None else flow.scaled)
 
 
 def _rescale(flow: _Flow, layer: Rescale, weights: Weights) -> _Flow:
@@ -188,11 +197,11 @@ def _take(flow: _Flow, layer: Take, _: Weights) -> _Flow:
 
 def _repeat(flow: _Flow, layer: Repeat, _: Weights) -> _Flow:
     repeated = np.repeat(flow.value[:, np.newaxis], layer.steps, axis=1)
-    return _Flow(repeated, np.ones(repeated.shape[:2], bool), None)
+    return _from_here(flow, repeated)
 
 
 def _reverse(flow: _Flow, _: Reverse, __: Weights) -> _Flow:
-    return _Flow(flow.value[:, ::-1], flow.valid[:, ::-1], None)
+    return flow._replace(value=flow.value[:, ::-1], valid=flow.valid[:, ::-1], final=None)
 
 
 def _mask(flow: _Flow, layer: Mask, _: Weights) -> _Flow:
@@ -210,13 +219,27 @@ def _segment(flow: _Flow, layer: Segment, _: Weights) -> _Flow:
         value = value.transpose(0, 2, 1).reshape(-1, value.shape[1], 1)
     rows, steps, channels = value.shape
     cut = value.reshape(rows, steps // layer.steps, layer.steps * channels)
-    return _Flow(cut, np.ones(cut.shape[:2], bool), None)
+    return _from_here(flow, cut)
 
 
 def _join(flow: _Flow, layer: Join, _: Weights) -> _Flow:
     parts = flow.value.reshape(-1, layer.channels, flow.value.shape[1] // layer.values, layer.values)
     joined = parts.transpose(0, 2, 1, 3).reshape(len(parts), -1, layer.channels * layer.values)
-    return _Flow(joined, np.ones(joined.shape[:2], bool), None)
+    return _from_here(flow, joined)
+
+
+def _from_here(flow: _Flow, value: Array) -> _Flow:
+    """Go on with other steps, all of which count."""
+    return flow._replace(value=value, valid=np.ones(value.shape[:2], bool), final=None)
+
+
+def _highway(flow: _Flow, layer: Highway, weights: Weights) -> _Flow:
+    read: Any = flow.scaled
+    if flow.value.ndim == 2:  # the whole window; of shared channels a row for each, one after the other
+        read = read.transpose(0, 2, 1) if layer.in_features == 1 else read
+        read = read.reshape(-1, layer.steps * layer.in_features)
+    past = read @ _wide(weights, f"{layer.name}.weight").T + _wide(weights, f"{layer.name}.bias")
+    return flow._replace(value=past if layer.alone else flow.value + past, final=None)
 
 
 def _layer_norm(flow: _Flow, layer: LayerNorm, weights: Weights) -> _Flow:
@@ -311,4 +334,5 @@ _LAYERS: dict[type[Layer], Callable[[_Flow, Any, Weights], _Flow]] = {
     Join: _join,
     LayerNorm: _layer_norm,
     Calendar: _calendar,
+    Highway: _highway,
 }

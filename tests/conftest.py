@@ -27,7 +27,10 @@ class Exported:
 
 
 def small_recipe(**changes):
-    """A recipe on the data that ships that trains in a second; `section__key=value` changes it."""
+    """A recipe on the data that ships that trains in a second, with nothing left to rules of training.
+
+    `section__key=value` changes it.
+    """
     content = {
         "name": "small",
         "data": {
@@ -38,8 +41,15 @@ def small_recipe(**changes):
             "missing": "interpolate",
         },
         "window": {"steps": 24, "horizon": 3, "stride": 4},
-        "network": {"hidden_size": 8},
-        "training": {"epochs": 2, "threads": 1, "learning_rate": 1e-2},
+        "network": {"hidden_size": 8, "scaling": "standard", "segment": 1, "dropout": 0.0, "start": "none"},
+        "training": {
+            "epochs": 2,
+            "threads": 1,
+            "learning_rate": 1e-2,
+            "batch_size": 32,
+            "schedule": "constant",
+            "average": 0.0,
+        },
     }
     for path, value in changes.items():
         section, key = path.split("__")

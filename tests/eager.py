@@ -42,7 +42,7 @@ class Eager(nn.Module):
         self.layers = [layer for layer in network.layers if not (contract.states and layer.kind == "take")]
         self.modules_of = nn.ModuleDict()
         for layer in self.layers:
-            if layer.kind in ("lstm", "linear", "embedding", "layer_norm"):
+            if layer.kind in ("lstm", "linear", "embedding", "layer_norm", "highway"):
                 self.modules_of[layer.name] = _module(layer)
         constants = {n for layer in self.layers for n in _constants(layer)}
         for name in constants:
@@ -54,7 +54,7 @@ class Eager(nn.Module):
     def forward(self, x, lengths=None, time_s=None):
         relative = bool(self.network.relative_inputs)
         centre, spread = self._relative_to(x, lengths) if relative else (None, None)
-        value, final = (x - centre) / spread if relative else x, None
+        value, final, scaled = (x - centre) / spread if relative else x, None, None
         for layer in self.layers:
             if layer.kind == "lstm":
                 value, final = _run_lstm(self.modules_of[layer.name], value, lengths)
@@ -62,6 +62,10 @@ class Eager(nn.Module):
                 value = self.modules_of[layer.name](value)
             elif layer.kind == "standardize":
                 value = (value - getattr(self, layer.offset)) * getattr(self, layer.factor)
+                scaled = value if scaled is None else scaled
+            elif layer.kind == "highway":
+                past = self.modules_of[layer.name](_read_by(layer, scaled, value))
+                value = past if layer.alone else value + past
             elif layer.kind == "rescale":
                 scale, offset = getattr(self, layer.scale), getattr(self, layer.offset)
                 repeats = value.shape[-1] // len(scale)
@@ -90,16 +94,32 @@ class Eager(nn.Module):
         return value * spread[:, :, inputs] + centre[:, :, inputs] if relative else value
 
     def _relative_to(self, x, lengths):
-        """[B, 1, F]: the last value; or the mean, and the deviation where that of the training is 1."""
+        """[B, 1, F]: the last value; or the mean, and the deviation where that of the training is 1.
+
+        Of a channel that no output starts from 0 and 1.
+        """
+        chosen = torch.zeros(x.shape[2], dtype=torch.bool)
+        chosen[list(self.network.relative_inputs)] = True
         if not self.network.instance:
             last = _last_step(x, lengths).unsqueeze(1)
-            return last, torch.ones_like(last)
+            return torch.where(chosen, last, 0.0), torch.ones_like(last)
         factor = getattr(self, self.network.layers[0].factor)
-        mean = _mean_step(x, lengths).unsqueeze(1)
-        return mean, torch.sqrt(_mean_step(((x - mean) * factor) ** 2, lengths).unsqueeze(1) + 1e-5)
+        mean = torch.where(chosen, _mean_step(x, lengths).unsqueeze(1), 0.0)
+        spread = torch.sqrt(_mean_step(((x - mean) * factor) ** 2, lengths).unsqueeze(1) + 1e-5)
+        return mean, torch.where(chosen, spread, 1.0)
+
+
+def _read_by(highway, scaled, value):
+    """The whole window [B, T * F], each channel of it [B * F, T] in a network of shared ones, or each sample."""
+    if value.ndim == 3:
+        return scaled
+    apart = scaled.transpose(1, 2) if highway.in_features == 1 else scaled
+    return apart.reshape(-1, highway.steps * highway.in_features)
 
 
 def _module(layer):
+    if layer.kind == "highway":
+        return nn.Linear(layer.steps * layer.in_features, layer.out_features)
     if layer.kind == "linear":
         return nn.Linear(layer.in_features, layer.out_features, layer.bias)
     if layer.kind == "layer_norm":

@@ -45,7 +45,8 @@ def forecast(weights, shape, x, every_step=False, layer=lstm_layer):
     w = {name: np.asarray(value, np.float64) for name, value in weights.items()}
     x = np.asarray(x, np.float64)
     last = x[:, -1:]
-    h = (x - (last if shape.relative_inputs else w["input_offset"])) * w["input_factor"]
+    centred = np.isin(np.arange(x.shape[2]), shape.relative_inputs)
+    h = (x - np.where(centred, last, w["input_offset"])) * w["input_factor"]
     for n in range(shape.num_layers):
         names = (f"lstm.{part}_l{n}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
         h, _, _ = layer(h, *(w[name] for name in names))
@@ -104,7 +105,8 @@ def quantized_forecast(weights, shape, x, every_step=False, jitter=None):
     """A whole int8 file: quantized layers, and a quantized head with the way back to physical units folded in."""
     w = weights
     last = x[:, -1:]
-    h = (x - (last if shape.relative_inputs else w["input_offset"])) * w["input_factor"]
+    centred = np.isin(np.arange(x.shape[2]), shape.relative_inputs)
+    h = (x - np.where(centred, last, w["input_offset"])) * w["input_factor"]
     for n in range(shape.num_layers):
         names = (f"lstm.{part}_l{n}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
         h, _, _ = quantized_lstm_layer(h, *(w[name] for name in names), jitter)
@@ -206,22 +208,29 @@ def calendar(features, times):
     return np.stack(columns, axis=1)
 
 
-def evaluate_apart(layers, w, value):
+def evaluate_apart(layers, w, value, scaled):
     """Each channel of [T, C] by itself through the same layers up to the join, then what is behind it."""
     segment, *layers = layers
     place = next(i for i, layer in enumerate(layers) if layer.kind == "join")
     cut = [channel.reshape(-1, segment.steps) for channel in value.T]
-    answers = [evaluate_row(layers[:place], w, channel).reshape(-1, layers[place].values) for channel in cut]
+    answers = [
+        evaluate_row(layers[:place], w, channel, scaled=None if scaled is None else scaled[:, c % scaled.shape[1]])
+        for c, channel in enumerate(cut)
+    ]
+    answers = [answer.reshape(-1, layers[place].values) for answer in answers]
     return evaluate_row(layers[place + 1 :], w, np.concatenate(answers, axis=1))
 
 
-def evaluate_row(layers, w, x, times=None):
-    """The layers, one after the other, over the valid steps of one row: x [T, F] or tokens [T], w in float64."""
+def evaluate_row(layers, w, x, times=None, scaled=None):
+    """The layers, one after the other, over the valid steps of one row: x [T, F] or tokens [T], w in float64.
+
+    `scaled` is what the first standardize gave, which a highway reads.
+    """
     value, counts, final = x, None, None
     for i, layer in enumerate(layers):
         match layer.kind:
             case "segment" if layer.shared:
-                return evaluate_apart(layers[i:], w, value)
+                return evaluate_apart(layers[i:], w, value, scaled)
             case "segment":
                 value = np.stack([np.concatenate(part) for part in np.split(value, len(value) // layer.steps)])
             case "layer_norm":
@@ -234,6 +243,11 @@ def evaluate_row(layers, w, x, times=None):
                 value = value.mean(axis=0) if len(value) else np.zeros(value.shape[1])
             case "standardize":
                 value = (value - w[layer.offset]) * w[layer.factor]
+                scaled = value if scaled is None else scaled
+            case "highway":
+                read = scaled if value.ndim == 2 else scaled.reshape(-1)
+                past = read @ w[f"{layer.name}.weight"].T + w[f"{layer.name}.bias"]
+                value = past if layer.alone else value + past
             case "rescale":
                 repeats = value.shape[-1] // w[layer.scale].size
                 value = value * np.tile(w[layer.scale], repeats) + np.tile(w[layer.offset], repeats)
@@ -264,10 +278,13 @@ def relative_to(network, w, x):
     """What a row [T, F] is relative to: centre and spread, [F] each."""
     if not network.relative_inputs:
         return 0, 1
-    if not network.instance:
-        return x[-1], np.ones(x.shape[1])
-    factor = w[network.layers[0].factor]
-    return x.mean(axis=0), np.sqrt((x * factor).var(axis=0) + 1e-5)
+    centre, spread = np.zeros(x.shape[1]), np.ones(x.shape[1])
+    for i in network.relative_inputs:
+        centre[i] = x[:, i].mean() if network.instance else x[-1, i]
+        if network.instance:
+            factor = np.broadcast_to(w[network.layers[0].factor], x.shape[1])[i]
+            spread[i] = np.sqrt((x[:, i] * factor).var() + 1e-5)
+    return centre, spread
 
 
 def evaluate(network, weights, x, contract, lengths=None, time_s=None):

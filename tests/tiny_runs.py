@@ -8,8 +8,8 @@ import numpy as np
 
 from edgelstm.contract import Channel, Metrics, Statistics
 from edgelstm.data.sequences import lay_out
-from edgelstm.data.windows import from_rows
-from edgelstm.network import Activation, Calendar, Linear, Lstm, Network, Take
+from edgelstm.data.windows import end_to_end, from_rows
+from edgelstm.network import Activation, Calendar, Highway, Linear, Lstm, Network, Rescale, Standardize, Take
 from edgelstm.run import RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
 from tests import oracles
 from tests.export.drawn import make_contract, make_weights
@@ -51,18 +51,34 @@ def examples_of(task, answer, seed=0, times=False):
     return lay_out(series, targets, every_step=task == "label", times=stamps)
 
 
-def network_of(task, answer, state, times=False):
+def fleet_of(answer, times=False, sizes=(1.0, 10.0, 100.0)):
+    """Windows of three series of different length and size, each measured by a spread of its size."""
+    outputs = 1 if answer == "quantile" else 2
+    cut = []
+    for size, rows in zip(sizes, (60, 40, 25), strict=True):
+        rng = np.random.default_rng(rows)
+        x, y = (size * rng.normal(size=(rows, n)).astype(np.float32) for n in (2, outputs))
+        stamps = 10**9 + np.arange(rows) * 3600 if times else None
+        cut.append(replace(from_rows(x, y, 0, WINDOW, 2, 3), times=stamps))
+    return end_to_end(cut, ("north", "south", "west"), np.array([[size] * outputs for size in sizes]))
+
+
+def network_of(task, answer, state, times=False, start=False):
     outputs = {"class": 3, "quantile": 3, "number": 2}[answer] * (2 if task == "forecast" else 1)
     take = (Take("last"),) if state == "window" and task != "label" else ()
     last = (Activation("softmax"),) if answer == "class" else ()
     front = (Calendar(("hour",)), Lstm("lstm", 4, 6)) if times else (Lstm("lstm", 2, 6),)
+    if start:  # a linear layer past the LSTM
+        reach = 1 if task == "label" else WINDOW
+        last = (Highway("highway", reach, 2, outputs), *(last or (Rescale("output_scale", "output_offset"),)))
+        front = (Standardize("input_offset", "input_factor"), *front)
     return Network((*front, *take, Linear("head", 6, outputs), *last))
 
 
-def contract_of(task, answer, state="window", *, lengths=False, times=False):
+def contract_of(task, answer, state="window", *, lengths=False, times=False, start=False):
     outputs = outputs_of(answer)
     drawn = make_contract(
-        network_of(task, answer, state, times),
+        network_of(task, answer, state, times, start),
         task,
         outputs=len(outputs),
         inputs=2,
@@ -75,11 +91,11 @@ def contract_of(task, answer, state="window", *, lengths=False, times=False):
     return replace(drawn, inputs=inputs, outputs=outputs, answer=answer, times=times, name=task)
 
 
-def write_tiny(folder, task, answer, state="window", *, lengths=False, times=False, seed=0, weights=None):
+def write_tiny(folder, task, answer, state="window", *, lengths=False, times=False, start=False, seed=0, weights=None):
     """Write a run directory with a test part, whose network is the oracle."""
-    network = network_of(task, answer, state, times)
-    contract = contract_of(task, answer, state, lengths=lengths, times=times)
-    weights = weights or make_weights(network, seed, 2, len(contract.outputs))
+    network = network_of(task, answer, state, times, start)
+    contract = contract_of(task, answer, state, lengths=lengths, times=times, start=start)
+    weights = weights or make_weights(network, seed, 2, len(contract.outputs), spread=1, factors=(0.5, 2))
     examples = examples_of(task, answer, seed, times)
     x, valid, moments = golden_inputs(examples, contract)
     y = oracles.evaluate(network, weights, x, contract, valid, moments).astype(np.float32)

@@ -36,13 +36,13 @@ def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file"
     """Make what a file answers on windows or sequences, as `edgelstm.data.scores` asks for it.
 
     A window file answers windows and whole series to classify as they are, an int8 one row by row. To label it goes
-    through a series window by window. A carried file steps through each series from a zero state: through all rows of
-    windows in one go, where they were cut from one series, and through each window that comes from arrays; what it is
-    asked for is its answer behind the last step, or to label at every step.
+    through a series window by window. A carried file steps through each series from a zero state, and begins anew
+    behind a gap; each window that comes from arrays is a series; what it is asked for is its answer behind the last
+    step, or to label at every step.
 
     Args:
         predictor: the loaded file.
-        examples: what it will be asked about.
+        examples: what it will be asked about, minus the origins of its channels; so are the answers.
         name: how to call the file in an error.
 
     Returns:
@@ -61,7 +61,7 @@ def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file"
         >>> answer(np.array([0, 4])).shape
         (2, 12, 1)
     """
-    answer = _answerer(predictor, examples)
+    answer = _answerer(predictor.bare, examples)
 
     def finite(index: Index) -> Answers:
         return check_finite(name, answer(index))
@@ -85,7 +85,7 @@ def score_as_run(predictor: Predictor, examples: Examples) -> Score:
 
 
 def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
-    """List what a carried state goes over: each series, or all rows of windows in one go, but for those with a gap.
+    """List what a carried state goes over: each series, and what lies behind a gap in it apart.
 
     Separate windows, from arrays, are a series each.
 
@@ -94,17 +94,17 @@ def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
         times: the file takes them.
     """
     if isinstance(examples, Sequences):
-        return [Stretch(examples.x(i), examples.times_of(i) if times else None) for i in range(len(examples))]
-    if not examples.same_rows:
-        moments = examples.times_of() if times else None
-        return [Stretch(x, None if moments is None else moments[i]) for i, x in enumerate(examples.x())]
-    whole = examples.whole_rows
-    return [Stretch(examples.x_rows[whole], examples.times[whole] if times and examples.times is not None else None)]
+        starts, lengths = examples.starts, examples.lengths
+    else:
+        starts, lengths = examples.stretches
+    moments = examples.times if times else None
+    rows = [slice(start, start + length) for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)]
+    return [Stretch(examples.x_rows[some], None if moments is None else moments[some]) for some in rows]
 
 
 def stepped(predictor: Predictor, stretch: Stretch) -> Answers:
     """Step through samples as a device would: what is answered at every step, float32 [T, K, O] or [T, O]."""
-    stream = predictor.stream()
+    stream = predictor.bare.stream()
     times = repeat(None) if stretch.times is None else iter(stretch.times.tolist())
     return np.stack([stream.step(sample, moment) for sample, moment in zip(stretch.x, times, strict=False)])
 
@@ -121,7 +121,7 @@ def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
     if isinstance(examples, Windows):
         places = np.arange(len(examples))
         if carried:
-            places = _last_steps(examples)
+            places = examples.last_steps
         return lambda index: answers[places[index]]
     ends = np.cumsum(examples.lengths)
     if examples.every_step:
@@ -201,11 +201,3 @@ def _pieces(sequences: Sequences, i: int, starts: Index, steps: int) -> Sequence
         (sequences.names[i],) * len(starts),
         sequences.times,
     )
-
-
-def _last_steps(windows: Windows) -> Index:
-    """Find the last step of each window among those of `stretches_of`: int64 [N]."""
-    if not windows.same_rows:
-        return np.arange(1, len(windows) + 1) * windows.steps - 1
-    places: Index = (np.cumsum(windows.whole_rows) - 1)[windows.x_starts + windows.steps - 1]
-    return places

@@ -43,7 +43,7 @@ imported = time.perf_counter_ns()
 predictor = edgelstm.runtime.load(path, *json.loads(arguments), provider_options=json.loads(options))
 loaded = time.perf_counter_ns()
 golden = predictor.golden
-predictor.predict(golden.x[0], *(None if given is None else given[0] for given in (golden.lengths, golden.times)))
+predictor.bare.predict(golden.x[0], *(None if given is None else given[0] for given in (golden.lengths, golden.times)))
 called = time.perf_counter_ns()
 print(json.dumps([imported - start, loaded - imported, called - loaded]))
 """
@@ -165,7 +165,7 @@ def bench_file(
     _check_counts("steps", [steps])
     _check_counts("streams", streams)
     conditions = [read_condition()]
-    predictor = load(path, device, threads, unverified, provider_options=provider_options)
+    predictor = load(path, device, threads, unverified, provider_options=provider_options).bare
     step_on, samples = _ready(predictor, 1)
     rows = cycle(golden_rows(predictor.golden))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
 
@@ -91,6 +91,7 @@ def judge(
         DataError: no truth is known.
     """
     _check_alike(candidates)
+    candidates = [replace(candidate, predictor=candidate.predictor.bare) for candidate in candidates]
     contract = candidates[0].predictor.contract
     spread = np.array([channel.spread for channel in contract.outputs])
     stretches = _stretches(candidates[0].predictor, examples) if contract.state == "carried" else []
@@ -150,10 +151,10 @@ def _check_alike(candidates: Sequence[Candidate]) -> None:
 
 
 def _stretches(predictor: Predictor, examples: Examples | None) -> list[Stretch]:
-    """What a carried state goes over: each series from zero; a single one over and over, for 10,000 steps."""
+    """What a carried state goes over: each series from zero; the last of forecasts over and over, for 10,000 steps."""
     if examples is not None:
-        stretches = stretches_of(examples, predictor.contract.times)
-        return [_repeated(*stretches)] if isinstance(examples, Windows) and examples.same_rows else stretches
+        *others, last = stretches_of(examples, predictor.contract.times)
+        return [*others, _repeated(last) if isinstance(examples, Windows) and examples.same_rows else last]
     golden, x = predictor.golden, np.concatenate(list(predictor.golden.x))
     if golden.times is None:
         return [_repeated(Stretch(x, None))]

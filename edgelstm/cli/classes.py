@@ -2,40 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.bench.answers import answerer_of
-from edgelstm.cli.rows import Row, check_names, filled, numbers_of
-from edgelstm.data.rows import seconds_of
+from edgelstm.cli.rows import Answers, Rows, check_names, numbers_of, refuse_gaps
+from edgelstm.data.causal import Filling
+from edgelstm.data.rows import filled_rows, seconds_of
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.series import Series
 from edgelstm.runtime import Predictor
+from edgelstm.runtime.samples import from_origins
 
 CLASS = "class"
 
 
-def class_rows(predictor: Predictor, series: Series, missing: str) -> Iterator[Row]:
+def class_rows(predictor: Predictor, series: Series, rows: Rows) -> Answers:
     """Classify one series, from its first row to its last.
 
-    Yields:
+    Returns:
         One row: `class`, the name of the likeliest, and a column with the probability of each.
 
     Raises:
         InputError: the series is longer or shorter than the file can take, or a class is called like that column.
-        DataError: a sample is missing and `missing` is `"error"`.
+        DataError: a sample is missing and is not filled.
     """
     check_names(predictor.contract, (CLASS,))
-    y = answerer_of(predictor, one_sequence(predictor, series, missing, every_step=False))(np.array([0]))[0]
-    yield {CLASS: str(predictor.label(y)), **numbers_of(predictor.contract, y)}
+    x = filled(series, rows.filling)
+    refuse_gaps(series, x, len(x) - 1, rows.filling)
+    sequence = sequences_of(predictor, series, x, [(0, len(x))], every_step=False)
+    y = answerer_of(predictor, sequence)(np.array([0]))[0]
+    return Answers([{CLASS: str(predictor.label(y)), **numbers_of(predictor.contract, y)}])
 
 
-def one_sequence(predictor: Predictor, series: Series, missing: str, every_step: bool) -> Sequences:
-    """Make of a series what is asked about it, its gaps filled; its targets are nobody's."""
-    count = len(series.values)
-    x = filled(series, count - 1, count, missing).astype(np.float32)
-    seconds = seconds_of(series, 0, count) if predictor.contract.times else None
-    nothing = np.zeros((1, count) if every_step else 1, np.int64)
-    times = None if seconds is None else [seconds]
-    return lay_out([x], nothing, every_step=every_step, names=(series.name,), times=times)
+def filled(series: Series, filling: Filling) -> NDArray[np.float64]:
+    """Fill all rows of a series: float64 [N, F], NaN where nothing could be filled."""
+    policy = "drop" if filling.policy == "error" else filling.policy
+    return filled_rows(series, series.names, len(series.values), policy, filling.max_gap, filling.categories)
+
+
+def sequences_of(
+    predictor: Predictor,
+    series: Series,
+    x: NDArray[np.float64],
+    stretches: Sequence[tuple[int, int]],
+    every_step: bool,
+) -> Sequences:
+    """Make of stretches of a series what is asked about it, minus origins; its targets are nobody's."""
+    x = from_origins(x, predictor.contract.inputs)
+    lengths = [end - start for start, end in stretches]
+    nothing = [np.zeros(length, np.int64) for length in lengths] if every_step else np.zeros(len(lengths), np.int64)
+    times = [seconds_of(series, *stretch) for stretch in stretches] if predictor.contract.times else []
+    return lay_out(
+        [x[start:end].astype(np.float32) for start, end in stretches],
+        nothing,
+        every_step=every_step,
+        names=tuple(series.name for _ in stretches),
+        times=[some for some in times if some is not None] or None,
+    )

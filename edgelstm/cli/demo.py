@@ -121,10 +121,9 @@ def _show_forecast(export: Export) -> None:
     from edgelstm.runtime import load
 
     predictor = load(export.files[0].path)
-    (series,) = read_rows("builtin:co2", predictor.contract, "date")
-    print(
-        render(list(forecast_rows(predictor, series, every_row=False, missing="interpolate")), "csv").decode().rstrip()
-    )
+    rows = read_rows("builtin:co2", predictor.contract, {})
+    answers = forecast_rows(predictor, rows.series[0], rows, every_row=False)
+    print(render(answers.rows, "csv").decode().rstrip())
 
 
 def _render(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, Unverified, provider_options
+from edgelstm.cli.reading import Given, option_of, reads_a_table
 from edgelstm.cli.words import table
 from edgelstm.errors import InputError
 from edgelstm.files import write_all_whole
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from edgelstm.report import Evaluation
     from edgelstm.run import Run
     from edgelstm.runtime import Predictor
-
-# Where a recipe says how its tables are read.
-_AS_TRAINED = {"kind": "format", "time": "time", "series": "series", "missing": "missing"}
 
 
 class Data(NamedTuple):
@@ -44,6 +42,7 @@ class Data(NamedTuple):
     report: tuple[str, ...] = ()
 
 
+@reads_a_table
 def evaluate(
     subject: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run directory or a model file.")],
     data: Annotated[
@@ -54,14 +53,11 @@ def evaluate(
         Path | None, typer.Option("--output", "-o", help="Folder of the report. [RUN/evaluation, FILE-report here]")
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, ts, cmapss. [as RUN was trained, else by the ending]")
+        str | None, typer.Option("--format", help="csv, parquet, ts, cmapss. [as trained, else by the ending]")
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Column of timestamps. [as RUN was trained]")] = None,
-    series: Annotated[str | None, typer.Option(help="Column that tells series apart. [as RUN was trained]")] = None,
     label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
-    missing: Annotated[
-        str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [as RUN was trained, else error]")
-    ] = None,
+    *,
+    reading: Given,
     season: Annotated[
         int | None, typer.Option(min=2, help="Samples in a season, for the baseline. [as trained, else guessed]")
     ] = None,
@@ -76,7 +72,7 @@ def evaluate(
     from edgelstm.report.files import METRICS, PAGE
 
     require("jinja2", "report")
-    about_table = {"kind": kind, "time": time, "series": series, "label": label, "missing": missing}
+    about_table = {**reading, **{key: value for key, value in (("format", kind), ("label", label)) if value}}
     load_as = {"device": device, "threads": threads, "unverified": unverified}
     run, predictor, name = _open(subject, load_as, provider_options(provider_option))
     if season is not None and predictor.contract.task != "forecast":
@@ -120,21 +116,16 @@ def _open(subject: Path, load_as: dict[str, Any], options: dict[str, str]) -> tu
     return None, predictor, subject.name
 
 
-def _data(run: Run | None, data: str | None, contract: Contract, about_table: dict[str, str | None]) -> Data:
+def _data(run: Run | None, data: str | None, contract: Contract, about_table: Given) -> Data:
     """Read a table, or take the held-out part of a run."""
     if data is not None and not Path(data).is_dir():
         from edgelstm.report.tables import PART, read_examples
 
-        trained = _data_recipe(run)
-        said = {key: value or trained.get(_AS_TRAINED.get(key, "")) for key, value in about_table.items()}
-        given = {key: value for key, value in said.items() if value is not None}
-        examples, sha256, report = read_examples(sys.stdin if data == "-" else data, contract, **given)
-        return Data(PART, examples, sha256, {}, trained.get("season"), report)
-    if any(about_table.values()):
-        option = next(
-            "--format" if key == "kind" else f"--{key}" for key, value in about_table.items() if value is not None
-        )
-        raise InputError(f"{option}: means something for a table only; give one")
+        source = sys.stdin if data == "-" else data
+        examples, sha256, report = read_examples(source, contract, **about_table)
+        return Data(PART, examples, sha256, {}, _data_recipe(run).get("season"), report)
+    if about_table:
+        raise InputError(f"{option_of(about_table)}: means something for a table only; give one")
     if data is not None:
         from edgelstm.run import read_run
 
@@ -170,7 +161,7 @@ def _data_recipe(run: Run | None) -> dict[str, Any]:
 
 def _evaluate(predictor: Predictor, name: str, data: Data, season: int | None) -> Evaluation:
     from edgelstm.bench import answerer_of
-    from edgelstm.data.baselines import season_of
+    from edgelstm.data.seasons import season_of
     from edgelstm.report import Part, evaluate_parts
     from edgelstm.report.rivals import rivals_of
 

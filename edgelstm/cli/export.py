@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
+from edgelstm.cli.reading import Given, option_of, reads_a_table
 from edgelstm.cli.words import figure_words, fraction, metric_words, microseconds, network_words, table
 from edgelstm.errors import InputError
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from edgelstm.bench import Judgement
     from edgelstm.contract import Channel, Contract
     from edgelstm.data.scores.score import Examples
-    from edgelstm.export import Export
+    from edgelstm.export import Export, ExportedFile
+    from edgelstm.network import Network
 
 
 QUANTIZE = ("int8", "int8w", "fp16", "auto")
@@ -57,6 +59,9 @@ def export(
     head: Annotated[
         str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8, or as fine-tuned]")
     ] = None,
+    line: Annotated[
+        bool, typer.Option("--line", help="Write the straight line that training started from, without the LSTM.")
+    ] = False,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
     from edgelstm.contract import CLIPS, HEADS, Quantization
@@ -65,6 +70,8 @@ def export(
     _one_of("--quantize", quantize, (None, *QUANTIZE))
     _one_of("--clip", clip, (None, *CLIPS))
     _one_of("--head", head, (None, *HEADS))
+    if line and (quantize or state):
+        raise InputError("--line: one product over a window has no other precision and no state; give it alone")
     _needs_quantize("--max-metric-drop", max_metric_drop, quantize, QUANTIZE)
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
@@ -77,6 +84,7 @@ def export(
         quantization=Quantization(not per_tensor, clip or "none", head or "int8") if given else None,
         state=state,
         max_metric_drop=fraction("--max-metric-drop", max_metric_drop or "1%") if precisions else None,
+        line=line,
     )
     show_export(exported)
     if exported.refused is not None:
@@ -94,16 +102,14 @@ def _needs_quantize(option: str, value: object, quantize: str | None, known: tup
         raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
 
 
+@reads_a_table
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
-    kind: Annotated[str | None, typer.Option("--format", help="Of the table. [by its ending]")] = None,
-    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
-    series: Annotated[str | None, typer.Option(help="Column that tells series apart.")] = None,
+    kind: Annotated[str | None, typer.Option("--format", help="Of the table. [as trained, else by its ending]")] = None,
     label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
-    missing: Annotated[
-        str | None, typer.Option(help="Gaps: drop, interpolate, forward, error. [drop: what touches one is left out]")
-    ] = None,
+    *,
+    reading: Given,
     max_metric_drop: Annotated[str, typer.Option(help="How much worse the metric may be.")] = "1%",
     seconds: Annotated[float, typer.Option(min=0.01, help="For steps, and again for windows.")] = 2.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the judgement as JSON.")] = None,
@@ -132,7 +138,7 @@ def compare(
             for name, file in zip(names, files, strict=True)
         ]
     )
-    about_table = {"kind": kind, "time": time, "series": series, "label": label, "missing": missing}
+    about_table = {**reading, **{key: value for key, value in (("format", kind), ("label", label)) if value}}
     examples = _examples(data, candidates[0].predictor.contract, about_table)
     judgement = judge(candidates, examples, max_metric_drop=limit, seconds=seconds)
     print(judgement_words(judgement, candidates[0].predictor.contract))
@@ -141,17 +147,16 @@ def compare(
         print(f"wrote {output}")
 
 
-def _examples(data: str | None, contract: Contract, about_table: dict[str, str | None]) -> Examples | None:
+def _examples(data: str | None, contract: Contract, about_table: Given) -> Examples | None:
     """Read the table to score files on, if there is one; without it, an option about it is refused."""
-    given = {key: value for key, value in about_table.items() if value is not None}
     if data is None:
-        if given:
-            option = next(iter(given)).replace("kind", "format")
-            raise InputError(f"--{option}: means something for a table only; give --data")
+        if about_table:
+            raise InputError(f"{option_of(about_table)}: means something for a table only; give --data")
         return None
     from edgelstm.report.tables import read_examples
 
-    examples, _, report = read_examples(sys.stdin if data == "-" else data, contract, **{"missing": "drop", **given})
+    untold = {} if contract.reading else {"gaps": "drop"}  # what touches a gap is left out
+    examples, _, report = read_examples(sys.stdin if data == "-" else data, contract, **{**untold, **about_table})
     print("\n".join(report), file=sys.stderr)
     return examples
 
@@ -234,13 +239,21 @@ def export_table(export: Export) -> str:
             for found in (file.max_error, file.mean_error)
         ]
         latency = microseconds(file.p50_us)
-        precision, size = file.contract.precision, f"{file.size_bytes:,}"
+        precision, size = _precision_words(file, export.run.record.network), f"{file.size_bytes:,}"
         rows.append(
             [precision, size, *(f"{error:.2g}" for error in errors), figure_words(file.test, contract.metric), latency]
         )
     if export.judgement is not None:
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     return f"{table(headers, rows)}\nerrors: from the trained network, on the golden windows in the file"
+
+
+def _precision_words(file: ExportedFile, network: Network | None) -> str:
+    """Name the precision, and beside it that of a linear start, which may stay float32."""
+    quantization, precision = file.contract.quantization, file.contract.precision
+    if quantization is None or network is None or network.highway is None:
+        return precision
+    return f"{precision}, start {quantization.highway}"
 
 
 def _unit_words(outputs: tuple[Channel, ...]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgelstm.cli.reading import Given, option_of, reads_a_table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def _family() -> None:
 
 
 @app.command("torch", short_help="Read bare weights of LSTMs and linear layers.")
+@reads_a_table
 def import_torch(
     weights: Annotated[Path, typer.Argument(help="A state dict: .safetensors, .json, or what torch.save wrote.")],
     window: Annotated[int, typer.Option(min=1, help="Steps of a training window.")],
@@ -45,7 +48,8 @@ def import_torch(
     ] = "",
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
-    time: Annotated[str | None, typer.Option(help="Column of timestamps of --data.")] = None,
+    *,
+    reading: Given,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
 ) -> None:
     """Read the weights of LSTMs and the linear layers behind them, whose names tell the network."""
@@ -63,7 +67,7 @@ def import_torch(
         names=Names(activation, final, take),
         name=name or weights.stem,
     )
-    run = _write(imported, output, data, time, units, overwrite)
+    run = _write(imported, output, data, reading, units, overwrite)
     if run.record.network is not None:
         print("\n".join(_words(layer) for layer in run.record.network.layers))
     _show_next(run)
@@ -77,6 +81,7 @@ def _words(layer: Layer) -> str:
 
 
 @app.command("keras", short_help="Read a Keras model, without Keras.")
+@reads_a_table
 def import_keras(
     file: Annotated[Path, typer.Argument(help="A .keras file, or an HDF5 file of a whole model.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
@@ -88,7 +93,8 @@ def import_keras(
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
     task: Annotated[str | None, typer.Option(help="forecast, classify, label. [what the last layer says]")] = None,
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
-    time: Annotated[str | None, typer.Option(help="Column of timestamps of --data.")] = None,
+    *,
+    reading: Given,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
 ) -> None:
     """Read a Keras model with h5py alone; a layer that cannot be exactly the same here is refused by name."""
@@ -104,7 +110,7 @@ def import_keras(
         outputs=_channels(output_name or [], units, data is not None, "--output-name"),
         task=task,
     )
-    run = _write(imported, output, data, time, units, overwrite)
+    run = _write(imported, output, data, reading, units, overwrite)
     show_imported(run, file)
 
 
@@ -125,7 +131,7 @@ def _channels(names: list[str], units: dict[str, str], needed: bool, option: str
 
 
 def _write(
-    imported: Imported, output: Path | None, data: str | None, time: str | None, units: dict[str, str], overwrite: bool
+    imported: Imported, output: Path | None, data: str | None, reading: Given, units: dict[str, str], overwrite: bool
 ) -> Run:
     """Read the test table, if there is one, and write the run directory."""
     from dataclasses import replace
@@ -138,10 +144,13 @@ def _write(
         raise InputError(f"--unit: expected the name of a channel, got {min(unknown)!r}")
     test = None
     if data is not None:
-        test, period_s = read_test(data, imported, time)
-        imported = replace(imported, sample_period_s=period_s)
-    elif time is not None:
-        raise InputError("--time: expected --data as well, the table that the column is in")
+        held_out = read_test(data, imported, reading)
+        for line in held_out.notes:
+            print(f"edgelstm: {line}", file=sys.stderr)
+        test = held_out.windows
+        imported = replace(imported, sample_period_s=held_out.period_s, reading=held_out.reading)
+    elif reading:
+        raise InputError(f"{option_of(reading)}: expected --data as well, the table that it is about")
     return write_imported(imported, output or Path("runs") / imported.name, test=test, overwrite=overwrite)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from edgelstm.cli.words import figure_words, network_words, table
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, Contract, Metrics, Provenance, Score
+    from edgelstm.reading import Dialect, Reading
     from edgelstm.runtime import ModelFile
     from edgelstm.runtime.model_file import GraphSummary
 
@@ -27,6 +29,7 @@ _FIGURES = {
 }
 _COUNTED = {"forecast": "windows", "classify": "sequences", "label": "series"}
 MEDIAN = 0.5
+_SHOWN = 5  # categories in a line
 
 
 def inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str:
@@ -39,6 +42,7 @@ def inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str
         f"{file.name}: {contract.name}, {contract.task}, {contract.precision}, {len(model_file.content):,} bytes",
         f"  sees      {_sees(contract)}",
         f"  answers   {_answers(contract)}",
+        *([f"  reads     {reading_words(contract.reading)}"] if contract.reading else []),
         f"  state     {contract.state}: {_state_words(contract)}",
         f"  scaling   {contract.scaling}, inside the graph",
         f"  graph     {sum(graph.nodes.values())} nodes ({nodes}), {graph.parameters:,} numbers, "
@@ -51,7 +55,8 @@ def inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str
         *(f"  UNVERIFIED: {reason}" for reason in model_file.let_pass),
     ]
     for channel in contract.inputs:
-        lines.append(f"  trained on {channel.name}: {_range(channel)}")
+        if channel.category is None:
+            lines.append(f"  trained on {channel.name}: {_range(channel)}")
     for part in contract.metrics:
         lines += ["", _metrics_table(part, contract)]
     return "\n".join(lines)
@@ -107,8 +112,76 @@ def _answers(contract: Contract) -> str:
     return f"{often} {_channels(tuple(columns))}, quantiles {', '.join(f'{level:g}' for level in levels if level)}"
 
 
+def reading_words(reading: Reading) -> str:
+    """Say in a line how a table is read.
+
+    Example:
+        >>> from edgelstm.reading import Dialect, Reading, TimeForm
+        >>> dialect, time = Dialect(";", ","), TimeForm(("Date", "Time"), "%d.%m.%Y %H:%M", "Europe/Berlin")
+        >>> reading_words(Reading("csv", dialect, ("-200",), time, None, None, None, "error", "interpolate", 6))
+        "csv, fields between ';', decimal ',', time in Date and Time as %d.%m.%Y %H:%M (Europe/Berlin), missing: -200, \
+gaps of up to 6 interpolated"
+    """
+    words = [reading.format]
+    if reading.dialect is not None:
+        words += _dialect_words(reading.dialect)
+    if reading.time is not None:
+        zone = f" ({reading.time.zone})" if reading.time.zone else ""
+        words.append(f"time in {' and '.join(reading.time.columns)} as {reading.time.form}{zone}")
+    if reading.series is not None:
+        words.append(f"a series for each {reading.series}")
+    if reading.resample is not None:
+        words.append(f"averaged into bins of {reading.resample}")
+    if reading.missing:
+        words.append(f"missing: {' '.join(reading.missing)}")
+    if reading.duplicates != "error":
+        words.append(f"of one time the {reading.duplicates}")
+    return ", ".join([*words, _gap_words(reading)])
+
+
+def _dialect_words(dialect: Dialect) -> list[str]:
+    names = {" ": "blanks", "\t": "tab"}
+    words = [f"fields between {names.get(dialect.delimiter, repr(dialect.delimiter))}"]
+    if (dialect.decimal, dialect.thousands) != (".", ""):
+        words.append(
+            f"decimal {dialect.decimal!r}" + (f", thousands {dialect.thousands!r}" if dialect.thousands else "")
+        )
+    if dialect.encoding != "utf-8":
+        words.append(dialect.encoding)
+    if dialect.skip_rows:
+        words.append(f"{dialect.skip_rows} line(s) above the header")
+    return words if dialect.header else [*words, "no header"]
+
+
+def _gap_words(reading: Reading) -> str:
+    if reading.gaps not in ("interpolate", "forward"):
+        return {"drop": "gaps left open", "error": "a gap is an error"}[reading.gaps]
+    most = "" if reading.max_gap is None else f" of up to {reading.max_gap}"
+    return f"gaps{most} {'interpolated' if reading.gaps == 'interpolate' else 'filled with the last value'}"
+
+
 def _channels(channels: tuple[Channel, ...]) -> str:
-    return ", ".join(map(_channel, channels))
+    """Name channels; the categories of a column together."""
+    words = {}
+    for channel in channels:
+        if channel.category is None:
+            words[channel.name] = _channel(channel)
+        else:
+            known = [one.category for one in channels if one.category is not None and one.source == channel.source]
+            ahead = f", known {channel.ahead} step(s) ahead" if channel.ahead else ""
+            words[channel.source] = f"{channel.source} ({some_words(known)}{ahead})"
+    return ", ".join(words.values())
+
+
+def some_words(words: Sequence[str]) -> str:
+    """Name categories, of many the first.
+
+    Example:
+        >>> some_words(["NW", "SE"]), some_words("ABCDEFG")
+        ('one of NW, SE', 'one of A, B, C, D, E and 2 more')
+    """
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return f"one of {', '.join(words[:_SHOWN])}{more}"
 
 
 def _channel(channel: Channel) -> str:
@@ -119,6 +192,9 @@ def _channel(channel: Channel) -> str:
 
 
 def _period(contract: Contract) -> str:
+    """Say how often there is a sample: "one every month"."""
+    if contract.reading is not None and contract.reading.rhythm is not None:
+        return f", one every {contract.reading.rhythm.name}"
     return f", one every {contract.sample_period_s:g} s" if contract.sample_period_s else ""
 
 
@@ -139,7 +215,10 @@ def _training_words(origin: Provenance) -> str:
 
 
 def _range(channel: Channel) -> str:
-    s = channel.statistics
+    s = channel.bare.statistics
+    if s is not None and channel.origin:
+        spread = f"{s.min:.6g} to {s.max:.6g}, mean {s.mean:.6g}, std {s.std:.4g}"
+        return f"{channel.origin!r} and {spread} {channel.unit or ''}".rstrip()
     return (
         "unknown"
         if s is None

@@ -6,75 +6,134 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.cli.stamps import Wall, wall_of
 from edgelstm.contract import Contract
-from edgelstm.data.gaps import fill
-from edgelstm.data.readers.read import read_many
+from edgelstm.data.asked import names_of, read_for
+from edgelstm.data.causal import FILLING, Filling
+from edgelstm.data.gaps import POLICIES
 from edgelstm.data.rows import known_ahead
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError, InputError, OutputError, require
+from edgelstm.reading import Reading, Rhythm
 
 FORMATS = ("csv", "jsonl", "parquet")
 
 Row = dict[str, Any]
 
 
-def read_rows(
-    source: str,
-    contract: Contract,
-    time: str | None,
-    *,
-    series: str | None = None,
-    data_format: str | None = None,
-    every_row: bool = False,
-) -> tuple[Series, ...]:
-    """Read the input channels of a contract from a table, or from stdin for `-`: one series or many.
+class Rows(NamedTuple):
+    """The samples of a table, and how they go on.
+
+    Attributes:
+        series: one or many, of the input channels. Of channels known ahead each sample holds the value that is given
+            with it, and the last sample is the last that has them all.
+        reading: how they were read.
+        filling: how their gaps are filled.
+        rhythm: what lies between two samples; None without times, or where nobody knows.
+        wall: how times are written.
+        notes: what was done, in lines for people.
+    """
+
+    series: tuple[Series, ...]
+    reading: Reading
+    filling: Filling
+    rhythm: Rhythm | None
+    wall: Wall
+    notes: tuple[str, ...]
+
+
+class Answers(NamedTuple):
+    """What is answered for one series.
+
+    Attributes:
+        rows: of the answer.
+        notes: what was left out, in lines for people.
+    """
+
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+
+
+def read_rows(source: str, contract: Contract, given: Mapping[str, Any], *, every_row: bool = False) -> Rows:
+    """Read the input channels of a contract from a table, or from stdin for `-`, as the table of training was read.
 
     Args:
         source: the table.
         contract: of the file that is to answer.
-        time: column of timestamps.
-        series: column that tells series apart.
-        data_format: of the table; None: its ending tells.
+        given: fields of `edgelstm.data.readers.asking.Asking` that somebody asked for; they win.
         every_row: an answer from every row is wanted, so that the last need not be one.
 
-    Returns:
-        Series of the input channels. Of channels known ahead each sample holds the value that is given with it, and
-        the last sample is the last that has them all.
+    Raises:
+        InputError: the file takes times and there is no column of them, or an unknown policy for gaps.
+        DataError: the table cannot be read, is another one than in training, or what must be known ahead of its last
+            sample is not there.
+    """
+    trained = contract.reading
+    policy = given.get("gaps") or (trained.gaps if trained else "error")
+    if policy not in POLICIES:
+        raise InputError(f"--missing: expected one of {', '.join(POLICIES)}, got {policy!r}")
+    found = read_for(contract, sys.stdin if source == "-" else source, {**given, "gaps": policy})
+    words = names_of([channel for channel in contract.inputs if channel.category is not None])
+    return Rows(
+        series=tuple(_with_known_ahead(some, contract, every_row) for some in found.series),
+        reading=found.reading,
+        filling=Filling(policy, found.reading.max_gap, words),
+        rhythm=_rhythm(contract, found.series),
+        wall=wall_of(found.series, _rhythm(contract, found.series), _zone(found.reading)),
+        notes=found.notes,
+    )
+
+
+def _rhythm(contract: Contract, series: tuple[Series, ...]) -> Rhythm | None:
+    """What lies between two samples: as trained, for a table may be too short to show it."""
+    if series[0].time is None:
+        return None
+    if contract.reading is not None:
+        return contract.reading.rhythm
+    return Rhythm("second", contract.sample_period_s) if contract.sample_period_s else None
+
+
+def _zone(reading: Reading) -> str | None:
+    return None if reading.time is None else reading.time.zone
+
+
+def refuse_gaps(series: Series, rows: NDArray[np.float64], last: int, filling: Filling) -> None:
+    """Refuse rows of a series that lack a sample, and say what to do.
+
+    Args:
+        series: as it was read.
+        rows: float64 [T, F], filled as far as they could be.
+        last: the row of the series that the last of them is.
+        filling: how they were filled.
 
     Raises:
-        InputError: the file takes times and there is no column of them.
-        DataError: the table cannot be read, its timestamps are not as far apart as in training, or what must be known
-            ahead of its last sample is not there.
+        DataError: there is such a sample.
     """
-    if contract.times and time is None:
-        raise InputError("--time: this file takes the time of each sample: name the column of timestamps")
-    columns = tuple(channel.source for channel in contract.inputs)
-    found = read_many(sys.stdin if source == "-" else source, columns, time, series=series, kind=data_format)
-    period = next((some.period_s for some in found if some.period_s), None)
-    if period and contract.sample_period_s and period != contract.sample_period_s:
+    missing = np.isnan(rows)
+    if not missing.any():
+        return
+    first = last + 1 - len(rows)
+    row, column = (int(i) for i in np.argwhere(missing)[0])
+    place = f"in column {series.names[column]!r} at row {first + row + 1}"
+    window = f"the window of rows {first + 1} to {last + 1}"
+    if filling.policy not in FILLING:
         raise DataError(
-            f"{source}: the network was trained on one sample every {contract.sample_period_s:g} s, but the table has "
-            f"one every {period:g} s; resample it first"
+            f"{series.name}: {int(missing.sum())} sample(s) are missing in {window}, the first {place}; choose "
+            "--missing interpolate or forward to fill them"
         )
-    return tuple(_with_known_ahead(some, contract, every_row) for some in found)
-
-
-def filled(series: Series, origin: int, steps: int, missing: str) -> NDArray[np.float64]:
-    """Take the last `steps` rows up to an origin, their gaps filled from those and earlier rows: [steps, F]."""
-    first = max(origin + 1 - steps, 0)
-    values = series.values[first : origin + 1]
-    if not np.isnan(values).any():
-        return values
-    if missing == "error":
-        _refuse_gaps(series, first, origin)
-    return fill(series.values[: origin + 1], series.names, missing)[-len(values) :]
+    if np.isnan(series.values[: first + row + 1, column]).all():
+        raise DataError(f"{series.name}: {window} begins before the first value {place}: leave its first rows out")
+    raise DataError(
+        f"{series.name}: {window} reaches over a gap of more than {filling.max_gap} sample(s), {place}: give a table "
+        "that goes on for a whole window behind it, or a larger --max-gap"
+    )
 
 
 def check_names(contract: Contract, columns: Iterable[str]) -> None:
@@ -95,13 +154,6 @@ def check_names(contract: Contract, columns: Iterable[str]) -> None:
 def numbers_of(contract: Contract, values: NDArray[np.float32]) -> dict[str, float]:
     """Give the answer of each output under its name, in as few digits as tell it from any other float32."""
     return {channel.name: float(str(value)) for channel, value in zip(contract.outputs, values, strict=True)}
-
-
-def iso(moment: np.datetime64, days: bool) -> str:
-    """Write all timestamps of a table in one form, so that it can be read again."""
-    if days:
-        return str(moment.astype("datetime64[D]"))
-    return str(moment.astype("datetime64[s]") if moment == moment.astype("datetime64[s]") else moment)
 
 
 def render(rows: list[Row], kind: str) -> bytes:
@@ -155,14 +207,3 @@ def _with_known_ahead(series: Series, contract: Contract, every_row: bool) -> Se
             "but what is known of them, or take --all for those that have it"
         )
     return known_ahead(series, ahead, contract.window if contract.state == "window" else 1)
-
-
-def _refuse_gaps(series: Series, first: int, last: int) -> None:
-    """Name the first sample that is missing in a window by its row in the table."""
-    missing = np.isnan(series.values[first : last + 1])
-    row, column = np.argwhere(missing)[0]
-    raise DataError(
-        f"{int(missing.sum())} sample(s) are missing in the window of rows {first + 1} to {last + 1}, the first in "
-        f"column {series.names[column]!r} at row {first + row + 1}; choose --missing interpolate or forward to fill "
-        "them"
-    )

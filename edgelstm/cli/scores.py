@@ -24,16 +24,18 @@ def columns_of(contract: Contract) -> tuple[Column, ...]:
     """Choose the columns of a kind of answer.
 
     Of numbers RMSE and MAE, of few channels the RMSE of each; of quantiles pinball loss and coverage; of classes
-    accuracy and macro F1.
+    accuracy and macro F1. Of many series the errors are in the training deviation of each, averaged over them.
     """
     targets = contract.targets
-    unit = f" ({targets[0].unit})" if len(targets) == 1 and targets[0].unit else ""
-    scaled = "" if len(targets) == 1 else "scaled_"
+    scaled = "scaled_" if contract.metric.startswith("scaled_") else ""
+    unit = f" ({targets[0].unit})" if not scaled and targets[0].unit else ""
     if contract.answer == "class":
         return _figure("accuracy", "accuracy"), _figure("macro F1", "macro_f1")
     if contract.answer == "quantile":
         pinball = _figure(f"{scaled.replace('_', ' ')}pinball loss{unit}", f"{scaled}pinball")
         return (pinball, _figure("coverage", "coverage")) if len(contract.outputs) > len(targets) else (pinball,)
+    if contract.many_series:
+        return _root("scaled RMSE", "scaled_mse"), _figure("scaled MAE", "scaled_mae")
     if len(targets) == 1:
         return _figure(f"RMSE{unit}", "rmse"), _figure(f"MAE{unit}", "mae")
     if len(targets) <= MAX_CHANNELS:
@@ -46,6 +48,10 @@ def columns_of(contract: Contract) -> tuple[Column, ...]:
 
 def _figure(name: str, key: str) -> Column:
     return Column(name, lambda scored: _text(scored.score.get(key)))
+
+
+def _root(name: str, key: str) -> Column:
+    return Column(name, lambda scored: _text(math.sqrt(scored.score[key])))
 
 
 def _of_channel(i: int) -> Callable[[Scored], str]:

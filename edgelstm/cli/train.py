@@ -39,6 +39,7 @@ _KEYS = {
     "target": ("data", "targets"),
     "ahead": ("data", "ahead"),
     "calendar": ("data", "calendar"),
+    "labels": ("data", "labels"),
     "classes": ("data", "classes"),
     "cap": ("data", "cap"),
     "drift": ("data", "drift"),
@@ -50,6 +51,10 @@ _KEYS = {
     "border": ("split", "borders"),
     "validation_file": ("split", "validation_path"),
     "test_file": ("split", "test_path"),
+    "groups": ("split", "groups"),
+    "group": ("split", "group"),
+    "validation_group": ("split", "validation_groups"),
+    "test_group": ("split", "test_groups"),
     "overlap": ("split", "overlap"),
     "window": ("window", "steps"),
     "horizon": ("window", "horizon"),
@@ -123,6 +128,7 @@ def train(
     calendar: Annotated[
         list[str] | None, typer.Option(help="hour, weekday, yearday: from the timestamps, in the graph; repeatable.")
     ] = None,
+    labels: Annotated[str | None, typer.Option(help="To classify: a table with the class of each file.")] = None,
     classes: Annotated[bool | None, typer.Option("--classes", help="Label classes, not numbers.")] = None,
     cap: Annotated[float | None, typer.Option(help="Labels above it count as it.")] = None,
     drift: Annotated[
@@ -137,6 +143,10 @@ def train(
     border: Annotated[list[str] | None, typer.Option(help="Row or date where a part ends; repeatable.")] = None,
     validation_file: Annotated[str | None, typer.Option(help="A file of its own for validation.")] = None,
     test_file: Annotated[list[str] | None, typer.Option(help="A file of its own for test; repeatable.")] = None,
+    groups: Annotated[str | None, typer.Option(help="A table with the group of each file or series.")] = None,
+    group: Annotated[str | None, typer.Option(help="Its column of groups. [group]")] = None,
+    validation_group: Annotated[list[str] | None, typer.Option(help="Hold it out; repeatable.")] = None,
+    test_group: Annotated[list[str] | None, typer.Option(help="Hold it out for test; repeatable.")] = None,
     overlap: Annotated[bool | None, typer.Option(help="Evaluation windows may reach back.")] = None,
     window: Annotated[int | None, typer.Option(help="Samples in a window.")] = None,
     horizon: Annotated[int | None, typer.Option(help="Samples to forecast at once. [1]")] = None,

@@ -41,6 +41,7 @@ def check_contract(contract: Contract) -> None:
     _check_origins(contract)
     _check_answer(contract)
     _check_states(contract.states)
+    _require(contract.task == "forecast" or not contract.many_series, "many_series belongs to forecasts")
     if contract.reading is not None:
         _check_reading(contract.reading)
         _check_reading_fits(contract, contract.reading)
@@ -84,6 +85,7 @@ def _check_quantization(contract: Contract) -> None:
     if quantization is not None:
         _one_of("quantization.clip", quantization.clip, CLIPS)
         _one_of("quantization.head", quantization.head, HEADS)
+        _one_of("quantization.highway", quantization.highway, HEADS)
 
 
 def _check_channels(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -> None:
@@ -131,8 +133,8 @@ def _check_origins(contract: Contract) -> None:
         _require(math.isfinite(channel.origin), f"channel {channel.name!r} has the origin {channel.origin}")
         number = channel.dtype == "float32" and channel.category is None
         _require(number or not channel.origin, f"channel {channel.name!r} is no measurement and has an origin")
-    answers = contract.answer != "class" or not any(channel.origin for channel in contract.outputs)
-    _require(answers, "a class has no origin")
+    plain = all(not c.origin or (contract.answer != "class" and c.cap is None) for c in contract.outputs)
+    _require(plain, "a class, and what has a cap, has no origin")
 
 
 def _check_answer(contract: Contract) -> None:

@@ -47,7 +47,10 @@ class Contract:
         provenance: where the weights come from.
         answer: one of `ANSWERS`: what the values of y are.
         times: the file takes `time_s` int64 [B, T] beside x, the moment of each sample in seconds since 1970, UTC.
-        reading: how the table was read, so that the next one needs no option; None for arrays and imported networks.
+        reading: how the table was read, so that the next one needs no option; None for arrays, and for imported
+            networks that no table was given to judge by.
+        many_series: a forecast that was learnt from many series: its scaled scores are divided by the training spread
+            of each series and averaged over them, and decide.
 
     Raises:
         ContractError: on construction, if the fields contradict each other.
@@ -80,6 +83,7 @@ upgrade edgelstm on this device or export again with the older version
     answer: str = "number"
     times: bool = False
     reading: Reading | None = None
+    many_series: bool = False
 
     def __post_init__(self) -> None:
         check_contract(self)
@@ -88,6 +92,14 @@ upgrade edgelstm on this device or export again with the older version
     def tokens(self) -> bool:
         """Whether x holds tokens, int64 [B, T], and not measurements, float32 [B, T, F]."""
         return self.inputs[0].dtype == "int64"
+
+    @property
+    def bare(self) -> Contract:
+        """The same in the units of the graph, without origins; itself where there are none."""
+        if not any(channel.origin for channel in (*self.inputs, *self.outputs)):
+            return self
+        inputs, outputs = (tuple(c.bare for c in channels) for channels in (self.inputs, self.outputs))
+        return replace(self, inputs=inputs, outputs=outputs)
 
     @property
     def every_step(self) -> bool:
@@ -105,7 +117,7 @@ upgrade edgelstm on this device or export again with the older version
         if self.answer == "class":
             return "accuracy"
         name = "pinball" if self.answer == "quantile" else "rmse"
-        return name if len(self.targets) == 1 else f"scaled_{name}"
+        return name if len(self.targets) == 1 and not self.many_series else f"scaled_{name}"
 
     def answer_shape(self, *leading: int | str) -> tuple[int | str, ...]:
         """Give the shape of y behind its axes B and, with an answer at every step, T.

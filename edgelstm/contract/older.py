@@ -14,7 +14,11 @@ _LATER_OF_CHANNELS: tuple[tuple[int, dict[str, Any]], ...] = (
     (2, {"ahead": 0, "quantile": None, "column": None, "cap": None}),
     (3, {"category": None, "origin": 0.0}),
 )
-_LATER: tuple[tuple[int, dict[str, Any]], ...] = ((2, {"answer": "number", "times": False}), (3, {"reading": None}))
+_LATER: tuple[tuple[int, dict[str, Any]], ...] = (
+    (2, {"answer": "number", "times": False}),
+    (3, {"reading": None, "many_series": False}),
+)
+_LATER_OF_QUANTIZATION: tuple[tuple[int, dict[str, Any]], ...] = ((3, {"highway": "fp32"}),)
 
 
 def check_version(value: Any) -> None:
@@ -38,6 +42,9 @@ def with_later_keys(value: Any) -> Any:
         if isinstance(channels, list):
             more = _later_than(version, _LATER_OF_CHANNELS)
             value[key] = [_merged(one, more, f"contract.{key}[{i}]", version) for i, one in enumerate(channels)]
+    if isinstance(value.get("quantization"), dict):
+        more = _later_than(version, _LATER_OF_QUANTIZATION)
+        value["quantization"] = _merged(value["quantization"], more, "contract.quantization", version)
     later = _later_than(version, _LATER)
     if "answer" in later and value.get("task") == "classify":
         later["answer"] = "class"

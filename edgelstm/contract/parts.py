@@ -33,6 +33,11 @@ class Statistics(NamedTuple):
     max: float
     quantiles: tuple[float, ...]
 
+    def minus(self, origin: float) -> Statistics:
+        """The same of values that are less by so much."""
+        moved = (self.min - origin, self.max - origin, tuple(q - origin for q in self.quantiles))
+        return Statistics(self.mean - origin, self.std, *moved)
+
 
 class Channel(NamedTuple):
     """One input or output channel, in its physical unit.
@@ -79,6 +84,14 @@ class Channel(NamedTuple):
     def spread(self) -> float:
         """The training standard deviation, to divide by: 1 where it is 0 or unknown."""
         return (self.statistics.std if self.statistics else 0.0) or 1.0
+
+    @property
+    def bare(self) -> Channel:
+        """The same in the units of the graph: values minus the origin, and so its statistics."""
+        if self.origin == 0:
+            return self
+        found = self.statistics
+        return self._replace(statistics=None if found is None else found.minus(self.origin), origin=0.0)
 
 
 class StateTensor(NamedTuple):
@@ -130,11 +143,13 @@ class Quantization(NamedTuple):
         per_channel: one scale for each gate row and each output of the head; else one for each tensor.
         clip: how the range of a scale was chosen: `"none"` (its largest weight), `"percentile"` or `"mse"`.
         head: the precision of all other products, `"int8"` or `"fp32"`: of the head, and of an LSTM's projection.
+        highway: the precision of the linear layer past the LSTM, likewise; `"fp32"` where there is none.
     """
 
     per_channel: bool = True
     clip: str = "none"
     head: str = "int8"
+    highway: str = "fp32"
 
 
 class Fidelity(NamedTuple):

@@ -14,17 +14,9 @@ from edgelstm.data.classes import class_numbers, class_of
 from edgelstm.data.parts import NAMES, fraction_borders
 from edgelstm.data.rows import rows_of, seconds_of
 from edgelstm.data.sequences import UNKNOWN, Sequences, Targets, lay_out
-from edgelstm.data.series import Series
+from edgelstm.data.series import Series, Stretch
 from edgelstm.data.windows import Index, Rows
 from edgelstm.errors import DataError
-
-
-class Stretch(NamedTuple):
-    """Some rows of a series: those from `start` to `end`, the rows before them fill its gaps."""
-
-    series: Series
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +31,8 @@ class Wanted:
         missing: a policy of `edgelstm.data.gaps`.
         steps: the longest that a window may be; None: the longest series.
         times: keep the time of each row.
+        max_gap: the most samples in a row that are filled; None: any number.
+        categories: the inputs that are 1 or 0, for a word of a column of text.
     """
 
     inputs: tuple[str, ...]
@@ -48,6 +42,8 @@ class Wanted:
     missing: str
     steps: int | None = None
     times: bool = False
+    max_gap: int | None = None
+    categories: tuple[str, ...] = ()
 
 
 def whole(series: Sequence[Series]) -> tuple[Stretch, ...]:
@@ -181,7 +177,9 @@ def _pieces(stretch: Stretch, wanted: Wanted, part: str) -> list[_Piece]:
     series, start, end = stretch
     if end <= start:
         raise DataError(f"series {series.name}: it has no sample: leave it out")
-    x, gaps = rows_of(series, wanted.inputs, start, end, wanted.missing)
+    x, gaps = rows_of(
+        series, wanted.inputs, start, end, wanted.missing, max_gap=wanted.max_gap, categories=wanted.categories
+    )
     times = seconds_of(series, start, end)
     good = ~np.isnan(x).any(axis=1)
     if not wanted.every_step:

@@ -22,6 +22,9 @@ def rows_of(
     missing: str,
     ahead: tuple[str, ...] = (),
     steps: int = 0,
+    *,
+    max_gap: int | None = None,
+    categories: tuple[str, ...] = (),
 ) -> tuple[Rows, NDArray[np.bool_]]:
     """Take some rows of some channels, their gaps filled from those and earlier rows alone.
 
@@ -33,16 +36,22 @@ def rows_of(
         missing: a policy of `edgelstm.data.gaps`.
         ahead: the channels that are known ahead.
         steps: how many steps ahead they are known.
+        max_gap: the most samples in a row that are filled; None: any number.
+        categories: the channels that are 1 or 0 for a word: between two words there is nothing to interpolate, the
+            last one goes on.
 
     Returns:
-        float32 [end - start, C], NaN where nothing could be filled, and of channels known ahead the value `steps` rows
-        later; and bool [end - start], whether a sample of the row was missing in the series.
+        float32 [end - start, C], minus the origins of the series, NaN where nothing could be filled, and of channels
+        known ahead the value `steps` rows later; and bool [end - start], whether a sample of the row was missing in
+        the series.
 
     Raises:
         DataError: a sample is missing and the policy is `"error"`, or no float32 can hold it.
     """
     values = shifted(series.columns(names)[:end], names, ahead, steps)
-    filled = shifted(_fill(series, names, end, missing), names, ahead, steps)
+    filled = shifted(filled_rows(series, names, end, missing, max_gap, categories), names, ahead, steps)
+    if series.origins:
+        filled = filled - np.array([series.origins.get(name, 0.0) for name in names])
     with np.errstate(over="ignore"):  # what is too large is refused right after
         rows: Rows = filled.astype(np.float32)
     large = np.argwhere(np.isinf(rows))
@@ -55,12 +64,40 @@ def rows_of(
     return rows[start:], np.asarray(np.isnan(values).any(axis=1))[start:]
 
 
-def _fill(series: Series, names: tuple[str, ...], end: int, missing: str) -> NDArray[np.float64]:
-    """Fill the gaps up to a row; a complaint names the series, for there may be many."""
+def filled_rows(
+    series: Series,
+    names: tuple[str, ...],
+    end: int,
+    missing: str,
+    max_gap: int | None = None,
+    categories: tuple[str, ...] = (),
+) -> NDArray[np.float64]:
+    """Fill the gaps of some channels up to a row from what lies before it; a complaint names the series.
+
+    Args:
+        series: where they are taken from.
+        names: of the channels.
+        end: the row behind the last.
+        missing: a policy of `edgelstm.data.gaps`.
+        max_gap: as for `rows_of`.
+        categories: as for `rows_of`.
+
+    Returns:
+        float64 [end, C], NaN where nothing could be filled.
+
+    Raises:
+        DataError: a sample is missing and the policy is `"error"`.
+    """
+    values, held = series.columns(names)[:end], [i for i, name in enumerate(names) if name in categories]
     try:
-        return fill(series.columns(names)[:end], names, missing)
+        filled = fill(values, names, missing, max_gap)
+        if held and missing == "interpolate":
+            words = tuple(names[i] for i in held)
+            filled = filled.copy()
+            filled[:, held] = fill(values[:, held], words, "forward", max_gap)
     except DataError as error:
         raise DataError(f"{_named(series)}{error}") from error
+    return filled
 
 
 def _named(series: Series) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ class Series:
         name: of the series, where there are many.
         labels: the class of each sample as it is written, N texts, empty where nobody knows it; None without classes.
         rhythm: what lies between two samples; None without time.
+        origins: what is taken off a channel before it becomes float32, by name; see `edgelstm.data.origins`.
     """
 
     names: tuple[str, ...]
@@ -34,10 +37,23 @@ class Series:
     name: str = ""
     labels: tuple[str, ...] | None = None
     rhythm: Rhythm | None = None
+    origins: Mapping[str, float] = field(default_factory=dict)
 
     def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         """Take some channels, in that order: float64 [N, len(names)]."""
         return self.values[:, [self.names.index(name) for name in names]]
+
+
+class Stretch(NamedTuple):
+    """Some rows of a series: those from `start` to `end`, the rows before them fill its gaps."""
+
+    series: Series
+    start: int
+    end: int
+
+    def columns(self, names: tuple[str, ...]) -> NDArray[np.float64]:
+        """Take some channels of these rows: float64 [end - start, len(names)]."""
+        return self.series.columns(names)[self.start : self.end]
 
 
 def statistics(values: NDArray[np.floating]) -> Statistics | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ class Windows:
         times: int64 [M], UTC seconds of each row of `x_rows`; None without a column of time.
         firsts: int64 [S], where rows of many series lie end to end: the first row of each; None: all are of one.
         names: of those series; empty for one.
+        spreads: float64 [S, O], what the error of each of those series is measured by: its own training standard
+            deviation; None for one.
     """
 
     x_rows: Rows
@@ -45,6 +48,7 @@ class Windows:
     times: Index | None = None
     firsts: Index | None = None
     names: tuple[str, ...] = ()
+    spreads: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.x_starts)
@@ -52,9 +56,7 @@ class Windows:
     @property
     def series(self) -> Index:
         """int64 [N]: the number of the series that each window is of."""
-        if self.firsts is None:
-            return np.zeros(len(self), np.int64)
-        return np.searchsorted(self.firsts, self.x_starts, side="right") - 1
+        return self.series_of()
 
     @property
     def x_offsets(self) -> Index:
@@ -67,9 +69,33 @@ class Windows:
         return np.arange(self.horizon)
 
     @property
-    def whole_rows(self) -> NDArray[np.bool_]:
-        """Bool [M]: the rows that lack no sample, over which a carried state goes."""
-        return np.logical_not(np.isnan(self.x_rows).any(axis=1))
+    def stretches(self) -> tuple[Index, Index]:
+        """The stretches of rows that a carried state goes over, each from zero: first rows and lengths, int64 [R] both.
+
+        A state begins anew with each series, behind each gap, and of arrays with each window.
+        """
+        if not self.same_rows:
+            return self.x_starts, np.full(len(self), self.steps)
+        whole = np.logical_not(np.isnan(self.x_rows).any(axis=1))
+        begins = whole & ~np.concatenate([[False], whole[:-1]])
+        if self.firsts is not None:
+            begins[self.firsts] = whole[self.firsts]
+        starts = np.flatnonzero(begins)
+        return starts, np.diff(np.append(np.cumsum(whole)[starts] - 1, whole.sum()))
+
+    @property
+    def last_steps(self) -> Index:
+        """int64 [N]: the last step of each window, counted through `stretches` laid end to end."""
+        starts, lengths = self.stretches
+        last = self.x_starts + self.steps - 1
+        stretch = np.searchsorted(starts, last, side="right") - 1
+        return (np.cumsum(lengths) - lengths)[stretch] + last - starts[stretch]
+
+    def series_of(self, index: Index | slice = slice(None)) -> Index:
+        """Say which series some windows are of, by its number: int64 [n]."""
+        if self.firsts is None:
+            return np.zeros(len(self.x_starts[index]), np.int64)
+        return np.searchsorted(self.firsts, self.x_starts[index], side="right") - 1
 
     def x(self, index: Index | slice = slice(None)) -> Rows:
         """Copy out windows: float32 [n, T, F]."""
@@ -118,6 +144,37 @@ def from_rows(x_rows: Rows, y_rows: Rows, first: int, steps: int, horizon: int, 
     good = ~(x_bad[starts] | y_bad[starts + steps])
     starts = starts[good]
     return Windows(x_rows, starts, y_rows, starts + steps, 1, True, steps, horizon)
+
+
+def end_to_end(windows: Sequence[Windows], names: tuple[str, ...], spreads: NDArray[np.float64]) -> Windows:
+    """Lay the rows of many series end to end; no window reaches from one into the next.
+
+    Args:
+        windows: of one series each, cut alike by `from_rows`; at least one.
+        names: of the series.
+        spreads: float64 [S, O], what the error of each is measured by.
+
+    Example:
+        >>> small, large = (np.arange(4, dtype=np.float32)[:, np.newaxis] * size for size in (1, 100))
+        >>> cut = [from_rows(rows, rows, 0, steps=2, horizon=1, stride=1) for rows in (small, large)]
+        >>> both = end_to_end(cut, ("small", "large"), np.ones((2, 1)))
+        >>> both.x()[..., 0].tolist(), both.series.tolist()
+        ([[0.0, 1.0], [1.0, 2.0], [0.0, 100.0], [100.0, 200.0]], [0, 0, 1, 1])
+    """
+    first, lengths = windows[0], np.array([len(one.x_rows) for one in windows])
+    firsts = np.cumsum(lengths) - lengths
+    times = [one.times for one in windows if one.times is not None]
+    return replace(
+        first,
+        x_rows=np.concatenate([one.x_rows for one in windows]),
+        x_starts=np.concatenate([one.x_starts + start for one, start in zip(windows, firsts, strict=True)]),
+        y_rows=np.concatenate([one.y_rows for one in windows]),
+        y_starts=np.concatenate([one.y_starts + start for one, start in zip(windows, firsts, strict=True)]),
+        times=np.concatenate(times) if times else None,
+        firsts=firsts,
+        names=names,
+        spreads=spreads,
+    )
 
 
 def from_arrays(x: Rows, y: Rows, target_inputs: tuple[int, ...]) -> Windows:

@@ -39,7 +39,7 @@ try:
     from edgelstm.runtime import load, replay
     predictor = load(sys.argv[2])
     result = replay(predictor)
-    predictor.stream().step(predictor.golden.x[0, 0])
+    predictor.bare.stream().step(predictor.golden.x[0, 0])
     found = {{"passed": result.passed, "rows": result.rows, "off": max(result.file_error)}}
     found["allowed"] = max(result.tolerance)
 except Exception as error:

@@ -19,8 +19,10 @@ from edgelstm.bench.answers import Stretch, stepped
 from edgelstm.bench.timer import time_calls
 from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
 from edgelstm.data.inputs import Inputs
+from edgelstm.data.scores.metric import drop_of, figure_of
 from edgelstm.errors import ExportError, InputError, ParityError
 from edgelstm.export.graph import build_graph
+from edgelstm.export.line import line_of
 from edgelstm.export.pack import pack
 from edgelstm.export.quantize import convert_graph
 from edgelstm.files import write_all_whole
@@ -45,6 +47,9 @@ _ULPS = 4
 # with: 1e-6 of the largest answer is what float32 itself costs.
 _FP32_ROUNDING = 1e-6
 _TIMED_S = 0.5
+# A linear start is a fixed sum over a window: it goes to int8 where that is felt in the file and not in the metric.
+_SMALL_HIGHWAY_BYTES = 16 * 2**10
+_HIGHWAY_DROP = 0.001
 
 Vector = NDArray[np.float64]
 
@@ -98,6 +103,7 @@ def export_run(
     quantization: Quantization | None = None,
     state: str | None = None,
     max_metric_drop: float | None = None,
+    line: bool = False,
 ) -> Export:
     """Write the model files of a run, all of them or none.
 
@@ -111,22 +117,26 @@ def export_run(
         max_metric_drop: judge the files side by side (some seconds), write `NAME.judgement.json` beside them, and
             leave out a file whose test metric is worse than fp32's by more than this: 0.01 is one percent. With
             several precisions all are written and the judgement says which to ship.
+        line: write the linear start alone, without the LSTM: `NAME.line.fp32.onnx`.
 
     Returns:
         The files and what was measured on them.
 
     Raises:
         RunError: the run is missing, incomplete or damaged.
-        ExportError: `quantization` is another form of the precision that the network was fine-tuned for.
+        ExportError: `quantization` is another form of the precision that the network was fine-tuned for; or there is
+            no linear start to write alone.
         ParityError: the graph does not compute what the network computed; nothing is written.
         OutputError: the disk is full; what stood there before is untouched.
     """
     run = _with_state(read_run(directory), state)
+    if line:
+        run = line_of(run)
     folder = Path(output) if output is not None else run.path
     graph = _fp32_graph(run)
     chosen = ["fp32", *(p for p in precisions if p != "fp32")]
     forms = {p: _form(run, p, quantization) for p in chosen}
-    made = [_make_file(run, folder, p, convert_graph(graph, p, form), form) for p, form in forms.items()]
+    made = [_make_judged(run, folder, p, graph, form) for p, form in forms.items()]
     if max_metric_drop is None:
         write_all_whole({file.path: content for file, content in made})
         return Export(run, tuple(file for file, _ in made))
@@ -143,7 +153,7 @@ def open_run(directory: str | Path) -> tuple[Run, Predictor]:
     run = read_run(directory)
     draft = _draft(run)
     predictor = Predictor(ModelFile(_fp32_graph(run).SerializeToString(), run.record.contract, draft, ""))
-    _check_parity(run, np.stack([predictor.predict(*row) for row in golden_rows(draft)]))
+    _check_parity(run, np.stack([predictor.bare.predict(*row) for row in golden_rows(draft)]))
     return run, predictor
 
 
@@ -152,13 +162,38 @@ def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
     tuned_for, form = run.record.tuned_for or (None, None)
     if precision != tuned_for or form is None:
         return asked or Quantization()
-    if asked is not None and asked != form:
+    if asked is not None and asked._replace(highway=form.highway) != form:
         scale = "per channel" if form.per_channel else "per tensor"
         raise ExportError(
             f"{run.path}: was fine-tuned for {precision} {scale}, clip {form.clip}, head {form.head}; leave out the "
             "options that say otherwise, or fine-tune for that form"
         )
-    return form
+    return form if asked is None else asked
+
+
+def _make_judged(
+    run: Run, folder: Path, precision: str, graph: onnx.ModelProto, form: Quantization
+) -> tuple[ExportedFile, bytes]:
+    """Make a file; of a large linear start in float32 and in int8, whose answers must be as good."""
+    made = _make_file(run, folder, precision, convert_graph(graph, precision, form), form)
+    highway = run.record.network.highway if run.record.network is not None else None
+    size = 0 if highway is None else run.weights[f"{highway.name}.weight"].nbytes
+    if precision not in ("int8", "int8w") or form.highway == "int8" or size <= _SMALL_HIGHWAY_BYTES:
+        return made
+    form = form._replace(highway="int8")
+    smaller = _make_file(run, folder, precision, convert_graph(graph, precision, form), form)
+    return smaller if _loss(smaller[0], made[0]) < _HIGHWAY_DROP else made
+
+
+def _loss(smaller: ExportedFile, made: ExportedFile) -> float:
+    """How much worse one file is: its test metric, or without a test part its mean golden error in spreads."""
+    contract = made.contract
+    if made.test is None or smaller.test is None:
+        spreads = [channel.spread for channel in contract.outputs]
+        both = zip(smaller.mean_error, made.mean_error, spreads, strict=True)
+        return max((a - b) / spread for a, b, spread in both)
+    figures = [figure_of(score, contract.metric) for score in (smaller.test, made.test)]
+    return drop_of(figures[0], figures[1], contract.metric)
 
 
 def _judged(run: Run, folder: Path, made: list[tuple[ExportedFile, bytes]], limit: float) -> Export:
@@ -205,7 +240,7 @@ def _with_state(run: Run, state: str | None) -> Run:
     graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
     # The answers that the network gave are held against it; the others come from the graph that gives them.
     draft = _draft(run)._replace(lengths=None)
-    predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, ""))
+    predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, "")).bare
     rows = Inputs(draft.x, None, draft.times)
     y = np.concatenate([predictor.run_batch(*rows.one(i)) for i in range(len(rows.x))])
     _check_parity(run, _as_window_answers(run, y))
@@ -231,7 +266,7 @@ def _make_file(
         quantization=quantization if precision in ("int8", "int8w") else None,
     )
     draft = _draft(run)
-    predictor = Predictor(ModelFile(graph.SerializeToString(), contract, draft, ""))
+    predictor = Predictor(ModelFile(graph.SerializeToString(), contract, draft, "")).bare
     rows = golden_rows(draft)
     y = np.stack([predictor.predict(*row) for row in rows])
     if precision == "fp32":

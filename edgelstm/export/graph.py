@@ -3,7 +3,8 @@
 Window files take x [B, T, F] (and, if the contract says so, lengths [B]), carried files x and one h/c pair
 [D, B, H] for each layer; either may take time_s [B, T]. The API is batch-first, the LSTM inside is time-first, because
 onnxruntime refuses `layout=1`. Every node costs 0.2 to 0.5 us of a step that takes a handful, so there are few: 7 for a
-window network of one layer with standard scaling, 8 with lengths, 10 with relative scaling.
+window network of one layer with standard scaling, 8 with lengths, 10 with relative scaling, and one more where some
+inputs are no outputs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from onnx import TensorProto, helper
 from edgelstm import __version__
 from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
+from edgelstm.export.highway import add_highway
 from edgelstm.export.layout import Graph, Value, batch_first
 from edgelstm.export.plan import check_contract, folded, reordered
 from edgelstm.export.pointwise import (
@@ -34,6 +36,7 @@ from edgelstm.network import (
     Activation,
     Calendar,
     Embedding,
+    Highway,
     Join,
     LayerNorm,
     Linear,
@@ -80,12 +83,14 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
         graph.sequence_lens = graph.add("Cast", ["lengths"], "sequence_lens", to=TensorProto.INT32)
     if network.relative_inputs:
         value = without_base(graph, value, network)
-    last_lstm = max(i for i, layer in enumerate(layers) if isinstance(layer, Lstm))
+    last_lstm = max((i for i, layer in enumerate(layers) if isinstance(layer, Lstm)), default=-1)
     for i, layer in enumerate(layers):
         value = _LAYERS[type(layer)](graph, value, layer, i)
         graph.size = size_behind(layer, graph.size)
         if i == 0 and network.instance:
-            value = by_spread(graph, value)
+            value = by_spread(graph, value, network)
+        if i == 0:
+            graph.scaled = value
         if i == last_lstm and graph.mask and not any(isinstance(behind, Take) for behind in layers[i:]):
             value = unmasked(graph, value, network.lstms[-1])
     value = _as_answer(graph, value)
@@ -170,4 +175,5 @@ _LAYERS: dict[type, Any] = {
     Join: add_join,
     LayerNorm: add_layer_norm,
     Calendar: add_calendar,
+    Highway: add_highway,
 }

@@ -33,6 +33,9 @@ class Value(NamedTuple):
     axes: str
 
 
+_NOTHING = Value("", "")
+
+
 @dataclass
 class Graph:
     """Nodes and initializers, in the order in which they are added, and what all layers need to know."""
@@ -46,6 +49,7 @@ class Graph:
     mask: str = ""
     centre: str = ""  # of each row and channel, what its steps are relative to
     spread: str = ""
+    scaled: Value = _NOTHING  # what the leading Standardize gives, for a highway
     last_index: str = ""
     lengths: str = ""
     valid: str = ""
@@ -59,6 +63,11 @@ class Graph:
         name = next(filter(None, names))
         self.nodes.append(helper.make_node(operator, inputs, names, name=name, **attributes))
         return name
+
+    def once(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node, unless it is there already."""
+        there = any(node.name == output for node in self.nodes)
+        return output if there else self.add(operator, inputs, output, **attributes)
 
     def constant(self, name: str, value: Array) -> str:
         """Add an initializer, once."""
@@ -77,13 +86,13 @@ def time_first(graph: Graph, value: Value) -> Value:
         return value
     name = f"{value.name}_time_first"
     if value.axes == "BTC":
-        return Value(graph.add("Transpose", [value.name], name, perm=[1, 0, 2]), "TBC")
+        return Value(graph.once("Transpose", [value.name], name, perm=[1, 0, 2]), "TBC")
     if value.axes == "T1BH":
-        return Value(graph.add("Squeeze", [value.name, graph.integers(1)], name), "TBC")
+        return Value(graph.once("Squeeze", [value.name, graph.integers(1)], name), "TBC")
     if value.axes == "BT1C":
         return time_first(graph, batch_first(graph, value))
-    beside = graph.add("Transpose", [value.name], f"{name}_beside", perm=[0, 2, 1, 3])
-    return Value(graph.add("Reshape", [beside, graph.integers(0, 0, -1)], name), "TBC")
+    beside = graph.once("Transpose", [value.name], f"{name}_beside", perm=[0, 2, 1, 3])
+    return Value(graph.once("Reshape", [beside, graph.integers(0, 0, -1)], name), "TBC")
 
 
 def batch_first(graph: Graph, value: Value, keep_direction: bool = False) -> Value:
@@ -94,10 +103,10 @@ def batch_first(graph: Graph, value: Value, keep_direction: bool = False) -> Val
     if value.axes == "BT1C":
         if keep_direction:
             return value
-        return Value(graph.add("Squeeze", [value.name, graph.integers(2)], name), "BTC")
+        return Value(graph.once("Squeeze", [value.name, graph.integers(2)], name), "BTC")
     if value.axes == "TBC":
-        return Value(graph.add("Transpose", [value.name], name, perm=[1, 0, 2]), "BTC")
-    kept = graph.add("Transpose", [value.name], name, perm=[2, 0, 1, 3])
+        return Value(graph.once("Transpose", [value.name], name, perm=[1, 0, 2]), "BTC")
+    kept = graph.once("Transpose", [value.name], name, perm=[2, 0, 1, 3])
     if value.axes == "T1BH":
         return Value(kept, "BT1C") if keep_direction else batch_first(graph, Value(kept, "BT1C"))
-    return Value(graph.add("Reshape", [kept, graph.integers(0, 0, -1)], f"{name}_beside"), "BTC")
+    return Value(graph.once("Reshape", [kept, graph.integers(0, 0, -1)], f"{name}_beside"), "BTC")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from edgelstm.contract import Contract
@@ -10,6 +12,7 @@ from edgelstm.network import (
     MEAN,
     Activation,
     Embedding,
+    Highway,
     Join,
     Layer,
     LayerNorm,
@@ -46,6 +49,7 @@ def check_contract(network: Network, contract: Contract) -> None:
         raise ExportError("mask: the lengths tell already which steps count; export without lengths, or without a mask")
     if contract.lengths and any(isinstance(layer, Segment) for layer in network.layers):
         raise ExportError("segment: a row may end inside a segment; export without lengths, or without segments")
+    _check_highway(network, contract)
     if network.relative_inputs and (
         contract.answer == "class" or len(network.relative_inputs) != len(contract.outputs)
     ):
@@ -53,6 +57,18 @@ def check_contract(network: Network, contract: Contract) -> None:
             f"{'instance' if network.instance else 'relative'} scaling: expected {len(contract.outputs)} outputs of a "
             f"forecast, one for each input that an output starts from, got {len(network.relative_inputs)} such inputs "
             f"and the task {contract.task}"
+        )
+
+
+def _check_highway(network: Network, contract: Contract) -> None:
+    """A linear layer reads the window that it was made for, and all of it."""
+    if network.highway is None or contract.every_step:
+        return
+    if contract.lengths:
+        raise ExportError("highway: it reads whole windows; export without lengths, or without a highway")
+    if network.highway.steps != contract.window:
+        raise ExportError(
+            f"highway: it reads windows of {network.highway.steps} steps, the contract says {contract.window}"
         )
 
 
@@ -129,6 +145,7 @@ def _check_carried(network: Network, contract: Contract) -> None:
         "a mean over the steps of a window": Take(MEAN) in network.layers,
         "steps in reverse order": any(isinstance(layer, Reverse) for layer in network.layers),
         "steps that repeat one vector": any(isinstance(layer, Repeat) for layer in network.layers),
+        "a highway over a window": network.highway is not None and any(isinstance(x, Take) for x in network.layers),
         "a mask": any(isinstance(layer, Mask) for layer in network.layers),
     }
     for reason, holds in reasons.items():
@@ -145,6 +162,8 @@ def reordered(network: Network, contract: Contract) -> list[Layer]:
     not where a mask may leave nothing to average. A carried file answers at every step: nothing is taken. A Reverse
     goes in front of a Mask too, which changes the order of the steps. Instance scaling begins with its Standardize.
     """
+    if not network.lstms:  # a highway alone: what tells it which samples it reads makes no node
+        return [layer for layer in network.layers if not isinstance(layer, (Segment, Take))]
     layers: list[Layer] = []
     masked = any(isinstance(layer, Mask) for layer in network.layers)
     for layer in network.layers:
@@ -163,14 +182,25 @@ def reordered(network: Network, contract: Contract) -> list[Layer]:
 
 
 def folded(layers: list[Layer], weights: Weights) -> tuple[list[Layer], Weights]:
-    """Fold each way back to physical units into the linear layer in front of it, if there is one."""
+    """Fold each way back to physical units into the linear layer in front of it, and a highway's bias into the head."""
     done: list[Layer] = []
     for layer in _through_joins(layers, weights):
-        if done and isinstance(done[-1], Linear) and isinstance(layer, Rescale):
-            done[-1], weights = _folded(done[-1], layer, weights)
+        if isinstance(layer, Rescale) and _takes_scale(done):
+            weights = _folded(done, layer, weights)
         else:
             done.append(layer)
+    for linear, highway in pairwise(done):
+        if isinstance(linear, Linear) and isinstance(highway, Highway):
+            weights = _with_one_bias(linear, highway, weights)
+            done[done.index(linear)] = linear._replace(bias=True)
     return done, weights
+
+
+def _takes_scale(done: list[Layer]) -> bool:
+    """Whether what stands last can answer in other units: a linear layer, or a highway alone or behind one."""
+    if done and isinstance(done[-1], Highway):
+        return done[-1].alone or isinstance(done[-2], Linear)
+    return bool(done) and isinstance(done[-1], Linear)
 
 
 def _through_joins(layers: list[Layer], weights: Weights) -> list[Layer]:
@@ -178,22 +208,40 @@ def _through_joins(layers: list[Layer], weights: Weights) -> list[Layer]:
     layers = list(layers)
     for i in range(len(layers) - 2):
         linear, join, rescale = layers[i : i + 3]
-        if isinstance(linear, Linear) and isinstance(join, Join) and isinstance(rescale, Rescale):
+        if isinstance(linear, (Linear, Highway)) and isinstance(join, Join) and isinstance(rescale, Rescale):
             same = all((weights[name] == weights[name][0]).all() for name in (rescale.scale, rescale.offset))
             layers[i + 1 : i + 3] = (rescale, join) if same else (join, rescale)
     return layers
 
 
-def _folded(linear: Linear, rescale: Rescale, weights: Weights) -> tuple[Linear, Weights]:
-    """Fold in float64: row k*O + o of the layer belongs to step k of output o.
+def _folded(done: list[Layer], rescale: Rescale, weights: Weights) -> Weights:
+    """Fold in float64: row k*O + o of a layer belongs to step k of output o. The offset goes into the last one.
 
     A per-channel int8 scale absorbs the factor exactly, so nothing is lost by it, unlike in the LSTM's own weights.
     """
+    last = done[-1]
+    if isinstance(last, Linear):
+        done[-1] = last._replace(bias=True)
+    elif not (isinstance(last, Highway) and last.alone):
+        weights = _scaled(done[-2], rescale, weights, offset=False)
+    return _scaled(last, rescale, weights, offset=True)
+
+
+def _scaled(layer: Layer, rescale: Rescale, weights: Weights, *, offset: bool) -> Weights:
+    if not isinstance(layer, (Linear, Highway)):
+        raise TypeError(layer.kind)
     parts = weights[rescale.scale], weights[rescale.offset]
-    scale, offset = (np.resize(part.astype(np.float64), linear.out_features) for part in parts)
-    bias = weights[f"{linear.name}.bias"].astype(np.float64) if linear.bias else 0.0
+    scale, moved = (np.resize(part.astype(np.float64), layer.out_features) for part in parts)
+    bias = weights.get(f"{layer.name}.bias", np.zeros(layer.out_features)).astype(np.float64) * scale
     replaced = {
-        f"{linear.name}.weight": (weights[f"{linear.name}.weight"] * scale[:, np.newaxis]).astype(np.float32),
-        f"{linear.name}.bias": (bias * scale + offset).astype(np.float32),
+        f"{layer.name}.weight": (weights[f"{layer.name}.weight"] * scale[:, np.newaxis]).astype(np.float32),
+        f"{layer.name}.bias": (bias + moved * offset).astype(np.float32),
     }
-    return linear._replace(bias=True), {**weights, **replaced}
+    return {**weights, **replaced}
+
+
+def _with_one_bias(linear: Linear, highway: Highway, weights: Weights) -> Weights:
+    """Let the head alone have a bias: the product of the highway is then added to it in one node."""
+    names = [f"{linear.name}.bias", f"{highway.name}.bias"]
+    both = sum(weights[name].astype(np.float64) for name in names if name in weights)
+    return {**weights, names[0]: np.asarray(both, np.float32), names[1]: np.zeros(highway.out_features, np.float32)}

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm.contract import Quantization
 from edgelstm.errors import ExportError
+from edgelstm.export.highway import WEIGHT
 from edgelstm.quantization import LEVELS, quantize_rows
 
 MICROSOFT = "com.microsoft"
@@ -26,6 +27,8 @@ def convert_graph(model: onnx.ModelProto, precision: str, quantization: Quantiza
     | `int8` | int8, 7 of the 8 bits | whole numbers: `DynamicQuantizeLSTM`, activations ranged as they come |
     | `int8w` | int8 | float32: `DequantizeLinear` in front of each weight, folded away at load |
     | `fp16` | float16 | of the LSTM float16 where the device has it, float32 on a CPU; the head stays float32 |
+
+    A highway past the LSTM stays float32 unless `quantization.highway` says int8.
 
     Args:
         model: from `build_graph`, or a foreign graph; not changed.
@@ -61,12 +64,12 @@ class _Conversion:
         lstms = [node for node in self.model.graph.node if node.op_type == "LSTM" and self._is_constant(node)]
         if not lstms:
             raise ExportError(f"{self.precision}: expected a network with an LSTM whose weights are constant, got none")
-        head = self.quantization.head == "int8" and self.precision != "fp16"
+        quantized = {kind for kind in ("head", "highway") if getattr(self.quantization, kind) == "int8"}
         for node in self.model.graph.node:
             if any(node is lstm for lstm in lstms):
                 {"int8": self._int8, "int8w": self._int8w, "fp16": self._fp16}[self.precision](node)
-            elif head and self._is_head(node):
-                (self._int8_head if self.precision == "int8" else self._int8w_head)(node)
+            elif self.precision != "fp16" and self._is_product(node) and _part_of(node) in quantized:
+                (self._int8_product if self.precision == "int8" else self._int8w_product)(node)
             else:
                 self.nodes.append(node)
         nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in self.nodes]
@@ -79,7 +82,7 @@ class _Conversion:
     def _is_constant(self, node: onnx.NodeProto) -> bool:
         return all(name in self.weights for name in node.input[1:4] if name) and len(node.input) >= 3
 
-    def _is_head(self, node: onnx.NodeProto) -> bool:
+    def _is_product(self, node: onnx.NodeProto) -> bool:
         """A product with a constant matrix [C, N]."""
         if node.op_type not in ("Gemm", "MatMul") or node.input[1] not in self.weights:
             return False
@@ -105,22 +108,28 @@ class _Conversion:
         )  # ONNX's, the kernel knows time-first only
         self.nodes.append(made)
 
-    def _int8_head(self, node: onnx.NodeProto) -> None:
+    def _int8_product(self, node: onnx.NodeProto) -> None:
+        """A node of its own adds what is no constant: a highway is added to the answer of the head."""
         name = node.input[1]
         whole, scale = self._quantized(self.weights[name].T[np.newaxis])
         self.weights[f"{name}.int8"] = np.ascontiguousarray(whole[0].T)
         self.weights[f"{name}.scale"] = scale[0] if self.quantization.per_channel else scale[0, :1]
         self.weights[f"{name}.zero"] = np.zeros(self.weights[f"{name}.scale"].shape, np.int8)
-        inputs = [node.input[0], *(f"{name}.{part}" for part in ("int8", "scale", "zero")), *node.input[2:3]]
-        made = helper.make_node("DynamicQuantizeMatMul", inputs, list(node.output), name=node.name, domain=MICROSOFT)
+        bias = [added for added in node.input[2:3] if added in self.weights]
+        inputs = [node.input[0], *(f"{name}.{part}" for part in ("int8", "scale", "zero")), *bias]
+        added = [given for given in node.input[2:3] if given not in self.weights]
+        output = f"{node.name}.product" if added else node.output[0]
+        made = helper.make_node("DynamicQuantizeMatMul", inputs, [output], name=output, domain=MICROSOFT)
         self.nodes.append(made)
+        if added:
+            self.nodes.append(helper.make_node("Add", [output, *added], list(node.output), name=node.name))
 
     def _int8w(self, node: onnx.NodeProto) -> None:
         for k in (1, 2):
             node.input[k] = self._dequantized(node.input[k], self.weights[node.input[k]])
         self.nodes.append(node)
 
-    def _int8w_head(self, node: onnx.NodeProto) -> None:
+    def _int8w_product(self, node: onnx.NodeProto) -> None:
         """Behind a Reshape: a client that does not set the option must still get float32 arithmetic.
 
         Of a DequantizeLinear right in front of a product, onnxruntime 1.32 makes MatMulNBits, which quantizes the
@@ -199,6 +208,11 @@ class _Conversion:
         kept = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in made]
         del self.model.graph.initializer[:]
         self.model.graph.initializer.extend(kept)
+
+
+def _part_of(node: onnx.NodeProto) -> str:
+    """Tell what a product belongs to: the highway, or all that `Quantization.head` is about."""
+    return "highway" if node.input[1] == WEIGHT else "head"
 
 
 def _half(tensor: Array, name: str) -> NDArray[np.float16]:

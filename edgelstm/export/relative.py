@@ -1,30 +1,35 @@
-"""Scaling that is relative to the window: what is taken from x in front of the layers, and put back behind them."""
+"""Scaling that is relative to the window: what is taken from x in front of the layers, and put back behind them.
+
+It concerns the inputs that are forecast. Beside them stand others, whose constant offset takes the same way through
+the graph: a Where chooses what is subtracted, and no node more.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from edgelstm.export.layout import Graph, Value, time_first
+from edgelstm.export.layout import Array, Graph, Value, time_first
 from edgelstm.export.steps import last_index, mean_of_steps
-from edgelstm.network import INSTANCE_EPSILON, Network
+from edgelstm.network import INSTANCE_EPSILON, Network, Standardize
 
 
 def without_base(graph: Graph, x: Value, network: Network) -> Value:
     """Subtract from each row at its every step what it is relative to, and remember that."""
-    return _without_mean(graph, x) if network.instance else _without_last_value(graph, x)
+    return _without_mean(graph, x, network) if network.instance else _without_last_value(graph, x, network)
 
 
-def _without_last_value(graph: Graph, x: Value) -> Value:
+def _without_last_value(graph: Graph, x: Value, network: Network) -> Value:
     """The last valid value: [B, 1, F]."""
     if graph.contract.lengths:
         last = graph.add("GatherND", [x.name, last_index(graph)], "last_step", batch_dims=1)
         graph.centre = graph.add("Unsqueeze", [last, graph.integers(1)], "last")
     else:
         graph.centre = graph.add("Gather", [x.name, graph.integers(-1)], "last", axis=1)
-    return Value(graph.add("Sub", [x.name, graph.centre], "from_last"), "BTC")
+    origin = _where_centred(graph, network, graph.centre, _taken_offset(graph, network), "origin")
+    return Value(graph.add("Sub", [x.name, origin], "from_last"), "BTC")
 
 
-def _without_mean(graph: Graph, x: Value) -> Value:
+def _without_mean(graph: Graph, x: Value, network: Network) -> Value:
     """The mean of the window: [B, F].
 
     Of the differences from the first value: their mean loses nothing, where that of 720 values around 300 is off by
@@ -32,19 +37,40 @@ def _without_mean(graph: Graph, x: Value) -> Value:
     """
     x = time_first(graph, x)
     first = graph.add("Gather", [x.name, graph.constant("whole_0", np.array(0, np.int64))], "first", axis=0)
+    first = _where_centred(graph, network, first, _taken_offset(graph, network), "origin")
     differences = Value(graph.add("Sub", [x.name, first], "from_first"), "TBC")
-    mean = mean_of_steps(graph, differences, "mean_from_first")
-    graph.centre = graph.add("Add", [first, mean.name], "mean")
-    return Value(graph.add("Sub", [differences.name, mean.name], "from_mean"), "TBC")
+    mean = mean_of_steps(graph, differences, "mean_from_first").name
+    graph.centre = graph.add("Add", [first, mean], "mean")
+    mean = _where_centred(graph, network, mean, np.zeros(network.input_size, np.float32), "shift")
+    return Value(graph.add("Sub", [differences.name, mean], "from_mean"), "TBC")
 
 
-def by_spread(graph: Graph, value: Value) -> Value:
+def by_spread(graph: Graph, value: Value, network: Network) -> Value:
     """Divide by the standard deviation of the window: [B, F], of what is around 0 already."""
     square = Value(graph.add("Mul", [value.name, value.name], "square"), value.axes)
     variance = mean_of_steps(graph, square, "variance")
     epsilon = graph.constant("instance_epsilon", np.array(INSTANCE_EPSILON, np.float32))
     graph.spread = graph.add("Sqrt", [graph.add("Add", [variance.name, epsilon], "above_zero")], "spread")
-    return Value(graph.add("Div", [value.name, graph.spread], "by_spread"), value.axes)
+    by = _where_centred(graph, network, graph.spread, np.ones(network.input_size, np.float32), "divisor")
+    return Value(graph.add("Div", [value.name, by], "by_spread"), value.axes)
+
+
+def _where_centred(graph: Graph, network: Network, value: str, beside: Array, name: str) -> str:
+    """Take a value at channels that are relative to the window, `beside` [F] at others; there may be no others."""
+    if all(network.centred):
+        return value
+    chosen = graph.constant("centred_inputs", np.array(network.centred))
+    return graph.add("Where", [chosen, value, graph.constant(f"beside_{name}", beside)], name)
+
+
+def _taken_offset(graph: Graph, network: Network) -> Array:
+    """Take the offsets of channels that are relative to nothing from the leading Standardize; zeros without one."""
+    first, centred = graph.layers[0], np.array(network.centred)
+    if not isinstance(first, Standardize):
+        return np.zeros(network.input_size, np.float32)
+    offset = np.resize(graph.weights[first.offset], network.input_size)
+    graph.weights = {**graph.weights, first.offset: np.where(centred, offset, np.float32(0))}
+    return np.where(centred, np.float32(0), offset)
 
 
 def with_base(graph: Graph, value: Value, network: Network) -> Value:

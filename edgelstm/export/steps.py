@@ -6,8 +6,9 @@ import numpy as np
 from onnx import TensorProto
 
 from edgelstm.errors import ExportError
+from edgelstm.export.highway import windows
 from edgelstm.export.layout import Graph, Value, batch_first, time_first
-from edgelstm.network import MEAN, Join, Lstm, Mask, Repeat, Reverse, Segment, Take
+from edgelstm.network import MEAN, Highway, Join, Lstm, Mask, Repeat, Reverse, Segment, Take
 
 
 def add_take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
@@ -145,7 +146,14 @@ def unmasked(graph: Graph, value: Value, lstm: Lstm) -> Value:
 
 
 def add_segment(graph: Graph, value: Value, layer: Segment, i: int) -> Value:
-    """Cut into segments: one Reshape; or, with a row for each channel, three nodes straight to what an LSTM takes."""
+    """Cut into segments: one Reshape; or, with a row for each channel, three nodes straight to what an LSTM takes.
+
+    A highway wants the channels as rows too: then two nodes more cut what it reads.
+    """
+    highway = next((layer for layer in graph.layers if isinstance(layer, Highway)), None)
+    if highway is not None and layer.shared and value == graph.scaled:
+        sizes = graph.integers(0, -1, layer.steps)
+        return Value(graph.add("Reshape", [windows(graph, highway), sizes], f"segments{i}"), "BTC")
     value = batch_first(graph, value)
     if not layer.shared or graph.size == 1:
         sizes = graph.integers(0, -1, layer.steps * graph.size)

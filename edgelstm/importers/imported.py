@@ -21,6 +21,7 @@ from edgelstm.data.series import statistics
 from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError, NetworkError, RunError
 from edgelstm.network import Mask, Network, Standardize, Weights, carried_states, check_network
+from edgelstm.reading import Reading
 from edgelstm.run import (
     RECORD,
     RUN_FORMAT_VERSION,
@@ -59,6 +60,7 @@ class Imported:
         states: the state tensors of a carried foreign graph; those of layers follow from the layers.
         sample_period_s: seconds between two samples; None where nobody said.
         classes: to label, the answers are the probabilities of classes; to classify they always are.
+        reading: how the table that judged it was read, so that the next one is read alike; None without one.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Imported:
     states: tuple[StateTensor, ...] = ()
     sample_period_s: float | None = None
     classes: bool = False
+    reading: Reading | None = None
 
 
 def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
@@ -180,6 +183,7 @@ def _contract(imported: Imported, test: Examples | None) -> Contract:
         metrics=(),
         provenance=Provenance({"edgelstm": __version__, **imported.versions}, None, digest, None),
         answer="class" if imported.task == "classify" or imported.classes else "number",
+        reading=imported.reading,
     )
 
 

@@ -17,6 +17,7 @@ from edgelstm.network.layers import (
     Activation,
     Calendar,
     Embedding,
+    Highway,
     Join,
     Layer,
     Lstm,
@@ -49,7 +50,8 @@ def check_network(network: Network, weights: Weights) -> None:
         Traceback (most recent call last):
         edgelstm.errors.NetworkError: the weights lack 'lstm.bias_hh_l0', which the network needs
     """
-    if not network.lstms:
+    alone = network.highway is not None and network.highway.alone
+    if not network.lstms and not alone:
         raise NetworkError("expected a network with at least one LSTM, got none among its layers")
     for layer in network.layers:
         _check_layer(layer)
@@ -58,6 +60,7 @@ def check_network(network: Network, weights: Weights) -> None:
     _check_segments(network)
     _check_calendar(network)
     _check_relative(network)
+    _check_highway(network)
     _check_sizes(network)
     _check_weights(network, weights)
     _check_scaling(network, weights)
@@ -72,6 +75,8 @@ def _check_layer(layer: Layer) -> None:
         raise NetworkError(f"repeat: expected at least 1 step, got {layer.steps}")
     if isinstance(layer, Segment) and layer.steps < 1:
         raise NetworkError(f"segment: expected at least 1 step, got {layer.steps}")
+    if isinstance(layer, Highway) and layer.steps < 1:
+        raise NetworkError(f"highway: expected at least 1 step, got {layer.steps}")
     if isinstance(layer, Join) and min(layer.channels, layer.values) < 1:
         raise NetworkError(f"join: expected at least 1 channel and 1 value, got {layer.channels} and {layer.values}")
     if isinstance(layer, Calendar) and not (set(layer.features) <= set(CYCLES) and _distinct(layer.features)):
@@ -193,6 +198,59 @@ def _check_relative(network: Network) -> None:
         )
 
 
+def _check_highway(network: Network) -> None:
+    """It reads what the leading standardize gives, and adds to the last numbers in front of the way back."""
+    places = [i for i, layer in enumerate(network.layers) if isinstance(layer, Highway)]
+    if len(places) > 1:
+        raise NetworkError(f"highway: expected one in a network, got {len(places)}")
+    if network.highway is None:
+        return
+    (i,) = places
+    place, in_front, behind = f"layer {i + 1} (highway)", network.layers[:i], network.layers[i + 1 : i + 2]
+    if not (in_front and isinstance(in_front[0], Standardize)):
+        raise NetworkError(f"{place}: expected a standardize as the first layer, whose values it reads")
+    if behind and not isinstance(behind[0], (Rescale, Join)) and behind[0] != Activation("softmax"):
+        raise NetworkError(
+            f"{place}: expected a rescale, a join, the softmax of classes or nothing behind it, got {behind[0].kind}"
+        )
+    foreign = next((layer.kind for layer in in_front if isinstance(layer, (Mask, Repeat, Reverse, Join))), None)
+    if foreign is not None:
+        raise NetworkError(f"{place}: reads the samples as they come; expected no {foreign} in front of it")
+    if network.highway.alone:
+        _check_alone(in_front, place)
+    _check_reach(network, network.highway, in_front, place)
+
+
+def _check_alone(in_front: tuple[Layer, ...], place: str) -> None:
+    """A network of this layer alone has nothing in front of it but what tells which samples it reads."""
+    ways = ((), (Take(LAST),), (Segment(1, True), Take(LAST)))
+    if in_front[1:] not in ways:
+        raise NetworkError(
+            f"{place}: alone, expected between it and the standardize nothing, a take of the last step, or such a "
+            f"take behind a shared segment of 1 step; got {', '.join(layer.kind for layer in in_front[1:])}"
+        )
+
+
+def _check_reach(network: Network, highway: Highway, in_front: tuple[Layer, ...], place: str) -> None:
+    """See that it reads whole windows, whole channels of them, or single samples, as there is an answer for each."""
+    apart = any(isinstance(layer, Segment) and layer.shared for layer in in_front)
+    whole = any(isinstance(layer, Take) for layer in in_front)
+    if not whole and (highway.steps > 1 or any(isinstance(layer, Segment) for layer in in_front)):
+        raise NetworkError(
+            f"{place}: where there is an answer at every step, it reads that sample alone: expected 1 step and no "
+            f"segment, got {highway.steps} and {', '.join(layer.kind for layer in in_front)} in front of it"
+        )
+    inputs = 1 if apart else network.input_size
+    if highway.in_features != inputs:
+        raise NetworkError(
+            f"{place}: expected {inputs} input(s) of each sample, the measured channels"
+            f"{', each by itself' if apart else ''}; got {highway.in_features}"
+        )
+    join = next((layer for layer in network.layers if isinstance(layer, Join)), None)
+    if apart and (join is None or join.channels != network.input_size):
+        raise NetworkError(f"{place}: of shared channels it reads those of x: expected a join of {network.input_size}")
+
+
 def _check_sizes(network: Network) -> None:
     """Follow the size of the last axis."""
     size = network.input_size
@@ -236,9 +294,6 @@ def _check_weights(network: Network, weights: Weights) -> None:
 
 def _check_scaling(network: Network, weights: Weights) -> None:
     """Scaling constants are as long as what they scale, whose size follows from the layers in front."""
-    first = network.layers[0]
-    if network.instance and isinstance(first, Standardize) and weights[first.offset].any():
-        raise NetworkError(f"{first.offset}: expected zeros, the mean of each window is subtracted in front of it")
     size = network.input_size
     for layer in network.layers:
         size = size_behind(layer, size)
@@ -253,3 +308,15 @@ def _check_scaling(network: Network, weights: Weights) -> None:
                     f"{layer.scale} and {layer.offset}: expected one number for each output, {size} or a whole part "
                     f"of it, got {list(scale.shape)} and {list(offset.shape)}"
                 )
+    _check_instance(network, weights)
+
+
+def _check_instance(network: Network, weights: Weights) -> None:
+    first, inputs = network.layers[0], sorted(set(network.relative_inputs))
+    if not (network.instance and isinstance(first, Standardize)):
+        return
+    if np.resize(weights[first.offset], network.input_size)[inputs].any():
+        raise NetworkError(
+            f"{first.offset}: expected zeros at the channels {inputs}: their mean in each window is subtracted in "
+            "front of it"
+        )

@@ -220,10 +220,10 @@ class Highway(NamedTuple):
 
     Attributes:
         steps: T, of the window that it reads.
-        in_features: F, of shared channels 1.
+        in_features: F, without a calendar; of shared channels 1.
         out_features: as many as stand in front of it.
-        alone: there is nothing in front of it but the `Standardize`: the answer is its own, of shape
-            [B, out_features].
+        alone: the answer is W s + b, nothing is added to what stands in front of it. A network without an LSTM: the
+            `Standardize`, of shared channels a `Segment` of one step, of windows a `Take`, and this.
     """
 
     name: str
@@ -280,6 +280,7 @@ Layer: TypeAlias = (
     | Join
     | LayerNorm
     | Calendar
+    | Highway
 )
 
 
@@ -298,6 +299,8 @@ def sizes_of(layer: Layer) -> Sizes | None:
         return Sizes(layer.input_size, layer.output_size)
     if isinstance(layer, LayerNorm):
         return Sizes(layer.size, layer.size)
+    if isinstance(layer, Highway):
+        return Sizes(layer.in_features if layer.alone else layer.out_features, layer.out_features)
     return Sizes(layer.in_features, layer.out_features) if isinstance(layer, Linear) else None
 
 

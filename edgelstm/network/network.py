@@ -12,6 +12,7 @@ from edgelstm.contract import StateTensor
 from edgelstm.network.layers import (
     Calendar,
     Embedding,
+    Highway,
     Join,
     Layer,
     LayerNorm,
@@ -35,9 +36,10 @@ class Network:
     Attributes:
         layers: what happens to x.
         relative_inputs: for each output the input channel whose last value is added to it, the last value of each
-            input having been subtracted from its every step; empty unless the scaling is relative or instance.
-        instance: in the place of the last value stands the mean of the window, and inputs are divided by their standard
-            deviation over it: sqrt(var + 1e-5) of what comes out of the leading `Standardize`. Outputs are
+            such input having been subtracted from its every step; empty unless the scaling is relative or instance.
+            Inputs that are not among them stay where they stand.
+        instance: in the place of the last value stands the mean of the window, and these inputs are divided by their
+            standard deviation over it: sqrt(var + 1e-5) of what comes out of the leading `Standardize`. Outputs are
             multiplied by that of their input, then its mean is added. RevIN without an affine part: Kim et al. 2022,
             "Reversible Instance Normalization".
 
@@ -57,6 +59,16 @@ class Network:
     def lstms(self) -> tuple[Lstm, ...]:
         """The LSTM stacks among the layers."""
         return tuple(layer for layer in self.layers if isinstance(layer, Lstm))
+
+    @property
+    def highway(self) -> Highway | None:
+        """The linear layer past the LSTM; None: there is none."""
+        return next((layer for layer in self.layers if isinstance(layer, Highway)), None)
+
+    @property
+    def centred(self) -> tuple[bool, ...]:
+        """Of each input, whether its steps are relative to something in the window."""
+        return tuple(channel in self.relative_inputs for channel in range(self.input_size))
 
     @property
     def tokens(self) -> bool:
@@ -101,6 +113,9 @@ class Network:
                 yield f"{layer.name}.weight", (layer.out_features, layer.in_features)
                 if layer.bias:
                     yield f"{layer.name}.bias", (layer.out_features,)
+            elif isinstance(layer, Highway):
+                yield f"{layer.name}.weight", (layer.out_features, layer.steps * layer.in_features)
+                yield f"{layer.name}.bias", (layer.out_features,)
             elif isinstance(layer, LayerNorm):
                 yield from ((f"{layer.name}.{part}", (layer.size,)) for part in ("weight", "bias"))
             elif isinstance(layer, Standardize):

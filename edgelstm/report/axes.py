@@ -14,9 +14,9 @@ def origins_of(windows: Windows, index: Index) -> Axis:
     return _at(windows, windows.x_starts[index] + windows.steps - 1)
 
 
-def targets_of(windows: Windows) -> Axis:
-    """Say where the last sample that each window is to forecast lies: [N]."""
-    rows = windows.y_starts + windows.horizon - 1
+def targets_of(windows: Windows, index: Index) -> Axis:
+    """Say where the last sample that each window is to forecast lies: [n]."""
+    rows = windows.y_starts[index] + windows.horizon - 1
     return _at(windows, rows) if windows.same_rows else Axis("row", rows + 1)
 
 
@@ -27,4 +27,9 @@ def steps_of(sequences: Sequences, i: int) -> Axis:
 
 
 def _at(windows: Windows, rows: Index) -> Axis:
-    return Axis("row", rows + 1) if windows.times is None else Axis("time", windows.times[rows])
+    """In time; without it in rows, of many series in steps from the first of each."""
+    if windows.times is not None:
+        return Axis("time", windows.times[rows])
+    if windows.firsts is None:
+        return Axis("row", rows + 1)
+    return Axis("step", rows - windows.firsts[np.searchsorted(windows.firsts, rows, side="right") - 1] + 1)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Contract
+from edgelstm.contract import Channel, Contract
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 from edgelstm.report.axes import origins_of, steps_of
 from edgelstm.report.evaluation import Case, SequenceCase, SeriesCase, WindowCase
 from edgelstm.report.losses import Doubles, measure
+from edgelstm.runtime.samples import to_origins
 
 WORST = 3
 HISTORY_HORIZONS, MIN_HISTORY = 3, 24  # how much of what came before is shown
@@ -67,16 +68,20 @@ def _window(
     history = windows.history(index)
     length = max(MIN_HISTORY, HISTORY_HORIZONS * windows.horizon)
     levels = len(contract.outputs) // len(contract.targets)
-    first, *others = (answerer(index)[0].reshape(windows.horizon, -1, levels) for answerer in answerers.values())
+    first, *others = (
+        to_origins(answerer(index)[0], contract.outputs).reshape(windows.horizon, -1, levels)
+        for answerer in answerers.values()
+    )
     return WindowCase(
         i,
         origins_of(windows, index),
         float(measure(losses[i], contract.answer, (0,))),
         target,
-        None if history is None else history[0, -length:],
-        windows.y(index)[0],
+        None if history is None else to_origins(history[0, -length:], contract.targets),
+        to_origins(windows.y(index)[0], contract.targets),
         first,
         dict(zip(list(answerers)[1:], others, strict=True)),
+        windows.names[int(windows.series_of(index)[0])] if windows.names else "",
     )
 
 
@@ -99,7 +104,7 @@ def _sequences(sequences: Sequences, answers: NDArray[Any], contract: Contract) 
 
 
 def _in_spreads(x: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
-    mean = np.array([channel.statistics.mean if channel.statistics else 0.0 for channel in contract.inputs])
+    mean = np.array([c.statistics.mean if c.statistics else 0.0 for c in contract.bare.inputs])
     spread = np.array([channel.spread for channel in contract.inputs])
     scaled: NDArray[np.float32] = ((x - mean) / spread).astype(np.float32)
     return scaled
@@ -116,9 +121,14 @@ def _series(
             sequences.names[i],
             float(errors[i]),
             steps_of(sequences, int(i)),
-            sequences.truth(int(i)),
-            answers[sequences.rows(int(i))],
+            _physical(sequences.truth(int(i)), contract.targets),
+            _physical(answers[sequences.rows(int(i))], contract.outputs),
         )
         for i in (by_error[len(by_error) // 2], *by_error[:WORST])
     ]
     return shown[0] if len(by_error) > 1 else None, tuple(shown[1:])
+
+
+def _physical(values: NDArray[Any], channels: tuple[Channel, ...]) -> NDArray[Any]:
+    """Add the origins to numbers; classes have none."""
+    return values if values.dtype.kind == "i" else to_origins(values, channels)

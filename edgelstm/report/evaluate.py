@@ -14,9 +14,20 @@ from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.windows import Windows
 from edgelstm.report.axes import origins_of, steps_of, targets_of
 from edgelstm.report.cases import pick_cases
-from edgelstm.report.evaluation import Axis, Evaluation, Floats, OverTime, Overview, Part, PartEvaluation
+from edgelstm.report.evaluation import (
+    Axis,
+    Case,
+    Evaluation,
+    Floats,
+    OverTime,
+    Overview,
+    Part,
+    PartEvaluation,
+    WindowCase,
+)
 from edgelstm.report.losses import Doubles, loss_of, measure
 from edgelstm.report.watch import watch
+from edgelstm.runtime.samples import to_origins
 
 PAIRS = 400  # dots of answers against truth
 STRETCHES = 48  # points of the curve of errors over time
@@ -76,7 +87,7 @@ def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
         {**{name: watched[name].scored for name in part.baselines}, **known},
         {name: found.by_step for name, found in watched.items()} if isinstance(examples, Windows) else {},
         None if axis is None else _over_time(axis, losses, contract.answer),
-        _overview(examples, watched[first].answers) if isinstance(examples, Windows) else None,
+        _overview(examples, watched[first].answers, typical, contract) if isinstance(examples, Windows) else None,
         _pairs(examples, watched[first].answers, contract),
         typical,
         worst,
@@ -95,9 +106,16 @@ def _axis(part: Part) -> Axis | None:
     return Axis("step", np.arange(len(examples.x_rows)) - np.repeat(examples.starts, examples.lengths) + 1)
 
 
-def _overview(windows: Windows, last: NDArray[Any]) -> Overview:
-    rows = windows.y_starts + windows.horizon - 1
-    return Overview(targets_of(windows), windows.y_rows[rows], last)
+def _overview(windows: Windows, last: NDArray[Any], typical: Case | None, contract: Contract) -> Overview:
+    """Of many series that of the typical window."""
+    index, name = np.arange(len(windows)), ""
+    if isinstance(typical, WindowCase) and windows.names:
+        series = windows.series
+        index, name = np.flatnonzero(series == series[typical.example]), typical.name
+    truth, answer = windows.y_rows[windows.y_starts[index] + windows.horizon - 1], last[index]
+    return Overview(
+        targets_of(windows, index), to_origins(truth, contract.targets), to_origins(answer, contract.outputs), name
+    )
 
 
 def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tuple[Floats, Floats] | None:
@@ -109,7 +127,9 @@ def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tup
     if len(known) > PAIRS:
         known = known[np.linspace(0, len(known) - 1, PAIRS).astype(np.int64)]
     levels = len(contract.outputs) // len(contract.targets)
-    return truth[known], answers[known, levels // 2]
+    first = contract.targets[:1]
+    truth, answer = truth[known, np.newaxis], answers[known, levels // 2, np.newaxis]
+    return to_origins(truth, first)[:, 0], to_origins(answer, first)[:, 0]
 
 
 def _over_time(axis: Axis, losses: dict[str, Doubles], answer: str) -> OverTime:

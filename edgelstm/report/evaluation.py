@@ -84,11 +84,13 @@ class Overview:
         axis: [n].
         truth: float32 [n, targets].
         answer: float32 [n, O].
+        name: of the series, where there are many: that of the typical window.
     """
 
     axis: Axis
     truth: Floats
     answer: Floats
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class WindowCase:
         truth: float32 [K, targets].
         answer: float32 [K, targets, L]: one number, or the quantiles of the target.
         others: the same of each baseline, by name.
+        name: of the series, where there are many.
     """
 
     example: int
@@ -114,6 +117,7 @@ class WindowCase:
     truth: Floats
     answer: Floats
     others: dict[str, Floats]
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
+from edgelstm.data.windows import Index, Windows
 
 Doubles = NDArray[np.float64]
 Loss = Callable[[NDArray[Any], NDArray[Any]], Doubles]
@@ -20,17 +21,26 @@ def loss_of(contract: Contract) -> Loss:
     Returns:
         A function of answers [n, ..., O] (or classes int64 [n]) and their truth, to float64 [n, K, targets], [n, 1, 1]
         of classes, NaN where the truth is unknown: squared errors, pinball losses, or 1 for a wrong class. With
-        several targets they are in training standard deviations. K is 1 for what is no forecast.
+        several targets they are in training standard deviations; of many series `by_series` brings them into those of
+        each. K is 1 for what is no forecast.
     """
     if contract.answer == "class":
         return _wrong
-    several = len(contract.targets) > 1
+    several = len(contract.targets) > 1 and not contract.many_series
     spread = np.array([channel.spread if several else 1.0 for channel in contract.targets])
     if contract.answer == "quantile":
         levels = np.array([channel.quantile for channel in contract.outputs]).reshape(len(spread), -1)
         return lambda y, truth: _by_step(_pinball(y, truth, levels) / spread)
     cap = np.array([channel.ceiling for channel in contract.outputs])
     return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
+
+
+def by_series(losses: Doubles, windows: Windows, index: Index, answer: str) -> Doubles:
+    """Bring the losses [n, K, targets] of windows of many series into the spreads of each."""
+    if windows.spreads is None:
+        return losses
+    spread = windows.spreads[windows.series_of(index)][:, np.newaxis]
+    return losses / (spread**2 if answer == "number" else spread)
 
 
 def measure(losses: Doubles, answer: str, axis: tuple[int, ...]) -> Doubles:

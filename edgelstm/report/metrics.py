@@ -93,7 +93,8 @@ def _case(case: Case, contract: Contract) -> dict[str, Any]:
         }
     if isinstance(case, WindowCase):
         target = contract.targets[case.target].source
-        return {"example": case.example, **_origin(case.origin), "target": target, "error": case.error}
+        name = {"name": case.name} if case.name else {}
+        return {"example": case.example, **name, **_origin(case.origin), "target": target, "error": case.error}
     return {"example": case.example, "name": case.name, "error": case.error}
 
 

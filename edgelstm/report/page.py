@@ -9,6 +9,7 @@ from edgelstm.errors import require
 from edgelstm.report.blocks import Section
 from edgelstm.report.evaluation import Evaluation, History
 from edgelstm.report.sections.classes import confusion, wrong_sequences
+from edgelstm.report.sections.fleet import each_series
 from edgelstm.report.sections.forecast import by_channel, by_step, overview, windows
 from edgelstm.report.sections.quantiles import calibration
 from edgelstm.report.sections.scores import over_time, scores
@@ -29,6 +30,7 @@ _OF_A_PART = (
     by_channel,
     over_time,
     by_series,
+    each_series,
     windows,
     single_series,
     wrong_sequences,

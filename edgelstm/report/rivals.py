@@ -33,10 +33,11 @@ def rivals_of(contract: Contract, examples: Examples, season: int | None) -> dic
         >>> from edgelstm import load
         >>> from edgelstm.report.tables import read_examples
         >>> contract = load("models/co2/co2.fp32.onnx").contract
-        >>> examples = read_examples("builtin:co2", contract, missing="interpolate").examples
+        >>> examples = read_examples("builtin:co2", contract, gaps="interpolate").examples
         >>> list(rivals_of(contract, examples, season=52))
         ['persistence', 'seasonal naive with drift']
     """
+    contract = contract.bare
     if isinstance(examples, Windows):
         return _forecasts(contract, examples, season)
     if contract.answer == "class":

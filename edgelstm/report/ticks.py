@@ -49,7 +49,8 @@ def number_ticks(low: float, high: float, most: int, whole: bool = False) -> tup
     step = next(power * n for n in (1, 2, 5, 10) if power * n >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    plain = max(abs(low), abs(high)) < 1e6 and decimals <= 4
+    largest = max(abs(low), abs(high))
+    plain = decimals <= 4 and (largest < 1e6 or largest >= 1e3 * step)  # else 1e9 + sin(t) is 1e9 all along
     values = [i * step for i in range(first, last + 1)]
     return tuple(Tick(_percent(v, low, high), f"{v:.{decimals}f}" if plain else f"{v:.4g}") for v in values)
 

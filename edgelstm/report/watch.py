@@ -13,7 +13,7 @@ from edgelstm.contract import Contract
 from edgelstm.data.scores.score import Answerer, Examples, score
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.windows import Index, Windows
-from edgelstm.report.losses import Doubles, Loss, mean_known, measure
+from edgelstm.report.losses import Doubles, Loss, by_series, mean_known, measure
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def watch(name: str, answerer: Answerer, examples: Examples, contract: Contract,
     def watched(index: Index) -> NDArray[Any]:
         y = check_finite(name, answerer(index))
         found = loss(y, _truth(examples, index))
+        found = by_series(found, examples, index, contract.answer) if isinstance(examples, Windows) else found
         known = ~np.isnan(found)
         sums.append((np.where(known, found, 0.0).sum(axis=0), known.sum(axis=0)))
         indices.append(index)

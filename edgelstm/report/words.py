@@ -43,7 +43,7 @@ def measure_words(evaluation: Evaluation) -> str:
 
 
 def unit_words(evaluation: Evaluation) -> str | None:
-    """Say the unit of the measure; of several targets those are training standard deviations."""
+    """Say the unit of the measure; of several targets, or series, those are training standard deviations."""
     return "std" if evaluation.measure.startswith("scaled_") else evaluation.unit
 
 
@@ -155,7 +155,7 @@ def best_baseline(part: PartEvaluation, metric: str) -> str | None:
 def score_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
     """List the figures of a table of scores: key and words."""
     contract, unit = evaluation.contract, evaluation.unit
-    several = len(contract.targets) > 1
+    several = contract.metric.startswith("scaled_")
     if contract.answer == "class":
         return [("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("log_loss", "log loss")]
     if contract.answer == "quantile":

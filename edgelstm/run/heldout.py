@@ -28,6 +28,7 @@ class _AboutWindows(NamedTuple):
     steps: int
     horizon: int
     target_inputs: tuple[int, ...]
+    names: tuple[str, ...]
     kind: str = "windows"
 
 
@@ -46,6 +47,7 @@ _ARRAYS = {
     "windows": ("x_rows", "x_starts", "y_rows", "y_starts"),
     "sequences": ("x_rows", "starts", "lengths", "targets"),
 }
+_OPTIONAL = {"windows": ("times", "firsts", "spreads"), "sequences": ("times",)}
 
 
 def pack_heldout(examples: Examples) -> bytes:
@@ -53,12 +55,12 @@ def pack_heldout(examples: Examples) -> bytes:
     about: _AboutWindows | _AboutSequences
     if isinstance(examples, Windows):
         sizes = examples.y_stride, examples.same_rows, examples.steps, examples.horizon
-        about = _AboutWindows(*sizes, examples.target_inputs)
+        about = _AboutWindows(*sizes, examples.target_inputs, examples.names)
     else:
         about = _AboutSequences(examples.every_step, examples.steps, examples.names)
     tensors = {name: getattr(examples, name) for name in _ARRAYS[about.kind]}
-    if examples.times is not None:
-        tensors["times"] = examples.times
+    more = {name: getattr(examples, name) for name in _OPTIONAL[about.kind]}
+    tensors.update({name: array for name, array in more.items() if array is not None})
     text = dumps(_About(about)).encode()
     return pack_tensors({**tensors, "about": np.frombuffer(text, np.uint8)})
 
@@ -81,10 +83,10 @@ def read_heldout(path: Path, contract: Contract) -> Examples:
 
 def _unpack(tensors: Tensors) -> Examples:
     about = decode(_About, parse(tensors["about"].tobytes()), "about").examples
-    names = _ARRAYS[about.kind]
-    left = sorted(tensors.keys() - {"about", "times", *names})
+    names, optional = _ARRAYS[about.kind], _OPTIONAL[about.kind]
+    left = sorted(tensors.keys() - {"about", *names, *optional})
     _expect(not left, f"the tensor {left[:1]} is unknown")
-    given = {**{name: tensors[name] for name in names}, "times": tensors.get("times")}
+    given = {**{name: tensors[name] for name in names}, **{name: tensors.get(name) for name in optional}}
     said = {key: value for key, value in about._asdict().items() if key != "kind"}
     make: Callable[..., Examples] = Windows if isinstance(about, _AboutWindows) else Sequences
     return make(**given, **said)
@@ -116,6 +118,22 @@ def _check_windows(windows: Windows, contract: Contract) -> None:
     _expect_starts("x_starts", windows.x_starts, len(windows.x_rows) - windows.steps)
     _expect_starts("y_starts", windows.y_starts, len(windows.y_rows) - windows.horizon)
     _expect(len(windows.x_starts) == len(windows.y_starts), "x_starts and y_starts differ in length")
+    _check_fleet(windows, contract)
+
+
+def _check_fleet(windows: Windows, contract: Contract) -> None:
+    """Many series have a first row, a name and a spread each; one has none of these."""
+    firsts, spreads, count = windows.firsts, windows.spreads, len(windows.names)
+    _expect((firsts is None) == (spreads is None) == (count == 0), "firsts, spreads and names do not belong together")
+    _expect(contract.many_series == (count > 0), f"many_series is {contract.many_series}, but there are {count} names")
+    if firsts is None or spreads is None:
+        return
+    _expect_starts("firsts", firsts, len(windows.x_rows) - 1)
+    grows = len(firsts) == count and firsts[0] == 0 and bool((np.diff(firsts) > 0).all())
+    _expect(grows, "firsts must grow from 0, one for each name")
+    fits = spreads.dtype == np.float64 and spreads.shape == (count, len(contract.targets))
+    positive = fits and bool((np.isfinite(spreads) & (spreads > 0)).all())
+    _expect(positive, "spreads must be positive, float64 [S, targets]")
 
 
 def _check_sequences(sequences: Sequences, contract: Contract) -> None:

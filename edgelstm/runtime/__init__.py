@@ -29,6 +29,7 @@ except ModuleNotFoundError as error:
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.loading import load
 from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_file
+from edgelstm.runtime.named import NamedStreams
 from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.replay import Replay, replay
 from edgelstm.runtime.stream import Stream
@@ -44,6 +45,7 @@ __all__ = [
     "Guard",
     "GuardedStream",
     "ModelFile",
+    "NamedStreams",
     "Predictor",
     "Replay",
     "Stream",

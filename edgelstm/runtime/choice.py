@@ -105,8 +105,8 @@ def _golden_times(opened: dict[str, Predictor]) -> dict[str, float]:
 def _window_call(predictor: Predictor) -> Callable[[], object]:
     row = golden_rows(predictor.golden)[0]
     if predictor.contract.state == "window":
-        return lambda: predictor.predict(*row)
-    stream, times = predictor.stream(), passing_times(predictor.golden)
+        return lambda: predictor.bare.predict(*row)
+    stream, times = predictor.bare.stream(), passing_times(predictor.golden)
     return lambda: [stream.step(sample, next(times), copy=False) for sample in row[0]]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,69 +12,47 @@ from edgelstm.errors import InputError
 
 NS = 1_000_000_000
 MAX_TIME_S = 10**11  # in the year 5138; what is beyond was milliseconds
-_YEARS = (1678, 2261)  # whole years of int64 nanoseconds since 1970
+_MAX_YEARS = MAX_TIME_S // (365 * 86400)
 
 
-def as_ns(time: Any) -> int:
-    """Turn a time into nanoseconds.
+def as_ns(time_s: Any) -> int:
+    """Turn the moment of one sample into nanoseconds.
 
     Args:
-        time: seconds as a float (`time.time()`), nanoseconds as a whole number (`time.time_ns()`), or a
-            `numpy.datetime64`. Since 1970 or any other moment, as long as it is always the same.
+        time_s: seconds since 1970, UTC, whole or not (`time.time()`), or a `numpy.datetime64`. Where nothing looks at
+            the calendar they may count from any other moment, as long as it is always the same.
 
     Raises:
-        InputError: something else, or no time within 292 years of that moment.
+        InputError: something else, or no moment within `MAX_TIME_S` of 1970.
 
     Example:
         >>> import numpy as np
-        >>> as_ns(1.5), as_ns(1_500_000_000), as_ns(np.datetime64("1970-01-01T00:00:01.5"))
-        (1500000000, 1500000000, 1500000000)
+        >>> as_ns(1.5), as_ns(2), as_ns(np.datetime64("1970-01-01T00:00:01.5"))
+        (1500000000, 2000000000, 1500000000)
     """
-    ns: int | None = None
-    if isinstance(time, float):  # not float32, which resolves 128 s of Unix time
-        ns = round(time * NS) if math.isfinite(time * NS) else None
-    elif isinstance(time, (int, np.integer)) and not isinstance(time, (bool, np.timedelta64)):
-        ns = int(time)
-    elif isinstance(time, np.datetime64) and not np.isnat(time):
-        year = 1970 + int(time.astype("datetime64[Y]").astype(np.int64))
-        # Outside those years the cast to nanoseconds would silently wrap around.
-        ns = int(time.astype("datetime64[ns]").astype(np.int64)) if _YEARS[0] <= year <= _YEARS[1] else None
-    if ns is None or abs(ns) >= 2**63:
-        raise InputError(
-            "time: expected seconds (float), nanoseconds (int) or a numpy.datetime64, of the years 1678 to 2261, "
-            f"got {type(time).__name__} {str(time)[:40]}"
-        )
-    return ns
-
-
-def as_unix_ns(time: Any) -> int:
-    """Turn the moment of a sample into nanoseconds since 1970, as `as_ns`, where a graph looks at it.
-
-    A whole number that is a moment as seconds, as `Stream.step` takes it, would be one of 1970 as nanoseconds: every
-    sample would be a duplicate of the first.
-
-    Raises:
-        InputError: as `as_ns`, or whole seconds.
-
-    Example:
-        >>> as_unix_ns(1_700_000_000.0) == as_unix_ns(1_700_000_000_000_000_000)
-        True
-    """
-    ns = as_ns(time)
-    if isinstance(time, (int, np.integer)) and 0 < abs(ns) < MAX_TIME_S:
-        raise InputError(
-            f"time: expected nanoseconds where it is a whole number, got {ns}, less than two minutes from 1970: give "
-            f"seconds as a float, {ns}.0"
-        )
-    return ns
+    if isinstance(time_s, float):  # not float32, which resolves 128 s of Unix time
+        if abs(time_s) <= MAX_TIME_S:
+            return round(time_s * NS)
+    elif isinstance(time_s, (int, np.integer)) and not isinstance(time_s, (bool, np.timedelta64)):
+        if abs(int(time_s)) <= MAX_TIME_S:
+            return int(time_s) * NS
+        raise InputError(_beyond(int(time_s)))
+    elif isinstance(time_s, np.datetime64) and not np.isnat(time_s):
+        year = int(time_s.astype("datetime64[Y]").astype(np.int64))
+        if abs(year) < _MAX_YEARS:  # beyond, the cast wraps around
+            return int(time_s.astype("datetime64[us]").astype(np.int64)) * 1000
+    raise InputError(
+        f"time_s: expected seconds since 1970 (UTC), within {MAX_TIME_S} of it, as a number or a numpy.datetime64, got "
+        f"{type(time_s).__name__} {str(time_s)[:40]}"
+    )
 
 
 def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray[np.int64] | None:
     """Turn the moments of samples into what the graph takes beside x.
 
     Args:
-        time_s: seconds since 1970, UTC, as whole numbers, or `numpy.datetime64`, whose fractions of a second are left
-            out; of `shape`, or without its first axis, for all of them. Moments before 1970 are negative.
+        time_s: seconds since 1970, UTC, or `numpy.datetime64`; fractions of a second are left out; of `shape`, or
+            without its first axis, for all of them. Moments before 1970 are negative.
         shape: of what the graph takes, or of one step of it.
         contract: says whether it takes any.
 
@@ -83,7 +60,7 @@ def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray
         int64 of `shape`, contiguous; None for a file that takes no times.
 
     Raises:
-        InputError: missing or not needed, no whole numbers, another shape, or not within `MAX_TIME_S` of 1970.
+        InputError: missing or not needed, no numbers, another shape, or not within `MAX_TIME_S` of 1970.
 
     Example:
         >>> import numpy as np
@@ -138,7 +115,7 @@ def backwards(before: Any, after: Any, place: str = "") -> InputError:
 
 
 def _as_seconds(time_s: Any) -> NDArray[Any]:
-    """Give whole numbers; what is a datetime64 in seconds."""
+    """Give whole seconds: what is finer is rounded down."""
     try:
         array = np.asarray(time_s)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged, or of a library that numpy cannot look into
@@ -151,15 +128,22 @@ def _as_seconds(time_s: Any) -> NDArray[Any]:
         if np.isnat(array).any():
             raise InputError("time_s: expected a time for each sample, got NaT")
         years = array.astype("datetime64[Y]").astype(np.int64)  # the cast to seconds would silently wrap around
-        if max(-int(years.min()), int(years.max())) > MAX_TIME_S // (365 * 86400):
+        if max(-int(years.min()), int(years.max())) > _MAX_YEARS:
             raise InputError(
                 f"time_s: expected times within 3,000 years of 1970, got {array.flat[abs(years).argmax()]}"
             )
         return array.astype("datetime64[s]").astype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.itemsize >= 8:
+        if not np.isfinite(array).all():
+            raise InputError("time_s: expected a time for each sample, got NaN or infinity")
+        far = float(array.flat[abs(array).argmax()])
+        if abs(far) > MAX_TIME_S:  # beyond, the cast wraps around
+            raise InputError(_beyond(int(far)))
+        whole: NDArray[np.int64] = np.floor(array).astype(np.int64)
+        return whole
     if array.dtype.kind not in "iu":
         raise InputError(
-            f"time_s: expected whole seconds since 1970 (int64) or numpy.datetime64, got dtype {array.dtype}; a float "
-            "such as time.time() becomes one by int()"
+            f"time_s: expected seconds since 1970, int64 or float64, or numpy.datetime64, got dtype {array.dtype}"
         )
     return array
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import QUANTILE_LEVELS, Channel
 from edgelstm.errors import InputError
-from edgelstm.runtime.samples import as_float32
+from edgelstm.runtime.samples import as_float32, from_origins
 
 THRESHOLD = 0.25
 # A bin that is empty counts as this share; the logarithm of 0 is no number. A convention, like the thresholds.
@@ -68,7 +68,7 @@ def measure_drift(samples: Any, channels: tuple[Channel, ...], threshold: float 
         >>> measure_drift(np.linspace(420, 430, 1000)[:, np.newaxis], inputs).drifted
         ('co2',)
     """
-    rows = as_float32(samples)
+    rows, channels = as_float32(from_origins(samples, channels)), tuple(channel.bare for channel in channels)
     if rows.ndim != 2 or rows.shape[1] != len(channels) or any(channel.dtype != "float32" for channel in channels):
         raise InputError(f"drift: expected samples [N, {len(channels)}] of measurements, got shape {rows.shape}")
     columns = rows.T.copy()

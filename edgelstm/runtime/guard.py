@@ -16,6 +16,8 @@ _CHOICES = {
     "on_range": ("count", "clip", "missing"),
 }
 
+MAX_HOLD = 3  # where neither the guard nor training says
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -26,8 +28,10 @@ class Guard:
             `"reset"` begins anew with the next whole sample, `"error"` refuses the sample.
         on_gap: more than one period has passed since the last sample: `"hold"` steps the last sample again for each
             one that is missing, `"reset"` begins anew with this sample, `"error"` refuses it. Seen only if samples come
-            with times and the contract has a `sample_period_s`.
-        max_hold: for how many steps in a row a channel may hold its value, gaps included; one more is a reset.
+            with times and the contract has a `sample_period_s`. Periods are those of the rhythm of training: to a
+            network of business days Friday to Monday is no gap.
+        max_hold: for how many steps in a row a channel may hold its value, gaps included; one more is a reset. None: as
+            many as training filled (`contract.reading.max_gap`), or 3 where it had no limit.
         on_late: a sample is older than the last one, has its time, or comes too early: `"drop"` or `"error"`.
         max_late: how many samples in a row are dropped for being older than the last one; one more, and the clock has
             been set back, which is a gap of unknown length. Else one time in the far future would shut the stream.
@@ -50,7 +54,7 @@ class Guard:
 
     on_missing: str = "hold"
     on_gap: str = "hold"
-    max_hold: int = 3
+    max_hold: int | None = None
     on_late: str = "drop"
     max_late: int = 10
     tolerance: float = 0.5
@@ -65,6 +69,8 @@ class Guard:
                 expected = f"{', '.join(known[:-1])} or {known[-1]}"
                 raise InputError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
         for name in ("max_hold", "max_late", "drift_window"):
+            if name == "max_hold" and self.max_hold is None:
+                continue
             if type(getattr(self, name)) is not int or getattr(self, name) < 0:
                 raise InputError(f"{name}: expected a whole number of at least 0, got {getattr(self, name)!r}")
         for name, most in (("tolerance", 0.5), ("margin", math.inf), ("drift_threshold", math.inf)):

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
 from edgelstm.errors import InputError, SharingError
-from edgelstm.runtime.clock import NS, as_ns, as_unix_ns
+from edgelstm.reading import Reading
+from edgelstm.runtime.clock import NS, as_ns
 from edgelstm.runtime.drift import Drift, measure_drift
-from edgelstm.runtime.guard import ChannelCounts, Counts, Guard
+from edgelstm.runtime.guard import MAX_HOLD, ChannelCounts, Counts, Guard
+from edgelstm.runtime.pace import Pace
 from edgelstm.runtime.predictor import Predictor
-from edgelstm.runtime.samples import as_float32
+from edgelstm.runtime.samples import as_float32, from_origins, origins_of
 
 Array = NDArray[np.float32]
 
@@ -35,9 +37,9 @@ class GuardedStream:
         >>> from edgelstm import load
         >>> from edgelstm.runtime import Guard, GuardedStream
         >>> stream = GuardedStream(load("models/co2/co2.fp32.onnx"), Guard(max_hold=2))
-        >>> week = 7 * 86400.0
+        >>> week = 7 * 86400
         >>> for i, co2 in enumerate([340.1, 340.3, float("nan"), 340.2]):
-        ...     forecast = stream.step([co2], time=i * week)
+        ...     forecast = stream.step([co2], time_s=i * week)
         >>> stream.counts.clean, stream.counts.mended, stream.counts.channels["co2"].nan
         (3, 1, 1)
         >>> stream.drift().psi  # not yet: fewer than half of Guard.drift_window samples
@@ -56,11 +58,16 @@ class GuardedStream:
         """
         if predictor.contract.tokens:
             raise InputError("a guard watches measurements, and this file takes tokens: use predictor.stream()")
-        contract, self._guard = predictor.contract, guard or Guard()
+        self._inputs, self._origins = predictor.contract.inputs, origins_of(predictor.contract.outputs)
+        contract, self._guard = predictor.bare.contract, guard or Guard()
+        self._max_hold = _max_hold(self._guard, contract.reading)
         self._channels = contract.inputs
         self._shape = (len(contract.inputs),)
         self._no_answer = np.full([int(size) for size in contract.answer_shape()], np.nan, np.float32)
-        self._stream = predictor.stream()
+        self._stream = predictor.bare.stream()
+        plain = contract is predictor.contract
+        self._quick = _FLOAT32 if plain else np.dtype(np.void)  # what goes into the ring as it is
+        self._moved = not plain and bool(self._origins.any())
         self._free: list[None] = [None]  # empty while a thread is inside; see edgelstm.runtime.sharing
         self._low, self._high = _limits(contract.inputs, self._guard.margin)
         # One row more than the window: the next sample is read into it before anything is known about it.
@@ -70,7 +77,7 @@ class GuardedStream:
         self._not_below, self._not_above = self._inside
         self._all_inside = np.ones_like(self._inside).tobytes()
         self._no_holds = np.zeros(self._shape, np.int64)
-        self._period_ns = contract.sample_period_s and contract.sample_period_s * NS
+        self._pace = Pace(contract)
         self._timed = contract.times
         self._tallies = dict.fromkeys(Counts._fields[:-1], 0)
         self._channel_tallies = {name: np.zeros(self._shape, np.int64) for name in ChannelCounts._fields}
@@ -124,19 +131,21 @@ class GuardedStream:
         finally:
             self._free.append(None)
 
-    def step(self, sample: Any, time: Any = None, copy: bool = True) -> Array:
+    def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> NDArray[Any]:
         """Take one sample and give the prediction after it.
 
         Args:
-            sample: [F] numbers in the physical units of `contract.inputs`, NaN or infinite where a value is missing;
-                None where a whole sample is.
-            time: when it was taken: seconds as a float, nanoseconds as an int, or a `numpy.datetime64`. None where
-                samples have no times; once one had, all must have until `reset`. A file that takes times takes these,
-                and then they count from 1970, UTC.
+            sample: [F] numbers in the physical units of `contract.inputs`; None, NaN or infinite where a value is
+                missing; None where a whole sample is.
+            time_s: when it was taken: seconds since 1970, UTC, whole or not, such as `time.time()`, or a
+                `numpy.datetime64`. None where samples have no times; once one had, all must have until `reset`. A file
+                that takes times takes these. Where neither file nor rhythm looks at the calendar, seconds of any other
+                clock do as well.
             copy: False gives a view of the stream's own buffer, which the next step overwrites.
 
         Returns:
-            float32 [K, O], in the physical units of `contract.outputs`; NaN while not `ready`.
+            float32 [K, O], in the physical units of `contract.outputs`, float64 where one has an origin; NaN while not
+            `ready`.
 
         Raises:
             InputError: a wrong shape, no numbers, no time, or what the guard is to refuse; all is as it was before.
@@ -144,7 +153,8 @@ class GuardedStream:
         """
         self._enter()
         try:
-            return self._step(sample, time, copy)
+            answer = self._step(sample, time_s, copy)
+            return answer + self._origins if self._moved else answer
         except InputError:
             self._tallies["refused"] += 1
             raise
@@ -159,15 +169,15 @@ class GuardedStream:
                 "this guarded stream is being used by another thread: make one for each, or put a lock around this one"
             ) from None
 
-    def _step(self, sample: Any, time: Any, copy: bool) -> Array:
+    def _step(self, sample: Any, time_s: Any, copy: bool) -> Array:
         x: Array = self._ring[self._at]
-        if type(sample) is np.ndarray and sample.dtype == _FLOAT32 and sample.shape == self._shape:
+        if type(sample) is np.ndarray and sample.dtype == self._quick and sample.shape == self._shape:
             x[:] = sample
         else:
             x[:] = self._as_row(sample)
         ns = gap = None
-        if time is not None or self._time is not None or self._timed:
-            ns = as_unix_ns(time) if self._timed else as_ns(time)
+        if time_s is not None or self._time is not None or self._timed:
+            ns = as_ns(time_s)
             reason = self._reason_to_drop(ns)
             if reason is not None:
                 return self._drop(reason)
@@ -192,7 +202,7 @@ class GuardedStream:
     def _as_row(self, sample: Any) -> Array | float:
         if sample is None:
             return np.nan
-        row = as_float32(sample)
+        row = as_float32(from_origins(sample, self._inputs))
         if row.shape != self._shape:
             names = ", ".join(channel.name for channel in self._channels)
             raise InputError(f"expected one sample [F] of {self._shape[0]} channel(s) ({names}), got shape {row.shape}")
@@ -205,12 +215,12 @@ class GuardedStream:
             return None if set_back else "late"
         if elapsed == 0:
             return "duplicate"
-        soon = self._period_ns and self._time is not None and elapsed < self._period_ns * (1 - self._guard.tolerance)
+        soon = self._time is not None and self._pace.before(self._time, ns, 1 - self._guard.tolerance)
         return "early" if soon else None
 
     def _drop(self, reason: str) -> Array:
         if self._guard.on_late == "error":
-            raise InputError(f"time: this sample is {reason}: expected one period after the last, {self._period()}")
+            raise InputError(f"time_s: this sample is {reason}: expected one period after the last, {self._period()}")
         self._tallies[reason] += 1
         self._late = self._late + 1 if reason == "late" else self._late
         self._answered = False
@@ -218,23 +228,23 @@ class GuardedStream:
 
     def _gap_before(self, ns: int) -> int | None:
         """Count the samples that are missing before this one; None where there is no gap."""
-        elapsed = 1 if self._time is None else ns - self._time
-        if elapsed < 0:
-            missing = self._guard.max_hold + 1  # the clock was set back: nobody knows how many
-        elif self._time is None or not self._period_ns or elapsed <= self._period_ns * (1 + self._guard.tolerance):
+        if self._time is None:
+            return None
+        if ns < self._time:
+            missing = self._max_hold + 1  # the clock was set back: nobody knows how many
+        elif not self._pace.behind(self._time, ns, 1 + self._guard.tolerance):
             return None
         else:
-            missing = round(elapsed / self._period_ns) - 1
+            missing = self._pace.between(self._time, ns)
         if self._guard.on_gap == "error":
+            late_s = (ns - self._time) / NS
             raise InputError(
-                f"time: {elapsed / NS:g} s after the last sample, expected {self._period()}; reset() begins anew"
+                f"time_s: {late_s:g} s after the last sample, expected {self._period()}; reset() begins anew"
             )
         return missing
 
     def _period(self) -> str:
-        if not self._period_ns:
-            return "a later time"
-        return f"{self._period_ns / NS:g} s, give or take {self._guard.tolerance * self._period_ns / NS:g}"
+        return self._pace.words(self._guard.tolerance)
 
     def _mend(self, x: Array, ns: int | None, gap: int | None) -> tuple[Array | None, NDArray[np.int64]]:
         """Give what is to be stepped in place of a sample, x itself or None for nothing, and what was held how long."""
@@ -247,7 +257,7 @@ class GuardedStream:
         held = np.where(missing, self._held + 1, 0)
         if not missing.any():
             return x if np.array_equal(row, x) else row, held
-        if self._good is None or self._guard.on_missing == "reset" or held.max() > self._guard.max_hold:
+        if self._good is None or self._guard.on_missing == "reset" or held.max() > self._max_hold:
             self._restart()
             return None, self._no_holds
         row[missing] = self._good[missing]
@@ -268,13 +278,13 @@ class GuardedStream:
     def _bridge(self, ns: int, gap: int) -> None:
         """Stand in for the samples that are missing between two times, or begin anew."""
         self._tallies["gaps"] += 1
-        before, period = self._time or 0, round(self._period_ns or 1)
-        self._time = ns - period  # should the network refuse the sample itself
-        if self._guard.on_gap == "reset" or self._held.max() + gap > self._guard.max_hold:
+        before = self._time or 0
+        self._time = self._pace.back(ns)  # should the network refuse the sample itself
+        if self._guard.on_gap == "reset" or self._held.max() + gap > self._max_hold:
             self._restart()
         elif self._good is not None:
             for i in range(1, gap + 1):
-                self._stream.step(self._good, self._seconds(before + i * period), copy=False)
+                self._stream.step(self._good, self._seconds(self._pace.after(before, i)), copy=False)
                 self._tallies["filled"] += 1
                 self._held = self._held + 1
 
@@ -283,6 +293,14 @@ class GuardedStream:
             self._stream.reset()
             self._tallies["resets"] += 1
         self._good, self._held = None, self._no_holds
+
+
+def _max_hold(guard: Guard, reading: Reading | None) -> int:
+    """Give for how long values are held: as the guard says, else as long as training filled, else `MAX_HOLD`."""
+    if guard.max_hold is not None:
+        return guard.max_hold
+    filled = None if reading is None else reading.max_gap
+    return MAX_HOLD if filled is None else filled
 
 
 def _limits(channels: tuple[Channel, ...], margin: float) -> tuple[Array, Array]:

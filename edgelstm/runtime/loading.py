@@ -45,7 +45,7 @@ def load(
         ModelFileError: the file is damaged, altered, foreign or of a newer format; or the child process died of it.
         ProviderError: the device is not to be had; says whether the package, the driver, the version or the network
             is wrong, and what to install.
-        InputError: an unknown device, no thread, or options that nobody reads.
+        InputError: `path` is no path, an unknown device, no thread, or options that nobody reads.
 
     Example:
         >>> predictor = load("models/co2/co2.fp32.onnx", device="auto")

@@ -10,10 +10,10 @@ import os
 import re
 import stat
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edgelstm.contract import Contract
-from edgelstm.errors import ModelFileError, ModelFileNotFoundError
+from edgelstm.errors import InputError, ModelFileError, ModelFileNotFoundError
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.protobuf import BYTES, VARINT, DamagedProtobufError, fields, varint
 from edgelstm.runtime.structure import check_structure
@@ -78,8 +78,9 @@ def read_model_file(path: str | os.PathLike[str], unverified: bool = False) -> M
     Raises:
         ModelFileNotFoundError: there is no file at `path`.
         ModelFileError: it cannot be read, or does not pass the checks.
+        InputError: `path` is no path.
     """
-    name = os.fspath(path)
+    name = _path_of(path)
     try:
         with open(name, "rb") as file:
             status = os.fstat(file.fileno())
@@ -95,6 +96,19 @@ def read_model_file(path: str | os.PathLike[str], unverified: bool = False) -> M
     except ValueError as error:  # a NUL in the path
         raise ModelFileError(f"{name!r}: cannot be read: {error}") from error
     return parse_model_file(content, name, unverified)
+
+
+def _path_of(path: Any) -> str:
+    """Give the text of a path; a number would be an open file, and bytes are probably the content of one."""
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if isinstance(name, str):
+        return name
+    if isinstance(name, (bytes, bytearray, memoryview)):
+        raise InputError(
+            f"expected the path of a model file, got {len(name):,} bytes: write them to a file, or give what is in one "
+            "to Predictor(parse_model_file(content)) of edgelstm.runtime"
+        )
+    raise InputError(f"expected the path of a model file, a str or a pathlib.Path, got {type(name).__name__}")
 
 
 def parse_model_file(content: bytes, name: str = "model file", unverified: bool = False) -> ModelFile:

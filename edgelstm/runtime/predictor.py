@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, overload
 
 import numpy as np
 import onnxruntime
@@ -15,8 +15,10 @@ from edgelstm.runtime.binding import zero_states
 from edgelstm.runtime.clock import as_times, check_order
 from edgelstm.runtime.golden import Golden
 from edgelstm.runtime.model_file import ModelFile
+from edgelstm.runtime.named import NamedStreams
+from edgelstm.runtime.origins import OriginStream, OriginStreams
 from edgelstm.runtime.providers import Choice, device_of
-from edgelstm.runtime.samples import as_float32, as_x
+from edgelstm.runtime.samples import as_float32, as_x, from_origins, to_origins
 from edgelstm.runtime.session import Settings, create_session
 from edgelstm.runtime.sharing import Token, refuse_pickle
 from edgelstm.runtime.stream import Stream
@@ -62,8 +64,14 @@ class Predictor:
         )
         _check_graph(self._session, self.contract)
         self._token = Token(self._session)
+        self._bare = None if self.contract.bare is self.contract else _without_origins(self)
 
     __reduce_ex__ = refuse_pickle
+
+    @property
+    def bare(self) -> Predictor:
+        """The same file in the units of its graph, as golden vectors are: itself where no channel has an origin."""
+        return self._bare or self
 
     def predict(self, x: Any, lengths: Any = None, time_s: Any = None) -> Array:
         """Predict from one window or a batch of windows, always from a zero state.
@@ -77,13 +85,14 @@ class Predictor:
                 are whole numbers [T] or [B, T].
             lengths: for a file that takes them, the valid steps of each row, a whole number or [B]; None: all are.
                 What lies behind them changes nothing.
-            time_s: for a file that takes times, the moment of each sample: whole seconds since 1970, UTC, or
-                `numpy.datetime64`, [T] or [B, T]; they may not run backwards within a row.
+            time_s: for a file that takes times, the moment of each sample: seconds since 1970, UTC, or
+                `numpy.datetime64`, [T] or [B, T]; fractions of a second are left out; they may not run backwards within
+                a row.
 
         Returns:
             float32 [K, O] or [B, K, O], in the physical units of `contract.outputs`; a carried file answers
             at every step: [T, K, O] or [B, T, K, O]. To classify: [C] or [B, C]; to label: [T, O] or [B, T, O],
-            NaN behind the length of a row.
+            NaN behind the length of a row. float64 where an output has an origin.
 
         Raises:
             InputError: a wrong shape, no numbers, NaN or infinity; lengths or times that are missing or not taken.
@@ -96,6 +105,9 @@ class Predictor:
             >>> predictor.predict(np.full((104, 1), 340.0)).shape
             (12, 1)
         """
+        if self._bare is not None:
+            y = self._bare.predict(from_origins(x, self.contract.inputs), lengths, time_s)
+            return to_origins(y, self.contract.outputs)
         single = 1 if self.contract.tokens else 2
         valid = self._as_lengths(lengths, np.shape(x), single)
         x = as_x(x if valid is None else _without_padding(x, valid, single), self.contract.inputs)
@@ -163,9 +175,20 @@ class Predictor:
             edgelstm.errors.InputError: state: expected 'window'
         """
         self._check_may_stream(state)
-        return Stream(self._session, self.contract, batch)
+        kind = Stream if self._bare is None else OriginStream
+        return kind(self._session, self.contract, batch)
 
-    def streams(self, count: int = 0, state: str | None = None, exact: bool = True) -> Streams:
+    @overload
+    def streams(
+        self, count: int = 0, state: str | None = None, exact: bool = True, *, names: Iterable[str]
+    ) -> NamedStreams: ...
+
+    @overload
+    def streams(self, count: int = 0, state: str | None = None, exact: bool = True) -> Streams: ...
+
+    def streams(
+        self, count: int = 0, state: str | None = None, exact: bool = True, *, names: Iterable[str] | None = None
+    ) -> Streams | NamedStreams:
         """Start many independent streams; those that have a sample are stepped in one call.
 
         Args:
@@ -174,12 +197,14 @@ class Predictor:
             exact: False runs all rows of an int8 file in one call: many times as fast, but their activations share
                 a range, so that an answer moves with its neighbours (`contract.fidelity.neighbour_difference`). Other
                 files run in one call and are exact anyway.
+            names: of streams that are called by name, not by number; `[]` where all join later.
 
         Returns:
-            New `Streams`.
+            New `Streams`, or with names `NamedStreams`.
 
         Raises:
-            InputError: `count` is not a whole number of at least 0, or the file was made for another `state`.
+            InputError: `count` is not a whole number of at least 0, or stands beside names; a name that is no text or
+                comes twice; or the file was made for another `state`.
             SharingError: as for `stream`.
 
         Example:
@@ -189,7 +214,11 @@ class Predictor:
             (2, 12, 1)
         """
         self._check_may_stream(state)
-        return Streams(self._session, self.contract, count, exact)
+        if names is not None and count != 0:
+            raise InputError(f"streams: expected a count or names, got the count {count!r} and names")
+        kind = Streams if self._bare is None else OriginStreams
+        streams = kind(self._session, self.contract, count, exact)
+        return streams if names is None else NamedStreams(streams, names)
 
     def _check_may_stream(self, state: str | None) -> None:
         if self._token.reason:
@@ -274,7 +303,7 @@ class Predictor:
         """Run checked windows as any ONNX client would, all rows of an int8 file in one call.
 
         Args:
-            batch: [B, T, F] float32 or tokens [B, T] int64, contiguous.
+            batch: [B, T, F] float32, in the units of the graph (see `bare`), or tokens [B, T] int64, contiguous.
             lengths: [B], for a file that takes them.
             time_s: [B, T], likewise.
 
@@ -298,6 +327,14 @@ class Predictor:
         finally:
             self._token.inside.pop()
         return y
+
+
+def _without_origins(predictor: Predictor) -> Predictor:
+    """Share everything with a predictor but the origins of its contract."""
+    bare = object.__new__(Predictor)
+    bare.__dict__.update(predictor.__dict__)
+    bare.contract, bare._bare = predictor.contract.bare, None
+    return bare
 
 
 def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> None:

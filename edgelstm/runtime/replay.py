@@ -50,6 +50,7 @@ def replay(predictor: Predictor) -> Replay:
     Raises:
         ModelFileError: the graph answers in another shape than it declares.
     """
+    predictor = predictor.bare
     golden = predictor.golden
     rows = [predictor.predict(*row) for row in golden_rows(golden)]
     for y in rows:

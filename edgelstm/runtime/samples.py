@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,23 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
 def as_float32(x: Any) -> Array:
     """Turn numbers into a contiguous float32 array; what float32 cannot hold becomes infinite, NaN stays.
 
+    None among numbers is a missing value, as JSON has it, and becomes NaN.
+
     Raises:
         InputError: not numbers, ragged, or a masked array with missing samples.
+    """
+    array = as_numbers(x)
+    if array.dtype == np.float32:
+        return np.asarray(array, np.float32, order="C")
+    with np.errstate(over="ignore", invalid="ignore"):  # 0.9 us; the caller looks for what is not finite
+        return np.asarray(array, np.float32, order="C")
+
+
+def as_numbers(x: Any) -> NDArray[Any]:
+    """Turn what a caller gives into an array of numbers, of whatever kind it has.
+
+    Raises:
+        InputError: as for `as_float32`.
     """
     # By name: touching np.ma would import it, 15 ms of the first call on a device that never sees a mask.
     if type(x).__module__.startswith("numpy.ma") and np.any(x.mask):
@@ -81,9 +97,62 @@ def as_float32(x: Any) -> Array:
         raise InputError(f"expected a rectangular array of numbers, got a ragged one: {error}") from error
     except (TypeError, RuntimeError) as error:  # an array of another library that numpy cannot look into
         raise InputError(f"expected an array of numbers, got {type(x).__name__}: {error}") from error
+    if array.dtype.kind == "O" and array.ndim:
+        array = _without_none(array)
     if array.dtype.kind not in "fiu":
-        raise InputError(f"expected numbers (float32), got dtype {array.dtype}")
-    if array.dtype == np.float32:
-        return np.asarray(array, np.float32, order="C")
-    with np.errstate(over="ignore", invalid="ignore"):  # 0.9 us; the caller looks for what is not finite
-        return np.asarray(array, np.float32, order="C")
+        raise InputError(f"expected numbers (float32), got {'None' if x is None else f'dtype {array.dtype}'}")
+    return array
+
+
+def origins_of(channels: Sequence[Channel]) -> NDArray[np.float64]:
+    """List the origins of channels: float64 [C]."""
+    return np.array([channel.origin for channel in channels], np.float64)
+
+
+def from_origins(x: Any, channels: tuple[Channel, ...]) -> Any:
+    """Take the origins off in float64, before anything becomes float32; without origins nothing is done.
+
+    Args:
+        x: any array or nested list of numbers [..., F], in the physical units of `channels`.
+        channels: what the last axis holds.
+
+    Returns:
+        float64 [..., F], in the units of the graph. What has another number of channels is given back as it is, to be
+        refused with its shape; and so is everything without origins.
+
+    Raises:
+        InputError: no numbers, or float32 where it cannot tell the values apart.
+    """
+    origins = origins_of(channels)
+    if not origins.any():
+        return x
+    array = as_numbers(x)
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        worst = channels[int(np.abs(origins).argmax())]
+        raise InputError(
+            f"expected float64 for the channel {worst.name!r}, whose values lie so close together at {worst.origin:g} "
+            f"that {array.dtype} cannot tell them apart"
+        )
+    return array - origins if array.shape[-1:] == origins.shape else array
+
+
+def to_origins(y: NDArray[np.floating], channels: Sequence[Channel]) -> NDArray[Any]:
+    """Add the origins to values [..., C], in float64; without origins they are given back as they are."""
+    origins = origins_of(channels)
+    return y + origins if origins.any() else y
+
+
+def _without_none(array: NDArray[Any]) -> NDArray[Any]:
+    """Put NaN in the place of None where all others are numbers; else give back what came."""
+    values = list(array.flat)
+    known = [value for value in values if value is not None]
+    if len(known) == len(values) or not all(map(_is_number, known)):
+        return array
+    try:
+        return np.array([np.nan if value is None else value for value in values], np.float64).reshape(array.shape)
+    except OverflowError:  # an integer that no float holds
+        return array
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.timedelta64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isfinite
+from math import floor, isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from edgelstm.runtime.state import all_rows_finite, beyond, check_rows, check_sn
 Array = NDArray[np.float32]
 _SUMMED = 48  # channels up to which a sum of Python floats is the cheapest look for NaN: 0.16 us for 8, 0.57 for any F
 _ndarray, _ALL = np.ndarray, slice(None)  # looked up and made once
+_SECONDS = frozenset((int, float))
 _WINDOWS = 256  # windows of a chunk that are run in one call
 
 
@@ -85,8 +86,8 @@ class Stream:
 
         Args:
             sample: [F] numbers (if `batch` is 1) or [B, F], in the physical units of `contract.inputs`.
-            time_s: for a file that takes times, when the sample was taken: whole seconds since 1970, UTC, or a
-                `numpy.datetime64`; one, or [B].
+            time_s: for a file that takes times, when the sample was taken: seconds since 1970, UTC, such as
+                `time.time()`, or a `numpy.datetime64`; one, or [B]. Fractions of a second are left out.
             copy: False gives a view of the stream's own buffer, which the next step overwrites.
 
         Returns:
@@ -234,8 +235,8 @@ class Stream:
 
     def _take_time(self, time_s: Any) -> None:
         """Check the time of a sample and move it into the window that this step runs; nothing else reads it before."""
-        whole = self._timed and type(time_s) is int and -MAX_TIME_S <= time_s <= MAX_TIME_S
-        times: Any = time_s if whole else as_times(time_s, (self._batch,), self._contract)
+        known = self._timed and type(time_s) in _SECONDS and -MAX_TIME_S <= time_s <= MAX_TIME_S
+        times: Any = floor(time_s) if known else as_times(time_s, (self._batch,), self._contract)
         kept, moved, last, before = self._time_moves[self._turn]
         if self._seen and (before > times).any():
             raise backwards(before.max(), np.min(times))

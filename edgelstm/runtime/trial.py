@@ -90,7 +90,7 @@ def _try() -> None:
         _limit(MEMORY_BYTES + MEMORY_PER_BYTE * len(content))
         predictor = Predictor(parse_model_file(content, "model file", unverified=True))
         for row in golden_rows(predictor.golden):
-            predictor.predict(*row)
+            predictor.bare.predict(*row)
     except EdgeLstmError as error:
         _refuse(str(error))
     except Exception as error:  # onnxruntime's errors have no common base but this

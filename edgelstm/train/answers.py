@@ -12,7 +12,7 @@ from torch import Tensor
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
-from edgelstm.train.feeding.chunks import EVALUATED_STEPS
+from edgelstm.train.feeding.chunks import EVALUATED_STEPS, EVALUATED_TOGETHER
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.tasks import TASKS
@@ -57,14 +57,28 @@ def _forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
 
 
 def _carried_forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
-    """Of a series the state goes over all rows once, from zero at the first; arrays are a series each."""
+    """The state goes over each stretch of a series once, from zero at its first row; arrays are a series each."""
     if not windows.same_rows:
         return lambda index: answer(network, windows.x(index))[:, -1]
-    rows = np.flatnonzero(windows.whole_rows)
-    times = None if windows.times is None else windows.times[rows][np.newaxis]
-    whole = answer(network, windows.x_rows[rows][np.newaxis], None, times)[0]
-    place = np.searchsorted(rows, windows.x_starts + windows.steps - 1)
-    return lambda index: whole[place[index]]
+    answers, place = _over_stretches(network, windows, *windows.stretches), windows.last_steps
+    return lambda index: answers[place[index]]
+
+
+def _over_stretches(network: LstmNetwork, windows: Windows, starts: Index, lengths: Index) -> Answers:
+    """Answer at every step of every stretch, some side by side: float32 [steps, K, O], one stretch behind the other."""
+    firsts, order = np.cumsum(lengths) - lengths, np.argsort(-lengths, kind="stable")
+    places, found = [], []
+    for i in range(0, len(order), EVALUATED_TOGETHER):
+        some = order[i : i + EVALUATED_TOGETHER]
+        steps = np.arange(lengths[some[0]])
+        inside = steps < lengths[some, np.newaxis]
+        rows = starts[some, np.newaxis] + np.minimum(steps, lengths[some, np.newaxis] - 1)
+        times = None if windows.times is None else windows.times[rows]
+        found.append(answer(network, windows.x_rows[rows], None, times)[inside])
+        places.append((firsts[some, np.newaxis] + steps)[inside])
+    answers = np.empty_like(np.concatenate(found))
+    answers[np.concatenate(places)] = np.concatenate(found)
+    return answers
 
 
 def _classes(network: LstmNetwork, sequences: Sequences) -> Answerer:

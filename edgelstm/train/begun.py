@@ -55,13 +55,18 @@ def recorded_in(directory: Path) -> dict[str, Any]:
     return recorded
 
 
-def first_difference(a: Recipe, b: Recipe) -> str:
-    """Name the first key in which two recipes differ."""
-    for section, values in a.model_dump(mode="json").items():
-        other = b.model_dump(mode="json")[section]
+def first_difference(recorded: Recipe, asked: Recipe) -> str:
+    """Name the first key in which a recipe asks for something else than is recorded; empty where there is none.
+
+    What was asked by no recipe was chosen by rule: it is as it is recorded.
+    """
+    wanted = asked.model_dump(mode="json")
+    for section, values in recorded.model_dump(mode="json").items():
+        other = wanted[section]
         if not (isinstance(values, dict) and isinstance(other, dict)):
             values, other = {"": values}, {"": other}
         for key, value in values.items():
-            if value != other[key]:
+            by_rule = other[key] is None and isinstance(wanted[section], dict)
+            if value != other[key] and not by_rule:
                 return f"{section}.{key} {value!r}, not {other[key]!r}".replace(". ", " ")
-    return "none"
+    return ""

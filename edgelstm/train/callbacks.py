@@ -115,6 +115,31 @@ class StopEarly(lightning.Callback):
             trainer.should_stop = True
 
 
+class StopInTime(lightning.Callback):
+    """Stops before an epoch that would end behind the limit, if it takes as long as the one before.
+
+    Attributes:
+        stopped: whether that has happened.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self.stopped = False
+        self._limit_s = limit_s
+        self._start_s = self._epoch_s = 0.0
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Look at the clock."""
+        self._start_s = self._epoch_s = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Stop if it is time."""
+        now = time.perf_counter()
+        last = trainer.current_epoch + 1 >= (trainer.max_epochs or 1)
+        if not last and now + (now - self._epoch_s) - self._start_s > self._limit_s:
+            self.stopped = trainer.should_stop = True
+        self._epoch_s = now
+
+
 class SaveEveryEpoch(lightning.Callback):
     """Writes the resume checkpoint after each epoch, whole or not at all; must come last."""
 

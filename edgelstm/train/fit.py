@@ -28,13 +28,15 @@ from edgelstm.report import (
 from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
+from edgelstm.train.defaults import chosen_words, settle
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, nearest
 from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.setup import make_network
+from edgelstm.train.setup import Made, make_network
+from edgelstm.train.starts import Start
 from edgelstm.train.tasks import TASKS, Arrays
 
 
@@ -47,15 +49,27 @@ class Fitted:
         evaluation: of the network beside its baselines on each held-out part; after a fine-tuning also
             `"quantized"`, as its file will compute.
         problem: what was learned from.
-        interrupted: Ctrl-C ended it; the best weights until then were kept.
-        seconds: spent in the loop.
+        recipe: how, with what was chosen by rule.
+        start: the line that it began with; None without one.
+        trained: how the loop went.
     """
 
     run: Run
     evaluation: Evaluation
     problem: Problem
-    interrupted: bool
-    seconds: float
+    recipe: Recipe
+    start: Start | None
+    trained: Trained
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it; the best weights until then were kept."""
+        return self.trained.interrupted
+
+    @property
+    def seconds(self) -> float:
+        """Spent in the loop."""
+        return self.trained.seconds
 
 
 def fit(
@@ -122,8 +136,9 @@ def fit(
     """
     recipe = _options(name, task, options, quantization, _window_of(x))
     problem = TASKS[recipe.task].from_arrays(Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe)
-    record = recipe.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
-    return _fit(_Asked(problem, recipe, record), Path(directory), overwrite=overwrite, resume=resume, progress=progress)
+    settled = settle(recipe, problem)
+    record = settled.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
+    return _fit(_Asked(problem, settled, record, chosen_words(recipe, settled)), Path(directory), overwrite=overwrite, resume=resume, progress=progress)
 
 
 def fit_recipe(recipe: Recipe, directory: str | Path, *, overwrite: bool = False) -> Fitted:
@@ -158,7 +173,7 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
     if "split" not in recorded:
         raise TrainingError(f"{directory}: was trained on arrays; edgelstm.train.fit(..., resume=True) goes on with it")
     recipe = check_recipe(recorded, str(directory / RECIPE))
-    if asked is not None and asked != recipe:
+    if asked is not None and first_difference(recipe, asked):
         raise TrainingError(
             f"{directory}: was begun with other settings ({first_difference(recipe, asked)}); give the same ones or "
             "train into another folder"
@@ -168,28 +183,32 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What there is to learn, how, and the same as JSON values."""
+    """What there is to learn, how, the same as JSON values, and what of it was chosen by rule, in a line for people."""
 
     problem: Problem
     recipe: Recipe
     record: dict[str, Any]
+    chosen: str
 
 
 def _asked_by(recipe: Recipe) -> _Asked:
-    return _Asked(TASKS[recipe.task].read(recipe), recipe, recipe.model_dump(mode="json"))
+    problem = TASKS[recipe.task].read(recipe)
+    settled = settle(recipe, problem)
+    return _Asked(problem, settled, settled.model_dump(mode="json"), chosen_words(recipe, settled))
 
 
 def _fit(
     asked: _Asked, directory: Path, *, overwrite: bool = False, resume: bool = False, progress: bool = True
 ) -> Fitted:
     problem, recipe = asked.problem, asked.recipe
-    network = make_network(problem, recipe.network, recipe.data, recipe.training, recipe.quantization)
+    made = make_network(problem, recipe)
+    network, start = made.network, made.start
     if resume:
         check_resumable(directory, asked.record)
     else:
         claim(directory, asked.record, overwrite)
     if progress:
-        print("\n".join(problem.report), file=sys.stderr)
+        print("\n".join([*problem.report, *filter(None, (asked.chosen, _start_words(made, problem)))]), file=sys.stderr)
     for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
         litter.unlink()
     trained = _train(network, asked, directory, progress)
@@ -200,7 +219,20 @@ def _fit(
     if not trained.interrupted:
         for name in CHECKPOINTS:
             (directory / name).unlink(missing_ok=True)
-    return Fitted(run, evaluation, problem, trained.interrupted, trained.seconds)
+    return Fitted(run, evaluation, problem, asked.recipe, start, trained)
+
+
+def _start_words(made: Made, problem: Problem) -> str:
+    """Say what the network begins with, or why with nothing."""
+    if made.start is None:
+        return made.said
+    score = made.start.scaled_rmse
+    if math.isnan(score):
+        return f"start: {made.start.words}"
+    targets = [channel for channel in problem.outputs[:: max(1, len(problem.levels))]]
+    if len(targets) > 1 or problem.many_series:
+        return f"start: {made.start.words}, scaled validation RMSE {score:.4g}"
+    return f"start: {made.start.words}, validation RMSE {score * targets[0].spread:.4g} {targets[0].unit or ''}".rstrip()
 
 
 def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:
@@ -282,6 +314,8 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
         ),
         answer=problem.answer,
         times=bool(network.shape.calendar),
+        reading=problem.reading,
+        many_series=problem.many_series,
     )
 
 

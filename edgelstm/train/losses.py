@@ -54,7 +54,7 @@ def channel_weights(problem: Problem, output_scale: Tensor) -> Tensor | None:
     Returns:
         float32 [targets]; None where all weigh alike, as where nothing is scaled.
     """
-    if (output_scale == 1).all():
+    if problem.many_series or (output_scale == 1).all():  # of many series each is measured by its own spread
         return None
     levels = max(1, len(problem.levels))
     spread = torch.tensor([channel.spread for channel in problem.outputs[::levels]])

@@ -142,6 +142,8 @@ class LstmModule(lightning.LightningModule):
         known: Tensor | int = len(batch.y)
         if batch.y.is_floating_point():
             truth = self.network.scale_targets(batch.y, frame)
+            if batch.spread is not None:
+                z, truth = self.network.in_spreads(z, truth, frame, batch.spread)
             if batch.fresh is not None:
                 known = (~truth.isnan()).sum()
         else:

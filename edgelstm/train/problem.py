@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from edgelstm.contract import Channel
 from edgelstm.data.scores.score import Examples
 from edgelstm.data.series import statistics
+from edgelstm.data.windows import Windows
+from edgelstm.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Problem:
         period_s: seconds between two samples; None without timestamps.
         season: samples in a season, for the seasonal baseline; None where there is none.
         data_sha256: of the files that were read; None for arrays.
+        reading: how they were read, so that the next table is read alike; None for arrays.
         report: what was found and done, in lines for people.
     """
 
@@ -43,6 +47,7 @@ class Problem:
     period_s: float | None = None
     season: int | None = None
     data_sha256: str | None = None
+    reading: Reading | None = None
     report: tuple[str, ...] = ()
 
     @property
@@ -52,15 +57,44 @@ class Problem:
         return {name: examples for name, examples in parts.items() if examples is not None}
 
     @property
+    def many_series(self) -> bool:
+        """Whether a forecast is learnt from many series, each measured by its own spread."""
+        return isinstance(self.training, Windows) and self.training.spreads is not None
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """For each target the input that holds its past; empty where not all have one."""
+        names = [channel.name for channel in self.inputs]
+        targets = dict.fromkeys(channel.source for channel in self.outputs)
+        return tuple(names.index(name) for name in targets) if set(targets) <= set(names) else ()
+
+    @property
     def levels(self) -> tuple[float, ...]:
         """The quantiles of each target; empty where none are asked for."""
         first = self.outputs[0].source
         return tuple(c.quantile for c in self.outputs if c.source == first and c.quantile is not None)
 
 
-def channels_of(names: tuple[str, ...], rows: NDArray[np.floating], units: dict[str, str]) -> tuple[Channel, ...]:
-    """Describe columns by their training samples [N, C]."""
-    return tuple(Channel(name, units.get(name), "float32", statistics(rows[:, i])) for i, name in enumerate(names))
+def channels_of(
+    names: tuple[str, ...],
+    rows: NDArray[np.floating],
+    units: dict[str, str],
+    origins: Mapping[str, float] | None = None,
+) -> tuple[Channel, ...]:
+    """Describe columns by their training samples.
+
+    Args:
+        names: of the columns.
+        rows: [N, C], minus the origins.
+        units: by name.
+        origins: by name; None for none.
+    """
+    found = []
+    for column, name in enumerate(names):
+        origin = (origins or {}).get(name, 0.0)
+        known = statistics(rows[:, column].astype(np.float64) + origin)
+        found.append(Channel(name, units.get(name), "float32", known, origin=origin))
+    return tuple(found)
 
 
 def with_levels(targets: tuple[Channel, ...], levels: tuple[float, ...]) -> tuple[Channel, ...]:

@@ -12,6 +12,12 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 LABEL_STEPS = 64  # of a chunk, where nobody says
+DURATION = r"^[0-9]+(\.[0-9]+)?[smh]$"
+
+
+def _by_rule(about: str) -> Any:
+    """A key that `edgelstm.train.defaults` settles where nobody gives it; None until then, whatever its type says."""
+    return Field(None, description=f"{about}; none: by rule, printed and kept with the run")
 
 
 class _Section(BaseModel):
@@ -20,10 +26,22 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def seconds_of(duration: str) -> float:
+    """Read a duration of a recipe.
+
+    Example:
+        >>> seconds_of("90s"), seconds_of("1.5m"), seconds_of("2h")
+        (90.0, 90.0, 7200.0)
+    """
+    return float(duration[:-1]) * {"s": 1.0, "m": 60.0, "h": 3600.0}[duration[-1]]
+
+
 class DataRecipe(_Section):
     """`[data]`: which columns of which table, and what to do about gaps."""
 
-    path: str = Field(description="a file, beside the recipe, or builtin:co2")
+    path: str = Field(
+        description="a file, a folder or a pattern of files with a series in each, beside the recipe, or builtin:co2"
+    )
     format: str | None = Field(None, description="csv, parquet, ts, cmapss; none: by the ending of the file")
     delimiter: str | None = Field(None, description="between fields: ',', ';', tab, '|' or blank; none: found out")
     decimal: Literal[".", ","] | None = Field(None, description="the decimal sign; none: found out")
@@ -52,6 +70,9 @@ class DataRecipe(_Section):
         {},
         description="of features whose zero wanders: by how many standard deviations training shifts them, anew for "
         "each window or chunk",
+    )
+    labels: str | None = Field(
+        None, description="to classify: a table with the class of each series or file; none: a column or folders say it"
     )
     classes: bool = Field(False, description="to label: the target is a class, not a number")
     cap: float | None = Field(None, description="to label: targets above it count as it")
@@ -114,13 +135,28 @@ class SplitRecipe(_Section):
     )
     validation_path: str | None = Field(None, description="a file of its own for validation")
     test_path: str | tuple[str, ...] | None = Field(None, description="a file of its own for test, or several")
-    overlap: bool = Field(False, description="validation and test windows may reach back for their inputs")
+    overlap: bool = _by_rule("validation and test windows may reach back for their inputs")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="which of many series go where")
+    groups: str | None = Field(None, description="a table that says the group of each series or file")
+    group: str | None = Field(None, description="its column of groups; none: called group, or the other one of two")
+    validation_groups: tuple[str, ...] = Field((), description="groups whose series are for validation")
+    test_groups: tuple[str, ...] = Field((), description="groups whose series are for test")
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> SplitRecipe:
         if self.borders and (self.validation_path or self.test_path):
             raise ValueError("give borders or separate files, not both")
+        if (self.groups is None) != (not self.validation_groups and not self.test_groups):
+            raise ValueError(
+                "groups: expected a table of groups (--groups) and which of them are held out (--test-group, "
+                "--validation-group), got one without the other"
+            )
+        for part, path in (("validation", self.validation_path), ("test", self.test_path)):
+            if path and getattr(self, f"{part}_groups"):
+                raise ValueError(f"{part}_path and {part}_groups: give files or groups, not both")
+        both = sorted(set(self.validation_groups) & set(self.test_groups))
+        if both:
+            raise ValueError(f"validation_groups: group {both[0]!r} is held out for test already")
         training, validation, test = self.fractions
         if training <= 0 or training + validation + test > 1 + 1e-9:
             raise ValueError("training must be above 0 and the fractions must sum to at most 1")
@@ -128,9 +164,9 @@ class SplitRecipe(_Section):
 
     @property
     def fractions(self) -> tuple[float, float, float]:
-        """Of training, validation and test in the first file; a part with files of its own takes nothing from it."""
-        validation = 0.0 if self.validation_path else self.validation
-        test = 0.0 if self.test_path else self.test
+        """Of training, validation and test in the first file; a part with files or groups of its own takes nothing."""
+        validation = 0.0 if self.validation_path or self.validation_groups else self.validation
+        test = 0.0 if self.test_path or self.test_groups else self.test
         return 1 - validation - test if self.training is None else self.training, validation, test
 
     @property
@@ -145,7 +181,7 @@ class WindowRecipe(_Section):
     steps: Count | None = Field(
         None,
         description="samples in a window, or in a chunk of a carried series; to classify: the most that a series may "
-        "have; none: what the longest has",
+        "have; none: what the longest has; of a forecast by the season",
     )
     horizon: Count = Field(1, description="samples to forecast at once")
     stride: Count = Field(1, description="samples from one window to the next")
@@ -163,11 +199,11 @@ class WindowRecipe(_Section):
 class NetworkRecipe(_Section):
     """`[network]`: the LSTM and what stands around it."""
 
-    hidden_size: Count = Field(64, description="units of each layer")
+    hidden_size: Count = _by_rule("units of each layer")
     num_layers: Annotated[int, Field(ge=1, le=8)] = Field(1, description="stacked LSTM layers")
     bidirectional: bool = Field(False, description="the layers run backwards too; windows only")
     pooling: Literal["last", "mean"] = Field("last", description="the step that answers, or the mean of all")
-    segment: Count = Field(1, description="samples that one step eats; windows only")
+    segment: Count = _by_rule("samples that one step eats; windows only")
     shared: bool = Field(False, description="the channels share one network, each is forecast from itself")
     layer_norm: bool = Field(False, description="layer normalization behind each layer")
     embedding_size: Annotated[int, Field(ge=0)] = Field(
@@ -176,15 +212,19 @@ class NetworkRecipe(_Section):
     head_size: Annotated[int, Field(ge=0)] = Field(
         0, description="width of a linear layer with ReLU in front of the head; 0: none"
     )
-    dropout: Probability = Field(0.0, description="between layers and before the head")
+    dropout: Probability = _by_rule("between layers and before the head")
     input_dropout: Probability = Field(0.0, description="of whole input channels of a window")
     input_noise: Annotated[float, Field(ge=0)] = Field(
         0.0, description="standard deviation of what is added to scaled inputs, in training only"
     )
-    scaling: Literal["standard", "minmax", "none", "relative", "instance"] = Field(
-        "standard",
-        description="done inside the exported graph; relative: minus the window's last value; instance: by the "
-        "window's own mean and deviation",
+    scaling: Literal["standard", "minmax", "none", "relative", "instance"] = _by_rule(
+        "done inside the exported graph; relative: minus the window's last value; instance: by the window's own mean and "
+        "deviation"
+    )
+    start: Literal["auto", "none", "persistence", "seasonal", "ridge"] = Field(
+        "auto",
+        description="of a forecast: the line that the network begins with; auto: the blend of baselines that is best on "
+        "validation",
     )
     state: Literal["window", "carried"] = Field(
         "window", description="window: from a zero state over a window; carried: may be stepped on"
@@ -198,7 +238,7 @@ class NetworkRecipe(_Section):
             f"{self.scaling} scaling needs": self.scaling in ("relative", "instance"),
             "bidirectional needs": self.bidirectional,
             "a mean over the steps needs": self.pooling == "mean",
-            "a segment needs": self.segment > 1,
+            "a segment needs": (self.segment or 1) > 1,
         }
         for what, holds in wrong.items():
             if holds:
@@ -211,8 +251,14 @@ class NetworkRecipe(_Section):
 class TrainingRecipe(_Section):
     """`[training]`: how the weights are found."""
 
-    epochs: Count = Field(60, description="passes over the training windows")
-    batch_size: Count = Field(32, description="windows in a batch; of a carried state, series side by side")
+    epochs: Count = _by_rule("passes over the training windows")
+    epoch_windows: Count | None = Field(
+        None, description="of a forecast: windows drawn for an epoch; none: all, by rule fewer of very many"
+    )
+    time_limit: Annotated[str, Field(pattern=DURATION)] | None = Field(
+        None, description="stop before an epoch that would end later: 90s, 10m, 2h; none: 10m where epochs are by rule"
+    )
+    batch_size: Count = _by_rule("windows in a batch; of a carried state, series side by side")
     loss: Literal["mse", "mae", "huber", "pinball", "cross-entropy"] | None = Field(
         None, description="on scaled targets; none: mse, of quantiles pinball, of classes cross-entropy"
     )
@@ -222,18 +268,17 @@ class TrainingRecipe(_Section):
         "orthogonal", description="orthogonal recurrence, open forget gates, a head of zeros; uniform: as torch begins"
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="at its highest")
-    schedule: Literal["constant", "cosine", "one-cycle"] = Field("constant", description="of the learning rate")
+    learning_rate: Annotated[float, Field(gt=0)] = _by_rule("at its highest")
+    schedule: Literal["constant", "cosine", "one-cycle"] = _by_rule("of the learning rate")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="pull of the weights towards zero")
     gradient_clip: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no limit")
-    average: Probability = Field(
-        0.0, description="keep an exponential moving average of the weights with this decay, 0.99; 0: none"
-    )
+    average: Probability = _by_rule("keep an exponential moving average of the weights with this decay, 0.99; 0: none")
     precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the arithmetic; others need a GPU")
     patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
     threads: Count | None = Field(
         None,
-        description="CPU threads; none: torch's choice. Another count rounds differently, pin it to reproduce",
+        description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, pin "
+        "it to reproduce",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
 
@@ -260,6 +305,7 @@ class QuantizationRecipe(_Section):
             "schedule": "cosine",
             "patience": None,
             "average": 0.0,
+            "time_limit": None,
         }
         return training.model_copy(update=changes)
 
@@ -323,17 +369,20 @@ def _task_fits(recipe: Recipe) -> str:
         "window.quantiles": bool(window.quantiles),
         "data.ahead": bool(data.ahead),
         "data.season": data.season is not None,
-        "split.overlap": recipe.split.overlap,
+        "split.overlap": bool(recipe.split.overlap),
         "network.shared": network.shared,
+        f"network.start {network.start}": network.start not in ("auto", "none"),
+        "training.epoch_windows": recipe.training.epoch_windows is not None,
         f"network.scaling {network.scaling}": network.scaling in ("relative", "instance"),
     }
     of_labels = {"data.classes": data.classes, "data.cap": data.cap is not None}
-    for keys, task in ((of_forecasts, "forecast"), (of_labels, "label")):
+    of_classes = {"data.labels": data.labels is not None}
+    for keys, task in ((of_forecasts, "forecast"), (of_labels, "label"), (of_classes, "classify")):
         for key, asked in keys.items():
             if asked and recipe.task != task:
                 return f"{key} belongs to the task {task}, not to {recipe.task}: leave it out"
-    if recipe.task == "forecast" and data.series is not None:
-        return "data.series: a forecast is learnt from one series: leave it out"
+    if recipe.task == "forecast" and recipe.split.groups is not None:
+        return "split.groups: each series of a forecast is split in time: leave it out"
     return ""
 
 
@@ -345,12 +394,12 @@ def _state_fits(recipe: Recipe) -> str:
 
 
 def _window_fits(recipe: Recipe) -> str:
-    window, segment = recipe.window, recipe.network.segment
-    if recipe.task != "classify" and window.steps is None:
+    window, segment = recipe.window, recipe.network.segment or 1
+    if recipe.task == "label" and window.steps is None:
         return "window.steps: is missing; give it with --window"
     if segment > 1 and recipe.task == "classify":
         return "network.segment: sequences of any length do not fall into segments: leave it out"
-    if segment > 1 and (window.steps or 0) % segment:
+    if window.steps is not None and segment > 1 and window.steps % segment:
         return f"network.segment: expected a part of the window of {window.steps} steps, got {segment}"
     return ""
 

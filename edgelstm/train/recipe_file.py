@@ -95,8 +95,10 @@ def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None
     """Anchor the paths of a recipe, so that it means the same from any folder: a resume may come from another."""
     for section, key in (
         ("data", "path"),
+        ("data", "labels"),
         ("split", "validation_path"),
         ("split", "test_path"),
+        ("split", "groups"),
         ("quantization", "start"),
     ):
         table = content.get(section)

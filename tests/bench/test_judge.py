@@ -152,7 +152,7 @@ def test_several_outputs_are_scored_after_scaling_each(carried_files):
     assert judgement.files[0].metric == pytest.approx(np.sqrt((error**2).mean()), rel=1e-9)  # spread unknown: 1
 
 
-def test_a_gap_in_the_series_is_left_out_of_what_a_carried_state_sees(carried_files):
+def test_behind_a_gap_in_the_series_a_carried_state_begins_anew(carried_files):
     heldout = read_run(carried_files.run).heldout
     rows = np.insert(heldout.x_rows, 100, np.nan, axis=0)
     gapped = replace(
@@ -164,8 +164,10 @@ def test_a_gap_in_the_series_is_left_out_of_what_a_carried_state_sees(carried_fi
     )
     same = replace(
         heldout,
-        x_starts=heldout.x_starts[heldout.x_starts > 100],
-        y_starts=heldout.y_starts[heldout.x_starts > 100],
+        x_rows=heldout.x_rows[100:],
+        y_rows=heldout.y_rows[100:],
+        x_starts=heldout.x_starts[heldout.x_starts > 100] - 100,
+        y_starts=heldout.y_starts[heldout.x_starts > 100] - 100,
     )
     found, expected = (
         judge(candidates_of(carried_files)[:1], windows, seconds=0).files[0].metric for windows in (gapped, same)

@@ -138,7 +138,7 @@ def test_a_gap_in_the_table_costs_the_windows_that_touch_it_and_no_more(cli_here
     rows = co2(last=300)
     rows[150] = (rows[150][0], float("nan"))
     (tmp_path / "gap.csv").write_text(csv_of(rows))
-    cli_here("compare", window_files.fp32, "--data", "gap.csv", *QUICK, "-o", "judgement.json")
+    cli_here("compare", window_files.fp32, "--data", "gap.csv", "--missing", "drop", *QUICK, "-o", "judgement.json")
     found = json.loads((tmp_path / "judgement.json").read_text())["files"][0]["metric"]
     predictor, errors = load(window_files.fp32), []
     for i in range(300 - 26):

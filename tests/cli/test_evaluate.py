@@ -74,7 +74,7 @@ def test_a_file_is_scored_on_a_table_as_a_loop_would(cli_here, tmp_path):
 
 
 def test_a_carried_file_goes_on_over_the_whole_table_from_zero(cli_here, carried_files, tmp_path):
-    process = cli_here("evaluate", carried_files.fp32, "builtin:co2", "--missing", "interpolate")
+    process = cli_here("evaluate", carried_files.fp32, "builtin:co2", "--max-gap", "99")
     assert process.returncode == 0, process.stderr
     series = read_series("builtin:co2", ("co2",), None).values[:, 0]
     known = np.flatnonzero(~np.isnan(series))
@@ -130,7 +130,7 @@ BAD = {
     "no such table": (["FILE", "nothing.csv"], "there is no such file"),
     "an option without a table": (["RUN", "--time", "date"], "--time: means something for a table only"),
     "a device for a run": (["RUN", "--device", "cuda"], "mean something for a file only"),
-    "a gap": (["FILE", "builtin:co2"], "choose --missing"),
+    "a gap": (["FILE", "builtin:co2", "--missing", "error"], "choose --missing"),
     "a column that is not there": (["FILE", "data.csv"], "no column 'co2'"),
     "another network's run": ([CO2, "RUN"], "its window is 24, that of the file is 104"),
     "a policy that is none": (["FILE", "builtin:co2", "--missing", "guess"], "--missing: expected one of interpolate"),

@@ -173,7 +173,7 @@ def test_of_several_precisions_those_that_lose_too_much_are_written_and_named(wi
 def test_the_options_of_quantizing_are_in_the_contract(window_files, cli_here, tmp_path, quick):
     options = ("--per-tensor", "--clip", "mse", "--head", "fp32", "--max-metric-drop", "1000%")
     assert cli_here("export", window_files.run, "--quantize", "int8w", *options, "-o", ".").returncode == 0
-    assert read_model_file(tmp_path / "small.int8w.onnx").contract.quantization == (False, "mse", "fp32")
+    assert read_model_file(tmp_path / "small.int8w.onnx").contract.quantization == (False, "mse", "fp32", "fp32")
     assert cli_here("export", window_files.run, "--quantize", "-o", ".").returncode == 0
     assert read_model_file(tmp_path / "small.int8.onnx").contract.quantization == (True, "none", "int8")
     assert read_model_file(tmp_path / "small.fp32.onnx").contract.quantization is None

@@ -78,6 +78,7 @@ def test_quantiles_are_of_targets():
         {"outputs": (EXAMPLE.outputs[0]._replace(origin=float("nan")),)},
         {"task": "label", "horizon": 1, "answer": "class"},
         {"sample_period_s": 601.0},
+        {"task": "label", "horizon": 1, "many_series": True},
         {"sample_period_s": None},
     ],
     ids=str,

@@ -22,7 +22,7 @@ def test_a_contract_of_the_first_format_is_read_as_what_it_meant():
 
 def test_a_contract_of_the_second_format_is_read_as_what_it_meant():
     contract = Contract.from_json(FROZEN_2)
-    assert (contract.format_version, contract.reading) == (2, None)
+    assert (contract.format_version, contract.reading, contract.many_series) == (2, None, False)
     assert all(c.category is None and c.origin == 0 for c in contract.inputs + contract.outputs)
     outputs = tuple(channel._replace(origin=0.0) for channel in EXAMPLE.outputs)
     meant = replace(EXAMPLE, format_version=2, reading=None, inputs=EXAMPLE.inputs[:2], outputs=outputs)
@@ -38,8 +38,9 @@ def test_the_first_format_does_not_know_later_keys(key):
 
 
 def test_the_second_format_does_not_know_later_keys():
-    with pytest.raises(ContractError, match="contract: unknown key 'reading' in a file of format 2"):
-        Contract.from_json(FROZEN_2[:-1] + ',"reading":null}')
+    for key in ("reading", "many_series"):
+        with pytest.raises(ContractError, match=f"contract: unknown key '{key}' in a file of format 2"):
+            Contract.from_json(FROZEN_2[:-1] + f',"{key}":null}}')
     for key in ("category", "origin"):
         later = json.loads(FROZEN_2)
         later["outputs"][0][key] = None

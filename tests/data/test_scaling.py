@@ -72,8 +72,26 @@ def test_relative_is_the_size_of_what_is_left_after_the_last_value(windows):
     scaling = measure("relative", windows, NAMES, ("c", "a"))
     x_size = np.sqrt(((x - last) ** 2).mean(axis=(0, 1)))
     y_size = np.sqrt(((y - last[..., [2, 0]]) ** 2).mean(axis=(0, 1)))
-    assert_is(scaling, 0, x_size, 0, y_size)
+    beside = touched(windows.x_rows, windows.x_starts, windows.steps)[:, 1]
+    offset = [0, beside.mean(), 0]  # b is no output
+    x_size[1] = beside.std()
+    assert_is(scaling, offset, x_size, 0, y_size)
     assert scaling.relative_inputs == (2, 0)
+
+
+@given(cuts())
+def test_instance_leaves_offsets_to_the_window_where_a_channel_is_forecast(windows):
+    x = touched(windows.x_rows, windows.x_starts, windows.steps)
+    scaling = measure("instance", windows, NAMES, ("c", "a"))
+    assert_is(scaling, x.mean(0) * [0, 1, 0], x.std(0), 0, x.std(0)[[2, 0]])
+
+
+def test_beside_what_is_relative_a_channel_may_stand_still_over_each_window():
+    rows = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    rows[:, 1] = np.arange(40) >= 20  # a machine that runs, then does not
+    windows = from_arrays(rows.reshape(4, 10, 2), rows[:4, :1].reshape(4, 1, 1), (0,))
+    scaling = measure("relative", windows, ("a", "b"), ("a",))
+    np.testing.assert_allclose([scaling.input_offset[1], scaling.input_factor[1]], [0.5, 2])
 
 
 def test_none_touches_nothing():
@@ -123,3 +141,24 @@ def test_relative_on_windows_of_one_step_says_that_a_step_is_too_few():
     with pytest.raises(DataError, match=r"relative scaling needs .*steps") as caught:
         measure("relative", windows_of(rows, rows, steps=1), ("a",), ("a",))
     assert "constant" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "relative", "instance"])
+@pytest.mark.parametrize("unit", [2.0**-33, 2.0**-100, 2.0**60])
+def test_a_unit_is_a_factor_of_every_constant(kind, unit):
+    rows = np.cumsum(np.random.default_rng(0).normal(size=(60, 2)), axis=0).astype(np.float32)
+    plain = measure(kind, windows_of(rows, rows), ("a", "b"), ("a", "b"))
+    other = measure(kind, windows_of(rows * np.float32(unit), rows * np.float32(unit)), ("a", "b"), ("a", "b"))
+    scales = 1 / plain.input_factor * unit, plain.output_scale * unit
+    assert_allclose = np.testing.assert_allclose
+    assert_allclose(1 / other.input_factor, scales[0], rtol=1e-6)
+    assert_allclose(other.output_scale, scales[1], rtol=1e-6)
+    assert_allclose(other.input_offset, plain.input_offset * unit, rtol=1e-6)
+    assert_allclose(other.output_offset, plain.output_offset * unit, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-42, 3e38])
+def test_what_float32_cannot_divide_by_asks_for_another_unit_and_is_not_called_constant(unit):
+    rows = (np.random.default_rng(0).uniform(-1, 1, size=(40, 1)) * unit).astype(np.float32)
+    with pytest.raises(DataError, match=r"column 'a' varies by .*choose another unit"):
+        measure("relative", windows_of(rows, rows), ("a",), ("a",))

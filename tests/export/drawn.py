@@ -15,6 +15,7 @@ from edgelstm.network import (
     Activation,
     Calendar,
     Embedding,
+    Highway,
     Join,
     LayerNorm,
     Linear,
@@ -120,7 +121,9 @@ def make_weights(network, seed, inputs=1, outputs=1, spread=300, factors=(0.05, 
     for layer in network.layers:
         if layer.kind in ("standardize", "rescale"):
             size = inputs if layer.kind == "standardize" else outputs
-            offset = 0 if network.relative_inputs else spread
+            offset = np.full(size, 0 if network.relative_inputs else spread)
+            if layer == network.layers[0] and network.relative_inputs:
+                offset = np.where(np.isin(np.arange(size), network.relative_inputs), 0, spread)
             factor = layer.factor if layer.kind == "standardize" else layer.scale
             sizes |= {layer.offset: (-offset, offset, size), factor: (*factors, size)}
     weights = {}
@@ -195,13 +198,15 @@ def cases(draw):
     if segments == "shared":
         outputs = channels * values
     scalings = ("none", "standard", "relative", "instance")
-    scaling = draw(st.sampled_from(scalings[:2] if tokens or carried or task == "classify" else scalings))
+    past = not tokens and draw(st.integers(0, 2)) == 0  # a highway, where the rest allows one
+    some = scalings[:2] if tokens or carried or task == "classify" else scalings
+    scaling = draw(st.sampled_from(some[1:] if past else some))
     relative = tuple(int(draw(st.integers(0, inputs - 1))) for _ in range(outputs)) if scaling in scalings[2:] else ()
     valid = None
     skipping = draw(st.sampled_from(("", "", "lengths", "mask", "reverse"))) if not carried else ""
     if skipping == "mask" and (relative or tokens or features):
         skipping = "lengths"
-    if segments and skipping in ("mask", "lengths"):
+    if (segments and skipping in ("mask", "lengths")) or (past and task != "label"):
         skipping = ""
 
     layers, size = [], inputs
@@ -236,7 +241,7 @@ def cases(draw):
         size = lstm.output_size
         normed = False
     answers = horizon * (values if segments == "shared" else outputs)
-    decodes = not carried and task == "forecast" and segments != "shared" and draw(st.integers(0, 3)) == 0
+    decodes = not carried and task == "forecast" and segments != "shared" and not past and draw(st.integers(0, 3)) == 0
     ends = ("last", "mean") if normed else ("last", "mean", "final")
     ends = ends if not carried else ("last", "final")[: 1 if normed else 2]
     if decodes:  # an encoder and a decoder
@@ -249,6 +254,10 @@ def cases(draw):
         place = draw(st.integers(0, len(head))) if which != "final" else 0
         head.insert(place, Take(which))
     layers += head
+    reach = (1, inputs) if task == "label" else (steps, 1 if segments == "shared" else inputs)
+    if past and highway_fits(layers, carried, skipping == "lengths", channels == inputs):
+        place = len(layers) - (layers[-1] == Activation("softmax"))
+        layers.insert(place, Highway("highway", *reach, answers))
     if segments == "shared":
         layers.append(Join(channels, values))
     if task == "forecast" and scaling != "none":
@@ -279,6 +288,22 @@ def cases(draw):
     return Case(network, weights, contract, x, valid, _times(rng, network, x))
 
 
+def highway_fits(layers, carried, lengths, channels_of_x):
+    """Whether a linear layer may lead past these layers to the numbers of the head."""
+    kinds = [layer.kind for layer in layers]
+    whole = "take" in kinds
+    end = layers[-1].kind != "activation" or layers[-1].function == "softmax"
+    apart = any(layer.kind == "segment" and layer.shared for layer in layers)
+    changed = {"mask", "reverse", "repeat"} & set(kinds)
+    return (
+        kinds[0] == "standardize"
+        and end
+        and not changed
+        and not (whole and (carried or lengths))
+        and (channels_of_x or not apart)
+    )
+
+
 ALWAYS = ("linear", "activation", "standardize", "rescale", "layer_norm")
 WITH_STEPS = ("lstm", "lstm", "lstm", "take", "reverse", "mask", "segment", *ALWAYS)
 WITHOUT_STEPS = ("repeat", *ALWAYS)
@@ -303,8 +328,19 @@ def layer_lists(draw):
         behind = size if kind == "join" else steps
         size = size_behind(layers[-1], size)
         steps = layers[-1].steps if kind == "repeat" else None if kind == "take" else behind
+    window, join = draw(st.integers(1, 4)), []
     if apart and not strange:
-        layers += [Take("mean"), Join(apart)] if steps else [Join(apart)]
+        join = [Join(apart)]
+        layers += [Take("mean")] if steps else []
+    if draw(st.integers(0, 2)) == 0:  # past all that
+        layers = layers if tokens else [Standardize("first.offset", "first.factor"), *layers]
+        alone = draw(st.integers(0, 4)) == 0
+        if alone:
+            layers = [layers[0], *([Segment(1, True)] if join else []), *([] if steps == "T" else [Take("last")])]
+        reach = window if steps != "T" or draw(st.integers(0, 9)) == 9 else 1
+        layers.append(Highway("highway", reach, 1 if join else inputs, size, alone))
+    if join:
+        layers += join
         steps, size = size, apart
     task, outputs, horizon = "forecast", 1, size
     if steps == "T":
@@ -319,7 +355,7 @@ def layer_lists(draw):
     network = Network(tuple(layers), relative, bool(relative) and draw(st.booleans()))
     state = draw(st.sampled_from(("window", "window", "window", "carried"))) if network.lstms else "window"
     lengths = state == "window" and draw(st.booleans())
-    options = {"window": draw(st.integers(1, 4)), "horizon": horizon, "state": state, "lengths": lengths}
+    options = {"window": window, "horizon": horizon, "state": state, "lengths": lengths}
     contract = make_contract(network, task, outputs=outputs, inputs=inputs, tokens=tokens, **options)
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)

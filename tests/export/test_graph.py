@@ -39,11 +39,14 @@ def test_standard_scaling_takes_seven_nodes():
     assert operators(graph_of(make_network(1, 8))) == expected
 
 
-def test_relative_scaling_takes_ten_nodes_at_most():
-    several = graph_of(make_network(1, 8, scaling="relative"))
+def test_relative_scaling_takes_ten_nodes_and_one_more_where_some_inputs_are_no_outputs():
+    several = graph_of(make_network(1, 8, scaling="relative", features=3, outputs=3))
     one = graph_of(make_network(1, 8, scaling="relative", features=1, outputs=1))
+    beside = graph_of(make_network(1, 8, scaling="relative"))
     assert len(operators(several)) == 10
     assert len(operators(one)) == 9
+    assert operators(beside)[:4] == ["Gather", "Where", "Sub", "Mul"]  # no Sub of an offset: the Where has it
+    assert len(operators(beside)) == 11
 
 
 def built(*layers, relative=(), seed=0, **said):

@@ -37,7 +37,7 @@ def make_network(
     relative = tuple(rng.permutation(features)[:outputs].tolist()) if scaling == "relative" else ()
     constants = Scaling(
         scaling,
-        (rng.normal(size=features) * (not relative)).astype(np.float32),
+        (rng.normal(size=features) * ~np.isin(np.arange(features), relative)).astype(np.float32),
         rng.uniform(0.5, 2, features).astype(np.float32),
         rng.uniform(0.5, 2, outputs).astype(np.float32),
         np.zeros(outputs, np.float32) if relative else rng.normal(size=outputs).astype(np.float32),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgelstm.report import History, Part, evaluate_parts
-from tests.tiny_runs import contract_of, examples_of
+from tests.tiny_runs import contract_of, examples_of, fleet_of
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -56,6 +56,14 @@ def evaluation_of(name, *, times=False):
     networks, baselines = ({HOSTILE[i]: answerer(contract, examples, i)} for i in (1, 2))
     parts = [Part(part, examples, networks, baselines, {}) for part in ("validation", "test")]
     return evaluate_parts(contract, parts, source=HOSTILE[1], data_sha256="a" * 64, season=7)
+
+
+def fleet_evaluation():
+    """Of forecasts of many series."""
+    windows, contract = fleet_of("number", times=True), replace(contract_of("forecast", "number"), many_series=True)
+    windows = replace(windows, names=tuple(f"{HOSTILE[i % 3]} {i}" for i in range(3)))
+    networks, baselines = ({name: answerer(contract, windows, i)} for i, name in enumerate(("network", "persistence")))
+    return evaluate_parts(contract, [Part("test", windows, networks, baselines, {})], source="network")
 
 
 @pytest.fixture(scope="session", params=TASKS)

@@ -10,7 +10,7 @@ import pytest
 from edgelstm.data.sequences import lay_out
 from edgelstm.errors import DataError, InputError
 from edgelstm.report import Part, contract_metrics, evaluate_parts
-from tests.tiny_runs import contract_of, examples_of
+from tests.tiny_runs import contract_of, examples_of, fleet_of
 
 
 def noisy(truth, size=0.5, seed=1):
@@ -182,3 +182,53 @@ def test_answers_that_are_no_numbers_are_refused_by_name(forecasts, wrong):
     answers[3, 0, 0] = wrong
     with pytest.raises(InputError, match="network: answers NaN or infinity"):
         evaluated(contract, windows, lambda index: answers[index])
+
+
+# Many series
+
+
+@pytest.fixture
+def fleet():
+    """A contract of many series, their windows, and an answerer that is off by as much as each series is large."""
+    windows = fleet_of("number", times=True)
+    noise = np.random.default_rng(1).normal(0, 0.1, (len(windows), 2, 2)) * windows.spreads[windows.series][:, None]
+    answers = (windows.y() + noise).astype(np.float32)
+    answers[-1] += 300  # of the series "west", three of its spreads
+    return replace(contract_of("forecast", "number"), many_series=True), windows, answers
+
+
+def test_errors_of_many_series_are_in_the_spreads_of_each(fleet):
+    contract, windows, answers = fleet
+    part = evaluated(contract, windows, lambda index: answers[index])
+    scaled = (answers.astype(np.float64) - windows.y()) / windows.spreads[windows.series][:, None]
+    each = [np.mean(scaled[windows.series == series] ** 2) for series in range(3)]
+    scored = part.networks["network"]
+    assert scored.score["scaled_mse"] == pytest.approx(np.mean(each), rel=1e-4)
+    assert [one["scaled_mse"] for one in scored.details["by_series"]] == pytest.approx(each, rel=1e-4)
+    np.testing.assert_allclose(part.by_step["network"], np.sqrt((scaled**2).mean(axis=(0, 2))), rtol=1e-4)
+    assert part.worst[0].error == pytest.approx(np.sqrt(np.mean(scaled[-1] ** 2)), rel=1e-4)
+    assert (
+        contract_metrics(
+            evaluate_parts(contract, [Part("test", windows, {"network": lambda index: answers[index]}, {}, {})]),
+            "network",
+        )[0].network
+        == scored.score
+    )
+
+
+def test_cases_and_the_overview_say_of_which_series_they_are(fleet):
+    contract, windows, answers = fleet
+    part = evaluated(contract, windows, lambda index: answers[index])
+    assert (part.worst[0].example, part.worst[0].name) == (len(windows) - 1, "west")
+    assert part.overview.name == part.typical.name
+    series = windows.names.index(part.overview.name)
+    rows = windows.y_starts[windows.series == series] + windows.horizon - 1
+    np.testing.assert_array_equal(part.overview.truth, windows.y_rows[rows])
+
+
+def test_without_times_windows_of_many_series_lie_at_the_steps_of_each(fleet):
+    contract, windows, answers = fleet
+    part = evaluated(contract, replace(windows, times=None), lambda index: answers[index])
+    assert part.over_time.axis.kind == "step"
+    last = windows.x_starts[-1] - windows.firsts[2] + windows.steps
+    assert (part.worst[0].origin.kind, part.worst[0].origin.at.tolist()) == ("step", [last])

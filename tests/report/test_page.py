@@ -11,9 +11,10 @@ import pytest
 
 from edgelstm.data.windows import from_arrays
 from edgelstm.report import History, Part, evaluate_parts, pictures, report_html
+from edgelstm.report.chart import number_text
 from edgelstm.report.page import sections_of
 from edgelstm.report.rivals import rivals_of
-from tests.report.conftest import HISTORY, HOSTILE, TASKS, answerer, evaluation_of
+from tests.report.conftest import HISTORY, HOSTILE, TASKS, answerer, evaluation_of, fleet_evaluation
 from tests.tiny_runs import contract_of, examples_of
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -179,3 +180,20 @@ def test_arrays_whose_past_nobody_knows_are_drawn_without_it():
     assert evaluation.parts[0].worst[0].history is None
     assert "The best baseline" not in Page(report_html(evaluation)).words()
     assert set(pictures(evaluation)) == {"forecast.png"}
+
+
+def test_of_many_series_the_page_shows_which_are_hard_beside_the_best_baseline_of_each():
+    evaluation = fleet_evaluation()
+    (part,) = evaluation.parts
+    (section,) = [one for one in sections_of(evaluation, None) if one.title == "Which series are hard?"]
+    (table,) = section.tables
+    own, other = (
+        {one["name"]: one["scaled_mse"] ** 0.5 for one in scored.details["by_series"]}
+        for scored in part.scored.values()
+    )
+    assert [row.cells[0] for row in table.rows] == sorted(own, key=lambda name: -own[name])
+    assert table.rows[0].cells[2] == number_text(max(own.values()), 3)
+    assert all(row.own == (own[row.cells[0]] < other[row.cells[0]]) for row in table.rows)
+    assert f"on {sum(own[name] < other[name] for name in own)} of 3 series" in " ".join(section.words)
+    text = Page(report_html(evaluation)).words()
+    assert all(name in text for name in HOSTILE)

@@ -48,7 +48,7 @@ def test_a_gap_is_filled_but_neither_scored_nor_a_place_to_forecast_from(tmp_pat
     u = [*map(str, wave(30))]
     u[20] = ""
     path = table(tmp_path, p=wave(30), q=wave(30, 1), u=u, v=wave(30))
-    windows = read_examples(path, contract_of("forecast", "number"), missing="forward").examples
+    windows = read_examples(path, contract_of("forecast", "number"), gaps="forward").examples
     ends = windows.y_starts
     assert not {19, 20} & set(ends)
     with pytest.raises(DataError, match="choose --missing"):
@@ -83,9 +83,8 @@ REFUSED = {
     "an unseen class": ("label", "class", {**TWO, "kind": ["a", "d"] * 15}, {}, "class(es) 'd', which do not"),
     "one class missing": ("classify", "class", {**TWO, "kind": [""] * 30}, {}, "its class is missing"),
     "no class known": ("label", "class", {**TWO, "kind": [""] * 30}, {}, "no row whose truth is known"),
-    "series of a forecast": ("forecast", "number", TWO, {"series": "p"}, "--series: means nothing"),
     "labels of numbers": ("label", "number", TWO, {"label": "p"}, "--label: means nothing"),
-    "a policy that is none": ("label", "number", TWO, {"missing": "guess"}, "--missing: expected one of"),
+    "a policy that is none": ("label", "number", TWO, {"gaps": "guess"}, "--missing: expected one of"),
 }
 
 
@@ -106,7 +105,9 @@ def test_a_file_that_does_not_name_its_column_asks_for_it(tmp_path):
 
 
 def test_another_period_than_in_training_is_refused(tmp_path):
-    path = table(tmp_path, **TWO, u=wave(30), v=wave(30), t=np.arange(30) * 60)
+    path = table(
+        tmp_path, **TWO, u=wave(30), v=wave(30), t=np.datetime64("2024-01-01") + np.arange(30) * np.timedelta64(60, "s")
+    )
     with pytest.raises(DataError, match=r"one sample every 3600 s.*one every 60 s"):
         read_examples(path, replace(contract_of("forecast", "number"), sample_period_s=3600.0), time="t")
 

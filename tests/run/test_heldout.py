@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from edgelstm.errors import RunError
 from edgelstm.run import GOLDEN, HELDOUT, read_run
 from edgelstm.run.heldout import pack_heldout, read_heldout
-from tests.tiny_runs import WINDOW, contract_of, examples_of, write_tiny
+from tests.tiny_runs import WINDOW, contract_of, examples_of, fleet_of, write_tiny
 
 KINDS = [
     ("forecast", "number"),
@@ -42,6 +42,39 @@ def test_a_held_out_part_comes_back_as_it_was_written(task, answer, times, tmp_p
     examples = examples_of(task, answer, times=times)
     (tmp_path / "part").write_bytes(pack_heldout(examples))
     assert_same(read_heldout(tmp_path / "part", contract_of(task, answer, times=times)), examples)
+
+
+@pytest.mark.parametrize("answer", ["number", "quantile"])
+@pytest.mark.parametrize("times", [False, True])
+def test_windows_of_many_series_come_back_with_their_names_and_spreads(answer, times, tmp_path):
+    windows, contract = fleet_of(answer, times), replace(contract_of("forecast", answer), many_series=True)
+    (tmp_path / "part").write_bytes(pack_heldout(windows))
+    again = read_heldout(tmp_path / "part", contract)
+    assert_same(again, windows)
+    np.testing.assert_array_equal(again.series, windows.series)
+    with pytest.raises(RunError, match="many_series is False, but there are 3 names"):
+        read_heldout(tmp_path / "part", replace(contract, many_series=False))
+
+
+FLEET_BROKEN = {
+    "firsts and spreads apart": {"spreads": None},
+    "a first row outside": {"firsts": np.array([0, 60, 10**6])},
+    "first rows that do not grow": {"firsts": np.array([0, 60, 60])},
+    "a row in front of the first series": {"firsts": np.array([1, 60, 100])},
+    "a name too few": {"names": ("north", "south")},
+    "a spread of nothing": {"spreads": np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])},
+    "a spread that is no number": {"spreads": np.array([[1.0, 1.0], [np.nan, 1.0], [1.0, 1.0]])},
+    "a spread for a target that is not there": {"spreads": np.ones((3, 3))},
+    "spreads of another type": {"spreads": np.ones((3, 2), np.float32)},
+}
+
+
+@pytest.mark.parametrize("change", FLEET_BROKEN.values(), ids=FLEET_BROKEN)
+def test_windows_of_many_series_that_contradict_themselves_are_refused(change, tmp_path):
+    contract = replace(contract_of("forecast", "number"), many_series=True)
+    (tmp_path / "part").write_bytes(pack_heldout(replace(fleet_of("number"), **change)))
+    with pytest.raises(RunError, match="this is no held-out part of this run"):
+        read_heldout(tmp_path / "part", contract)
 
 
 def test_a_run_to_label_comes_back_with_its_series_and_their_names(tmp_path):

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from edgelstm.errors import ContractError, ModelFileError, ModelFileNotFoundError
-from edgelstm.runtime import load, parse_model_file, read_model_file
+from edgelstm.errors import ContractError, InputError, ModelFileError, ModelFileNotFoundError
+from edgelstm.runtime import Predictor, load, parse_model_file, read_model_file
 from edgelstm.runtime.model_file import compute_digest, digest_span, summarize_graph
 from tests.resealed import altered, entry, resealed
 
@@ -147,6 +147,24 @@ def test_another_digest_is_told_as_an_alteration(model):
     entry(model, DIGEST).value = "0" * 64
     with pytest.raises(ModelFileError, match="altered since export: the digest says 000000000000"):
         parse_model_file(model.SerializeToString())
+
+
+def test_bytes_are_no_path_and_are_not_printed(window_files):
+    content = window_files.fp32.read_bytes()
+    for given in (content, bytearray(content), memoryview(content)):
+        with pytest.raises(InputError) as caught:
+            load(given)
+        text = str(caught.value)
+        assert text.startswith(f"expected the path of a model file, got {len(content):,} bytes: ")
+        assert len(text) < 200
+    assert Predictor(parse_model_file(content)).contract.window == load(window_files.fp32).contract.window
+
+
+@pytest.mark.parametrize("given", [None, 0, 3, True, 1.5, [], ["co2.fp32.onnx"], {}, object], ids=str)
+def test_what_is_no_path_is_refused(given):
+    for read in (load, read_model_file):
+        with pytest.raises(InputError, match=rf"^expected the path of a model file, .* got {type(given).__name__}$"):
+            read(given)
 
 
 def test_a_newer_format_asks_for_an_upgrade(window_files):

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as arrays
 
 from edgelstm.contract import Channel
 from edgelstm.errors import InputError
-from edgelstm.runtime.samples import as_samples
+from edgelstm.runtime.samples import as_float32, as_samples
 
 LEVEL, WIND = (Channel(name, None, "float32", None) for name in ("level", "wind"))
 BOTH = (LEVEL, WIND)
@@ -67,8 +67,11 @@ def test_what_is_handed_in_is_never_changed(dtype):
         [b"1", b"2"],
         [True, False],
         [1j, 2],
-        [None, 1],
-        None,
+        [None, "1"],
+        [None, True],
+        [None, 10**400],
+        [None, np.timedelta64(1, "s")],
+        [None, object()],
         object(),
         {"level": 1, "wind": 2},
         {1, 2},
@@ -81,6 +84,23 @@ def test_what_is_handed_in_is_never_changed(dtype):
 )
 def test_what_is_not_numbers_is_refused(x):
     with pytest.raises(InputError, match=r"expected numbers \(float32\), got dtype"):
+        as_samples(x, BOTH)
+
+
+def test_none_alone_is_no_sample():
+    with pytest.raises(InputError, match=r"^expected numbers \(float32\), got None$"):
+        as_samples(None, BOTH)
+
+
+MISSING = [[1, None], (1, None), np.array([1, None], object), [np.float32(1), None], [[2, 3], [1, None]]]
+
+
+@pytest.mark.parametrize("x", MISSING, ids=repr)
+def test_none_among_numbers_is_a_missing_sample(x):
+    found = as_float32(x)
+    assert (found.dtype, found.shape) == (np.float32, np.shape(x))
+    np.testing.assert_array_equal(found.reshape(-1, 2)[-1], [1, np.nan])
+    with pytest.raises(InputError, match=r"got nan at \[.*1\] \(channel 'wind'\); fill or leave out missing"):
         as_samples(x, BOTH)
 
 

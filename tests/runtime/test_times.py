@@ -142,7 +142,9 @@ def test_a_file_of_times_needs_them_and_another_takes_none(timed, window, carrie
 
 
 HOSTILE = {
-    "floats": [NOON + 0.0] * WINDOW,
+    "floats of 32 bits": np.full(WINDOW, NOON, np.float32),
+    "infinity": [np.inf] * WINDOW,
+    "floats beyond any integer": [1e300] * WINDOW,
     "NaN": [np.nan] * WINDOW,
     "text": ["2023-11-15"] * WINDOW,
     "booleans": [True] * WINDOW,

@@ -47,11 +47,31 @@ SHAPES: dict[str, dict[str, Any]] = {
     "classes of lengths in both directions": {**CLASSES, **STACK, **DENSE, "bidirectional": True},
     "mean of lengths in both directions": {**CLASSES, "num_layers": 2, "bidirectional": True, "pooling": "mean"},
 }
+# With a linear layer past the LSTM.
+SHAPES |= {
+    "a highway": {"highway": STEPS},
+    "a highway and relative inputs": {"highway": STEPS, "relative_inputs": (2, 0), **DENSE},
+    "a highway and instance scaling": {"highway": STEPS, "relative_inputs": (0, 1), "instance": True, "segment": 3},
+    "a highway of shared channels": {**CHANNELS, "highway": STEPS, "segment": 6},
+    "a highway of shared channels of one scale": {
+        **CHANNELS,
+        "highway": STEPS,
+        "instance": True,
+        "alike": True,
+        "output_size": 6,
+        "levels": 2,
+        "relative_inputs": (0, 0, 1, 1, 2, 2),
+    },
+    "a highway beside a calendar": {"highway": STEPS, "calendar": ("hour",), "bidirectional": True},
+    "a highway to classes": {**CLASSES, "highway": STEPS},
+}
 CARRIED: dict[str, dict[str, Any]] = {
     "a forecast": {"num_layers": 2},
     "labels": {**STACK, **DENSE, "horizon": 1},
     "classes": {**STACK, **CLASSES, "head_size": 5},
     "a calendar": {"calendar": ("hour", "weekday"), **DENSE},
+    "a highway": {"highway": 1, "horizon": 2},
+    "a highway to classes": {**CLASSES, "highway": 1, "calendar": ("hour",)},
 }
 
 
@@ -72,7 +92,9 @@ def make_network(*, instance=False, alike=False, seed=0, **shape):
     shape = replace(BASE, **shape)
     relative = bool(shape.relative_inputs)
     F, targets = shape.input_size, shape.output_size // shape.levels
-    in_offset, out_offset = (rng.normal(size=n) * 20 * (not relative) for n in (F, targets))
+    in_offset, out_offset = (rng.normal(size=n) * 20 for n in (F, targets))
+    in_offset[list(shape.relative_inputs)] = 0
+    out_offset *= not relative
     in_factor, out_scale = (np.full(n, 1.5) if alike else rng.uniform(0.5, 2, n) for n in (F, targets))
     constants = (in_offset, in_factor, np.repeat(out_scale, shape.levels), np.repeat(out_offset, shape.levels))
     kind = "instance" if instance else "relative" if relative else "standard"

@@ -300,7 +300,14 @@ RULES = [
     ("forecast", {"data__targets": []}, r"data\.targets: is missing; give it with --target"),
     ("forecast", {"data__classes": True}, r"data\.classes belongs to the task label, not to forecast: leave it out"),
     ("forecast", {"data__cap": 3.0}, r"data\.cap belongs to the task label, not to forecast"),
-    ("forecast", {"data__series": "id"}, r"data\.series: a forecast is learnt from one series"),
+    ("forecast", {"data__labels": "l.csv"}, r"data\.labels belongs to the task classify, not to forecast"),
+    (
+        "forecast",
+        {"split__groups": "g.csv", "split__test_groups": ["3"]},
+        r"split\.groups: each series of a forecast is split in time",
+    ),
+    ("classify", {"split__groups": "g.csv"}, r"groups: expected a table of groups \(--groups\) and which of them"),
+    ("classify", {"split__test_groups": ["3"]}, r"groups: expected a table of groups"),
     ("forecast", {"network__shared": True, "data__features": ["a"]}, r"network\.shared: each channel is forecast from"),
     (
         "forecast",

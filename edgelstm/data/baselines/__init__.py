@@ -6,6 +6,7 @@ taken from the validation part, as the best epoch of a network is.
 
 from __future__ import annotations
 
-from edgelstm.data.baselines.forecast import RIDGE_ALPHAS, Ridge, persistence, season_of, seasonal_naive
+from edgelstm.data.baselines.forecast import persistence, seasonal_naive
+from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Ridge
 
-__all__ = ["RIDGE_ALPHAS", "Ridge", "persistence", "season_of", "seasonal_naive"]
+__all__ = ["RIDGE_ALPHAS", "Ridge", "persistence", "seasonal_naive"]

@@ -69,12 +69,18 @@ def read(source: Source, asking: Asking) -> Found:
     split = _split(table, asking.series, len(channels.values))
     tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
     stamps = _stamps(table, asking, split)
-    notes = (*table.notes, *channels.notes)
+    understood = asking.like is None  # else it was said in training, and only what was done is news
+    notes = (*(table.notes if understood else ()), *channels.notes)
     rhythm = None
     if stamps is not None:
         tracks, order = _ordered(_timed(tracks, stamps), table, asking, stamps)
         tracks, rhythm, gaps = _in_rhythm(tracks, table, asking, stamps)
-        notes += (*_described(stamps, rhythm), *stamps.notes, *order, *gaps)
+        notes += (
+            *(_described(stamps, None if asking.resample else rhythm) if understood else ()),
+            *stamps.notes,
+            *order,
+            *gaps,
+        )
     elif asking.resample is not None:
         raise DataError("--resample needs a column of timestamps: give --time")
     reading = Reading(

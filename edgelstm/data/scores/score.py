@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
 from edgelstm.data.scores.classes import Classes
+from edgelstm.data.scores.fleet import Fleet
 from edgelstm.data.scores.numbers import Numbers
 from edgelstm.data.scores.quantiles import Quantiles
 from edgelstm.data.scores.scorer import Scored, Scorer
@@ -21,15 +22,20 @@ Examples = Windows | Sequences
 CHUNK = 1024
 
 
-def scorer_of(answer: str, outputs: tuple[Channel, ...]) -> Scorer:
+def scorer_of(
+    answer: str, outputs: tuple[Channel, ...], spread_of_targets: NDArray[np.float64] | None = None
+) -> Scorer:
     """Make the scorer of one kind of answer.
 
     Args:
         answer: `"number"`, `"quantile"` or `"class"`, as in a contract.
         outputs: the channels of the contract.
+        spread_of_targets: float64 [targets], what scaled errors are divided by; None: the spread of the channels.
     """
     names = tuple(channel.name for channel in outputs)
     spread = np.array([channel.spread for channel in outputs])
+    if spread_of_targets is not None:
+        spread = np.repeat(spread_of_targets, len(outputs) // len(spread_of_targets))
     if answer == "class":
         return Classes(names)
     if answer == "quantile":
@@ -50,7 +56,9 @@ def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], 
         answer: `"number"`, `"quantile"` or `"class"`.
 
     Returns:
-        The score, and the details; to label, `by_series` among them: name, scored steps and score of each series.
+        The score, and the details; to label, and of forecasts of many series, `by_series` among them: name, scored
+        steps or windows, and score of each. The scaled figures of many series are the mean over them, see
+        `edgelstm.data.scores.fleet`.
 
     Raises:
         DataError: no truth is known.
@@ -63,6 +71,8 @@ def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], 
         >>> found.score["accuracy"], found.details["confusion"]
         (0.5, [[1, 0], [1, 0]])
     """
+    if isinstance(examples, Windows) and examples.spreads is not None:
+        return _score_fleet(answerer, examples, outputs, answer)
     scorer = scorer_of(answer, outputs)
     if isinstance(examples, Sequences) and examples.every_step:
         return _score_series(answerer, examples, outputs, answer, scorer)
@@ -70,6 +80,17 @@ def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], 
         index = np.arange(start, min(start + CHUNK, len(examples)))
         scorer.add(answerer(index), examples.y(index) if isinstance(examples, Windows) else examples.targets[index])
     return scorer.result()
+
+
+def _score_fleet(answerer: Answerer, windows: Windows, outputs: tuple[Channel, ...], answer: str) -> Scored:
+    spreads = windows.spreads
+    if spreads is None:
+        raise TypeError("these windows are of one series")
+    fleet = Fleet(windows.names, spreads, lambda spread: scorer_of(answer, outputs, spread))
+    for start in range(0, len(windows), CHUNK):
+        index = np.arange(start, min(start + CHUNK, len(windows)))
+        fleet.add(answerer(index), windows.y(index), windows.series_of(index))
+    return fleet.result()
 
 
 def _score_series(

@@ -44,7 +44,8 @@ def overview(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         charts.append(draw("", curves, axis_words(found.axis), channel_words(target), time=time))
     left = len(contract.targets) - len(charts)
     notes = (f"{left} more target(s) are not drawn.",) if left else ()
-    return [Section("What it said, and what came", charts=tuple(charts), notes=notes)]
+    words = (f"Of {found.name}, the series of the window of the median error.",) if found.name else ()
+    return [Section("What it said, and what came", words, charts=tuple(charts), notes=notes)]
 
 
 def by_step(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -118,5 +119,6 @@ def _window(case: WindowCase, evaluation: Evaluation, best: str | None, typical:
         *bands(ahead, answer, contract),
     ]
     kind = "typical" if typical else "worst"
-    title = f"{kind}, {error_words(case.error, evaluation)}: after {moment_words(case.origin)}"
+    where = f"{case.name} after" if case.name else "after"
+    title = f"{kind}, {error_words(case.error, evaluation)}: {where} {moment_words(case.origin)}"
     return draw(title, curves, "steps from the last sample", channel_words(target), at=0.5 if len(past) else None)

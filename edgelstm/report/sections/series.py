@@ -27,7 +27,7 @@ MAX_NAMES = 8  # classes whose names fit beside an axis
 def by_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     """Lay out the figures of the worst series."""
     found = next(iter(part.networks.values())).details.get("by_series", [])
-    if len(found) < 2:
+    if len(found) < 2 or evaluation.contract.task == "forecast":
         return []
     columns = score_columns(evaluation)
     key, better = columns[0][0], -1 if evaluation.contract.answer == "class" else 1

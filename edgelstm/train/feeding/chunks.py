@@ -19,7 +19,7 @@ from torch import Tensor
 
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
-from edgelstm.train.feeding.batches import Batch
+from edgelstm.train.feeding.batches import Batch, spreads_of
 
 Index = NDArray[np.int64]
 EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series side by side, and steps of them all at once
@@ -29,42 +29,39 @@ class Series(NamedTuple):
     """Rows in the order in which a state goes over them.
 
     Attributes:
-        rows: int64 [M], places in `x_rows`.
-        starts, lengths: int64 [S], which of them belong to each series.
+        starts, lengths: int64 [S], which of the rows belong to each series.
         x_rows: float32 [N, F].
         times: int64 [N], or None.
         targets: gives what belongs to rows [B, T]: float32 [B, T, K, targets], NaN where unknown, or int64 [B, T].
+        spreads: float32 [S, targets], of the series that each of these is a stretch of; None: all are of one.
     """
 
-    rows: Index
     starts: Index
     lengths: Index
     x_rows: Tensor
     times: Tensor | None
     targets: Callable[[Tensor], Tensor]
+    spreads: Tensor | None = None
 
 
 def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: bool = False) -> Series:
     """Lay out what a state is carried over.
 
     Args:
-        examples: windows over one series, or separate windows from arrays, of which each is a series; or sequences
-            with a target at every step.
+        examples: windows, of whose rows each stretch without a gap is a series; or sequences with a target at every
+            step.
         cap: float32 [O], where numbers to learn are clipped; None: nowhere.
         scored: of a series of windows, only the step behind which a window has its target counts.
     """
     x_rows = torch.from_numpy(examples.x_rows)
     times = None if examples.times is None else torch.from_numpy(examples.times)
     if isinstance(examples, Sequences):
-        rows = np.arange(len(examples.x_rows))
-        return Series(rows, examples.starts, examples.lengths, x_rows, times, _labels(examples, cap))
-    rows = np.flatnonzero(examples.whole_rows)
-    starts, lengths = (
-        (np.zeros(1, np.int64), np.array([len(rows)]))
-        if examples.same_rows
-        else (examples.x_starts, np.full(len(examples), examples.steps))
-    )
-    return Series(rows, starts, lengths, x_rows, times, _forecasts(examples, scored))
+        return Series(examples.starts, examples.lengths, x_rows, times, _labels(examples, cap))
+    starts, lengths = examples.stretches
+    spreads = spreads_of(examples)
+    if spreads is not None and examples.firsts is not None:
+        spreads = spreads[np.searchsorted(examples.firsts, starts, side="right") - 1]
+    return Series(starts, lengths, x_rows, times, _forecasts(examples, scored), spreads)
 
 
 def _labels(sequences: Sequences, cap: Tensor | None) -> Callable[[Tensor], Tensor]:
@@ -77,8 +74,9 @@ def _labels(sequences: Sequences, cap: Tensor | None) -> Callable[[Tensor], Tens
 
 
 def _forecasts(windows: Windows, scored: bool) -> Callable[[Tensor], Tensor]:
-    """What follows behind each row: in a series the next rows, in arrays the K that lie there for it."""
+    """What follows behind each row: in a series its next rows, in arrays the K that lie there for it."""
     y_rows, ahead = torch.from_numpy(windows.y_rows), torch.arange(windows.horizon)
+    ends = _ends(windows)
     counts = torch.ones(len(windows.x_rows), dtype=torch.bool)
     if scored:
         counts[:] = False
@@ -87,18 +85,27 @@ def _forecasts(windows: Windows, scored: bool) -> Callable[[Tensor], Tensor]:
     def targets(rows: Tensor) -> Tensor:
         first = rows + 1 if windows.same_rows else rows * windows.y_stride
         places = first[..., None] + ahead
-        inside = (places < len(y_rows)) & counts[rows][..., None]
+        inside = (places < ends[rows][..., None]) & counts[rows][..., None]
         y = y_rows[places.clamp(max=len(y_rows) - 1)]
         return y.masked_fill(~inside[..., None], torch.nan)
 
     return targets
 
 
+def _ends(windows: Windows) -> Tensor:
+    """Say where the targets of each row end: those of a series do not go on with the next: int64 [M]."""
+    firsts = np.zeros(1, np.int64) if windows.firsts is None else windows.firsts
+    if not windows.same_rows:
+        return torch.full((len(windows.x_rows),), len(windows.y_rows))
+    ends = np.append(firsts[1:], len(windows.x_rows))
+    return torch.from_numpy(np.repeat(ends, ends - firsts))
+
+
 class Chunk(NamedTuple):
     """Stretches that are run side by side.
 
     Attributes:
-        starts: int64 [B], the place in `Series.rows` where each begins.
+        starts: int64 [B], the row where each begins.
         counts: int64 [B], how many steps it has.
         fresh: bool [B], it begins a series.
         steps: T, as long as the longest.
@@ -115,19 +122,22 @@ class SeriesDataset:
 
     def __init__(self, series: Series) -> None:
         self._series = series
-        self._rows = torch.from_numpy(series.rows)
 
     def __getitem__(self, chunk: Chunk) -> Batch:
         offsets = torch.arange(chunk.steps)
-        inside = offsets < torch.from_numpy(chunk.counts)[:, None]
-        places = torch.from_numpy(chunk.starts)[:, None] + offsets
-        rows = self._rows[places.clamp(max=len(self._rows) - 1)]
+        starts, counts = torch.from_numpy(chunk.starts)[:, None], torch.from_numpy(chunk.counts)[:, None]
+        inside, rows = offsets < counts, starts + torch.minimum(offsets, counts - 1)
         x, y = self._series.x_rows[rows], self._series.targets(rows)
         if not inside.all():
             x[~inside] = 0
             y[~inside] = torch.nan if y.is_floating_point() else -1
         times = None if self._series.times is None else self._series.times[rows]
-        return Batch(x, y, None, times, torch.from_numpy(chunk.fresh))
+        return Batch(x, y, None, times, torch.from_numpy(chunk.fresh), self._spread(chunk))
+
+    def _spread(self, chunk: Chunk) -> Tensor | None:
+        if self._series.spreads is None:
+            return None
+        return self._series.spreads[np.searchsorted(self._series.starts, chunk.starts, side="right") - 1]
 
 
 class Lanes:

@@ -52,14 +52,14 @@ def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool) -> Fee
             whole = series_of(held_out, cap, scored=True)
             validation = Loader(SeriesDataset(whole), Whole(whole), 1)
         loader = Loader(SeriesDataset(series), lanes, _together(problem, training.batch_size, problem.window))
-        return Feed(loader, validation, lanes.count(training.epochs), len(series.rows), "steps")
-    shuffled = Shuffled(len(learnt), training.batch_size, training.seed)
+        return Feed(loader, validation, lanes.count(training.epochs), int(series.lengths.sum()), "steps")
+    shuffled = Shuffled(len(learnt), training.batch_size, training.seed, training.epoch_windows)
     loader = Loader(dataset_of(learnt), shuffled, _together(problem, training.batch_size, 1))
     validation = None
     if held_out is not None:
         validation = Loader(dataset_of(held_out), Shuffled(len(held_out), EVALUATION_BATCH, None), 1)
     unit = "windows" if isinstance(learnt, Windows) else "sequences"
-    return Feed(loader, validation, training.epochs * len(shuffled), len(learnt), unit)
+    return Feed(loader, validation, training.epochs * len(shuffled), shuffled.drawn, unit)
 
 
 def _together(problem: Problem, rows: int, answered: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import skip_init
 
 from edgelstm.data.scaling import Scaling
 from edgelstm.network import (
@@ -20,6 +21,7 @@ from edgelstm.network import (
     MEAN,
     Activation,
     Calendar,
+    Highway,
     Join,
     Layer,
     LayerNorm,
@@ -100,6 +102,11 @@ class LstmNetwork(nn.Module):
         if shape.head_size:
             self.hidden = nn.Linear(shape.lstm_output, shape.head_size)
         self.head = nn.Linear(shape.head_size or shape.lstm_output, shape.head_output)
+        if shape.highway:  # draws no numbers: the LSTM begins as it would without
+            self.highway: nn.Linear = skip_init(nn.Linear, shape.highway_inputs, shape.head_output)  # type: ignore[no-untyped-call]
+            self.highway.requires_grad_(False)
+            nn.init.zeros_(self.highway.weight)
+            nn.init.zeros_(self.highway.bias)
         if orthogonal:
             self._initialize()
 
@@ -126,9 +133,49 @@ class LstmNetwork(nn.Module):
         if shape.head_size:
             layers += [Linear("hidden", shape.lstm_output, shape.head_size), Activation("relu")]
         layers.append(Linear("head", shape.head_size or shape.lstm_output, shape.head_output))
+        layers += [self._describe_highway()] if shape.highway else []
         layers += [Join(shape.input_size, shape.levels)] if shape.shared else []
         layers.append(Activation("softmax") if shape.classes else Rescale("output_scale", "output_offset"))
         return Network(tuple(layers), shape.relative_inputs, self.instance)
+
+    def _describe_highway(self) -> Highway:
+        shape = self.shape
+        return Highway("highway", shape.highway, 1 if shape.shared else shape.input_size, shape.head_output)
+
+    def set_start(self, weight: Any, bias: Any) -> None:
+        """Let the network answer as a linear model does, until the LSTM, whose head becomes zero, learns what is left.
+
+        The layer is frozen: training moves what is beside it.
+
+        Args:
+            weight: float32 [numbers of the head, highway * F], in the scaled units on both sides: column t * F + c is
+                channel c of sample t as `scale_inputs` gives it; row k * O + o is output o at step k, before
+                `Frame.scale` and `Frame.base`. Of shared channels [K * levels, T]; at every step [O, F].
+            bias: float32 [numbers of the head].
+
+        Raises:
+            ValueError: there is no such layer, or the shapes are not its own.
+
+        Example:
+            >>> import numpy as np
+            >>> one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
+            >>> shape = NetworkShape(1, 8, 1, 2, 1, (0,), highway=5)
+            >>> network = LstmNetwork(shape, Scaling("relative", zero, one, one, zero, (0,)))
+            >>> network.set_start(np.eye(2, 5, dtype=np.float32), np.zeros(2, np.float32))
+            >>> network(torch.tensor([[[3.0], [4.0], [0.0], [0.0], [1.0]]])).flatten().tolist()
+            [3.0, 4.0]
+        """
+        if not self.shape.highway:
+            raise ValueError(
+                "expected a network with a highway, got one without: give its shape the steps that it reads"
+            )
+        for name, given in (("weight", weight), ("bias", bias)):
+            found, expected = torch.as_tensor(given), getattr(self.highway, name)
+            if found.shape != expected.shape:
+                raise ValueError(f"{name}: expected shape {list(expected.shape)}, got {list(found.shape)}")
+            expected.data.copy_(found)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, time_s: Tensor | None = None) -> Tensor:
         """Answer in physical units, or with the probabilities of classes.
@@ -152,16 +199,35 @@ class LstmNetwork(nn.Module):
         self, x: Tensor, lengths: Tensor | None = None, time_s: Tensor | None = None, state: State | None = None
     ) -> Answer:
         """Answer in scaled units, where the loss is, from a state or from zero; see `forward`."""
-        centred, frame = self._framed(x, lengths)
-        h = self._with_calendar((centred - self.input_offset) * self.input_factor, time_s)
-        h = self._as_steps(self._disturbed(h))
+        scaled, frame = self.scale_inputs(x, lengths)
+        h = self._as_steps(self._disturbed(self._with_calendar(scaled, time_s)))
         if self.shape.embedding_size:
             h = torch.relu(self.run_linear("embedding", h, lengths))
         h, new = self.run_lstms(h, lengths, state)
         h = self._dropped(self._take(h, lengths))
         if self.shape.head_size:
             h = self._dropped(torch.relu(self.run_linear("hidden", h)))
-        return Answer(self._as_answer(self.run_head(h)), frame, new)
+        z = self.run_head(h)
+        if self.shape.highway:
+            z = z + self.run_highway(scaled, lengths)
+        return Answer(self._as_answer(z), frame, new)
+
+    def scale_inputs(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Frame]:
+        """Bring x to where the layers work: float32 [B, T, F], and the way back for the answer."""
+        centred, frame = self._framed(x, lengths)
+        return (centred - self.input_offset) * self.input_factor, frame
+
+    def run_highway(self, scaled: Tensor, lengths: Tensor | None) -> Tensor:
+        """Lead past the LSTM what nothing has disturbed: float32 [B, T, F] to what the head gives, shaped like it."""
+        if self.shape.every_step:
+            window = scaled
+        elif lengths is not None:
+            raise ValueError("a highway reads whole windows: expected no lengths")
+        else:
+            window = (scaled.transpose(1, 2) if self.shape.shared else scaled).reshape(-1, self.shape.highway_inputs)
+        with torch.autocast(window.device.type, enabled=False):
+            z: Tensor = self.highway(window)
+        return z
 
     def run_lstms(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
         """Run the stack: float32 [B, T, C] to [B, T, D * H], and the state of each LSTM after the last step.
@@ -212,6 +278,21 @@ class LstmNetwork(nn.Module):
         scale, base = (part[..., :: self.shape.levels] for part in frame)
         return (y - base) / scale
 
+    def in_spreads(self, z: Tensor, truth: Tensor, frame: Frame, spread: Tensor) -> tuple[Tensor, Tensor]:
+        """Bring answers and truths from scaled units to spreads of the series of each row.
+
+        A window of a series that sells once a year has next to no spread, and its one sale would be all of the loss.
+
+        Args:
+            z: float32 [B, K, O], at every step [B, T, K, O].
+            truth: float32 [B, K, targets], at every step [B, T, K, targets].
+            frame: of the windows.
+            spread: float32 [B, targets].
+        """
+        levels = self.shape.levels
+        factor = frame.scale[..., ::levels] / spread.reshape(len(spread), *[1] * (truth.ndim - 2), -1)
+        return z * factor.repeat_interleave(levels, -1), truth * factor
+
     def _initialize(self) -> None:
         """Start where LSTMs start well: orthogonal recurrence, open forget gates, a head that says nothing yet.
 
@@ -237,12 +318,15 @@ class LstmNetwork(nn.Module):
         if not self.shape.relative_inputs:
             return x, Frame(self.output_scale, self.output_offset)
         of_outputs = list(self.shape.relative_inputs)
+        centred = torch.tensor([i in of_outputs for i in range(self.shape.input_size)], device=x.device)
         if not self.instance:
             last = x[:, -1:]
-            return x - last, Frame(self.output_scale, last[..., of_outputs])
-        mean = x.mean(1, keepdim=True)
+            return x - last * centred, Frame(self.output_scale, last[..., of_outputs])
+        first = x[:, :1]  # the mean of the differences is exact where a window stands still
+        mean = (first + (x - first).mean(1, keepdim=True)) * centred
         scaled = (x - mean) * self.input_factor
         spread = torch.sqrt((scaled**2).mean(1, keepdim=True) + INSTANCE_EPSILON)
+        spread = torch.where(centred, spread, torch.ones_like(spread))
         return (x - mean) / spread, Frame(self.output_scale * spread[..., of_outputs], mean[..., of_outputs])
 
     def _with_calendar(self, x: Tensor, time_s: Tensor | None) -> Tensor:

@@ -31,6 +31,8 @@ class NetworkShape:
         calendar: features of the time of each sample, of `edgelstm.network.CYCLES`.
         levels: outputs of each target: of a quantile forecast more than 1.
         classes: the outputs are probabilities.
+        highway: steps of the window that a linear layer reads past the LSTM: the window's, or 1 where there is an
+            answer at every step; 0 for no such layer.
         dropout: between the layers and in front of the head, in training only.
         input_dropout: of whole input channels, in training only.
         input_noise: standard deviation of what is added to scaled inputs, in training only.
@@ -53,6 +55,7 @@ class NetworkShape:
     calendar: tuple[str, ...] = ()
     levels: int = 1
     classes: bool = False
+    highway: int = 0
     dropout: float = 0.0
     input_dropout: float = 0.0
     input_noise: float = 0.0
@@ -92,6 +95,11 @@ class NetworkShape:
     def lstm_output(self) -> int:
         """H, or twice that of two directions."""
         return self.hidden_size * (2 if self.bidirectional else 1)
+
+    @property
+    def highway_inputs(self) -> int:
+        """Numbers that one answer of the highway reads: the scaled window; of shared channels that of one of them."""
+        return self.highway * (1 if self.shared else self.input_size)
 
     @property
     def head_output(self) -> int:

@@ -1,6 +1,8 @@
-"""Where one long series is cut into its parts."""
+"""Where series are cut into their parts, in time."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,7 +23,9 @@ def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:
     by = recipe.split
     if not by.borders:
         return fraction_borders(len(series.values), *by.fractions)
-    borders = tuple(border if isinstance(border, int) else _row_at(border, series) for border in by.borders)
+    borders = tuple(
+        border if isinstance(border, int) else _row_at(border, series, recipe.data.time_zone) for border in by.borders
+    )
     if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
         raise DataError(
             f"split: expected borders that grow within the {len(series.values)} rows, got "
@@ -30,17 +34,70 @@ def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:
     return borders
 
 
-def _row_at(border: str, series: Series) -> int:
+def borders_of_each(recipe: Recipe, series: Sequence[Series]) -> list[tuple[int, ...]]:
+    """Say at which row of each series its parts end: by fractions of its own rows, by rows, or by dates, for all alike.
+
+    A date may lie in front of a series, or behind it: it then has no rows in a part.
+
+    Raises:
+        DataError: as for `borders_of`; rows that a series does not have; a date at which there is no series.
+    """
+    by = recipe.split
+    if len(series) == 1 or not any(isinstance(border, str) for border in by.borders):
+        return [borders_of(recipe, one) for one in series]
+    zone = recipe.data.time_zone
+    _check_times(by.borders, series, zone)
+    found = []
+    for one in series:
+        ends = [border if isinstance(border, int) else _place(one, _moment(border, zone)) for border in by.borders]
+        if ends != sorted(ends) or ends[0] < 0 or ends[-1] > len(one.values):
+            raise DataError(
+                f"split: series {one.name}: expected borders that grow within its {len(one.values)} rows, got "
+                f"{', '.join(map(str, by.borders))}"
+            )
+        found.append(tuple(ends))
+    return found
+
+
+def _check_times(borders: Sequence[int | str], series: Sequence[Series], zone: str | None) -> None:
+    """See that each date lies where some series has data."""
+    times = [one.time for one in series if one.time is not None]
+    for border in borders:
+        if isinstance(border, int):
+            continue
+        if not times:
+            raise _without_time(border)
+        first, last = min(time[0] for time in times), max(time[-1] for time in times)
+        if not first < _moment(border, zone) <= last:
+            raise _outside(border, first, last)
+
+
+def _row_at(border: str, series: Series, zone: str | None) -> int:
     """Find the first row at or after a date."""
     if series.time is None:
-        raise DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
+        raise _without_time(border)
+    moment = _moment(border, zone)
+    if not series.time[0] < moment <= series.time[-1]:
+        raise _outside(border, series.time[0], series.time[-1])
+    return _place(series, moment)
+
+
+def _place(series: Series, moment: np.datetime64) -> int:
+    return 0 if series.time is None else int(np.searchsorted(series.time, moment))
+
+
+def _moment(border: str, zone: str | None) -> np.datetime64:
+    """Read a date, on the clock of the zone that the table is in."""
     try:
-        moment = read_stamps([border], TimeAsk(("border",)), lambda row: "split").utc[0]
+        moment: np.datetime64 = read_stamps([border], TimeAsk(("border",), zone=zone), lambda row: "split").utc[0]
     except DataError as error:
         raise DataError(f"split: expected a row number or an ISO 8601 date as a border, got {border!r}") from error
-    if not series.time[0] < moment <= series.time[-1]:
-        raise DataError(
-            f"split: expected a border between {series.time[0]} and {series.time[-1]}, where the data lies, "
-            f"got {border!r}"
-        )
-    return int(np.searchsorted(series.time, moment))
+    return moment
+
+
+def _without_time(border: str) -> DataError:
+    return DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
+
+
+def _outside(border: str, first: np.datetime64, last: np.datetime64) -> DataError:
+    return DataError(f"split: expected a border between {first} and {last}, where the data lies, got {border!r}")

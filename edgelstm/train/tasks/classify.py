@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,27 @@ from typing import Any
 from edgelstm.data.baselines.classify import baselines
 from edgelstm.data.classes import class_numbers, classes_of
 from edgelstm.data.deal import Wanted
-from edgelstm.data.readers.formats import columns_of
+from edgelstm.data.readers.sources import files_of
 from edgelstm.data.readers.ts import CLASS
 from edgelstm.data.scores.score import Answerer
+from edgelstm.data.seasons import season_of
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.windows import Rows
 from edgelstm.errors import DataError, InputError, RecipeError
 from edgelstm.train.arrays import classes_from, labels_from, named, series_from
 from edgelstm.train.problem import Problem, channels_of, class_channels
 from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.asking import (
+    asking_of,
+    changing,
+    channels_named,
+    check_drift,
+    columns_found,
+    of_words,
+    tables_beside,
+    with_words,
+)
+from edgelstm.train.tasks.gaps import gap_lines, max_gap_of
 from edgelstm.train.tasks.series import deal_out, lay_out_parts
 from edgelstm.train.tasks.task import Arrays, Pair, Task, parts_of
 
@@ -30,16 +42,33 @@ def read(recipe: Recipe) -> Problem:
         DataError: the data cannot be read, one class only, or a class that training does not know.
         RecipeError: the recipe does not say which column is the class.
     """
-    inputs, label = _columns(recipe)
-    dealt = deal_out(recipe, inputs, label)
+    data = recipe.data
+    label = _label(recipe)
+    dealt = deal_out(recipe, asking_of(recipe, data.features, label=label))
+    check_drift(recipe, dealt.categories)
     classes = classes_of(one.labels[0] for one in dealt.training if one.labels)
-    longest = max(len(stretch.series.values) for stretches in dealt.parts.values() for stretch in stretches)
-    data, steps = recipe.data, _steps(recipe, longest)
-    wanted = Wanted(inputs, (), classes, False, data.missing, steps, bool(data.calendar))
+    first, learnt = dealt.found.series[0], dealt.parts["training"]
+    inputs, still = changing(channels_named(data.features, dealt.categories) or first.names, learnt)
+    steps = _steps(recipe, dealt.longest)
+    max_gap = max_gap_of(data.max_gap, data.missing, data.season or season_of(dealt.period_s), steps)
+    times, words = bool(data.calendar), tuple(of_words(dealt.categories))
+    wanted = Wanted(inputs, (), classes, False, data.missing, steps, times, max_gap, words)
     parts, report = lay_out_parts(dealt, wanted)
-    problem = _problem(recipe.name, parts, inputs, classes, label, recipe.data.units)
-    told = (*report, f"classes: {', '.join(classes)}")
-    return replace(problem, period_s=dealt.period_s, data_sha256=dealt.sha256, report=told)
+    problem = _problem(recipe.name, parts, inputs, classes, label or _called(recipe), data.units, dealt.origins)
+    return replace(
+        problem,
+        inputs=with_words(problem.inputs, dealt.categories),
+        period_s=dealt.period_s,
+        data_sha256=dealt.sha256,
+        reading=dealt.found.reading._replace(gaps=data.missing, max_gap=max_gap),
+        report=(
+            *dealt.report,
+            *gap_lines(dealt.all_series, columns_found(first, dealt.categories), data.missing, max_gap),
+            *still,
+            *report,
+            f"classes: {', '.join(classes)}",
+        ),
+    )
 
 
 def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
@@ -68,13 +97,14 @@ def _problem(
     classes: tuple[str, ...],
     label: str,
     units: dict[str, str],
+    origins: Mapping[str, float] | None = None,
 ) -> Problem:
     training = parts["training"]
     return Problem(
         name=name,
         task="classify",
         answer="class",
-        inputs=channels_of(inputs, training.x_rows, units),
+        inputs=channels_of(inputs, training.x_rows, units, origins),
         outputs=class_channels(classes, label),
         window=training.steps,
         horizon=1,
@@ -84,18 +114,30 @@ def _problem(
     )
 
 
-def _columns(recipe: Recipe) -> tuple[tuple[str, ...], str]:
-    """The input columns and that of the class; a .ts file says both by itself."""
+def _label(recipe: Recipe) -> str | None:
+    """The column of the class; None where a table beside the files says it, or the folder of each file."""
     data = recipe.data
     of_its_own = (data.format or Path(data.path).suffix.removeprefix(".")) == "ts"
-    if len(data.targets) != 1 and not (of_its_own and not data.targets):
+    if len(data.targets) > 1:
         raise RecipeError(f"data.targets: expected the column of the class (--target), got {len(data.targets)} columns")
-    label = data.targets[0] if data.targets else CLASS
-    if data.features:
-        return data.features, label
-    if not of_its_own:
+    files = None if of_its_own else files_of(data.path, tables_beside(recipe))
+    if data.labels is not None or (files is not None and not data.targets):
+        if data.labels is None and len({file.parent for file in files or ()}) < 2:
+            raise RecipeError(
+                f"data.labels: expected the class of each file of {data.path}: a folder for each class in it, a table "
+                "(--labels), or a column (--target)"
+            )
+        return None
+    if not data.targets and not of_its_own:
+        raise RecipeError("data.targets: expected the column of the class (--target), got 0 columns")
+    if not data.features and not of_its_own and files is None:
         raise RecipeError("data.features: is missing; name the input columns with --feature")
-    return tuple(name for name in columns_of(data.path, data.format) if name != label), label
+    return data.targets[0] if data.targets else CLASS
+
+
+def _called(recipe: Recipe) -> str:
+    """What the class is called where no column of the tables holds it."""
+    return recipe.data.targets[0] if recipe.data.targets else CLASS
 
 
 def _steps(recipe: Recipe, longest: int) -> int:

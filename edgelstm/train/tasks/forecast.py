@@ -9,71 +9,119 @@ from typing import Any
 
 import numpy as np
 
-from edgelstm.data.baselines.forecast import RIDGE_BYTES, baselines, ridge_bytes, season_of
-from edgelstm.data.parts import NAMES, Cut, Part, fraction_borders, split
-from edgelstm.data.readers.read import read_series
-from edgelstm.data.rows import seconds_of
+from edgelstm.contract import Channel
+from edgelstm.data.baselines.forecast import baselines
+from edgelstm.data.baselines.ridge import RIDGE_BYTES, ridge_bytes
+from edgelstm.data.parts import Cut
 from edgelstm.data.scores.score import Answerer
+from edgelstm.data.seasons import Season, find_season
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Rows, Windows, from_arrays
-from edgelstm.errors import DataError, InputError
+from edgelstm.errors import InputError
 from edgelstm.train.arrays import finite, named
+from edgelstm.train.defaults import overlaps, window_steps
 from edgelstm.train.problem import Problem, channels_of, with_levels
 from edgelstm.train.recipe import Recipe
-from edgelstm.train.tasks.borders import borders_of
+from edgelstm.train.tasks.asking import (
+    Categories,
+    changing,
+    channels_named,
+    check_drift,
+    columns_found,
+    of_words,
+    with_words,
+)
+from edgelstm.train.tasks.gaps import gap_lines, max_gap_of
 from edgelstm.train.tasks.task import Arrays, Pair, Task, parts_of
+from edgelstm.train.tasks.timelines import Timelines, cut_timelines, part_lines, read_timelines
 
 
 def read(recipe: Recipe) -> Problem:
-    """Read the table of a recipe and cut it into windows.
+    """Read the tables of a recipe and cut their series into windows.
 
     Raises:
         DataError: the data cannot be read, or is too short.
     """
     data, window = recipe.data, recipe.window
-    series, borders = _read(recipe)
-    cut = Cut(
-        window.steps or 1,
-        window.horizon,
-        window.stride,
-        recipe.split.overlap,
-        data.missing,
-        data.ahead,
-        bool(data.calendar),
+    lines = read_timelines(recipe)
+    found, first = lines.found, lines.each[0].series
+    check_drift(recipe, found.categories)
+    inputs, still = changing(channels_named(data.inputs, found.categories), lines.learnt, keep=data.targets)
+    by = find_season(data.season, _learnt(lines), data.targets[0])
+    steps = window.steps or window_steps(by.samples, window.horizon, max(len(one.values) for one in _learnt(lines)))
+    season = by.samples
+    max_gap = max_gap_of(data.max_gap, data.missing, season, steps)
+    cut = _cut(recipe, steps, found.categories, inputs, max_gap)
+    parts = cut_timelines(lines, inputs, data.targets, cut)
+    windows = {part.name: part.windows for part in parts}
+    training = windows["training"] if data.calendar else replace(windows["training"], times=None)
+    seasonal = season if season is not None and season < cut.steps else None
+    report = (
+        *found.notes,
+        *gap_lines([one.series for one in lines.each], columns_found(first, found.categories), data.missing, max_gap),
+        *still,
+        *part_lines(lines, parts),
+        *_chosen(recipe, by, steps),
+        *_without_season(season, steps),
+        *_without_ridge(training),
     )
-    parts = {part.name: part for part in split(series, data.inputs, data.targets, borders, cut)}
-    training = parts["training"]
-    season = data.season or season_of(series.period_s)
-    report = _report(series, data.missing, list(parts.values()))
-    if season is not None and season >= cut.steps:
-        report = (*report, f"no seasonal naive: a season of {season} samples takes a window of {season + 1}")
-        season = None
-    report += (*_without_ridge(training.windows), *_without_level(data.ahead, recipe.network.scaling))
-    learnt = slice(training.start, training.end)
-    inputs = channels_of(data.inputs, series.columns(data.inputs)[learnt], data.units)
-    targets = channels_of(data.targets, series.columns(data.targets)[learnt], data.units)
     return Problem(
         name=recipe.name,
         task="forecast",
         answer="quantile" if window.quantiles else "number",
-        inputs=tuple(c._replace(ahead=window.horizon if c.name in data.ahead else 0) for c in inputs),
-        outputs=with_levels(targets, window.quantiles),
+        inputs=tuple(
+            channel._replace(ahead=window.horizon if channel.name in cut.ahead else 0)
+            for channel in with_words(_channels(inputs, lines, data.units), found.categories)
+        ),
+        outputs=with_levels(_channels(data.targets, lines, data.units), window.quantiles),
         window=cut.steps,
         horizon=cut.horizon,
-        training=training.windows,
-        validation=_held_out(series, parts.get("validation")),
-        test=_held_out(series, parts.get("test")),
-        period_s=series.period_s,
-        season=season,
-        data_sha256=series.sha256,
+        training=training,
+        validation=windows.get("validation"),
+        test=windows.get("test"),
+        period_s=first.period_s,
+        season=seasonal,
+        data_sha256=lines.sha256,
+        reading=found.reading._replace(gaps=data.missing, max_gap=max_gap),
         report=report,
     )
 
 
-def _held_out(series: Series, part: Part | None) -> Windows | None:
-    """Take the windows of a part, with the times of their rows: of what is scored, people want to know when."""
-    return None if part is None else replace(part.windows, times=seconds_of(series, part.first_row, part.end))
+def _learnt(lines: Timelines) -> list[Series]:
+    return [replace(one.series, values=one.series.values[: one.end]) for one in lines.learnt]
+
+
+def _chosen(recipe: Recipe, season: Season, steps: int) -> tuple[str, ...]:
+    """Say which window and season were chosen where nobody gave them."""
+    told = [] if season.samples is None or not season.words else [f"season {season.samples} ({season.words})"]
+    if recipe.window.steps is None:
+        seasons = steps // season.samples if season.samples and steps % season.samples == 0 else 0
+        told.append(f"window {steps}" + (f" ({seasons} season{'s' if seasons > 1 else ''})" if seasons else ""))
+    return (f"chosen: {', '.join(told)}",) if told else ()
+
+
+def _cut(recipe: Recipe, steps: int, categories: Categories, inputs: tuple[str, ...], max_gap: int | None) -> Cut:
+    data, window = recipe.data, recipe.window
+    return Cut(
+        steps=steps,
+        horizon=window.horizon,
+        stride=window.stride,
+        overlap=overlaps(recipe) if recipe.split.overlap is None else recipe.split.overlap,
+        missing=data.missing,
+        ahead=tuple(name for name in channels_named(data.ahead, categories) if name in inputs),
+        times=True,  # of what is scored, people want to know when
+        max_gap=max_gap,
+        categories=tuple(of_words(categories)),
+    )
+
+
+def _channels(names: tuple[str, ...], lines: Timelines, units: dict[str, str]) -> tuple[Channel, ...]:
+    """Describe columns by the training rows of all series."""
+    origins = lines.each[0].series.origins
+    rows = np.concatenate([stretch.columns(names) for stretch in lines.learnt])
+    channels = channels_of(names, rows, units)
+    return tuple(channel._replace(origin=origins.get(channel.name, 0.0)) for channel in channels)
 
 
 def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
@@ -115,7 +163,14 @@ def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     training, validation = problem.training, problem.validation
     if not isinstance(training, Windows) or isinstance(validation, Sequences):
         raise TypeError("what is forecast are windows")
-    return dict(baselines(training, validation, problem.outputs, problem.season))
+    return dict(baselines(training, validation, problem.outputs, problem.season, problem.own))
+
+
+def _without_season(season: int | None, steps: int) -> tuple[str, ...]:
+    """Say so where the seasonal naive is left out."""
+    if season is None or season < steps:
+        return ()
+    return (f"no seasonal naive: a season of {season} samples takes a window of {season + 1}",)
 
 
 def _without_ridge(windows: Windows) -> tuple[str, ...]:
@@ -125,81 +180,6 @@ def _without_ridge(windows: Windows) -> tuple[str, ...]:
         return ()
     channels = windows.x_rows.shape[1]
     return (f"no ridge: windows of {windows.steps} steps and {channels} channels would take {size / 2**30:.3g} GiB",)
-
-
-def _without_level(ahead: tuple[str, ...], scaling: str) -> tuple[str, ...]:
-    """Say what a scaling by the window takes from columns known ahead: their last value is that of K steps later."""
-    if not ahead or scaling not in ("relative", "instance"):
-        return ()
-    return (
-        f"{scaling} scaling: of {', '.join(ahead)}, known ahead, the network sees how it changes within a window, not "
-        "where it stands: standard scaling keeps both",
-    )
-
-
-def _read(recipe: Recipe) -> tuple[Series, tuple[int, ...]]:
-    """Read the table, or the tables of the parts laid end to end, and say at which row each part ends."""
-    data, split_by = recipe.data, recipe.split
-    if len(split_by.test_paths) > 1:
-        raise DataError("split.test_path: expected one file to forecast, got several: lay them end to end")
-    columns = (*data.inputs, *data.targets)
-    series = read_series(data.path, columns, data.time, data.resample, data.format)
-    if not (split_by.validation_path or split_by.test_paths):
-        return series, borders_of(recipe, series)
-    rows = len(series.values)
-    training, validation, _ = split_by.fractions
-    ends = list(fraction_borders(rows, training, validation, 0.0))[: 1 if split_by.validation_path else 2]
-    for path in filter(None, (split_by.validation_path, *split_by.test_paths)):
-        series = _append(series, read_series(path, columns, data.time, data.resample, data.format), split_by.overlap)
-        ends.append(len(series.values))
-    return series, tuple(ends)
-
-
-def _append(first: Series, second: Series, overlap: bool) -> Series:
-    """Lay two files end to end; windows may only reach across if time goes on there."""
-    time = None
-    if first.period_s and second.period_s and first.period_s != second.period_s:
-        raise DataError(
-            f"expected files with one sample every {first.period_s:g} s as in training, got one every "
-            f"{second.period_s:g} s: give --resample"
-        )
-    if second.sha256 in (first.sha256 or "").split("+"):
-        raise DataError("split: the same file is given for two parts; held-out data must be other data")
-    if first.time is not None and second.time is not None and second.time[0] <= first.time[-1]:
-        raise DataError(
-            f"split: expected the files in the order of time, but one begins at {second.time[0]}, when the one before "
-            f"it has not ended ({first.time[-1]})"
-        )
-    if first.time is not None and second.time is not None:
-        step_s = (second.time[0] - first.time[-1]) / np.timedelta64(1, "s")
-        if overlap and step_s != first.period_s:
-            raise DataError(
-                f"overlap: expected the next file to go on {first.period_s:g} s after the one before, but "
-                f"{step_s:g} s lie between them: leave out overlap"
-            )
-        time = np.concatenate([first.time, second.time])
-    return replace(
-        first,
-        values=np.concatenate([first.values, second.values]),
-        time=time,
-        sha256=f"{first.sha256}+{second.sha256}",
-    )
-
-
-def _report(series: Series, policy: str, parts: list[Part]) -> tuple[str, ...]:
-    lines = [f"{len(series.values)} rows" + (f", one every {series.period_s:g} s" if series.period_s else "")]
-    for column, name in enumerate(series.names):
-        missing = int(np.isnan(series.values[:, column]).sum())
-        if missing:
-            lines.append(f"{name}: {missing} missing sample(s), policy {policy!r}")
-    for part in parts:
-        lines.append(f"{part.name}: rows {part.start + 1} to {part.end}, {len(part.windows)} windows")
-    absent = [name for name in NAMES if name not in [part.name for part in parts]]
-    if absent:
-        lines.append(f"no {' and no '.join(absent)} part")
-    if parts[-1].end < len(series.values):
-        lines.append(f"not used: rows {parts[-1].end + 1} to {len(series.values)}")
-    return tuple(lines)
 
 
 def _checked(what: str, x: Any, y: Any, like: Pair | None, *, every_step: bool) -> tuple[Rows, Rows]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,12 +13,23 @@ from edgelstm.data.baselines.label import baselines
 from edgelstm.data.classes import class_numbers, classes_of
 from edgelstm.data.deal import Wanted
 from edgelstm.data.scores.score import Answerer
+from edgelstm.data.seasons import season_of
 from edgelstm.data.sequences import Sequences, Targets, lay_out
 from edgelstm.data.windows import Rows
 from edgelstm.errors import DataError, InputError, RecipeError
 from edgelstm.train.arrays import classes_from, finite, labels_from, named, series_from
 from edgelstm.train.problem import Problem, channels_of, class_channels
 from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.asking import (
+    asking_of,
+    changing,
+    channels_named,
+    check_drift,
+    columns_found,
+    of_words,
+    with_words,
+)
+from edgelstm.train.tasks.gaps import gap_lines, max_gap_of
 from edgelstm.train.tasks.series import deal_out, lay_out_parts
 from edgelstm.train.tasks.task import Arrays, Pair, Task, parts_of
 
@@ -33,15 +44,30 @@ def read(recipe: Recipe) -> Problem:
     data = recipe.data
     _check_columns(recipe)
     label = data.targets[0] if data.classes else None
-    dealt = deal_out(recipe, data.features if data.classes else (*data.features, *data.targets), label)
-    classes = classes_of(text for one in dealt.training for text in one.labels or ()) if label else ()
     targets = () if label else data.targets
-    wanted = Wanted(data.features, targets, classes, True, data.missing, recipe.window.steps, data.time is not None)
+    dealt = deal_out(recipe, asking_of(recipe, (*data.features, *targets), targets, label))
+    check_drift(recipe, dealt.categories)
+    classes = classes_of(text for one in dealt.training for text in one.labels or ()) if label else ()
+    first, learnt = dealt.found.series[0], dealt.parts["training"]
+    inputs, still = changing(channels_named(data.features, dealt.categories), learnt)
+    season, steps = data.season or season_of(dealt.period_s), recipe.window.steps
+    max_gap = max_gap_of(data.max_gap, data.missing, season, steps or 1)
+    words = tuple(of_words(dealt.categories))
+    wanted = Wanted(inputs, targets, classes, True, data.missing, steps, bool(data.time), max_gap, words)
     parts, report = lay_out_parts(dealt, wanted)
     if not data.calendar:  # of the held-out parts people want to know when
         parts["training"] = replace(parts["training"], times=None)
-    problem = _problem(recipe, parts, data.features, classes or targets, label)
-    return replace(problem, period_s=dealt.period_s, data_sha256=dealt.sha256, report=report)
+    problem = _problem(recipe, parts, inputs, classes or targets, label, dealt.origins)
+    columns = [(name, channel) for name, channel in columns_found(first, dealt.categories) if name not in targets]
+    gaps = gap_lines(dealt.all_series, columns, data.missing, max_gap)
+    return replace(
+        problem,
+        inputs=with_words(problem.inputs, dealt.categories),
+        period_s=dealt.period_s,
+        data_sha256=dealt.sha256,
+        reading=dealt.found.reading._replace(gaps=data.missing, max_gap=max_gap),
+        report=(*dealt.report, *gaps, *still, *report),
+    )
 
 
 def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
@@ -73,19 +99,24 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
 
 
 def _problem(
-    recipe: Recipe, parts: dict[str, Sequences], inputs: tuple[str, ...], outputs: tuple[str, ...], label: str | None
+    recipe: Recipe,
+    parts: dict[str, Sequences],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    label: str | None,
+    origins: Mapping[str, float] | None = None,
 ) -> Problem:
     training, data = parts["training"], recipe.data
     if label is None:
         capped = np.minimum(training.targets, np.inf if data.cap is None else data.cap)
-        channels = tuple(c._replace(cap=data.cap) for c in channels_of(outputs, capped, data.units))
+        channels = tuple(c._replace(cap=data.cap) for c in channels_of(outputs, capped, data.units, origins))
     else:
         channels = class_channels(outputs, label)
     return Problem(
         name=recipe.name,
         task="label",
         answer="number" if label is None else "class",
-        inputs=channels_of(inputs, training.x_rows, data.units),
+        inputs=channels_of(inputs, training.x_rows, data.units, origins),
         outputs=channels,
         window=training.steps,
         horizon=1,

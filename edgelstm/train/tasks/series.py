@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from edgelstm.data.classes import class_of
-from edgelstm.data.deal import Stretch, Wanted, deal, in_time, sequences_of, whole
+from edgelstm.data.deal import Wanted, deal, in_time, sequences_of, whole
+from edgelstm.data.origins import find_origins
 from edgelstm.data.parts import NAMES
-from edgelstm.data.readers.read import read_many
+from edgelstm.data.readers.asking import Asking, Found
+from edgelstm.data.readers.beside import Asked, texts_beside
+from edgelstm.data.readers.sources import digest_of, files_of, read_source
 from edgelstm.data.sequences import Sequences
-from edgelstm.data.series import Series
+from edgelstm.data.series import Series, Stretch
 from edgelstm.errors import DataError
 from edgelstm.train.recipe import Recipe
+from edgelstm.train.tasks.asking import Categories, some, tables_beside
 from edgelstm.train.tasks.borders import borders_of
 
 
@@ -24,67 +26,96 @@ class Dealt:
 
     Attributes:
         parts: by name, those that there are, training first.
-        period_s: seconds between two samples; None without timestamps.
+        found: what was understood of the first source; its series are those of that source alone.
         sha256: of the files.
         report: what was found, in lines for people.
+        origins: of the columns, by name; see `edgelstm.data.origins`.
     """
 
     parts: dict[str, tuple[Stretch, ...]]
-    period_s: float | None
+    found: Found
     sha256: str | None
     report: tuple[str, ...]
+    origins: dict[str, float]
 
     @property
     def training(self) -> list[Series]:
         """The rows that training learns from, one series for each stretch."""
         return [_cut(stretch) for stretch in self.parts["training"]]
 
+    @property
+    def all_series(self) -> list[Series]:
+        """Every series, once."""
+        stretches = [stretch for some in self.parts.values() for stretch in some]
+        return list({id(stretch.series): stretch.series for stretch in stretches}.values())
 
-def deal_out(recipe: Recipe, columns: tuple[str, ...], label: str | None) -> Dealt:
-    """Read the files of a recipe and deal their series out.
+    @property
+    def period_s(self) -> float | None:
+        """Seconds between two samples; None without timestamps."""
+        return self.found.series[0].period_s
 
-    Whole series where there are many, each class in the same shares; one long series is split in time.
+    @property
+    def categories(self) -> Categories:
+        """Of each column of text its words."""
+        return self.found.categories
+
+    @property
+    def longest(self) -> int:
+        """The most samples that a series has."""
+        return max(stretch.end - stretch.start for some in self.parts.values() for stretch in some)
+
+
+def deal_out(recipe: Recipe, asking: Asking) -> Dealt:
+    """Read the sources of a recipe and deal their series out.
+
+    Whole series where there are many, each class in the same shares, or by groups; one long series is split in time.
 
     Args:
         recipe: says where the files are and how to split.
-        columns: to read, beside the label.
-        label: the column of classes; None where there are none.
+        asking: what is asked of each table.
 
     Raises:
         DataError: the data cannot be read, or does not suffice for the parts that are asked for.
     """
     split, classify = recipe.split, recipe.task == "classify"
-    series = _read(recipe, recipe.data.path, columns, label)
+    found = _read(recipe, recipe.data.path, asking)
+    like = replace(asking, like=found.reading, categories=found.categories)
     files = {"validation": split.validation_path and (split.validation_path,), "test": split.test_paths}
     held_out = {
-        part: tuple(one for path in paths for one in _read(recipe, path, columns, label))
+        part: tuple(one for path in paths for one in _read(recipe, path, like).series)
         for part, paths in files.items()
         if paths
     }
+    series = found.series
     _refuse_the_same_file([series, *held_out.values()])
     if len(series) == 1 and not classify:
+        if split.groups is not None:
+            raise DataError("split.groups: there is one series, which is split in time: leave it out")
         parts = in_time(series[0], borders_of(recipe, series[0]))
     else:
         if split.borders:
             raise DataError(f"split.borders: {len(series)} series are dealt out whole: give fractions")
-        labels = [class_of(one) for one in series] if classify else ()
-        parts = {name: whole(dealt) for name, dealt in deal(series, split.fractions, split.seed, labels).items()}
+        parts = {name: whole(dealt) for name, dealt in _dealt(recipe, series).items()}
     parts = {name: parts.get(name, ()) + whole(held_out.get(name, ())) for name in NAMES}
+    columns = tuple(name for name in series[0].names if recipe.data.cap is None or name not in recipe.data.targets)
+    origins = find_origins([_cut(stretch) for stretch in parts["training"]], columns)  # a cap is of the whole value
     return Dealt(
-        {name: stretches for name, stretches in parts.items() if stretches},
-        _period(series, held_out),
-        _sha256([*series, *(one for found in held_out.values() for one in found)]),
-        _report(series),
+        {name: _with_origins(stretches, origins) for name, stretches in parts.items() if stretches},
+        found,
+        digest_of([*series, *(one for more in held_out.values() for one in more)]),
+        _report(series, found),
+        origins,
     )
 
 
 def lay_out_parts(dealt: Dealt, wanted: Wanted) -> tuple[dict[str, Sequences], tuple[str, ...]]:
-    """Lay the series of each part out; and say what was found, in lines for people.
+    """Lay the series of each part out; and say what they hold, in lines for people.
 
     Raises:
         DataError: no series is left in a part, or its classes are unknown to training.
     """
-    found, report = {}, dealt.report
+    found: dict[str, Sequences] = {}
+    report: tuple[str, ...] = ()
     for name, stretches in dealt.parts.items():
         found[name], lines = sequences_of(stretches, wanted, name)
         report += lines
@@ -92,11 +123,51 @@ def lay_out_parts(dealt: Dealt, wanted: Wanted) -> tuple[dict[str, Sequences], t
     return found, (*report, f"no {' and no '.join(absent)} part") if absent else report
 
 
-def _read(recipe: Recipe, path: str, columns: tuple[str, ...], label: str | None) -> tuple[Series, ...]:
-    data = recipe.data
-    return read_many(
-        path, columns, data.time, series=data.series, label=label, resample=data.resample, kind=data.format
-    )
+def _read(recipe: Recipe, path: str, asking: Asking) -> Found:
+    """Read a source; to classify, each series with its class."""
+    found = read_source(path, asking, tables_beside(recipe))
+    if recipe.task != "classify" or asking.label is not None:
+        return found
+    names, files = [one.name for one in found.series], files_of(path, tables_beside(recipe))
+    if recipe.data.labels is not None:
+        column = recipe.data.targets[0] if recipe.data.targets else None
+        asked = Asked("class", "--labels", ("label", "class", "target"), column, "--target")
+        classes = texts_beside(recipe.data.labels, names, asked)
+    else:
+        classes = tuple(file.parent.name for file in files or ())
+    pairs = zip(found.series, classes, strict=True)
+    return replace(found, series=tuple(replace(one, labels=(text,) * len(one.values)) for one, text in pairs))
+
+
+def _dealt(recipe: Recipe, series: tuple[Series, ...]) -> dict[str, tuple[Series, ...]]:
+    """Take the series of held-out groups, and deal out the rest."""
+    split = recipe.split
+    by_group: dict[str, tuple[Series, ...]] = {}
+    rest = series
+    if split.groups is not None:
+        by_group, rest = _grouped(recipe, series)
+    labels = [class_of(one) for one in rest] if recipe.task == "classify" else ()
+    parts = deal(rest, split.fractions, split.seed, labels)
+    return {name: parts.get(name, ()) + by_group.get(name, ()) for name in NAMES}
+
+
+def _grouped(recipe: Recipe, series: tuple[Series, ...]) -> tuple[dict[str, tuple[Series, ...]], tuple[Series, ...]]:
+    """Hold out the series of some groups; and give those of the others."""
+    split = recipe.split
+    asked = Asked("group", "--groups", ("group", "groups"), split.group, "--group")
+    groups = texts_beside(split.groups or "", [one.name for one in series], asked)
+    held_out = {"validation": split.validation_groups, "test": split.test_groups}
+    for part, names in held_out.items():
+        for name in names:
+            if name not in groups:
+                known = sorted(set(groups))
+                raise DataError(f"split.{part}_groups: there is no group {name!r}; there are {some(known)}")
+    pairs = list(zip(series, groups, strict=True))
+    found = {part: tuple(one for one, group in pairs if group in names) for part, names in held_out.items()}
+    rest = tuple(one for one, group in pairs if group not in (*split.validation_groups, *split.test_groups))
+    if not rest:
+        raise DataError("split: every group is held out, none is left for training")
+    return found, rest
 
 
 def _refuse_the_same_file(parts: Sequence[Sequence[Series]]) -> None:
@@ -106,30 +177,18 @@ def _refuse_the_same_file(parts: Sequence[Sequence[Series]]) -> None:
         raise DataError("split: the same file is given for two parts; held-out data must be other data")
 
 
+def _with_origins(stretches: tuple[Stretch, ...], origins: dict[str, float]) -> tuple[Stretch, ...]:
+    if not origins:
+        return stretches
+    return tuple(stretch._replace(series=replace(stretch.series, origins=origins)) for stretch in stretches)
+
+
 def _cut(stretch: Stretch) -> Series:
     series, start, end = stretch
     labels = None if series.labels is None else series.labels[start:end]
     return Series(series.names, series.values[start:end], None, series.period_s, None, series.name, labels)
 
 
-def _period(series: Sequence[Series], held_out: dict[str, tuple[Series, ...]]) -> float | None:
-    """The seconds between two samples, the same in all files."""
-    first = series[0].period_s
-    for found in held_out.values():
-        other = found[0].period_s
-        if first and other and not np.isclose(first, other, rtol=0.02):  # as far as clocks are off
-            raise DataError(
-                f"expected files with one sample every {first:g} s as in training, got one every {other:g} s"
-            )
-    return first
-
-
-def _sha256(series: Sequence[Series]) -> str | None:
-    digests = dict.fromkeys(one.sha256 for one in series if one.sha256)
-    return "+".join(digests) or None
-
-
-def _report(series: Sequence[Series]) -> tuple[str, ...]:
-    rows, period = sum(len(one.values) for one in series), series[0].period_s
-    every = f", one every {period:g} s" if period else ""
-    return (f"{len(series)} series, {rows} rows{every}" if len(series) > 1 else f"{rows} rows{every}",)
+def _report(series: Sequence[Series], found: Found) -> tuple[str, ...]:
+    rows = sum(len(one.values) for one in series)
+    return (*found.notes, f"{len(series)} series, {rows:,} rows" if len(series) > 1 else f"{rows:,} rows")

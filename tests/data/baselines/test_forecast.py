@@ -9,18 +9,12 @@ from hypothesis import strategies as st
 
 from edgelstm.contract import Channel
 from edgelstm.data.baselines import forecast
-from edgelstm.data.baselines.forecast import (
-    RIDGE_ALPHAS,
-    Ridge,
-    baselines,
-    persistence,
-    ridge_bytes,
-    season_of,
-    seasonal_naive,
-)
+from edgelstm.data.baselines.forecast import baselines, persistence, seasonal_naive
+from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Ridge, ridge_bytes
 from edgelstm.data.parts import Cut, fraction_borders, split
 from edgelstm.data.readers.read import read_series
 from edgelstm.data.scores.score import score
+from edgelstm.data.seasons import season_of
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import from_arrays, from_rows
 
@@ -76,10 +70,11 @@ def test_the_season_is_a_day_a_week_or_a_year(period_s, season):
     assert season_of(period_s) == season
 
 
-def least_squares(x, y, base, alpha):
+def least_squares(x, y, base, alpha, own=(0,)):
     """Ridge by one augmented least-squares problem on standardized columns: gives a forecaster."""
     x, y = x.astype(np.float64), y.astype(np.float64)
-    z = (x - x[:, -1:]).reshape(len(x), -1)
+    relative = np.isin(np.arange(x.shape[-1]), own)
+    z = (x - x[:, -1:] * relative).reshape(len(x), -1)
     offset, scale = z.mean(axis=0), z.std(axis=0)
     scale[scale < 1e-9] = 1
     t = (y - base).reshape(len(y), -1)
@@ -88,7 +83,7 @@ def least_squares(x, y, base, alpha):
     weights = np.linalg.lstsq(rows, goal, rcond=None)[0]
 
     def forecast(x, base):
-        z = (x - x[:, -1:]).reshape(len(x), -1)
+        z = (x - x[:, -1:] * relative).reshape(len(x), -1)
         return ((z - offset) / scale @ weights + t.mean(axis=0)).reshape(len(x), *y.shape[1:]) + base
 
     return forecast
@@ -99,16 +94,16 @@ def test_ridge_equals_an_augmented_least_squares_problem():
     windows = from_rows(rows, rows[:, [2, 0]], 0, 6, 4, 1)
     x, y = windows.x(), windows.y()
     base = x[:, -1:, [2, 0]].astype(np.float64)
-    ridge = Ridge(windows, None, np.ones(2))
+    ridge = Ridge(windows, None, np.ones(2), (2, 0))
     assert ridge.alpha == 1.0
-    expected = least_squares(x, y, base, 1.0)(x, base)
+    expected = least_squares(x, y, base, 1.0, (2, 0))(x, base)
     np.testing.assert_allclose(everything(ridge.forecaster(windows), windows), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_ridge_chooses_the_penalty_that_is_best_on_validation():
     training, validation = noise(150, seed=1), noise(80, seed=2)
     windows = [from_rows(rows, rows, 0, 12, 2, 1) for rows in (training, validation)]
-    ridge = Ridge(*windows, np.ones(1))
+    ridge = Ridge(*windows, np.ones(1), (0,))
 
     def validation_error(alpha):
         x, y = windows[0].x(), windows[0].y()
@@ -126,7 +121,7 @@ def test_ridge_learns_more_windows_than_fit_at_once_exactly():
     windows = from_rows(rows, rows, 0, 5, 1, 1)
     x, y = windows.x(), windows.y()
     expected = least_squares(x, y, x[:, -1:].astype(np.float64), 1.0)(x, x[:, -1:])
-    found = everything(Ridge(windows, None, np.ones(1)).forecaster(windows), windows)
+    found = everything(Ridge(windows, None, np.ones(1), (0,)).forecaster(windows), windows)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -135,8 +130,8 @@ def test_ridge_without_the_past_of_the_targets_starts_from_their_mean():
     x = rng.normal(size=(200, 5, 2)).astype(np.float32)
     y = (x[:, :1, :1] - x[:, -1:, :1] + 100 + 0.01 * rng.normal(size=(200, 1, 1))).astype(np.float32)
     windows = from_arrays(x, y, ())
-    found = everything(Ridge(windows, None, np.ones(1)).forecaster(windows), windows)
-    expected = least_squares(x, y, y.mean(axis=0, dtype=np.float64), 1.0)(x, y.mean(axis=0, dtype=np.float64))
+    found = everything(Ridge(windows, None, np.ones(1), ()).forecaster(windows), windows)
+    expected = least_squares(x, y, y.mean(axis=0, dtype=np.float64), 1.0, ())(x, y.mean(axis=0, dtype=np.float64))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert np.abs(found - y).max() < 0.1
 
@@ -157,7 +152,7 @@ def test_the_figures_on_co2_are_those_that_are_published():
     forecasts = {
         "persistence": persistence(test),
         "seasonal naive": seasonal_naive(test, 52),
-        "ridge": Ridge(training, validation, std).forecaster(test),
+        "ridge": Ridge(training, validation, std, (0,)).forecaster(test),
     }
     outputs = (Channel("co2", "ppm", "float32", None),)
     found = {name: score(forecast, test, outputs, "number").score["rmse"] for name, forecast in forecasts.items()}
@@ -169,7 +164,7 @@ def test_quantiles_of_a_baseline_cover_on_the_part_they_were_taken_from_what_the
     windows = from_rows(rows, rows, 0, 6, 3, 1)
     levels = (0.1, 0.5, 0.9)
     outputs = tuple(Channel(f"{c} q{q}", None, "float32", None, quantile=q, column=c) for c in "ab" for q in levels)
-    found = baselines(windows, windows, outputs, None)
+    found = baselines(windows, windows, outputs, None, (0, 1))
     assert set(found) == {"persistence", "ridge"}
     point = everything(persistence(windows), windows)
     residuals = windows.y() - point
@@ -186,7 +181,7 @@ def test_baselines_that_need_the_past_of_the_targets_are_left_out_without_it():
     windows = from_arrays(
         rng.normal(size=(50, 4, 1)).astype(np.float32), rng.normal(size=(50, 2, 1)).astype(np.float32), ()
     )
-    assert list(baselines(windows, None, (Channel("y", None, "float32", None),), 2)) == ["ridge"]
+    assert list(baselines(windows, None, (Channel("y", None, "float32", None),), 2, ())) == ["ridge"]
 
 
 def test_ridge_is_left_out_where_its_equations_would_take_more_memory_than_a_training(monkeypatch):
@@ -194,6 +189,6 @@ def test_ridge_is_left_out_where_its_equations_would_take_more_memory_than_a_tra
     windows = from_rows(rows, rows[:, :2], 0, 6, 4, 1)
     assert ridge_bytes(windows) == 8 * (18 * 18 + 18 * 8)
     outputs = tuple(Channel(name, None, "float32", None) for name in "ab")
-    assert "ridge" in baselines(windows, None, outputs, None)
+    assert "ridge" in baselines(windows, None, outputs, None, (0, 1))
     monkeypatch.setattr(forecast, "RIDGE_BYTES", ridge_bytes(windows) - 1)
-    assert list(baselines(windows, None, outputs, None)) == ["persistence"]
+    assert list(baselines(windows, None, outputs, None, (0, 1))) == ["persistence"]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm.data.sequences import lay_out
-from edgelstm.data.windows import from_arrays, from_rows
+from edgelstm.data.windows import end_to_end, from_arrays, from_rows
 from edgelstm.train.feeding.chunks import EVALUATED_TOGETHER, Lanes, Series, SeriesDataset, Whole, series_of
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=8)
@@ -24,7 +24,7 @@ def series(lengths):
     ends = np.cumsum(lengths)
     x = torch.arange(ends[-1], dtype=torch.float32)[:, None]
     lengths = np.array(lengths, np.int64)
-    return Series(np.arange(ends[-1]), ends - lengths, lengths, x, None, lambda rows: x[rows][..., None])
+    return Series(ends - lengths, lengths, x, None, lambda rows: x[rows][..., None])
 
 
 def stretches(chunks):
@@ -134,14 +134,25 @@ def test_behind_every_step_of_a_series_stand_the_rows_that_follow():
     assert batch.time_s.tolist() == [[60 * row for row in range(20)]]
 
 
-def test_a_state_steps_over_rows_that_are_missing_and_learns_no_target_that_is():
+def test_behind_a_gap_a_state_begins_anew_and_no_target_that_is_missing_is_learnt():
     rows = np.arange(20, dtype=np.float32)[:, np.newaxis]
     x, y = rows.copy(), rows.copy()
     x[5], y[12] = np.nan, np.nan
     batch = all_of(from_rows(x, y, 0, 4, 2, 1))
-    assert batch.x[0, :, 0].tolist() == [row for row in range(20) if row != 5]
+    long, short = batch.x[0, :, 0].tolist(), batch.x[1, :5, 0].tolist()
+    assert long == list(range(6, 20))
+    assert short == list(range(5))
+    assert batch.fresh.tolist() == [True, True]
     unknown = batch.y[0, :, :, 0].isnan()
     assert [int(row) for row in batch.x[0, unknown.any(-1), 0]] == [10, 11, 18, 19]
+
+
+def test_behind_the_last_rows_of_a_series_stand_no_rows_of_the_next():
+    cut = [from_rows(rows, rows, 0, 3, 2, 1) for rows in np.arange(12, dtype=np.float32).reshape(2, 6, 1)]
+    batch = all_of(end_to_end(cut, ("a", "b"), np.ones((2, 1))))
+    assert batch.x[..., 0].tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    assert batch.y[0, :, :, 0].isnan().tolist() == [[False, False]] * 4 + [[False, True], [True, True]]
+    assert batch.y[1, 0, :, 0].tolist() == [7, 8]
 
 
 def test_where_a_series_is_judged_only_the_last_step_of_each_window_counts():

@@ -33,6 +33,6 @@ def test_a_carried_network_answers_at_every_step_as_its_graph_does(name):
 @pytest.mark.parametrize("name", SHAPES)
 def test_nothing_of_a_network_is_there_in_vain(name):
     """Each weight is felt: at its last step, a backward direction would not need its recurrence."""
-    network = make_network(**SHAPES[name])
+    network = make_network(**SHAPES[name]).requires_grad_(True)  # a highway is frozen, and felt all the same
     network.run(*ask(network, 4, "lengths" in name).tensors()).z.square().sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters())

@@ -1,0 +1,57 @@
+"""Blend forecasts: shares that sum to 1 and make the squared error on held-out windows small.
+
+Source: Bates and Granger 1969, "The Combination of Forecasts".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgelstm.data.baselines.linear import Doubles
+
+ROUNDS = 3000
+PATH = 41  # places between two blends that are tried
+SIMPLER = 1.002  # a forecast alone is taken where its squared error is at most so many times that of the blend
+
+
+def best_shares(products: Doubles) -> Doubles:
+    """Minimize the squared error of a blend, by projected gradients.
+
+    Args:
+        products: float64 [C, C], the mean over windows of error times error of each pair of forecasts.
+
+    Returns:
+        float64 [C], at least 0, of sum 1.
+
+    Example:
+        >>> best_shares(np.array([[1.0, 0.0], [0.0, 3.0]])).round(3).tolist()
+        [0.75, 0.25]
+    """
+    products = products / np.diag(products).min() if np.diag(products).min() > 0 else products
+    shares = np.zeros(len(products))
+    shares[np.argmin(np.diag(products))] = 1.0
+    step = 1 / max(float(np.linalg.eigvalsh(products)[-1]), np.finfo(float).tiny)
+    for _ in range(ROUNDS):
+        shares = _on_the_simplex(shares - step * (products @ shares))
+    return shares
+
+
+def error_of(shares: Doubles, products: Doubles) -> float:
+    """Give the mean squared error of a blend."""
+    return float(shares @ products @ shares)
+
+
+def nearest_that_holds(wanted: Doubles, safe: Doubles, products: Doubles, limit: float) -> Doubles:
+    """Go from the wanted shares towards the safe ones, until the error is within a limit."""
+    for share in np.linspace(0, 1, PATH):
+        found = (1 - share) * wanted + share * safe
+        if error_of(found, products) <= limit:
+            return found
+    return safe
+
+
+def _on_the_simplex(values: Doubles) -> Doubles:
+    """Give the nearest shares; Duchi et al. 2008, "Efficient Projections onto the l1-Ball"."""
+    falling = np.sort(values)[::-1]
+    over = (np.cumsum(falling) - 1) / np.arange(1, len(values) + 1)
+    return np.maximum(values - over[np.flatnonzero(falling > over)[-1]], 0)

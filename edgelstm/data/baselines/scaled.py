@@ -1,0 +1,103 @@
+"""Lines in the scaled space of a network: where they are added to what its LSTM says.
+
+Notation: T steps, F inputs, K horizon, O targets; a window has T F numbers, an answer K O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.baselines.linear import Doubles, Linear
+from edgelstm.data.scaling import Scaling
+from edgelstm.network import INSTANCE_EPSILON
+
+
+@dataclass(frozen=True)
+class ScaledLine:
+    """A line from scaled windows to scaled answers.
+
+    Attributes:
+        weight: float64 [K O, T F]: column t * F + f is input f of sample t, row k * O + o target o at step k. Of
+            channels that share one network [K, T].
+        bias: float64 [K O], or [K].
+    """
+
+    weight: Doubles
+    bias: Doubles
+
+
+@dataclass(frozen=True)
+class Space:
+    """The scaled space of a network, as its own layers have it.
+
+    Attributes:
+        scaling: the constants, of each target one output.
+        shared: the channels share one network.
+    """
+
+    scaling: Scaling
+    shared: bool
+
+    def answers(self, line: ScaledLine, x: NDArray[np.floating], horizon: int) -> Doubles:
+        """Answer windows [n, T, F] in physical units: float64 [n, K, O]."""
+        scaled, scale, base = self.frame(x)
+        if self.shared:
+            z = (scaled.transpose(0, 2, 1) @ line.weight.T + line.bias).transpose(0, 2, 1)
+        else:
+            z = (scaled.reshape(len(x), -1) @ line.weight.T + line.bias).reshape(len(x), horizon, -1)
+        return z * scale + base
+
+    def frame(self, x: NDArray[np.floating]) -> tuple[Doubles, Doubles, Doubles]:
+        """Scale windows [n, T, F], and tell scale and base [n or 1, 1, O] that lead back to physical units."""
+        constants, own = self.scaling, list(self.scaling.relative_inputs)
+        x = x.astype(np.float64)
+        offset, factor, scale, base = (
+            getattr(constants, name).astype(np.float64)
+            for name in ("input_offset", "input_factor", "output_scale", "output_offset")
+        )
+        if not own:
+            return (x - offset) * factor, scale[np.newaxis, np.newaxis], base[np.newaxis, np.newaxis]
+        centred = np.isin(np.arange(x.shape[-1]), own)
+        centre = x[:, -1:] if constants.kind == "relative" else x.mean(axis=1, keepdims=True)
+        scaled, spread = (x - centre * centred - offset) * factor, np.ones_like(centre)
+        if constants.kind == "instance":
+            spread = np.where(centred, np.sqrt((scaled**2).mean(axis=1, keepdims=True) + INSTANCE_EPSILON), 1.0)
+        return scaled / spread, scale * spread[..., own], centre[..., own]
+
+
+def in_scaled_space(line: Linear, space: Space) -> ScaledLine:
+    """Write a line exactly as the weights of a layer between scaled windows and scaled answers.
+
+    Args:
+        line: with instance scaling one of the target's own past alone, without a bias; see `OwnRidge`.
+        space: of a network whose channels are not shared.
+    """
+    scaling, weight = space.scaling, line.weight.copy()
+    relative = sorted(set(line.own))
+    weight[:, :, -1, relative] -= line.weight[..., relative].sum(axis=2)
+    for target, channel in enumerate(line.own):
+        weight[:, target, -1, channel] += 1
+    scale = scaling.output_scale.astype(np.float64)[:, np.newaxis]
+    level = (weight * scaling.input_offset.astype(np.float64)).sum(axis=(2, 3))
+    bias = (line.bias + level - scaling.output_offset.astype(np.float64)) / scale[:, 0]
+    weight = weight / scaling.input_factor.astype(np.float64) / scale[..., np.newaxis]
+    if scaling.kind == "relative":
+        weight[:, :, -1, relative] = 0.0  # the last value is 0 there, whatever it is
+    return ScaledLine(weight.reshape(bias.size, -1), bias.reshape(-1))
+
+
+def shared_in_scaled_space(weight: Doubles, space: Space) -> ScaledLine:
+    """Write what all channels do alike, from the past of each, as the weights of a network that they share.
+
+    Args:
+        weight: float64 [K, T], in units of each channel, of its differences from its last value.
+        space: the channels stretch scaled inputs and answers a little differently there; the mean of them is taken.
+    """
+    weight = weight.copy()
+    if space.scaling.kind != "relative":
+        weight[:, -1] += 1 - weight.sum(axis=1)
+    ratio = 1 / (space.scaling.input_factor.astype(np.float64) * space.scaling.output_scale.astype(np.float64))
+    return ScaledLine(weight * ratio.mean(), np.zeros(len(weight)))

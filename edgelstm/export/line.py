@@ -1,0 +1,73 @@
+"""The straight line that a network started from, as a network of its own: what to ship where an LSTM adds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgelstm import reference
+from edgelstm.bench import score_as_run
+from edgelstm.contract import Contract, Metrics
+from edgelstm.errors import ExportError
+from edgelstm.export.graph import build_graph
+from edgelstm.network import LAST, Highway, Layer, Network, Segment, Take
+from edgelstm.run import Run, pack_weights
+from edgelstm.runtime import Golden, ModelFile, Predictor
+
+
+def line_of(run: Run) -> Run:
+    """Leave the LSTM out: the same inputs and outputs, golden answers and test scores of what is left.
+
+    Args:
+        run: of a network with a linear start. Where that reads single samples, there is no state to carry any more.
+
+    Raises:
+        ExportError: the network has no linear start.
+    """
+    network = run.record.network
+    if network is None or network.highway is None:
+        raise ExportError(
+            f"{run.path}: this network has no linear start that could be shipped alone; train it with one, or leave "
+            "out --line"
+        )
+    line = _alone(network, network.highway)
+    weights = {name: run.weights[name] for name, _ in line.tensors()}
+    contract = _contract_of(run.record.contract, pack_weights(weights)[1])
+    y = reference.compute(line, weights, run.golden_x)
+    shape = contract.answer_shape(len(y), *((contract.window,) if contract.every_step else ()))
+    answers = y.reshape([int(size) for size in shape]).astype(np.float32)
+    draft = Golden(run.golden_x, answers, answers, {})
+    content = build_graph(line, weights, contract).SerializeToString()
+    if run.heldout is not None:
+        score = score_as_run(Predictor(ModelFile(content, contract, draft, "")), run.heldout)
+        metrics = tuple(Metrics(m.part, m.windows, score, None, m.baselines) for m in contract.metrics)
+        contract = replace(contract, metrics=metrics)
+    record = replace(run.record, contract=contract, network=line, best_epoch=0)
+    return replace(
+        run, record=record, weights=weights, golden_y=answers, golden_lengths=None, golden_times=None, graph=None
+    )
+
+
+def _alone(network: Network, highway: Highway) -> Network:
+    """The leading standardize, what tells which samples are read, the line, and the way back."""
+    place = network.layers.index(highway)
+    apart = [Segment(1, True)] if any(isinstance(x, Segment) and x.shared for x in network.layers) else []
+    whole = [Take(LAST)] if any(isinstance(x, Take) for x in network.layers) else []
+    layers: list[Layer] = [network.layers[0], *apart, *whole, highway._replace(alone=True)]
+    return replace(network, layers=(*layers, *network.layers[place + 1 :]))
+
+
+def _contract_of(contract: Contract, weights_sha256: str) -> Contract:
+    """Scores on validation are left out: the windows of that part are not in a run."""
+    return replace(
+        contract,
+        name=f"{contract.name}.line",
+        lengths=False,
+        times=False,
+        state="window",
+        trained_state="window",
+        states=(),
+        metrics=tuple(metrics for metrics in contract.metrics if metrics.part == "test"),
+        provenance=contract.provenance._replace(weights_sha256=weights_sha256),
+    )

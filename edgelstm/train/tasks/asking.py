@@ -1,0 +1,151 @@
+"""From a recipe to what is asked of its tables, and from columns to channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edgelstm.contract import Channel
+from edgelstm.data.readers.asking import Asking, Found
+from edgelstm.data.readers.sources import read_source
+from edgelstm.data.series import Series, Stretch
+from edgelstm.errors import DataError
+from edgelstm.train.recipe import Recipe
+
+Categories = Mapping[str, tuple[str, ...]]
+SHOWN = 6  # names in a line
+
+
+def asking_of(
+    recipe: Recipe, columns: tuple[str, ...], targets: tuple[str, ...] = (), label: str | None = None
+) -> Asking:
+    """Say what is asked of the tables of a recipe.
+
+    Args:
+        recipe: its `[data]` says how to read.
+        columns: the channels to read; empty: every column that has no other task.
+        targets: those of them that must hold numbers.
+        label: the column of classes; None for none.
+    """
+    data = recipe.data
+    return Asking(
+        columns=tuple(dict.fromkeys(columns)),
+        targets=targets,
+        label=label,
+        time=data.time,
+        series=data.series,
+        format=data.format,
+        delimiter=data.delimiter,
+        decimal=data.decimal,
+        encoding=data.encoding,
+        skip_rows=data.skip_rows,
+        header=data.header,
+        na=data.na,
+        time_format=data.time_format,
+        time_zone=data.time_zone,
+        resample=data.resample,
+        duplicates=data.duplicates,
+        gaps=data.missing,
+        max_gap=data.max_gap,
+    )
+
+
+def read_like(found: Found, path: str, asking: Asking) -> Found:
+    """Read another source of the same recipe, a held-out one, as the first was."""
+    return read_source(path, replace(asking, like=found.reading, categories=found.categories))
+
+
+def tables_beside(recipe: Recipe) -> tuple[Path, ...]:
+    """List the files of a recipe that are no series, wherever they lie."""
+    return tuple(Path(path) for path in (recipe.data.labels, recipe.split.groups) if path is not None)
+
+
+def channels_named(columns: tuple[str, ...], categories: Categories) -> tuple[str, ...]:
+    """Name the channels that columns become: of a column of text one for each word.
+
+    Example:
+        >>> channels_named(("heat", "wind"), {"wind": ("NW", "SE")})
+        ('heat', 'wind=NW', 'wind=SE')
+    """
+    return tuple(
+        name
+        for column in columns
+        for name in ([f"{column}={word}" for word in categories[column]] if column in categories else [column])
+    )
+
+
+def columns_found(series: Series, categories: Categories) -> list[tuple[str, str]]:
+    """List the columns of a series, each with a channel that is missing where the column is."""
+    about = of_words(categories)
+    columns = {about[name][0] if name in about else name: name for name in reversed(series.names)}
+    return list(columns.items())[::-1]
+
+
+def of_words(categories: Categories) -> dict[str, tuple[str, str]]:
+    """Give the column and the word of each channel that is about a word."""
+    return {f"{column}={word}": (column, word) for column, words in categories.items() for word in words}
+
+
+def with_words(channels: Sequence[Channel], categories: Categories) -> tuple[Channel, ...]:
+    """Say of each input that is about a word, of which column and word."""
+    about = of_words(categories)
+    return tuple(
+        channel._replace(column=about[channel.name][0], category=about[channel.name][1])
+        if channel.name in about
+        else channel
+        for channel in channels
+    )
+
+
+def changing(
+    names: tuple[str, ...], learnt: Sequence[Stretch], keep: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Leave out inputs that never change in training: there is nothing to learn from them.
+
+    Args:
+        names: of the inputs.
+        learnt: what training learns from.
+        keep: inputs that are targets as well, whose complaint comes later.
+
+    Returns:
+        The inputs that change, and a line that names the others, if there are any.
+
+    Raises:
+        DataError: none changes.
+    """
+    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    for stretch in learnt:
+        values = stretch.columns(names)
+        known = np.isfinite(values)
+        low = np.minimum(low, np.where(known, values, np.inf).min(axis=0, initial=np.inf))
+        high = np.maximum(high, np.where(known, values, -np.inf).max(axis=0, initial=-np.inf))
+    still = [name for i, name in enumerate(names) if not low[i] < high[i] and name not in keep]
+    if not still:
+        return names, ()
+    if len(still) == len(names):
+        raise DataError(
+            f"expected inputs that change in the training part, got {some(names)}, which do not: name others with "
+            "--feature"
+        )
+    left = tuple(name for name in names if name not in still)
+    return left, (f"left out, for they never change in training: {some(still)}",)
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first few."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def check_drift(recipe: Recipe, categories: Categories) -> None:
+    """See that only numbers are said to drift.
+
+    Raises:
+        DataError: a column of text is.
+    """
+    for name in recipe.data.drift:
+        if name in categories:
+            raise DataError(f"data.drift: {name!r} holds words, which have no zero that could wander: leave it out")

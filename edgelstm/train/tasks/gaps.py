@@ -1,0 +1,76 @@
+"""Gaps of a recipe's series: how long a gap may be to be filled, and what is said of those that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.series import Series
+
+LINES = 8  # columns whose gaps get a line each
+_DONE = {"interpolate": "interpolated", "forward": "filled with the last value"}
+
+
+def max_gap_of(asked: int | None, policy: str, season: int | None, window: int) -> int | None:
+    """Say how many samples in a row are filled: as asked, else a quarter of a season, else an eighth of a window.
+
+    Returns:
+        At least 1 where nobody asked; None under a policy that fills nothing.
+
+    Example:
+        >>> max_gap_of(None, "interpolate", 24, 168), max_gap_of(None, "interpolate", None, 6)
+        (6, 1)
+    """
+    if policy not in _DONE:
+        return None
+    if asked is not None:
+        return asked
+    return max(1, window // 8 if season is None else season // 4)
+
+
+def gap_lines(
+    series: Sequence[Series], columns: Sequence[tuple[str, str]], policy: str, max_gap: int | None
+) -> tuple[str, ...]:
+    """Count the gaps of each column in a line for people.
+
+    Args:
+        series: all of them.
+        columns: what a column is called, and a channel that is missing where the column is.
+        policy: of `edgelstm.data.gaps`.
+        max_gap: the most samples in a row that are filled.
+
+    Example:
+        >>> values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 7.0])[:, np.newaxis]
+        >>> print(*gap_lines([Series(("v",), values, None, None, None)], [("v", "v")], "interpolate", 2))
+        v: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)
+    """
+    lines = []
+    for name, channel in columns:
+        lengths = np.concatenate([_lengths(one.columns((channel,))[:, 0]) for one in series])
+        if len(lengths):
+            rows = sum(len(one.values) for one in series)
+            lines.append(f"{name}: {_line(lengths, rows, policy, max_gap)}")
+    if len(lines) > LINES:
+        lines = [*lines[:LINES], f"samples are missing in {len(lines) - LINES} more columns"]
+    return tuple(lines)
+
+
+def _line(lengths: NDArray[np.int64], rows: int, policy: str, max_gap: int | None) -> str:
+    gaps = f"{len(lengths)} gap{'s' if len(lengths) > 1 else ''}"
+    line = f"{lengths.sum():,} of {rows:,} samples are missing, in {gaps}"
+    if policy not in _DONE:
+        return f"{line}: left open"
+    long = 0 if max_gap is None else int((lengths > max_gap).sum())
+    if not long:
+        most = "" if max_gap is None else f", as all of up to {max_gap} in a row (--max-gap)"
+        return f"{line}: {_DONE[policy]}{most}"
+    filled = f"{len(lengths) - long} {_DONE[policy]}, " if long < len(lengths) else ""
+    return f"{line}: {filled}{long} of more than {max_gap} in a row left open (--max-gap)"
+
+
+def _lengths(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The length of each run of missing samples."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.isnan(values).astype(np.int8), [0]])))
+    return edges[1::2] - edges[::2]
