@@ -198,7 +198,7 @@ def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, tuple[
     if not listed:
         raise DataError(f"{name}: the table is empty")
     named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
-    notes = (f"{len(comments):,} line(s) of comments (#) are left out",) if comments else ()
+    notes: tuple[str, ...] = (f"{len(comments):,} line(s) of comments (#) are left out",) if comments else ()
     if width == 1 and not quoted and len(lines) > len(every):
         notes += (f"{len(lines) - len(every):,} empty line(s) are left out; NA would be a missing sample",)
     return Listed(_as_wide(listed, width, named + found.row_names, found, name), width), notes
