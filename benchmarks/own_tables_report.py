@@ -42,7 +42,9 @@ def report_of(results: dict[str, list[Result]], speed: dict[str, float] | None) 
         sections.append(_speed_table(speed))
         slower = speed["edgelstm"] / speed["polars.read_csv"]
         misses += [f"reading: {slower:.1f} times as long as polars, expected {SLOWER:g}"] if slower > SLOWER else []
-    head = "# People's own tables\n\nWritten by `python benchmarks/own_tables.py`. Every command is the first that an owner would type."
+    head = (
+        "# People's own tables\n\nWritten by `benchmarks/own_tables.py`: each command is the first that an owner types."
+    )
     return "\n\n".join([head, *sections]) + "\n", misses
 
 
@@ -147,7 +149,7 @@ def _scaled(score: dict[str, float]) -> float:
 def _fleet_table(fleet: str, results: dict[str, list[Result]]) -> str:
     rows = [[who, f"{error:.4f}"] for who, error in scaled_errors(fleet, results).items()]
     windows, seconds = results[fleet][0]["windows"]["test"], mean(one["seconds"] for one in results[fleet])
-    note = f"RMSE by the training standard deviation of each series, mean over the series; {windows} test windows, {seconds:.0f} s."
+    note = f"RMSE by the training deviation of each series, their mean; {windows} test windows, trained in {seconds:.0f} s."
     return "\n".join([f"## {fleet}", "", note, "", *markdown(["", "scaled RMSE"], rows)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -275,12 +276,14 @@ def _fewer_gaps(cut: Cut) -> str:
 
 def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut) -> Part:
     series, start, end = stretch
-    first_row, filling = _first_row(name, start, cut), {"max_gap": cut.max_gap, "categories": cut.categories}
-    x, x_gaps = rows_of(series, features, first_row, end, cut.missing, cut.ahead, cut.horizon, **filling)
-    y, y_gaps = rows_of(series, targets, first_row, end, cut.missing, **filling)
+    first_row, take = _first_row(name, start, cut), partial(rows_of, max_gap=cut.max_gap, categories=cut.categories)
+    x, x_gaps = take(series, features, first_row, end, cut.missing, cut.ahead, cut.horizon)
+    y, y_gaps = take(series, targets, first_row, end, cut.missing)
     windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride)
     if name != "training":
-        windows = _without_hindsight(windows, x_gaps, y_gaps)
+        windows = _without_hindsight(windows, x_gaps, y_gaps) or _partly_known(
+            windows, x_gaps, y_gaps, features, targets
+        )
     if cut.times:
         windows = replace(windows, times=seconds_of(series, first_row, end))
     return Part(name, start, end, first_row, windows)
@@ -331,3 +334,25 @@ def _without_hindsight(windows: Windows, missing_x: NDArray[np.bool_], missing_y
     truth = missing_y[windows.y_starts[:, np.newaxis] + windows.y_offsets].any(axis=1)
     kept = ~(missing_x[windows.x_starts + windows.steps - 1] | truth)
     return replace(windows, x_starts=windows.x_starts[kept], y_starts=windows.y_starts[kept])
+
+
+def _partly_known(
+    windows: Windows,
+    missing_x: NDArray[np.bool_],
+    missing_y: NDArray[np.bool_],
+    features: tuple[str, ...],
+    targets: tuple[str, ...],
+) -> Windows:
+    """Score steps where no whole window can be: with a month missing each year, all windows of a short part have one.
+
+    What was filled is unknown there, NaN, as truth; as the past of a window it stays.
+    """
+    truth = ~missing_y[windows.y_starts[:, np.newaxis] + windows.y_offsets]
+    kept = truth.any(axis=1) & ~missing_x[windows.x_starts + windows.steps - 1]
+    if not set(targets) <= set(features):  # the past of the targets would be lost with the truth
+        kept[:] = False
+    known = np.where(missing_y[:, np.newaxis], np.float32(np.nan), windows.y_rows)
+    past = tuple(features.index(name) for name in targets) if kept.any() else ()
+    return replace(
+        windows, x_starts=windows.x_starts[kept], y_starts=windows.y_starts[kept], y_rows=known, target_inputs=past
+    )

@@ -129,8 +129,8 @@ def _smallest(spreads: NDArray[np.float64]) -> Vector:
     beside oil stocks of 1,744,000 +- 104,000 a gasoline price of 2.5 +- 0.8 was forecast 25 times as badly as by
     persistence.
     """
-    smallest = spreads.min(axis=0)
-    return np.maximum(smallest, spreads.max(axis=0) * _RANGE).astype(np.float32)
+    smallest: Vector = np.maximum(spreads.min(axis=0), spreads.max(axis=0) * _RANGE).astype(np.float32)
+    return smallest
 
 
 def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:

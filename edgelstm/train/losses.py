@@ -29,7 +29,7 @@ def losses_of(
     Args:
         problem: says what is answered.
         training: says how far off an answer is.
-        every_step: truths may be unknown.
+        every_step: truths of training may be unknown, as those of validation always may.
         output_scale: float32 [O], physical units of one scaled unit; None: every channel weighs alike.
     """
     name = training.loss or DEFAULTS[problem.answer]
@@ -41,8 +41,8 @@ def losses_of(
         targets = torch.from_numpy(problem.training.targets)  # type: ignore[union-attr]  # classes come in sequences
         weights = balanced(targets, len(problem.outputs)) if training.class_weights == "balanced" else None
         return class_loss(weights, training.label_smoothing), class_loss(weights, 0.0)
-    loss = weighted(number_loss(name, masked=every_step), weights, 1)
-    return loss, loss
+    of_parts = (number_loss(name, masked=every_step), number_loss(name, masked=True))
+    return weighted(of_parts[0], weights, 1), weighted(of_parts[1], weights, 1)
 
 
 def channel_weights(problem: Problem, output_scale: Tensor) -> Tensor | None:
@@ -54,7 +54,7 @@ def channel_weights(problem: Problem, output_scale: Tensor) -> Tensor | None:
     Returns:
         float32 [targets]; None where all weigh alike, as where nothing is scaled.
     """
-    if (output_scale == 1).all():
+    if problem.many_series or (output_scale == 1).all():  # of many series each is measured by its own spread
         return None
     levels = max(1, len(problem.levels))
     spread = torch.tensor([channel.spread for channel in problem.outputs[::levels]])

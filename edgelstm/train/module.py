@@ -142,7 +142,9 @@ class LstmModule(lightning.LightningModule):
         known: Tensor | int = len(batch.y)
         if batch.y.is_floating_point():
             truth = self.network.scale_targets(batch.y, frame)
-            if batch.fresh is not None:
+            if batch.spread is not None:
+                z, truth = self.network.in_spreads(z, truth, frame, batch.spread)
+            if batch.fresh is not None or part == "validation":
                 known = (~truth.isnan()).sum()
         else:
             z, truth = z.squeeze(-2), batch.y

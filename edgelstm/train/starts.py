@@ -28,6 +28,7 @@ BASELINES = (PERSISTENCE, DRIFT, RIDGE)  # what the network is held against
 ASKED = {"persistence": PERSISTENCE, "seasonal": DRIFT, "ridge": RIDGE}
 MOST_WEIGHTS = 2**18
 FEW_WINDOWS = 200  # of validation: below, origins inside the training part are asked too
+HORIZONS = 20  # in validation, from which on it decides as much as all origins inside training
 ORIGINS = (0.4, 0.55, 0.7, 0.85)  # of the training windows
 LEAST_WINDOWS = 8  # to fit a line on
 SMALLEST_RESIDUAL = 1e-3  # of a scaled unit: what is left is scaled up by at most a thousand
@@ -202,7 +203,8 @@ def _chosen(maker: _Maker, lines: dict[str, ScaledLine], training: Windows, vali
     asked, safe = held_out, best_shares(held_out)
     origins = _origins(training) if len(validation) < FEW_WINDOWS else []
     if origins:
-        asked = (held_out + _products_inside(maker, names, training, origins)) / 2
+        share = _share_of_validation(validation, sum(len(behind) for _, behind in origins))
+        asked = share * held_out + (1 - share) * _products_inside(maker, names, training, origins)
     limit = min(held_out[i, i] for i, name in enumerate(names) if name in BASELINES)
     shares = nearest_that_holds(best_shares(asked), safe, held_out, limit)
     shares = _simpler(shares, asked, held_out, limit)
@@ -271,6 +273,16 @@ def _origins(training: Windows) -> list[tuple[Index, Index]]:
         if len(learnt) >= max(LEAST_WINDOWS, len(order) // 5):
             found.append((learnt, order[start:end]))
     return found
+
+
+def _share_of_validation(validation: Windows, inside: int) -> float:
+    """Say how much validation decides beside origins inside training: half, but less where it is a few horizons long.
+
+    It is nearer to what comes, and its lines have learned from more; ten windows of twelve months are one year, though,
+    and no two years are alike.
+    """
+    horizons = len(validation) / validation.horizon
+    return max(len(validation) / (len(validation) + inside), min(0.5, horizons / HORIZONS))
 
 
 def _products_inside(

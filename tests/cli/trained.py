@@ -1,4 +1,4 @@
-"""Files as training would have left them after reading a table: drawn weights, and a contract that holds the reading."""
+"""Files as training would have left them: drawn weights, and a contract that holds how a table was read."""
 
 from __future__ import annotations
 

@@ -75,6 +75,35 @@ def test_known_samples_and_the_callers_array_stay_as_they_are(values, policy):
     np.testing.assert_array_equal(filled[known], values[known])
 
 
+def runs(column):
+    """The first row and the length of each run of missing samples."""
+    found, row = [], 0
+    while row < len(column):
+        length = next((i for i in range(row, len(column)) if not math.isnan(column[i])), len(column)) - row
+        if length:
+            found.append((row, length))
+        row += length + 1
+    return found
+
+
+@given(SERIES, st.sampled_from(["interpolate", "forward"]), st.integers(0, 5))
+def test_runs_longer_than_the_longest_gap_stay_missing_wholly_and_others_are_filled(values, policy, most):
+    filled, everything = fill(values, names(values), policy, most), fill(values, names(values), policy)
+    for before, found, full in zip(values.T, filled.T, everything.T, strict=True):
+        expected = full.copy()
+        for row, length in runs(before):
+            if length > most:
+                expected[row : row + length] = NAN
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_each_channel_has_runs_of_its_own():
+    values = np.array([[1, 1], [NAN, NAN], [NAN, 3], [4, NAN], [NAN, NAN]])
+    np.testing.assert_array_equal(
+        fill(values, ("a", "b"), "interpolate", 1), [[1, 1], [NAN, 2], [NAN, 3], [4, NAN], [4, NAN]]
+    )
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_series_without_gaps_is_left_alone(policy):
     values = np.arange(6.0).reshape(3, 2)

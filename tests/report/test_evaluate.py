@@ -207,8 +207,13 @@ def test_errors_of_many_series_are_in_the_spreads_of_each(fleet):
     assert [one["scaled_mse"] for one in scored.details["by_series"]] == pytest.approx(each, rel=1e-4)
     np.testing.assert_allclose(part.by_step["network"], np.sqrt((scaled**2).mean(axis=(0, 2))), rtol=1e-4)
     assert part.worst[0].error == pytest.approx(np.sqrt(np.mean(scaled[-1] ** 2)), rel=1e-4)
-    assert contract_metrics(evaluate_parts(contract, [Part("test", windows, {"network": lambda index: answers[index]},
-                                                           {}, {})]), "network")[0].network == scored.score
+    assert (
+        contract_metrics(
+            evaluate_parts(contract, [Part("test", windows, {"network": lambda index: answers[index]}, {}, {})]),
+            "network",
+        )[0].network
+        == scored.score
+    )
 
 
 def test_cases_and_the_overview_say_of_which_series_they_are(fleet):

@@ -105,7 +105,9 @@ def test_a_file_that_does_not_name_its_column_asks_for_it(tmp_path):
 
 
 def test_another_period_than_in_training_is_refused(tmp_path):
-    path = table(tmp_path, **TWO, u=wave(30), v=wave(30), t=np.datetime64("2024-01-01") + np.arange(30) * np.timedelta64(60, "s"))
+    path = table(
+        tmp_path, **TWO, u=wave(30), v=wave(30), t=np.datetime64("2024-01-01") + np.arange(30) * np.timedelta64(60, "s")
+    )
     with pytest.raises(DataError, match=r"one sample every 3600 s.*one every 60 s"):
         read_examples(path, replace(contract_of("forecast", "number"), sample_period_s=3600.0), time="t")
 

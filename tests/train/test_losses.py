@@ -108,7 +108,7 @@ def test_balanced_weights_make_every_class_count_alike():
 
 def problem(answer, targets=(), levels=()):
     training = SimpleNamespace(targets=np.array(targets))
-    return SimpleNamespace(answer=answer, training=training, outputs=("a", "b"), levels=levels)
+    return SimpleNamespace(answer=answer, training=training, outputs=("a", "b"), levels=levels, many_series=False)
 
 
 @pytest.mark.parametrize(

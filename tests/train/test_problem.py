@@ -32,6 +32,7 @@ def problem(path, **changes):
     content = {
         "data": {"path": path, "time": "t", "targets": ["a"], "missing": "drop"},
         "window": {"steps": 4, "horizon": 2},
+        "split": {"overlap": False},
     }
     for key, value in changes.items():
         section, name = key.split("__")

@@ -281,6 +281,7 @@ def forecast(path, **changes):
     content = {
         "data": {"path": path, "time": "time", "features": ["p", "plan"], "targets": ["p"]},
         "window": {"steps": 4, "horizon": 3},
+        "split": {"overlap": False},
     }
     for key, value in changes.items():
         section, name = key.split("__")

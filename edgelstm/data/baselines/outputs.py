@@ -22,8 +22,8 @@ def targets_of(outputs: tuple[Channel, ...]) -> list[int]:
 
 
 def at_levels(values: NDArray[np.floating], outputs: tuple[Channel, ...]) -> Rows:
-    """Take the quantile of each output over the first axis: [n, ..., targets] to float32 [..., O]."""
+    """Take the quantile of each output over what is known on the first axis: [n, ..., targets] to float32 [..., O]."""
     pairs = zip(targets_of(outputs), outputs, strict=True)
     return np.stack(
-        [np.quantile(values[..., target], channel.quantile or 0.0, axis=0) for target, channel in pairs], axis=-1
+        [np.nanquantile(values[..., target], channel.quantile or 0.0, axis=0) for target, channel in pairs], axis=-1
     ).astype(np.float32)

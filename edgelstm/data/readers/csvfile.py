@@ -85,7 +85,13 @@ class _Cells:
 
     def _sift(self, position: int) -> Sifted:
         if position not in self._sifted:
-            self._sifted[position] = sift(self.grid.column(position), self.signs, self.missing)
+            plain = self.signs == Signs() and not self.missing.words
+            values = self.grid.rows.floats(position + self.grid.offset) if plain else None
+            self._sifted[position] = (
+                sift(self.grid.column(position), self.signs, self.missing)
+                if values is None or not np.isfinite(values).all()
+                else Sifted(values, {}, {})
+            )
         return self._sifted[position]
 
 
@@ -176,7 +182,8 @@ def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, int]:
         every = split(text.split("\n"), found.delimiter, quoted, found.first_line)
     except csv.Error as error:
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
-    listed, comments = without_comments(every)
+    marked = found.names is not None and found.names[:1] != () and found.names[0].startswith("#")
+    listed, comments = (every, []) if marked else without_comments(every)
     if not listed:
         raise DataError(f"{name}: the table is empty")
     named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)

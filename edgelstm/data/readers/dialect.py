@@ -6,7 +6,6 @@ import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from edgelstm.data.readers.asking import Asking
@@ -19,6 +18,7 @@ _TYPED = {"tab": "\t", "\\t": "\t", "blank": BLANK, "blanks": BLANK, "space": BL
 _TYPED |= {"bar": "|", "pipe": "|"}
 _HEAD = 500  # lines that tell the dialect
 _HEAD_CHARACTERS = 1 << 20
+_SEEN_FIELDS = 5_000  # that are looked at for other delimiters
 _MOST = 0.9  # of the lines agree on the number of fields
 _SEP = re.compile(r'\s*"?sep=(.)"?[\s;,]*', re.IGNORECASE)
 
@@ -49,7 +49,7 @@ class Way:
         comments: lines that begin with `#`.
         width: fields that most rows have.
         first: the place in `rows` of the first that has as many.
-        share: of the rows from there on that have as many; 0 where a row in front of it could belong to the table.
+        share: of the rows from there on that have as many.
         foreign: the share of fields that look as if another delimiter had been meant.
     """
 
@@ -98,9 +98,11 @@ def find(head: Head, asking: Asking, name: str) -> Way:
         DataError: two delimiters would do, or that of training does not.
     """
     if asking.delimiter is not None or head.sep is not None:
-        return _way(head, typed(asking.delimiter) if asking.delimiter else str(head.sep), name)
+        return _way(head, str(head.sep) if asking.delimiter is None else typed(asking.delimiter), name)
     ways = [way for way in (_try(head, delimiter) for delimiter in NAMES) if way is not None]
-    fitting = [way for way in ways if way.fits and not _is_one_column(way, asking)]
+    if any(_is_one_column(way, asking) for way in ways):
+        return _way(head, ";", name)
+    fitting = [way for way in ways if way.fits]
     if asking.like is not None and asking.like.dialect is not None:
         return _trained(head, fitting, asking.like.dialect.delimiter, name)
     if not fitting:
@@ -139,7 +141,7 @@ def _best(fitting: list[Way], name: str) -> Way:
 def _trained(head: Head, fitting: list[Way], delimiter: str, name: str) -> Way:
     """The way of training, which must be among those that fit."""
     way = next((way for way in fitting if way.delimiter == delimiter), None)
-    if way is not None and (way.foreign == 0 or way is _least(fitting)):
+    if way is not None and way.foreign <= _least(fitting).foreign:
         return way
     if fitting:
         got = NAMES[_least(fitting).delimiter]
@@ -183,9 +185,15 @@ def _way(head: Head, delimiter: str, name: str) -> Way:
 
 
 def _split(head: Head, delimiter: str) -> Way:
-    rows, comments = without_comments(split(head.lines, delimiter, head.quoted, head.first_line))
+    every = split(head.lines, delimiter, head.quoted, head.first_line)
+    rows, comments = without_comments(every)
+    if not rows:
+        rows, comments = every, []  # where all lines begin with #, it is no mark of comments
     rows = [row for row in rows if any(map(str.strip, row.fields))]
     width, first, share = _width(rows)
+    if share == 0 and rows:
+        width, first = len(rows[0].fields), 0
+        share = sum(len(row.fields) == width for row in rows) / len(rows)
     return Way(delimiter, rows, comments, width, first, share, _foreign(rows[first:], delimiter))
 
 
@@ -213,7 +221,7 @@ def _may_begin(rows: list[Row], first: int) -> bool:
 def _foreign(rows: list[Row], delimiter: str) -> float:
     """The share of fields that hold another delimiter, or two numbers with a blank between."""
     others = [other for other in NAMES if other not in (delimiter, BLANK)]
-    fields = [field for row in islice(rows, 1 if len(rows) > 1 else 0, 200) for field in row.fields]
+    fields = [field for row in rows[1 if len(rows) > 1 else 0 :] for field in row.fields[:_SEEN_FIELDS]][:_SEEN_FIELDS]
     found = 0
     for field in fields:
         if kind_of(field) != WORD:

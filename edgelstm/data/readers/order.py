@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -36,7 +35,7 @@ class Ordered(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """Two rows of one series and one time that differ; their places in the table."""
+    """Two rows of one series and one time: their places in the table, the time, and how often rows come."""
 
     first: int
     second: int
@@ -129,24 +128,23 @@ def means(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def refuse_repeated(found: Repeated, place: Place, zone: str | None, series: Iterable[str]) -> DataError:
-    """Say what to do about different rows of one time.
+def refuse_repeated(found: Repeated, place: Place, zone: str | None, column: str | None) -> DataError:
+    """Say what to do about several rows of one time.
 
     Args:
         found: the rows.
         place: names a row.
         zone: in which the times were read.
-        series: columns that may tell series apart.
+        column: that may tell series apart.
     """
     stamp = np.datetime_as_string(found.local, unit="auto").replace("T", " ")
-    column = next(iter(series), None)
     way = f"give --duplicates first, last or mean, or --resample {length_for(found.step_s)}"
     if column is not None:
         way = f"give --series {column!r} if that column tells series apart, else {way.removeprefix('give ')}"
     elif zone is None and _may_be_change(found.local):
         way = f"the clock was put back then: give --time-zone of the place, such as Europe/Berlin, or {way}"
     return DataError(
-        f"{place(found.second)}: the time {stamp} stands there twice with different values, first at "
+        f"{place(found.second)}: the time {stamp} stands there twice, first at "
         f"{place(found.first).rpartition(': ')[2]}; {way}"
     )
 

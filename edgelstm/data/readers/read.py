@@ -174,7 +174,7 @@ def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) 
     sorted_, moved = _each(in_order, tracks)
     single, equal = _each(without_equals, sorted_)
     if asking.duplicates == "error" and asking.resample is None:
-        _refuse_repeated(single, table, asking, stamps)
+        _refuse_repeated(sorted_, single, table, asking, stamps)
     policy = asking.duplicates
     settled = 0
     if policy != "error":
@@ -199,21 +199,29 @@ def _moved(moved: int, tracks: list[Track]) -> str:
     return f"rows are not in the order of time, {moved} come too late: sorted" if moved else ""
 
 
-def _refuse_repeated(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) -> None:
+def _refuse_repeated(
+    tracks: list[Track], without_equal: list[Track], table: Table, asking: Asking, stamps: Stamps
+) -> None:
+    """Refuse different rows of one time, and equal ones that a column tells apart: they may be of two series."""
     found = next(filter(None, map(repeated, tracks)), None)
     if found is None:
         return
+    differing = next(filter(None, map(repeated, without_equal)), None)
+    column = _telling_apart(table, asking, stamps)
+    if differing is not None or column is not None:
+        raise refuse_repeated(differing or found, table.place, stamps.form.zone, column)
+
+
+def _telling_apart(table: Table, asking: Asking, stamps: Stamps) -> str | None:
+    """A column that may tell series apart."""
     taken = {*asking.columns, *asking.time, asking.label}
-    free = (column for column in table.columns if asking.series is None and column not in taken)
-    apart = (column for column in free if _may_tell_apart(table, column, stamps))
-    raise refuse_repeated(found, table.place, stamps.form.zone, apart)
-
-
-def _may_tell_apart(table: Table, column: str, stamps: Stamps) -> bool:
-    try:
-        return tells_apart(table.texts(column), stamps.utc)
-    except DataError:  # a column of fractions, or of a kind that has no text
-        return False
+    for column in table.columns if asking.series is None else ():
+        try:
+            if column not in taken and tells_apart(table.texts(column), stamps.utc):
+                return column
+        except DataError:  # a column of fractions, or of a kind that has no text
+            continue
+    return None
 
 
 def _in_rhythm(
@@ -360,6 +368,6 @@ def read_many(
         ...     for found in read_many(table, ("heat",), series="unit", label="state")]
         [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
     """
-    times = (time,) if isinstance(time, str) else time or ()
+    times = (time,) if isinstance(time, str) else tuple(time or ())
     asking = Asking(columns, columns, label=label, time=times, series=series, resample=resample, format=kind)
     return read(source, asking).series

@@ -12,11 +12,10 @@ from edgelstm.data.readers.fields import Place
 from edgelstm.data.readers.track import Track
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
-from edgelstm.rhythm import DAY_US, Times, business_days, day_in, day_of, on_weekend
+from edgelstm.rhythm import DAY_US, HOLIDAYS, Times, business_days, day_in, day_of, on_weekend
 
 JITTER = 0.02  # of the period: clocks of loggers are off by a second in a minute, and are not at fault for that
 RESTARTS = 0.01  # of the steps: behind a hole a logger that was started again counts from another moment
-HOLIDAYS = 10  # business days in a row that may be left out; more are a gap
 _MONTH_US = 365.2425 / 12 * DAY_US
 _SHORTEST_MONTH_US = 27.5 * DAY_US
 _CLOSE = 2e-3  # of the period: what people call a minute may take 60.1 s in a loop that sleeps for one
@@ -92,12 +91,12 @@ def steps_of(track: Track, rhythm: Rhythm, resolution_us: int) -> Steps:
     utc, local = track.times()
     if rhythm.unit == "second":
         allowed = JITTER * rhythm.count * 1e6 + min(resolution_us, 0.49 * rhythm.count * 1e6)
-        return _fixed(_us_steps(utc), _pace(utc, rhythm, allowed), allowed)
+        return _fixed(_us_steps(utc), rhythm.count * 1e6, allowed, _pace(utc, rhythm, allowed))
     days = local.astype("datetime64[D]")
     if rhythm.unit == "day":
         period = rhythm.count * DAY_US
         allowed = JITTER * period + min(resolution_us, 0.2 * period)
-        return _fixed(_us_steps(local), period, allowed)
+        return _fixed(_us_steps(local), period, allowed, period)
     if rhythm.unit == "business day":
         counts = np.diff(business_days(days)) // int(rhythm.count)
         counts = np.where((counts >= 1) & (counts <= HOLIDAYS + 1), 1, counts)
@@ -235,9 +234,9 @@ def _pace(utc: Times, rhythm: Rhythm, allowed: float) -> float:
     return float(single.mean()) if len(single) > 10 else period
 
 
-def _fixed(steps: _Ints, pace: float, allowed: float) -> Steps:
+def _fixed(steps: _Ints, period: float, allowed: float, pace: float) -> Steps:
     counts = np.rint(steps / pace).astype(np.int64)
-    off = np.abs(steps - counts * pace) > allowed
+    off = np.minimum(np.abs(steps - counts * pace), np.abs(steps - counts * period)) > allowed
     return Steps(counts, (counts < 1) | (off & (counts < 2)), off & (counts >= 2))
 
 

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 
 from edgelstm.data.readers import epochs, rhythms
 from edgelstm.data.readers.asking import Stamps, TimeAsk
-from edgelstm.data.readers.fields import MISSING_WORDS, Place
+from edgelstm.data.readers.fields import Place
 from edgelstm.data.readers.moments import Moments, by_strptime, moments_of, shape_with_words
 from edgelstm.data.readers.shapes import Shape, shapes_of
 from edgelstm.data.readers.timeforms import Candidate, Core, candidates_of, core_of
+from edgelstm.data.readers.words import MISSING_AMONG_NUMBERS
 from edgelstm.data.readers.zones import local_to_utc
 from edgelstm.errors import DataError
 from edgelstm.reading import TimeForm
 from edgelstm.rhythm import DAY_US
 from edgelstm.zones import to_local
 
-_MISSING = MISSING_WORDS | {"NaT", "NAN", "<NA>", "-", "?", "#N/A"}
+_MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
 _FIELD_NAMES = {
@@ -119,7 +120,7 @@ def stamps_of(
     else:
         utc = wall
         if resolution_us < DAY_US and ask.like is None:
-            notes = ("times: they name no zone and are taken as UTC; --time-zone Europe/Berlin would say otherwise",)
+            notes = ("times: they name no zone and are taken as UTC; local ones need --time-zone Europe/Berlin",)
     return Stamps(utc, wall, TimeForm(ask.columns, form, zone), resolution_us, notes, example)
 
 
@@ -129,7 +130,7 @@ def _refuse_missing(column: _Column) -> None:
             continue
         rows = np.arange(len(column.texts))[shape.rows]
         for row in rows.tolist():
-            if column.texts[row].strip() in _MISSING:
+            if column.texts[row].strip().casefold() in _MISSING:
                 raise DataError(f"{column.place(row)}: the timestamp in column {column.name!r} is missing")
 
 
@@ -149,7 +150,10 @@ def _found(column: _Column) -> tuple[str, Moments]:
     numbers = epochs.epochs_of(column.shapes, len(column.texts)) if wanted is None else None
     unit = None if numbers is None else epochs.unit_of(numbers)
     readable = [(way, _read(column, way)) for way in ways if None not in way.of]
-    fitting = [(_form(way), moments) for way, moments in readable if moments.valid.all()]
+    valid = [(way, moments) for way, moments in readable if moments.valid.all()]
+    # Columns of year, month and day are days of a year and hours as well, as long as these stay small.
+    plain = any(way.core.date == "%Y %m %d" for way, _ in valid)
+    fitting = [(_form(way), moments) for way, moments in valid if not (plain and way.core.date == "%Y %j")]
     if unit is not None and numbers is not None:
         fitting.append((unit, _moments_of_numbers(numbers, unit)))
     if len(fitting) > 1:

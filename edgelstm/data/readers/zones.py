@@ -58,7 +58,7 @@ def local_to_utc(
             _refuse_left_out(ordered[inside], turn, zone, order[inside], place)
             continue
         for run in _runs(inside, of):
-            by_new = _by_new_clock(ordered[run], turn.before)
+            by_new = _by_new_clock(ordered[run], turn.before, _runs_back(ordered, run, of))
             utc[order[run]] = ordered[run] - np.where(by_new, turn.new, turn.old)
             twice = len(run) - len(np.unique(ordered[run]))
             told += twice
@@ -76,15 +76,25 @@ def _runs(rows: _Ints, series: _Ints | None) -> Iterator[_Ints]:
     yield from np.split(rows, np.flatnonzero(apart) + 1)
 
 
-def _by_new_clock(at: _Ints, end: int) -> NDArray[np.bool_]:
+def _runs_back(at: _Ints, run: _Ints, series: _Ints | None) -> bool:
+    """Whether rows run backwards: most of a stretch, or from the row before it to the row behind it."""
+    steps = np.sign(np.diff(at[run])).sum()
+    if steps == 0:
+        first, last = max(run[0] - 1, 0), min(run[-1] + 1, len(at) - 1)
+        first = first if series is None or series[first] == series[run[0]] else run[0]
+        last = last if series is None or series[last] == series[run[0]] else run[-1]
+        steps = at[last] - at[first]
+    return bool(steps < 0)
+
+
+def _by_new_clock(at: _Ints, end: int, back: bool) -> NDArray[np.bool_]:
     """Which rows of the hour that comes twice, and of its end, were written behind the change.
 
     A step back of the wall begins the second pass. Without one, the second of two equal times belongs to it.
     """
-    steps = np.diff(at)
-    if (steps < 0).sum() > (steps > 0).sum():
-        return _by_new_clock(at[::-1], end)[::-1]
-    backwards = np.flatnonzero(steps < 0)
+    if back:
+        return _by_new_clock(at[::-1], end, False)[::-1]
+    backwards = np.flatnonzero(np.diff(at) < 0)
     if len(backwards) == 1:
         return np.asarray(np.arange(len(at)) > backwards[0])
     again = np.ones(len(at), bool)

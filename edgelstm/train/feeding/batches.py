@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ class Batch(NamedTuple):
         lengths: int64 [B], the valid steps of each row; None: all are.
         time_s: int64 [B, T]; None for a network without a calendar.
         fresh: bool [B], which rows begin a series and so from a zero state, the others go on; None: all begin.
+        spread: float32 [B, targets], of the series of each row, what its error is measured by; None: all are of one.
     """
 
     x: Tensor
@@ -30,6 +32,7 @@ class Batch(NamedTuple):
     lengths: Tensor | None = None
     time_s: Tensor | None = None
     fresh: Tensor | None = None
+    spread: Tensor | None = None
 
 
 class Dataset(Protocol):
@@ -79,11 +82,20 @@ class WindowDataset:
         self._y_rows, self._y_starts = torch.from_numpy(windows.y_rows), torch.from_numpy(windows.y_starts)
         self._x_offsets, self._y_offsets = torch.from_numpy(windows.x_offsets), torch.from_numpy(windows.y_offsets)
         self._times = None if windows.times is None else torch.from_numpy(windows.times)
+        self._spreads = spreads_of(windows)
+        self._series = torch.from_numpy(windows.series) if self._spreads is not None else None
 
     def __getitem__(self, index: Tensor) -> Batch:
         rows = self._x_starts[index][:, None] + self._x_offsets
         y = self._y_rows[self._y_starts[index][:, None] + self._y_offsets]
-        return Batch(self._x_rows[rows], y, time_s=None if self._times is None else self._times[rows])
+        times = None if self._times is None else self._times[rows]
+        spread = None if self._spreads is None or self._series is None else self._spreads[self._series[index]]
+        return Batch(self._x_rows[rows], y, time_s=times, spread=spread)
+
+
+def spreads_of(windows: Windows) -> Tensor | None:
+    """The spreads of many series, float32 [S, targets]; None of one."""
+    return None if windows.spreads is None else torch.from_numpy(windows.spreads.astype(np.float32))
 
 
 class SequenceDataset:

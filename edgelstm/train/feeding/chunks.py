@@ -19,7 +19,7 @@ from torch import Tensor
 
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
-from edgelstm.train.feeding.batches import Batch
+from edgelstm.train.feeding.batches import Batch, spreads_of
 
 Index = NDArray[np.int64]
 EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series side by side, and steps of them all at once
@@ -33,6 +33,7 @@ class Series(NamedTuple):
         x_rows: float32 [N, F].
         times: int64 [N], or None.
         targets: gives what belongs to rows [B, T]: float32 [B, T, K, targets], NaN where unknown, or int64 [B, T].
+        spreads: float32 [S, targets], of the series that each of these is a stretch of; None: all are of one.
     """
 
     starts: Index
@@ -40,6 +41,7 @@ class Series(NamedTuple):
     x_rows: Tensor
     times: Tensor | None
     targets: Callable[[Tensor], Tensor]
+    spreads: Tensor | None = None
 
 
 def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: bool = False) -> Series:
@@ -55,7 +57,11 @@ def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: 
     times = None if examples.times is None else torch.from_numpy(examples.times)
     if isinstance(examples, Sequences):
         return Series(examples.starts, examples.lengths, x_rows, times, _labels(examples, cap))
-    return Series(*examples.stretches, x_rows, times, _forecasts(examples, scored))
+    starts, lengths = examples.stretches
+    spreads = spreads_of(examples)
+    if spreads is not None and examples.firsts is not None:
+        spreads = spreads[np.searchsorted(examples.firsts, starts, side="right") - 1]
+    return Series(starts, lengths, x_rows, times, _forecasts(examples, scored), spreads)
 
 
 def _labels(sequences: Sequences, cap: Tensor | None) -> Callable[[Tensor], Tensor]:
@@ -126,7 +132,12 @@ class SeriesDataset:
             x[~inside] = 0
             y[~inside] = torch.nan if y.is_floating_point() else -1
         times = None if self._series.times is None else self._series.times[rows]
-        return Batch(x, y, None, times, torch.from_numpy(chunk.fresh))
+        return Batch(x, y, None, times, torch.from_numpy(chunk.fresh), self._spread(chunk))
+
+    def _spread(self, chunk: Chunk) -> Tensor | None:
+        if self._series.spreads is None:
+            return None
+        return self._series.spreads[np.searchsorted(self._series.starts, chunk.starts, side="right") - 1]
 
 
 class Lanes:

@@ -278,6 +278,21 @@ class LstmNetwork(nn.Module):
         scale, base = (part[..., :: self.shape.levels] for part in frame)
         return (y - base) / scale
 
+    def in_spreads(self, z: Tensor, truth: Tensor, frame: Frame, spread: Tensor) -> tuple[Tensor, Tensor]:
+        """Bring answers and truths from scaled units to spreads of the series of each row.
+
+        A window of a series that sells once a year has next to no spread, and its one sale would be all of the loss.
+
+        Args:
+            z: float32 [B, K, O], at every step [B, T, K, O].
+            truth: float32 [B, K, targets], at every step [B, T, K, targets].
+            frame: of the windows.
+            spread: float32 [B, targets].
+        """
+        levels = self.shape.levels
+        factor = frame.scale[..., ::levels] / spread.reshape(len(spread), *[1] * (truth.ndim - 2), -1)
+        return z * factor.repeat_interleave(levels, -1), truth * factor
+
     def _initialize(self) -> None:
         """Start where LSTMs start well: orthogonal recurrence, open forget gates, a head that says nothing yet.
 

@@ -56,14 +56,14 @@ def read(recipe: Recipe) -> Problem:
     parts = cut_timelines(lines, inputs, data.targets, cut)
     windows = {part.name: part.windows for part in parts}
     training = windows["training"] if data.calendar else replace(windows["training"], times=None)
-    unseasonal = season is not None and season >= cut.steps
+    seasonal = season if season is not None and season < cut.steps else None
     report = (
         *found.notes,
         *gap_lines([one.series for one in lines.each], columns_found(first, found.categories), data.missing, max_gap),
         *still,
         *part_lines(lines, parts),
         *_chosen(recipe, by, steps),
-        *((f"no seasonal naive: a season of {season} samples takes a window of {season + 1}",) if unseasonal else ()),
+        *_without_season(season, steps),
         *_without_ridge(training),
     )
     return Problem(
@@ -81,7 +81,7 @@ def read(recipe: Recipe) -> Problem:
         validation=windows.get("validation"),
         test=windows.get("test"),
         period_s=first.period_s,
-        season=None if unseasonal else season,
+        season=seasonal,
         data_sha256=lines.sha256,
         reading=found.reading._replace(gaps=data.missing, max_gap=max_gap),
         report=report,
@@ -164,6 +164,13 @@ def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     if not isinstance(training, Windows) or isinstance(validation, Sequences):
         raise TypeError("what is forecast are windows")
     return dict(baselines(training, validation, problem.outputs, problem.season, problem.own))
+
+
+def _without_season(season: int | None, steps: int) -> tuple[str, ...]:
+    """Say so where the seasonal naive is left out."""
+    if season is None or season < steps:
+        return ()
+    return (f"no seasonal naive: a season of {season} samples takes a window of {season + 1}",)
 
 
 def _without_ridge(windows: Windows) -> tuple[str, ...]:

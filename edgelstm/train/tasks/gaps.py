@@ -14,20 +14,20 @@ _DONE = {"interpolate": "interpolated", "forward": "filled with the last value"}
 
 
 def max_gap_of(asked: int | None, policy: str, season: int | None, window: int) -> int | None:
-    """Say how many samples in a row are filled: as asked, else a quarter of a season, else an eighth of a window.
+    """Say how many samples in a row are filled: as asked, else a third of a season, else an eighth of a window.
 
     Returns:
         At least 1 where nobody asked; None under a policy that fills nothing.
 
     Example:
         >>> max_gap_of(None, "interpolate", 24, 168), max_gap_of(None, "interpolate", None, 6)
-        (6, 1)
+        (8, 1)
     """
     if policy not in _DONE:
         return None
     if asked is not None:
         return asked
-    return max(1, window // 8 if season is None else season // 4)
+    return max(1, window // 8 if season is None else season // 3)
 
 
 def gap_lines(
@@ -43,8 +43,8 @@ def gap_lines(
 
     Example:
         >>> values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 7.0])[:, np.newaxis]
-        >>> gap_lines([Series(("heat",), values, None, None, None)], [("heat", "heat")], "interpolate", 2)
-        ('heat: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)',)
+        >>> print(*gap_lines([Series(("v",), values, None, None, None)], [("v", "v")], "interpolate", 2))
+        v: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)
     """
     lines = []
     for name, channel in columns:

@@ -74,7 +74,7 @@ def read_timelines(recipe: Recipe) -> Timelines:
         Timeline(one, fraction_borders(len(one.values), training, validation, 0.0)[:parts]) for one in found.series
     ]
     for path in later:
-        lines = _go_on(lines, read_like(found, path, asking).series, split_by.overlap)
+        lines = _go_on(lines, read_like(found, path, asking).series, bool(split_by.overlap))
     return _with_origins(lines, found, (*data.inputs, *data.targets))
 
 

@@ -5,6 +5,7 @@ It shares no code with the readers: dates are counted with `datetime`, texts are
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -72,7 +73,7 @@ FORMS: dict[str, Form] = {
     "year": _strf("%Y", 300 * DAYS),
     "month": _strf("%Y-%m", MONTHS),
     "quarter": Form(_quarter, finest_s=80 * DAYS),
-    "german date": _strf("%d.%m.%Y", DAYS),
+    "german date": _strf("%d.%m.%Y", DAYS, ambiguous=True),
     "day slash": _strf("%d/%m/%Y", DAYS, ambiguous=True),
     "month slash": _strf("%m/%d/%Y", DAYS, ambiguous=True),
     "day dash": _strf("%d-%m-%Y", DAYS, ambiguous=True),
@@ -83,8 +84,8 @@ FORMS: dict[str, Form] = {
     "iso Z": _strf("%Y-%m-%dT%H:%M:%SZ", 1),
     "utc": _strf("%Y-%m-%d %H:%M:%S UTC", 1),
     "24:00": Form(_24, finest_s=60),
-    "german minute": _strf("%d.%m.%Y %H:%M", 60),
-    "german second": _strf("%d.%m.%Y %H:%M:%S", 1),
+    "german minute": _strf("%d.%m.%Y %H:%M", 60, ambiguous=True),
+    "german second": _strf("%d.%m.%Y %H:%M:%S", 1, ambiguous=True),
     "american": _strf("%m/%d/%Y %I:%M:%S %p", 1, ambiguous=True),
     "american minute": _strf("%m/%d/%Y %I:%M %p", 60, ambiguous=True),
     "slash": _strf("%Y/%m/%d %H:%M:%S", 1),
@@ -95,7 +96,9 @@ FORMS: dict[str, Form] = {
     "unix us": _unix(10**6),
     "unix ns": _unix(10**9),
     "date and time": Form(lambda t, _: (f"{t:%Y-%m-%d}", f"{t:%H:%M:%S}"), ("Date", "Time"), 1),
-    "german date and time": Form(lambda t, _: (f"{t:%d.%m.%Y}", f"{t:%H.%M.%S}"), ("Date", "Time"), 1),
+    "german date and time": Form(
+        lambda t, _: (f"{t:%d.%m.%Y}", f"{t:%H.%M.%S}"), ("Date", "Time"), 1, "%d.%m.%Y %H.%M.%S", ambiguous=True
+    ),
     "fields": Form(
         lambda t, _: (str(t.year), str(t.month), str(t.day), str(t.hour)), ("year", "month", "day", "hour"), 3600
     ),
@@ -154,6 +157,7 @@ CALENDARS: dict[str, Calendar] = {
     "end of quarter": _months(3, 31),
     "year": _months(12, 1),
 }
+HOLIDAYS = 10  # business days in a row that may be left out and are no gap
 START_DAY = {"end of month": 31, "end of quarter": 31}
 
 
@@ -180,7 +184,7 @@ class Written(NamedTuple):
         content: its bytes.
         columns: of numbers, in the order of the file.
         time: the columns of the time.
-        values: float64 [N, C], NaN where missing; the rows of the grid, those left out too.
+        values: float64 [N, C], NaN where missing; a row for every place of the rhythm, those left out too.
         times: datetime64[us] [N], UTC.
         calendar: a key of `CALENDARS`.
         form: a key of `FORMS`.
@@ -208,6 +212,16 @@ class Written(NamedTuple):
         """What a failure shows: the first lines, and what is special about them."""
         first = self.content[:400].decode(errors="backslashreplace")
         return f"{self.form!r}, {self.calendar!r}, zone {self.zone}, hard {self.hard}, {self.dialect}:\n{first}"
+
+
+def places_between(calendar: str, rows: list[int]) -> list[int]:
+    """List the places of the rhythm from the first of some rows to the last; of business days holidays are none."""
+    if calendar != "business day":
+        return list(range(rows[0], rows[-1] + 1))
+    found = rows[:1]
+    for before, row in itertools.pairwise(rows):
+        found += [row] if row - before - 1 <= HOLIDAYS else range(before + 1, row + 1)
+    return found
 
 
 @st.composite
@@ -306,7 +320,8 @@ def _draw_dialect(draw: st.DrawFn, form: Form) -> Dialect:
     newline = draw(st.sampled_from(["\n", "\n", "\r\n"]))
     sep_line = delimiter != " " and draw(st.sampled_from([False, False, False, True]))
     comments = 0 if sep_line else draw(st.sampled_from([0, 0, 0, 2]))  # `sep=` is the first line
-    preamble = draw(st.sampled_from([0, 0, 0, 0, 3])) if header and not sep_line and not comments else 0
+    lonely = header and not sep_line and not comments and delimiter != " "
+    preamble = draw(st.sampled_from([0, 0, 0, 0, 3])) if lonely else 0
     trailing = delimiter in ";," and header and draw(st.sampled_from([False, False, True]))
     return Dialect(
         delimiter,
@@ -381,7 +396,7 @@ def _in_order(
 
 def write_down(dialect: Dialect, names: tuple[str, ...], lines: list[tuple[str, ...]]) -> bytes:
     """Write a table as the dialect says."""
-    text = [f"# logger, line {n}" for n in range(dialect.comments)]
+    text = [f"# logger line {n}" for n in range(dialect.comments)]
     text += [f"sep={dialect.delimiter}"] if dialect.sep_line else []
     text += [f"Station 12 line {n}" for n in range(dialect.preamble)]
     width = len(names) + (2 if dialect.trailing else 0)
