@@ -281,7 +281,9 @@ def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], 
     y, y_gaps = take(series, targets, first_row, end, cut.missing)
     windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride)
     if name != "training":
-        windows = _without_hindsight(windows, x_gaps, y_gaps) or _partly_known(windows, x_gaps, y_gaps, features, targets)
+        windows = _without_hindsight(windows, x_gaps, y_gaps) or _partly_known(
+            windows, x_gaps, y_gaps, features, targets
+        )
     if cut.times:
         windows = replace(windows, times=seconds_of(series, first_row, end))
     return Part(name, start, end, first_row, windows)
