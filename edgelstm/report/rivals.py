@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import QUANTILE_LEVELS, Channel, Contract
-from edgelstm.data.baselines.forecast import Forecast, persistence, seasonal_naive
+from edgelstm.data.baselines.forecast import persistence, seasonal_naive
+from edgelstm.data.baselines.linear import Forecast
 from edgelstm.data.baselines.outputs import targets_of
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences

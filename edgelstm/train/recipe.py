@@ -231,8 +231,8 @@ class NetworkRecipe(_Section):
         0.0, description="standard deviation of what is added to scaled inputs, in training only"
     )
     scaling: Literal["standard", "minmax", "none", "relative", "instance"] = _by_rule(
-        "done inside the exported graph; relative: minus the window's last value; instance: by the window's own mean and "
-        "deviation"
+        "done inside the exported graph; relative: minus the window's last value; instance: by the window's own mean "
+        "and deviation"
     )
     start: Literal["auto", "none", "persistence", "seasonal", "ridge"] = Field(
         "auto",
@@ -290,8 +290,8 @@ class TrainingRecipe(_Section):
     patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
     threads: Count | None = Field(
         None,
-        description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, pin "
-        "it to reproduce",
+        description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, "
+        "pin it to reproduce",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
 
