@@ -269,8 +269,8 @@ def test_how_long_a_gap_is_filled_follows_the_season_and_is_told(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("\n".join(["day,sales", *(f"{DAY + d},{values[d]}" for d in range(120) if d != 20), ""]))
     found = problem(str(path), data__series=None, data__season=28, window__steps=30, split__borders=[80])
-    assert found.reading.max_gap == 7
-    assert any("interpolated, as all of up to 7 in a row (--max-gap)" in line for line in found.report)
+    assert found.reading.max_gap == 9
+    assert any("interpolated, as all of up to 9 in a row (--max-gap)" in line for line in found.report)
     assert problem(str(path), data__series=None, data__missing="drop").reading.max_gap is None
 
 
