@@ -73,8 +73,11 @@ _KEYS = {
     "input_dropout": ("network", "input_dropout"),
     "input_noise": ("network", "input_noise"),
     "scaling": ("network", "scaling"),
+    "start": ("network", "start"),
     "state": ("network", "state"),
     "epochs": ("training", "epochs"),
+    "epoch_windows": ("training", "epoch_windows"),
+    "time_limit": ("training", "time_limit"),
     "batch_size": ("training", "batch_size"),
     "loss": ("training", "loss"),
     "class_weights": ("training", "class_weights"),
@@ -138,7 +141,7 @@ def train(
     missing: Annotated[str | None, typer.Option(help="Gaps: interpolate, forward, drop, error. [interpolate]")] = None,
     max_gap: Annotated[int | None, typer.Option(help="Most samples in a row to fill. [by the season]")] = None,
     resample: Annotated[str | None, typer.Option(help="Average into bins: 10m, 1h, 1d, 1w, 1mo, 1q, 1y.")] = None,
-    season: Annotated[int | None, typer.Option(help="Samples in a season, for the baseline. [guessed]")] = None,
+    season: Annotated[int | None, typer.Option(help="Samples in a season. [by the calendar and the data]")] = None,
     split: Annotated[str | None, typer.Option(help="Training, validation, test. [0.7,0.15,0.15]")] = None,
     border: Annotated[list[str] | None, typer.Option(help="Row or date where a part ends; repeatable.")] = None,
     validation_file: Annotated[str | None, typer.Option(help="A file of its own for validation.")] = None,
@@ -147,31 +150,40 @@ def train(
     group: Annotated[str | None, typer.Option(help="Its column of groups. [group]")] = None,
     validation_group: Annotated[list[str] | None, typer.Option(help="Hold it out; repeatable.")] = None,
     test_group: Annotated[list[str] | None, typer.Option(help="Hold it out for test; repeatable.")] = None,
-    overlap: Annotated[bool | None, typer.Option(help="Evaluation windows may reach back.")] = None,
-    window: Annotated[int | None, typer.Option(help="Samples in a window.")] = None,
+    overlap: Annotated[bool | None, typer.Option(help="Evaluation windows may reach back. [of forecasts]")] = None,
+    window: Annotated[int | None, typer.Option(help="Samples in a window. [by the season]")] = None,
     horizon: Annotated[int | None, typer.Option(help="Samples to forecast at once. [1]")] = None,
     stride: Annotated[int | None, typer.Option(help="Samples from one window to the next. [1]")] = None,
     quantile: Annotated[list[float] | None, typer.Option(help="Forecast it, such as 0.1; repeatable.")] = None,
-    hidden_size: Annotated[int | None, typer.Option(help="Units of each LSTM layer. [64]")] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Units of each LSTM layer. [32 or 64]")] = None,
     num_layers: Annotated[int | None, typer.Option(help="Stacked LSTM layers. [1]")] = None,
     bidirectional: Annotated[bool | None, typer.Option("--bidirectional", help="Layers run backwards too.")] = None,
     pooling: Annotated[str | None, typer.Option(help="The step that answers: last, or the mean of all. [last]")] = None,
-    segment: Annotated[int | None, typer.Option(help="Samples that one step eats. [1]")] = None,
+    segment: Annotated[int | None, typer.Option(help="Samples that one step eats. [by window and season]")] = None,
     shared: Annotated[bool | None, typer.Option("--shared", help="Channels share one network.")] = None,
     layer_norm: Annotated[bool | None, typer.Option("--layer-norm", help="Normalize behind each layer.")] = None,
     embedding_size: Annotated[
         int | None, typer.Option(help="Linear layer with ReLU in front of the LSTM. [0: none]")
     ] = None,
     head_size: Annotated[int | None, typer.Option(help="Linear layer with ReLU before the head. [0: none]")] = None,
-    dropout: Annotated[float | None, typer.Option(help="Between layers and before the head. [0]")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Between layers and before the head. [by the task]")] = None,
     input_dropout: Annotated[float | None, typer.Option(help="Of whole input channels. [0]")] = None,
     input_noise: Annotated[float | None, typer.Option(help="Added to scaled inputs in training. [0]")] = None,
-    scaling: Annotated[str | None, typer.Option(help="standard, minmax, none, relative, instance. [standard]")] = None,
+    scaling: Annotated[
+        str | None, typer.Option(help="standard, minmax, none, relative, instance. [by the data]")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="The line it begins with: auto, none, persistence, seasonal, ridge. [auto]")
+    ] = None,
     state: Annotated[
         str | None, typer.Option(help="window, or carried: may be stepped on. [window; of labels: carried]")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training windows. [60]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Windows in a batch. [32]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training windows. [by their number]")] = None,
+    epoch_windows: Annotated[int | None, typer.Option(help="Windows drawn for an epoch. [all, of many fewer]")] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(help="Of the training: 90s, 10m, 2h. [10m, none with --epochs]")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Windows in a batch. [by their number]")] = None,
     loss: Annotated[str | None, typer.Option(help="mse, mae, huber; pinball; cross-entropy. [the first]")] = None,
     class_weights: Annotated[str | None, typer.Option(help="balanced: rare classes weigh more. [none]")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Of cross-entropy. [0]")] = None,
@@ -179,14 +191,16 @@ def train(
         str | None, typer.Option(help="Of the weights: orthogonal, uniform. [orthogonal]")
     ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, adamw, sgd. [adamw]")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At its highest. [0.001]")] = None,
-    schedule: Annotated[str | None, typer.Option(help="constant, cosine, one-cycle. [constant]")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its highest. [by the task]")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant, cosine, one-cycle. [by the task]")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="[0]")] = None,
     gradient_clip: Annotated[float | None, typer.Option(help="Largest gradient norm, 0: none. [1]")] = None,
-    average: Annotated[float | None, typer.Option(help="Decay of averaged weights, 0.99. [0: none]")] = None,
+    average: Annotated[
+        float | None, typer.Option(help="Decay of averaged weights, 0.99; 0: none. [by the task]")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="bf16 or fp16 on a GPU. [fp32]")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without progress before stopping. [none]")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads. [torch's choice]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [1 for a small network]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random. [0]")] = None,
     quantization_aware: Annotated[
         bool, typer.Option("--quantization-aware", help="Then fine-tune for its int8 file, as `finetune` does.")
@@ -252,16 +266,39 @@ def _show(train: Callable[[], Fitted]) -> None:
 
 def show_fitted(fitted: Fitted) -> None:
     """Print what came out, and where it lies."""
-    record = fitted.run.record
-    best = record.best_epoch
-    kept = f"kept epoch {best}" if best else "no epoch was better than the weights it began with: kept those"
-    print(f"trained {len(fitted.problem.training)} {_unit(fitted)} in {fitted.seconds:.1f} s, {kept}")
+    print(f"trained {len(fitted.problem.training)} {_unit(fitted)} in {fitted.seconds:.1f} s, {_kept(fitted)}")
+    for line in _advice(fitted):
+        print(line)
     if fitted.evaluation.parts:
         print()
         print(scores_table(fitted))
+        for line in filter(None, [_verdict(fitted)]):
+            print(f"\n{line}")
     quantize = f"--quantize {_tuned_for(fitted)}".rstrip()
     path = fitted.run.path
     print(f"\nwrote {path}, look at {path / 'report.html'}; next: edgelstm export {path} {quantize}")
+
+
+def _kept(fitted: Fitted) -> str:
+    best = fitted.run.record.best_epoch
+    if best:
+        gain = fitted.trained.gain
+        return f"kept epoch {best}" + (f", and {gain:.0%} of what its LSTM says beside the start" if gain != 1 else "")
+    began = "the weights it began with" if fitted.start is None else "the line it began with"
+    return f"no epoch was better than {began}: kept {'those' if fitted.start is None else 'that'}"
+
+
+def _advice(fitted: Fitted) -> list[str]:
+    """Say what a person may do next about the training: more epochs, more time, or ship the line."""
+    trained, training = fitted.trained, fitted.recipe.training
+    done = len(trained.history)
+    if trained.out_of_time:
+        return [
+            f"stopped after {done} of {training.epochs} epochs, at the limit of {training.time_limit}: --time-limit"
+        ]
+    if fitted.problem.validation is not None and 1 < done == trained.best_epoch and not trained.interrupted:
+        return [f"the last epoch was the best: more may do better, --epochs {2 * done}"]
+    return []
 
 
 def scores_table(fitted: Fitted) -> str:
@@ -271,12 +308,23 @@ def scores_table(fitted: Fitted) -> str:
     contract, parts = fitted.run.record.contract, fitted.evaluation.parts
     columns = columns_of(contract)
     headers = ["", *(f"{part.name} {column.name}" for part in parts for column in columns)]
-    rows = []
+    rows, labels = (
+        [],
+        {"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}", "line alone": "its start alone"},
+    )
     for name in parts[0].scored:
-        row = [{"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}.get(name, name)]
+        row = [labels.get(name, name)]
         row += [column.text(part.scored[name]) for part in parts for column in columns]
         rows.append(row)
     return table(headers, rows)
+
+
+def _verdict(fitted: Fitted) -> str:
+    """Say so where a straight line is as good as the network, on the last part."""
+    from edgelstm.report.words import line_words
+
+    words = line_words(fitted.evaluation.parts[-1], fitted.run.record.contract.metric)
+    return words.replace("RUN", str(fitted.run.path))
 
 
 def _unit(fitted: Fitted) -> str:

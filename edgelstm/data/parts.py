@@ -281,9 +281,8 @@ def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], 
     y, y_gaps = take(series, targets, first_row, end, cut.missing)
     windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride)
     if name != "training":
-        windows = _without_hindsight(windows, x_gaps, y_gaps) or _partly_known(
-            windows, x_gaps, y_gaps, features, targets
-        )
+        whole = _without_hindsight(windows, x_gaps, y_gaps)
+        windows = whole if len(whole) else _partly_known(windows, x_gaps, y_gaps, features, targets)
     if cut.times:
         windows = replace(windows, times=seconds_of(series, first_row, end))
     return Part(name, start, end, first_row, windows)
@@ -343,7 +342,7 @@ def _partly_known(
     features: tuple[str, ...],
     targets: tuple[str, ...],
 ) -> Windows:
-    """Score steps where no whole window can be: with a month missing each year, all windows of a short part have one.
+    """Score steps where no whole window can be: with a missing month in each year, all windows of a year have one.
 
     What was filled is unknown there, NaN, as truth; as the past of a window it stays.
     """

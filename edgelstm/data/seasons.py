@@ -42,10 +42,8 @@ def season_of(period_s: float | None) -> int | None:
     """
     if period_s is None:
         return None
-    if period_s <= DAY_S / 2:
-        season = round(DAY_S / period_s)
-    else:
-        season = 7 if period_s == DAY_S else round(YEAR_S / period_s)
+    season = round((DAY_S if period_s <= DAY_S / 2 else YEAR_S) / period_s)
+    season = 7 if period_s == DAY_S else season
     return season if season >= 2 else None
 
 

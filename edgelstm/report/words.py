@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.contract import HIGHER_IS_BETTER, Channel, Contract
+from edgelstm.data.baselines.linear import LINE_ALONE
 from edgelstm.data.scores.metric import figure_of
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.report.chart import number_text
 from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation
 
+RIDGE = "ridge"
+AS_GOOD = 1.005  # of the network's error: a line that is within half a percent of it
 NAMES = {"network": "LSTM", "quantized": "LSTM, quantized"}
 EXAMPLES = {"forecast": "window", "classify": "sequence", "label": "series"}
 METRICS = {
@@ -143,7 +146,23 @@ def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:
     other = figure_of(part.baselines[best].score, metric)
     ahead = own > other if metric in HIGHER_IS_BETTER else own < other
     verdict = "which it beats" if ahead else "which is as good" if own == other else "which is better"
-    return f"{said} The best baseline is {best} with {_figure(other, metric, unit)}, {verdict}."
+    found = f"{said} The best baseline is {best} with {_figure(other, metric, unit)}, {verdict}."
+    return f"{found} {line_words(part, metric)}".rstrip()
+
+
+def line_words(part: PartEvaluation, metric: str) -> str:
+    """Say so where a straight line is as good as the network; nothing where it is not.
+
+    The line that a network began with can be shipped; where it began with none, ridge shows what one could do.
+    """
+    lines = [name for name in (LINE_ALONE, RIDGE) if name in part.baselines]
+    if not lines or metric in HIGHER_IS_BETTER:
+        return ""
+    own = figure_of(next(iter(part.networks.values())).score, metric)
+    if figure_of(part.baselines[lines[0]].score, metric) > AS_GOOD * own:
+        return ""
+    ship = "edgelstm export RUN --line ships it" if lines[0] == LINE_ALONE else "train with --start ridge to ship it"
+    return f"A straight line is as good as the LSTM here: {ship}."
 
 
 def best_baseline(part: PartEvaluation, metric: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import cast
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgelstm.data.baselines.linear import LINE_ALONE
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
@@ -23,22 +25,34 @@ Answers = NDArray[np.float32]
 
 
 def parts_of(
-    problem: Problem, networks: dict[str, LstmNetwork]
+    problem: Problem, networks: dict[str, LstmNetwork], line: LstmNetwork | None = None
 ) -> dict[str, tuple[dict[str, Answerer], dict[str, Answerer]]]:
     """Give everything that can answer on each held-out part: by name, the networks and the baselines.
 
     Args:
         problem: gives the examples.
         networks: by name.
+        line: the network that has only the start of the first one, if it has one; stands among the baselines.
     """
     baselines = TASKS[problem.task].baselines(problem) if problem.held_out else {}
     return {
         part: (
             {name: network_answerer(network, examples) for name, network in networks.items()},
-            {name: baseline(examples) for name, baseline in baselines.items()},
+            {
+                **{name: baseline(examples) for name, baseline in baselines.items()},
+                **({} if line is None else {LINE_ALONE: network_answerer(line, examples)}),
+            },
         )
         for part, examples in problem.held_out.items()
     }
+
+
+def network_of_line(network: LstmNetwork) -> LstmNetwork:
+    """Copy a network that has a start, and silence its LSTM."""
+    line = copy.deepcopy(network)
+    torch.nn.init.zeros_(line.head.weight)
+    torch.nn.init.zeros_(line.head.bias)
+    return line
 
 
 def network_answerer(network: LstmNetwork, examples: Examples) -> Answerer:

@@ -69,7 +69,7 @@ def settle(recipe: Recipe, problem: Problem) -> Recipe:
     Raises:
         RecipeError: what was asked for contradicts the data.
     """
-    chosen = {
+    chosen: dict[str, dict[str, Any]] = {
         "data": {"season": problem.season},
         "split": {"overlap": overlaps(recipe)},
         "window": {"steps": problem.window},
@@ -200,7 +200,7 @@ def _drawn(count: int, batch: int, epochs: int, work: float) -> int:
     most = SECONDS / (epochs * (work / MULTIPLICATIONS + STEP_S / batch))
     if count <= most:
         return count
-    digits = 10 ** max(0, int(math.log10(most)) - 1)
+    digits: int = 10 ** max(0, int(math.log10(most)) - 1)
     return max(batch, int(most / digits) * digits)
 
 

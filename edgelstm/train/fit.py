@@ -26,7 +26,7 @@ from edgelstm.report import (
     report_files,
 )
 from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
-from edgelstm.train.answers import NETWORK, QUANTIZED, answer, parts_of
+from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
 from edgelstm.train.label_start import LabelStart
@@ -236,7 +236,7 @@ def _start_words(made: Made, problem: Problem) -> str:
     score = math.nan if isinstance(made.start, LabelStart) else made.start.scaled_rmse
     if math.isnan(score):
         return f"start: {made.start.words}"
-    targets = [channel for channel in problem.outputs[:: max(1, len(problem.levels))]]
+    targets = problem.outputs[:: max(1, len(problem.levels))]
     if len(targets) > 1 or problem.many_series:
         return f"start: {made.start.words}, scaled validation RMSE {score:.4g}"
     return (
@@ -275,10 +275,13 @@ def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
     """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
     problem, quantization = asked.problem, asked.recipe.quantization
     networks: dict[str, LstmNetwork] = {NETWORK: network}
+    line = network_of_line(network) if problem.task == "forecast" and network.shape.highway else None
     if quantization is not None:
         networks[QUANTIZED] = QuantizedNetwork(network, quantization)
     contract = _draft(network, asked, "")
-    parts = [Part(part, problem.held_out[part], *found, {}) for part, found in parts_of(problem, networks).items()]
+    parts = [
+        Part(part, problem.held_out[part], *found, {}) for part, found in parts_of(problem, networks, line).items()
+    ]
     return evaluate_parts(contract, parts, data_sha256=problem.data_sha256, season=problem.season)
 
 

@@ -25,6 +25,19 @@ class _Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_not_given(cls, content: Any) -> Any:
+        """Take null for a key that was not given, as it is written for one that a rule has not settled yet."""
+        if not isinstance(content, Mapping):
+            return content
+        fields = cls.model_fields
+        return {
+            key: value
+            for key, value in content.items()
+            if value is not None or key not in fields or fields[key].default is not None
+        }
+
 
 def seconds_of(duration: str) -> float:
     """Read a duration of a recipe.
@@ -218,8 +231,8 @@ class NetworkRecipe(_Section):
         0.0, description="standard deviation of what is added to scaled inputs, in training only"
     )
     scaling: Literal["standard", "minmax", "none", "relative", "instance"] = _by_rule(
-        "done inside the exported graph; relative: minus the window's last value; instance: by the window's own mean and "
-        "deviation"
+        "done inside the exported graph; relative: minus the window's last value; instance: by the window's own mean "
+        "and deviation"
     )
     start: Literal["auto", "none", "persistence", "seasonal", "ridge"] = Field(
         "auto",
@@ -277,8 +290,8 @@ class TrainingRecipe(_Section):
     patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
     threads: Count | None = Field(
         None,
-        description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, pin "
-        "it to reproduce",
+        description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, "
+        "pin it to reproduce",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -224,12 +225,13 @@ def _simpler(shares: Doubles, asked: Doubles, held_out: Doubles, limit: float) -
     alone = [i for i in range(len(shares)) if asked[i, i] <= most and held_out[i, i] <= limit]
     if not alone:
         return shares
-    return np.eye(len(shares))[min(alone, key=lambda i: asked[i, i])]
+    one: Doubles = np.eye(len(shares))[min(alone, key=lambda i: float(asked[i, i]))]
+    return one
 
 
 def _better_alone(maker: _Maker, lines: Sequence[ScaledLine], shares: Doubles, validation: Windows) -> Doubles:
     """See that a blend with a small squared error has a small absolute one, where training looks at that."""
-    choices = [shares, *np.eye(len(lines))]
+    choices: list[Doubles] = [shares, *np.eye(len(lines))]
     absolute = np.zeros(len(choices))
     for index in chunks_of(validation):
         errors = _errors(maker, lines, validation, index)
@@ -241,7 +243,8 @@ def _errors(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, index:
     """Give the scaled errors of lines on some windows: float64 [C, n K O], 0 where the truth is unknown."""
     x, y, measure = windows.x(index), windows.y(index).astype(np.float64), measures(windows, index, maker.spread)
     errors = [(maker.space.answers(line, x, windows.horizon) - y) / measure for line in lines]
-    return np.nan_to_num(np.stack(errors)).reshape(len(lines), -1)
+    found: Doubles = np.nan_to_num(np.stack(errors)).reshape(len(lines), -1)
+    return found
 
 
 def _products(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, some: Index | None = None) -> Doubles:
@@ -252,7 +255,8 @@ def _products(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, some
         errors = _errors(maker, lines, windows, index)
         total += errors @ errors.T
         known += int((~np.isnan(windows.y(index))).sum())
-    return total / max(known, 1)
+    found: Doubles = total / max(known, 1)
+    return found
 
 
 def _origins(training: Windows) -> list[tuple[Index, Index]]:
@@ -265,7 +269,7 @@ def _origins(training: Windows) -> list[tuple[Index, Index]]:
     order = np.argsort(training.y_starts, kind="stable")
     edges = [int(len(order) * origin) for origin in ORIGINS] + [len(order)]
     found = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         if start == end:
             continue
         ends = training.y_starts[order] + training.horizon

@@ -14,7 +14,7 @@ from edgelstm import load
 from edgelstm.contract import Quantization
 from edgelstm.errors import ExportError
 from edgelstm.export import export_run
-from edgelstm.run import read_run
+from edgelstm.run import read_run, write_run
 from edgelstm.runtime import read_model_file, replay
 from tests.tiny_runs import WINDOW, write_tiny
 
@@ -64,10 +64,15 @@ def test_the_file_answers_as_the_line_does_and_says_so_of_itself(task, answer, s
 
 
 def test_its_scores_are_its_own_and_the_baselines_stay_beside_them(tmp_path):
-    write_tiny(tmp_path / "run", "forecast", "number", start=True)
+    run = write_tiny(tmp_path / "run", "forecast", "number", start=True)
+    scores = {"mse": 1.0}
+    metrics = tuple(m._replace(baselines={"ridge": scores, "line alone": scores}) for m in run.record.contract.metrics)
+    record = replace(run.record, contract=replace(run.record.contract, metrics=metrics))
+    write_run(replace(run, record=record), {})
     whole, line = (export_run(tmp_path / "run", line=line).files[0] for line in (False, True))
     (test,) = line.contract.metrics
     assert test.network == test.file == line.test
+    assert test.baselines == {"ridge": scores}  # without itself
     assert line.test != whole.test
     run = read_run(tmp_path / "run")
     windows = run.heldout
@@ -105,6 +110,15 @@ def test_the_command_writes_it_and_tells_its_score(tmp_path, cli_here):
         assert refused.returncode == 2
         assert refused.stderr.count("\n") == 1
         assert "--line: one product over a window has no other precision and no state" in refused.stderr
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_where_no_epoch_was_better_than_the_line_export_says_that_it_can_be_shipped(start, tmp_path, cli_here):
+    write_tiny(tmp_path / "run", "forecast", "number", start=start)  # whose best epoch is 0
+    said = "the LSTM adds nothing to the line that it began with: edgelstm export run --line ships that"
+    assert (said in cli_here("export", "run").stdout) == start
+    if start:
+        assert said not in cli_here("export", "run", "--line").stdout
 
 
 def test_a_network_without_a_start_has_no_line(tmp_path):

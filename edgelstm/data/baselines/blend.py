@@ -44,7 +44,7 @@ def error_of(shares: Doubles, products: Doubles) -> float:
 def nearest_that_holds(wanted: Doubles, safe: Doubles, products: Doubles, limit: float) -> Doubles:
     """Go from the wanted shares towards the safe ones, until the error is within a limit."""
     for share in np.linspace(0, 1, PATH):
-        found = (1 - share) * wanted + share * safe
+        found: Doubles = (1 - share) * wanted + share * safe
         if error_of(found, products) <= limit:
             return found
     return safe
@@ -54,4 +54,5 @@ def _on_the_simplex(values: Doubles) -> Doubles:
     """Give the nearest shares; Duchi et al. 2008, "Efficient Projections onto the l1-Ball"."""
     falling = np.sort(values)[::-1]
     over = (np.cumsum(falling) - 1) / np.arange(1, len(values) + 1)
-    return np.maximum(values - over[np.flatnonzero(falling > over)[-1]], 0)
+    shares: Doubles = np.maximum(values - over[np.flatnonzero(falling > over)[-1]], 0)
+    return shares

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.windows import Index, Rows, Windows
 
+LINE_ALONE = "line alone"  # the line that a network began with, as `edgelstm export RUN --line` ships it
 Doubles = NDArray[np.float64]
 Forecast = Callable[[Index], Rows]
 

@@ -87,4 +87,5 @@ def usual_spread(windows: Windows, own: tuple[int, ...]) -> Doubles:
 
 def spread_in(x: Doubles, usual: Doubles) -> Doubles:
     """Give the standard deviation of windows [n, T], at least a share of what is usual [n]: [n, 1]."""
-    return np.maximum(x.std(axis=1), SMALLEST_SPREAD * usual)[:, np.newaxis]
+    spread: Doubles = np.maximum(x.std(axis=1), SMALLEST_SPREAD * usual)[:, np.newaxis]
+    return spread

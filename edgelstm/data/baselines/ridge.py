@@ -1,7 +1,7 @@
 """Ridge regression from a window to its targets, in closed form.
 
-DLinear's idea (Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?"): a straight line from what a
-series did, relative to its last value, to what it will do.
+DLinear's idea (Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?"): a straight line from what
+a series did, relative to its last value, to what it will do.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def moments_of(designs: Iterable[Design], centred: bool = True) -> Moments:
         designs: the rows.
         centred: the line has an intercept; else it goes through zero.
     """
-    gram, cross, x_sum, y_sum, count = 0.0, 0.0, 0.0, 0.0, 0.0
+    gram, cross, x_sum, y_sum = (np.zeros(()) for _ in range(4))
+    count = 0.0
     for x, y, counts in designs:
         weighted = x * counts[:, np.newaxis]
         gram, cross = gram + weighted.T @ x, cross + weighted.T @ y
-        x_sum, y_sum, count = x_sum + weighted.sum(axis=0), y_sum + counts @ y, count + counts.sum()
-    centre, mean = np.asarray(x_sum) / count * centred, np.asarray(y_sum) / count * centred
-    gram = np.asarray(gram) - count * np.outer(centre, centre)
-    cross = np.asarray(cross) - count * np.outer(centre, mean)
+        x_sum, y_sum, count = x_sum + weighted.sum(axis=0), y_sum + counts @ y, count + float(counts.sum())
+    centre, mean = x_sum / count * centred, y_sum / count * centred
+    gram, cross = gram - count * np.outer(centre, centre), cross - count * np.outer(centre, mean)
     square = np.diag(gram) / count
     varies = square > np.square(_ROUNDING * centre)  # no absolute limit: 1e-10 is an ordinary unit
     scale = np.sqrt(np.where(varies, square, 1.0))
@@ -149,7 +149,10 @@ def robust(
     Source: Huber 1964, "Robust Estimation of a Location Parameter", by iterated weights.
 
     Args:
-        windows, validation, target_std, own: as for `Ridge`.
+        windows: of the training part.
+        validation: what the penalty is chosen on; None: it is that of `first`.
+        target_std: [O], what errors are divided by.
+        own: for each target the input that holds its past.
         first: fitted on the same windows.
     """
     line = first
@@ -162,7 +165,7 @@ def robust(
 
 def _level_of(windows: Windows, own: tuple[int, ...]) -> Doubles:
     """Give the mean of each input that is seen as it is, 0 of those that are seen relative to their last value: [F]."""
-    level = windows.x_rows[windows.x_starts].astype(np.float64).mean(axis=0)
+    level: Doubles = windows.x_rows[windows.x_starts].astype(np.float64).mean(axis=0)
     level[list(own)] = 0.0
     return level
 
@@ -186,7 +189,8 @@ def measures(windows: Windows, index: Index, target_std: NDArray[np.floating]) -
     counts = np.bincount(windows.series, minlength=len(windows.spreads))
     series = windows.series_of(index)
     weight = len(windows) / np.count_nonzero(counts) / counts[series]
-    return (windows.spreads[series] / np.sqrt(weight)[:, np.newaxis])[:, np.newaxis]
+    measured: Doubles = (windows.spreads[series] / np.sqrt(weight)[:, np.newaxis])[:, np.newaxis]
+    return measured
 
 
 def scaled_mse(line: Linear, validation: Windows, target_std: NDArray[np.floating]) -> float:

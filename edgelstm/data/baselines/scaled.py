@@ -53,16 +53,14 @@ class Space:
     def frame(self, x: NDArray[np.floating]) -> tuple[Doubles, Doubles, Doubles]:
         """Scale windows [n, T, F], and tell scale and base [n or 1, 1, O] that lead back to physical units."""
         constants, own = self.scaling, list(self.scaling.relative_inputs)
-        x = x.astype(np.float64)
-        offset, factor, scale, base = (
-            getattr(constants, name).astype(np.float64)
-            for name in ("input_offset", "input_factor", "output_scale", "output_offset")
-        )
+        wide: Doubles = x.astype(np.float64)
+        offset, factor = constants.input_offset.astype(np.float64), constants.input_factor.astype(np.float64)
+        scale, base = constants.output_scale.astype(np.float64), constants.output_offset.astype(np.float64)
         if not own:
-            return (x - offset) * factor, scale[np.newaxis, np.newaxis], base[np.newaxis, np.newaxis]
-        centred = np.isin(np.arange(x.shape[-1]), own)
-        centre = x[:, -1:] if constants.kind == "relative" else x.mean(axis=1, keepdims=True)
-        scaled, spread = (x - centre * centred - offset) * factor, np.ones_like(centre)
+            return (wide - offset) * factor, scale[np.newaxis, np.newaxis], base[np.newaxis, np.newaxis]
+        centred = np.isin(np.arange(wide.shape[-1]), own)
+        centre = wide[:, -1:] if constants.kind == "relative" else wide.mean(axis=1, keepdims=True)
+        scaled, spread = (wide - centre * centred - offset) * factor, np.ones_like(centre)
         if constants.kind == "instance":
             spread = np.where(centred, np.sqrt((scaled**2).mean(axis=1, keepdims=True) + INSTANCE_EPSILON), 1.0)
         return scaled / spread, scale * spread[..., own], centre[..., own]
