@@ -59,7 +59,7 @@ def pjm(path: Path) -> Parsed:
 
 def beijing(path: Path) -> Parsed:
     frame = pl.read_csv(path, null_values=["NA"], infer_schema_length=None)
-    times = frame.select(pl.datetime("year", "month", "day", "hour"))["datetime"]
+    times = frame.select(pl.datetime("year", "month", "day", "hour")).to_series()
     words = sorted(frame["cbwd"].unique())
     frame = frame.with_columns((pl.col("cbwd") == word).cast(pl.Float64).alias(f"cbwd={word}") for word in words)
     return _one(frame, times, "pm2.5", "DEWP", "TEMP", *(f"cbwd={word}" for word in words))
