@@ -75,7 +75,12 @@ def read(source: Source, asking: Asking) -> Found:
     if stamps is not None:
         tracks, order = _ordered(_timed(tracks, stamps), table, asking, stamps)
         tracks, rhythm, gaps = _in_rhythm(tracks, table, asking, stamps)
-        notes += (*(_described(stamps, rhythm) if understood else ()), *stamps.notes, *order, *gaps)
+        notes += (
+            *(_described(stamps, None if asking.resample else rhythm) if understood else ()),
+            *stamps.notes,
+            *order,
+            *gaps,
+        )
     elif asking.resample is not None:
         raise DataError("--resample needs a column of timestamps: give --time")
     reading = Reading(
