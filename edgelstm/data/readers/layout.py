@@ -109,7 +109,7 @@ def _layout(way: Way, head: Head, asking: Asking, name: str) -> Layout:
         return _without_names(way, body, first, head, typed=True)
     if wanted is True or not _is_row(body.rows[0], body):
         return _with_names(way, body, first, head, asking.skip_rows is None)
-    return _row_first(way, body, first, head, name)
+    return _row_first(way, body, first, head, asking, name)
 
 
 def _body(way: Way, first: int) -> Body:
@@ -131,9 +131,9 @@ def _holds_values(kinds: list[str], first: list[str]) -> bool:
 
 
 def _is_row(row: Row, body: Body) -> bool:
-    """Whether a line holds values where the others do, and no word there: it names no columns."""
-    kinds = [kind_of(row.fields[position]) for position in body.values if position < len(row.fields)]
-    return WORD not in kinds and any(kind in (NUMBER, TIME) for kind in kinds)
+    """Whether a line holds values, or words for missing ones, where others hold values: it names no columns."""
+    fields = [row.fields[position].strip() for position in body.values if position < len(row.fields)]
+    return any(fields) and all(kind_of(field) != WORD for field in fields)
 
 
 def _with_names(way: Way, body: Body, first: int, head: Head, search: bool) -> Layout:
@@ -192,7 +192,7 @@ def _is_units(row: Row, body: Body, below: list[Row]) -> bool:
     )
 
 
-def _row_first(way: Way, body: Body, first: int, head: Head, name: str) -> Layout:
+def _row_first(way: Way, body: Body, first: int, head: Head, asking: Asking, name: str) -> Layout:
     """The first line of the usual width is a row: names stand above it, in a comment, or nowhere."""
     row = body.rows[0]
     above = way.rows[first - 1] if first else None
@@ -206,6 +206,8 @@ def _row_first(way: Way, body: Body, first: int, head: Head, name: str) -> Layou
         note = f"the comment in line {line} names the columns"
         return Layout(way.delimiter, way.width, names, line, row.line, notes=(note,))
     _refuse_counted(row, body, name)
+    if asking.delimiter is None and asking.like is None:
+        _refuse_pairs(way, body, name)
     return _without_names(way, body, first, head, typed=False)
 
 
@@ -258,7 +260,7 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
     if way.delimiter != "," or any(kind_of(row.fields[0]) == WORD or "." in "".join(row.fields[1:]) for row in rows):
         return
     for left, right in pairwise(range(1 if way.width > 2 else 0, way.width)):
-        if all(row.fields[left].strip().lstrip("+-").isdigit() and row.fields[right].isdigit() for row in rows):
+        if _are_halves(rows, left, right):
             row = rows[0]
             number = f"{row.fields[left].strip()},{row.fields[right]}"
             raise DataError(
@@ -266,6 +268,21 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
                 f"look like halves of numbers ({number}): where commas are decimal, give --decimal , and put quotes "
                 "around the numbers or semicolons between fields; where the first field names the row, name its column"
             )
+
+
+def _refuse_pairs(way: Way, body: Body, name: str) -> None:
+    """Refuse two columns without names that could be one with a decimal comma: `16,677`."""
+    if way.delimiter == "," and way.width == 2 and not _goes_on(body) and _are_halves(body.rows, 0, 1):
+        shown = ",".join(body.rows[0].fields)
+        raise DataError(
+            f"{name}: line {body.rows[0].line} ({shown}) could be two columns or a number with a decimal comma: give "
+            "--delimiter , or --decimal ,"
+        )
+
+
+def _are_halves(rows: list[Row], left: int, right: int) -> bool:
+    """Whether two columns hold whole numbers alone, the right one without signs."""
+    return all(row.fields[left].strip().lstrip("+-").isdigit() and row.fields[right].strip().isdigit() for row in rows)
 
 
 def _names_in_comment(way: Way, row: Row) -> tuple[int, tuple[str, ...]] | None:

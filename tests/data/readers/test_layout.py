@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from edgelstm.errors import DataError
 from edgelstm.reading import Dialect
 from tests.data.readers.texts import columns, complaint, table
 
@@ -54,7 +57,8 @@ def test_the_same_two_rows_in_many_layouts(content, line):
         ("# t, v\n0,1\n", "the comment in line 1 names the columns"),
         ("t,v\n0,1\n#x\n1,2\n", "1 line(s) of comments (#) are left out"),
         ("t,v\n0,1\n,\n", "1 line(s) without a value are left out"),
-        ("t,v,\n0,1,\n", "1 column(s) without name and content are left out"),
+        ("t,,v\n0,,1\n", "1 column(s) without name and content are left out"),
+        ("v\n1\n\n2\n", "1 empty line(s) are left out; NA would be a missing sample"),
         ("0.5,1.5\n1.5,2\n", "no line names the columns: they are called 1 to 2"),
         ("v\nx,1.5\ny,2\n", "the first ('x') is taken for a name of the row and left out"),
     ],
@@ -205,3 +209,43 @@ def test_lines_that_were_skipped_in_training_are_skipped_again_or_no_longer_ther
     assert table(content, trained, columns=("v",)).numbers("v").tolist() == [1, 3]
     assert table(content[4:], trained, columns=("v",)).numbers("v").tolist() == [1, 3]
     assert table("Logger\nNew\n" + content[4:], trained, columns=("v",)).numbers("v").tolist() == [1, 3]
+
+
+PREAMBLES = st.lists(
+    st.sampled_from(
+        ["Logger 7", "Station{d}Berlin", "Serial{d}123", "Created 2024-01-01 10:00", "Data from a|b", "a{d}b{d}c", ""]
+    ),
+    max_size=3,
+)
+ROWS = st.lists(st.tuples(st.integers(-99, 99), st.floats(-50, 50).map(lambda x: round(x, 1))), min_size=2, max_size=30)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=ROWS,
+    delimiter=st.sampled_from(",;\t|"),
+    preamble=PREAMBLES,
+    comments=st.lists(st.sampled_from(["# hello", "# x, y", "#"]), max_size=2),
+    timed=st.booleans(),
+    units=st.booleans(),
+    trailing=st.booleans(),
+    blank=st.integers(0, 30),
+)
+def test_a_table_below_any_preamble_is_read_right_or_an_option_is_named(
+    rows, delimiter, preamble, comments, timed, units, trailing, blank
+):
+    names = [*(["time"] if timed else []), "count", "heat"]
+    lines = [line.format(d=delimiter) for line in preamble] + comments + [delimiter.join(names)]
+    if units:
+        lines.append(delimiter.join([*(["s"] if timed else []), "pieces", "degC"]))
+    for place, row in enumerate(rows):
+        stamp = [f"2024-01-{place % 28 + 1:02} 10:00"] if timed else []
+        lines.append(delimiter.join([*stamp, *map(str, row)]) + delimiter * trailing)
+        lines += [""] * (place == blank)
+    try:
+        found = table("\n".join(lines), columns=("count", "heat"), time=("time",) if timed else ())
+        numbers = [found.numbers("count").tolist(), found.numbers("heat").tolist()]
+    except DataError as error:
+        assert "--" in str(error) or "expected a number" in str(error)  # noqa: PT017  (either way is right)
+        return
+    assert numbers == [list(column) for column in zip(*rows, strict=True)]

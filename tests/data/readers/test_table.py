@@ -47,8 +47,8 @@ def test_an_unknown_column_gets_the_nearest(asked, nearest):
         found.require(asked)
 
 
-def test_a_column_like_no_other_gets_the_list():
-    with pytest.raises(DataError, match=r"there is no column 'xyz'; the table has Time, Wind$"):
+def test_a_column_like_no_other_gets_the_list_and_the_option():
+    with pytest.raises(DataError, match=r"there is no column 'xyz'; the table has Time, Wind; .* give --skip-rows$"):
         table("Time,Wind\n0,1\n").require("xyz")
 
 
