@@ -281,7 +281,9 @@ def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], 
     y, y_gaps = take(series, targets, first_row, end, cut.missing)
     windows = from_rows(x, y, start - first_row, cut.steps, cut.horizon, cut.stride)
     if name != "training":
-        windows = _without_hindsight(windows, x_gaps, y_gaps) or _partly_known(windows, x_gaps, y_gaps, features, targets)
+        windows = _without_hindsight(windows, x_gaps, y_gaps) or _partly_known(
+            windows, x_gaps, y_gaps, features, targets
+        )
     if cut.times:
         windows = replace(windows, times=seconds_of(series, first_row, end))
     return Part(name, start, end, first_row, windows)
@@ -341,7 +343,7 @@ def _partly_known(
     features: tuple[str, ...],
     targets: tuple[str, ...],
 ) -> Windows:
-    """Score steps where no whole window can be: in a short part with a missing month in each year, all windows have one.
+    """Score steps where no whole window can be: with a month missing each year, all windows of a short part have one.
 
     What was filled is unknown there, NaN, as truth; as the past of a window it stays.
     """

@@ -257,6 +257,19 @@ def test_a_series_whose_every_window_is_broken_is_counted_apart():
     assert (part.short, part.broken, part.windows.names) == (0, 1, ("series 0",))
 
 
+def test_a_series_of_which_only_single_steps_are_known_keeps_its_past_beside_others():
+    """In its test part every window has a truth that was filled: that is unknown, and still its past."""
+    series = fleet_of(60, 60)
+    series[1].values[31::2] = np.nan
+    cut = cut_with(missing="interpolate", overlap=True)
+    (_, test) = split_each(series, ("a",), ("a",), [(30, 30, 60)] * 2, cut)
+    assert test.windows.names == ("series 0", "series 1")
+    assert np.isfinite(test.windows.history()).all()
+    unknown = np.isnan(test.windows.y()).any(axis=(1, 2))
+    assert unknown[test.windows.series == 1].any()
+    assert not unknown[test.windows.series == 0].any()
+
+
 def test_a_series_is_measured_by_its_own_training_spread_and_never_by_nothing():
     rng, series = np.random.default_rng(0), fleet_of(40, 40, 40, 40)
     for one, size in zip(series, (1.0, 100.0, 5.0, 1.0), strict=True):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -269,8 +272,8 @@ def test_how_long_a_gap_is_filled_follows_the_season_and_is_told(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("\n".join(["day,sales", *(f"{DAY + d},{values[d]}" for d in range(120) if d != 20), ""]))
     found = problem(str(path), data__series=None, data__season=28, window__steps=30, split__borders=[80])
-    assert found.reading.max_gap == 7
-    assert any("interpolated, as all of up to 7 in a row (--max-gap)" in line for line in found.report)
+    assert found.reading.max_gap == 9
+    assert any("interpolated, as all of up to 9 in a row (--max-gap)" in line for line in found.report)
     assert problem(str(path), data__series=None, data__missing="drop").reading.max_gap is None
 
 
@@ -409,3 +412,42 @@ def test_labels_at_every_step_come_from_a_folder_too(tmp_path):
     names = sorted(name for part in (found.training, found.validation, found.test) for name in part.names)
     assert names == [f"pump {number}" for number in range(6)]
     assert found.answer == "class"
+
+
+# Real ones
+
+NEEDS_DATA = pytest.mark.skipif("EDGELSTM_DATA" not in os.environ, reason="EDGELSTM_DATA names no folder with data")
+
+
+@NEEDS_DATA
+def test_nine_weekly_series_of_the_energy_administration_are_one_problem():
+    path = Path(os.environ["EDGELSTM_DATA"]) / "tables" / "eia_weekly_long" / "eia_weekly.csv"
+    columns = {"data__time": "datetime", "data__series": "series_id", "data__targets": ["value"]}
+    found = problem(str(path), **columns, window__steps=104, window__horizon=4)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    by_hand = {}
+    for row in rows:
+        by_hand.setdefault(row["series_id"], []).append(float(row["value"]))
+    assert found.training.names == tuple(by_hand)
+    learnt = [np.array(values)[: round(0.7 * len(values))] for values in by_hand.values()]
+    np.testing.assert_allclose(found.training.spreads[:, 0], [values.std() for values in learnt])
+    assert len(found.training) == sum(len(values) - 104 - 4 + 1 for values in learnt)
+    assert found.reading.rhythm.name == "week"
+
+
+@NEEDS_DATA
+def test_rooms_one_and_two_of_indoor_movement_are_held_against_the_third():
+    folder = Path(os.environ["EDGELSTM_DATA"]) / "indoor_movement"
+    found = classify(
+        folder / "dataset",
+        data__labels=str(folder / "dataset" / "MovementAAL_target.csv"),
+        split__groups=str(folder / "groups" / "MovementAAL_DatasetGroup.csv"),
+        split__test_groups=["3"],
+    )
+    lines = (folder / "groups" / "MovementAAL_DatasetGroup.csv").read_text().splitlines()[1:]
+    third = {f"MovementAAL_RSS_{line.split(',')[0].strip()}" for line in lines if line.split(",")[1].strip() == "3"}
+    assert set(found.test.names) == third
+    assert len(found.training) + len(found.validation) == 314 - len(third)
+    assert len(found.inputs) == 4
+    assert [channel.name for channel in found.outputs] == ["-1", "1"]
