@@ -25,6 +25,19 @@ class _Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_not_given(cls, content: Any) -> Any:
+        """Take null for a key that was not given, as it is written for one that a rule has not settled yet."""
+        if not isinstance(content, Mapping):
+            return content
+        fields = cls.model_fields
+        return {
+            key: value
+            for key, value in content.items()
+            if value is not None or key not in fields or fields[key].default is not None
+        }
+
 
 def seconds_of(duration: str) -> float:
     """Read a duration of a recipe.

@@ -13,6 +13,7 @@ from edgelstm import load
 from edgelstm.export import export_run
 from edgelstm.train import fit_recipe
 from edgelstm.train.recipe_file import check_recipe
+from tests.train import plain
 
 MEAN_OF, TRAINED_ON, STEPS = 4, 3600, 10_000
 EPOCHS = {"window": 4, "carried": 10}
@@ -38,8 +39,8 @@ def errors(table, tmp_path_factory):
             "data": {"path": str(folder / "noise.csv"), "features": ["x"], "targets": ["mean"]},
             "split": {"borders": [3000, TRAINED_ON, len(table)]},
             "window": {"steps": steps},
-            "network": {"hidden_size": 8, "state": state},
-            "training": {"epochs": EPOCHS[state], "batch_size": batch, "learning_rate": 0.02, "threads": 1},
+            "network": {**plain.NETWORK, "hidden_size": 8, "state": state},
+            "training": {**plain.TRAINING, "epochs": EPOCHS[state], "batch_size": batch, "learning_rate": 0.02},
         }
         content["training"]["schedule"] = "one-cycle"
         fitted = fit_recipe(check_recipe(content, "test"), folder / state)

@@ -109,7 +109,7 @@ def test_arrays_are_fine_tuned_by_fit(tmp_path):
 
 
 def press_ctrl_c(monkeypatch, times):
-    """Let SIGINT arrive in the second epoch of fine-tuning, of which three batches of seven are handed over at once."""
+    """Let SIGINT arrive in the second epoch of fine-tuning, of which two batches of six are handed over at once."""
     real = LstmModule.training_step
 
     def training_step(module, batches, number):
@@ -118,7 +118,7 @@ def press_ctrl_c(monkeypatch, times):
                 signal.raise_signal(signal.SIGINT)
         return real(module, batches, number)
 
-    monkeypatch.setattr("edgelstm.train.feeding.feed.TOGETHER", 3)
+    monkeypatch.setattr("edgelstm.train.feeding.feed.TOGETHER", 2)
     monkeypatch.setattr(LstmModule, "training_step", training_step)
 
 

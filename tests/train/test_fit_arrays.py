@@ -97,7 +97,7 @@ def test_a_carried_network_answers_behind_every_step(tmp_path, shape):
 
 
 def test_patience_ends_a_training_that_learns_nothing(tmp_path):
-    fit_small(tmp_path / "run", epochs=50, patience=3, learning_rate=1e-30, validation=0.25)
+    fit_small(tmp_path / "run", epochs=50, patience=3, learning_rate=1e-30, validation=0.25, start="none")
     assert len(losses(tmp_path / "run")) == 4
     assert read_run(tmp_path / "run").record.best_epoch == 1
 

@@ -25,6 +25,7 @@ from edgelstm.train.recipe import TrainingRecipe
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
+from tests.train import plain
 from tests.train.shapes import make_carried
 
 RNG = np.random.default_rng(3)
@@ -56,14 +57,21 @@ def problem_of(kind, dropout=0.0, **training):
     """A problem of a kind with a network for it, and how to train that."""
     task, x, y, options = KINDS[kind]
     content = {"task": task, "data": {"path": "", "targets": ["y"]}, "window": {}, "network": {}}
-    content["network"] = {"hidden_size": 4, "dropout": dropout}
+    content["network"] = {**plain.NETWORK, "hidden_size": 4, "dropout": dropout}
     content["window"] |= {} if task == "classify" else {"steps": 8}
-    content["training"] = {"epochs": 3, "batch_size": 4, "threads": 1, "learning_rate": 0.03, **training}
+    content["training"] = {
+        **plain.TRAINING,
+        "epochs": 3,
+        "batch_size": 4,
+        "threads": 1,
+        "learning_rate": 0.03,
+        **training,
+    }
     for section, values in options.items():
         content[section] |= values
     recipe = check_recipe(content, "test")
     problem = TASKS[task].from_arrays(Arrays(x, y, (x, y), None, (), ()), recipe)
-    return problem, make_network(problem, recipe.network, recipe.data, recipe.training, None), recipe.training
+    return problem, make_network(problem, recipe).network, recipe.training
 
 
 def train(kind, folder, **training):
@@ -216,11 +224,15 @@ def test_rare_classes_weigh_more_where_that_is_asked_for(tmp_path):
     y = ["common"] * 64 + ["rare"] * 16
     found = {}
     for weights in ("none", "balanced"):
-        content = {"task": "classify", "data": {"path": "", "targets": ["y"]}, "network": {"hidden_size": 2}}
-        content["training"] = {"class_weights": weights, "epochs": 12, "threads": 1, "learning_rate": 0.02}
+        content = {
+            "task": "classify",
+            "data": {"path": "", "targets": ["y"]},
+            "network": {**plain.NETWORK, "hidden_size": 2},
+        }
+        content["training"] = {**plain.TRAINING, "class_weights": weights, "epochs": 12, "learning_rate": 0.02}
         recipe = check_recipe({**content, "window": {}}, "test")
         problem = TASKS["classify"].from_arrays(Arrays(x, y, None, None, (), ()), recipe)
-        network = make_network(problem, recipe.network, recipe.data, recipe.training, None)
+        network = make_network(problem, recipe).network
         trained = run_loop(network, problem, recipe.training, tmp_path / f"{weights}.ckpt", False)
         network.load_state_dict(trained.weights)
         with torch.no_grad():

@@ -120,7 +120,7 @@ def test_a_name_must_do_for_a_file(name):
         check_recipe({**small_recipe(), "name": name}, "test")
 
 
-@pytest.mark.parametrize(("section", "key"), [("data", "path"), ("data", "targets"), ("window", "steps")])
+@pytest.mark.parametrize(("section", "key"), [("data", "path"), ("data", "targets")])
 def test_what_must_be_given_is_asked_for(section, key):
     content = small_recipe()
     del content[section][key]

@@ -19,8 +19,10 @@ from edgelstm.errors import OutputError, RecipeError, RunError, TrainingError
 from edgelstm.export import export_run
 from edgelstm.run import read_run
 from edgelstm.train import resume_recipe
+from edgelstm.train.defaults import settle
 from edgelstm.train.module import LstmModule
 from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.tasks import TASKS
 from tests.conftest import ROOT, small_recipe, train_small
 
 # Up to 19 epochs, each one tells a line, so that a test knows how far a training had come.
@@ -206,8 +208,9 @@ def test_ctrl_c_twice_gives_up_at_once_and_loses_the_running_epoch_alone(undistu
 def begun(tmp_path):
     """A training of which only the recipe was written before it was killed."""
     recipe = check_recipe(small_recipe(), "test")
+    settled = settle(recipe, TASKS[recipe.task].read(recipe))
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "recipe.json").write_text(recipe.model_dump_json())
+    (tmp_path / "run" / "recipe.json").write_text(settled.model_dump_json())
     return tmp_path / "run", recipe
 
 

@@ -1,7 +1,7 @@
 """Ridge regression from a window to its targets, in closed form.
 
-DLinear's idea (Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?"): a straight line from what a
-series did, relative to its last value, to what it will do.
+DLinear's idea (Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?"): a straight line from what
+a series did, relative to its last value, to what it will do.
 """
 
 from __future__ import annotations
@@ -149,7 +149,10 @@ def robust(
     Source: Huber 1964, "Robust Estimation of a Location Parameter", by iterated weights.
 
     Args:
-        windows, validation, target_std, own: as for `Ridge`.
+        windows: of the training part.
+        validation: what the penalty is chosen on; None: it is that of `first`.
+        target_std: [O], what errors are divided by.
+        own: for each target the input that holds its past.
         first: fitted on the same windows.
     """
     line = first
