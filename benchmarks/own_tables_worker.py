@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from own_tables_made import make_tables
 from own_tables_readings import PARSES, differences
 
 from edgelstm.data.asked import read_for
-from edgelstm.data.rows import filled_rows
+from edgelstm.data.causal import Filling, causal
 from edgelstm.files import write_whole
 from edgelstm.runtime import Predictor, load
 
@@ -30,12 +31,13 @@ SLOW_S = 1800
 
 
 class Told(NamedTuple):
-    """What a command printed, how it ended and how long it took."""
+    """What a command printed, how it ended, how long it took, and how much of that a processor worked for it."""
 
     status: int
     out: str
     err: str
     seconds: float
+    processor_s: float
 
 
 def main() -> None:
@@ -63,6 +65,7 @@ def run_case(name: str, seed: int, run: Path) -> dict[str, Any]:
         "seed": seed,
         "digest": digest,
         "seconds": round(told.seconds, 1),
+        "processor_s": round(told.processor_s, 1),
         "lines": told.err.splitlines(),
         **figures_of(run),
         "files": files,
@@ -73,11 +76,13 @@ def run_case(name: str, seed: int, run: Path) -> dict[str, Any]:
 def edgelstm(arguments: list[str]) -> Told:
     """Run the command line, with one thread."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
-    start = time.perf_counter()
+    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", "edgelstm", *arguments], capture_output=True, text=True, timeout=SLOW_S, env=environment
     )
-    return Told(done.returncode, done.stdout, done.stderr, time.perf_counter() - start)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor_s = after.ru_utime - used.ru_utime + after.ru_stime - used.ru_stime
+    return Told(done.returncode, done.stdout, done.stderr, time.perf_counter() - start, processor_s)
 
 
 def first_complaints(name: str, run: Path) -> list[str]:
@@ -162,8 +167,8 @@ def stream_complaints(name: str, predictor: Predictor, predicted: str) -> list[s
     for series in found.series:
         mine = [row for row in rows if found.reading.series is None or row[found.reading.series] == series.name]
         words = tuple(one.name for one in contract.inputs if one.category is not None)
-        names, count = series.names[: len(contract.inputs)], len(series.values)
-        whole = filled_rows(series, names, count, "forward", found.reading.max_gap, words)[-contract.window :]
+        filling = Filling(found.reading.gaps, found.reading.max_gap, words)
+        whole = causal(series, filling).up_to(len(series.values) - 1, contract.window)
         if np.isnan(whole).any():
             continue  # a gap at the end: nothing to predict from
         stream = predictor.stream()

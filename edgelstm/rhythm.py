@@ -12,6 +12,7 @@ Times = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
 
 DAY_US = 86_400_000_000
+HOLIDAYS = 10  # business days in a row that may be left out; more are a gap
 _MONDAY = -3  # 1969-12-29, in days since 1970
 
 

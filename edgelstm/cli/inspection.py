@@ -119,7 +119,7 @@ def reading_words(reading: Reading) -> str:
         >>> from edgelstm.reading import Dialect, Reading, TimeForm
         >>> dialect, time = Dialect(";", ","), TimeForm(("Date", "Time"), "%d.%m.%Y %H:%M", "Europe/Berlin")
         >>> reading_words(Reading("csv", dialect, ("-200",), time, None, None, None, "error", "interpolate", 6))
-        "csv, fields between ';', decimal ',', time in Date and Time as %d.%m.%Y %H:%M (Europe/Berlin), missing: -200, \
+        "csv, fields between ';', decimal ',', time in Date, Time as %d.%m.%Y %H:%M (Europe/Berlin), missing: -200, \
 gaps of up to 6 interpolated"
     """
     words = [reading.format]
@@ -127,7 +127,7 @@ gaps of up to 6 interpolated"
         words += _dialect_words(reading.dialect)
     if reading.time is not None:
         zone = f" ({reading.time.zone})" if reading.time.zone else ""
-        words.append(f"time in {' and '.join(reading.time.columns)} as {reading.time.form}{zone}")
+        words.append(f"time in {', '.join(reading.time.columns)} as {reading.time.form}{zone}")
     if reading.series is not None:
         words.append(f"a series for each {reading.series}")
     if reading.resample is not None:

@@ -170,6 +170,7 @@ def end_to_end(windows: Sequence[Windows], names: tuple[str, ...], spreads: NDAr
         x_starts=np.concatenate([one.x_starts + start for one, start in zip(windows, firsts, strict=True)]),
         y_rows=np.concatenate([one.y_rows for one in windows]),
         y_starts=np.concatenate([one.y_starts + start for one, start in zip(windows, firsts, strict=True)]),
+        target_inputs=next((one.target_inputs for one in windows if one.target_inputs), ()),
         times=np.concatenate(times) if times else None,
         firsts=firsts,
         names=names,

@@ -59,7 +59,8 @@ def _alone(network: Network, highway: Highway) -> Network:
 
 
 def _contract_of(contract: Contract, weights_sha256: str) -> Contract:
-    """Scores on validation are left out: the windows of that part are not in a run."""
+    """Scores on validation are left out: the windows of that part are not in a run. No answer of it is torch's."""
+    versions = {name: version for name, version in contract.provenance.versions.items() if name != "torch"}
     return replace(
         contract,
         name=f"{contract.name}.line",
@@ -69,5 +70,5 @@ def _contract_of(contract: Contract, weights_sha256: str) -> Contract:
         trained_state="window",
         states=(),
         metrics=tuple(metrics for metrics in contract.metrics if metrics.part == "test"),
-        provenance=contract.provenance._replace(weights_sha256=weights_sha256),
+        provenance=contract.provenance._replace(weights_sha256=weights_sha256, versions=versions),
     )

@@ -29,7 +29,8 @@ class Guard:
         on_gap: more than one period has passed since the last sample: `"hold"` steps the last sample again for each
             one that is missing, `"reset"` begins anew with this sample, `"error"` refuses it. Seen only if samples come
             with times and the contract has a `sample_period_s`. Periods are those of the rhythm of training: to a
-            network of business days Friday to Monday is no gap.
+            network of business days Friday to Monday is no gap, nor are up to ten days without one, which were taken
+            for holidays in training too.
         max_hold: for how many steps in a row a channel may hold its value, gaps included; one more is a reset. None: as
             many as training filled (`contract.reading.max_gap`), or 3 where it had no limit.
         on_late: a sample is older than the last one, has its time, or comes too early: `"drop"` or `"error"`.

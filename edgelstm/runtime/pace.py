@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.reading import Reading, Rhythm
-from edgelstm.rhythm import after, samples_between
+from edgelstm.rhythm import HOLIDAYS, after, samples_between
 from edgelstm.runtime.clock import NS
 
 _UTC = (None, "UTC", "Etc/UTC")
@@ -39,9 +39,13 @@ class Pace:
         return bool(self._period_ns) and now - last < (self._period_ns or 0) * periods
 
     def behind(self, last: int, now: int, periods: float) -> bool:
-        """Whether a moment is more periods behind another; False where nobody knows the period."""
+        """Whether a moment is more periods behind another; False where nobody knows the period.
+
+        Business days have holidays, which nobody lists: up to `HOLIDAYS` in a row are none, as where tables are read.
+        """
         if self._rhythm is not None:
-            return self._count(last, now) > periods
+            holidays = HOLIDAYS if self._rhythm.unit == "business day" else 0
+            return self._count(last, now) > periods + holidays
         return bool(self._period_ns) and now - last > (self._period_ns or 0) * periods
 
     def between(self, last: int, now: int) -> int:

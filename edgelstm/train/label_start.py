@@ -1,7 +1,8 @@
-"""What a network of classes at every step starts from: the log-odds of the sample alone, chosen on validation.
+"""What a network of classes at every step starts from: the log-odds of the one channel that decides, where one does.
 
-And how much of what an LSTM adds to them is kept: as much as validation confirms. Of numbers there is no such start: on
-C-MAPSS a network that began at least squares ended at an error of 15.8 cycles, where it has 13.3 without.
+And how much of what an LSTM adds to them is kept: as much as validation confirms. Elsewhere a start did not pay: on a
+valve of SKAB, where all channels say more than one, it led to 92.4 % of the test where the network has 95.1 % without;
+of numbers, on C-MAPSS, least squares led to an error of 15.8 cycles in the place of 13.3.
 """
 
 from __future__ import annotations
@@ -39,36 +40,34 @@ class LabelStart(NamedTuple):
 
 
 def start_weights(problem: Problem, scaling: Scaling) -> LabelStart | None:
-    """Fit the logistic regressions that labels may start from, and take the one that is best on validation.
+    """Find the channel that decides alone: whose logistic regression is more accurate than that of all channels.
 
-    Candidates are each channel alone and all of them: where one decides, as light does in an office, what the others
-    add in one week misleads in the next. The most accurate one counts, of equally accurate ones that with the smaller
-    log loss.
+    As light does in an office: there the others mislead, and what they add in one week is wrong in the next. It is
+    validation that tells; of equally accurate ones that with the smaller log loss counts.
 
     Args:
         problem: what there is to learn.
         scaling: of its network.
 
     Returns:
-        The best; None where there are no classes at every step, no part is held out, the most frequent class is as
-        good, or there are too many classes and channels.
+        That of the channel; None where there are no classes at every step, one channel or no part held out, all
+        channels or the most frequent class are as good, or there are too many classes and channels.
     """
     training, validation = problem.training, problem.validation
     if not isinstance(training, Sequences) or not isinstance(validation, Sequences) or problem.answer != "class":
         return None
     inputs, classes = len(problem.inputs), len(problem.outputs)
-    if not training.every_step or classes * (inputs + 1) > LARGEST_SYSTEM:
+    if not training.every_step or inputs == 1 or classes * (inputs + 1) > LARGEST_SYSTEM:
         return None
     known, held_out = (_Rows.of(part, scaling) for part in (training, validation))
-    some = [(i,) for i in range(inputs)] if inputs > 1 else []
-    fits = [_fit(known, columns, classes) for columns in ((), *some, tuple(range(inputs)))]
+    nothing, everything = (_figure(held_out, *_fit(known, some, classes)) for some in ((), tuple(range(inputs))))
+    fits = [_fit(known, (i,), classes) for i in range(inputs)]
     found = [_figure(held_out, *fit) for fit in fits]
-    best = min(range(len(fits)), key=found.__getitem__)
-    if found[best][0] >= found[0][0]:
+    best = min(range(inputs), key=found.__getitem__)
+    if found[best] >= everything or found[best][0] >= nothing[0]:
         return None
     weight, bias = (part.astype(np.float32) for part in fits[best])
-    names = "all channels" if best == len(fits) - 1 else f"{problem.inputs[best - 1].name} alone"
-    return LabelStart(weight, bias, f"a logistic regression on {names}")
+    return LabelStart(weight, bias, f"a logistic regression on {problem.inputs[best].name} alone")
 
 
 def settle_share(network: LstmNetwork, problem: Problem) -> float:

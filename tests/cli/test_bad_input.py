@@ -145,10 +145,10 @@ def test_a_bad_model_file_is_refused_by_every_command(case, command, cli_here, w
 PREDICTING = {
     "a missing sample": (
         weekly([*wave(39), ""]),
-        [],
+        ["--missing", "error"],
         "rows 17 to 40, the first in column 'co2' at row 40; choose --miss",
     ),
-    "a gap that some window meets": (weekly([*wave(30), "", *wave(9)]), ["--all"], "at row 31"),
+    "a gap that some window meets": (weekly([*wave(30), "", *wave(9)]), ["--all", "--missing", "error"], "at row 31"),
     "another column": (weekly(wave(40), "co"), [], "no column 'co2'"),
     "too few rows": (weekly(wave(10)), [], "at least 24 rows"),
     "text among numbers": (weekly([*wave(39), "x"]), [], "line 41: expected a number in column 'co2', got 'x'"),
@@ -156,12 +156,12 @@ PREDICTING = {
     "another period": (
         "date,co2\n" + "".join(f"2000-01-{i + 1:02},350\n" for i in range(30)),
         ["--time", "date"],
-        "one every 86400 s",
+        "one every week, got one every day",
     ),
     "a gap in time": (
-        weekly(wave(40)).replace("2000-01-15,", "2000-01-16,"),
-        ["--time", "date"],
-        "line 4: the timestamp",
+        "\n".join(line for line in weekly(wave(40)).split("\n") if not line.startswith("2000-01-15")),
+        ["--missing", "error"],
+        "line 4: 1 row(s) are not there",
     ),
     "a wrong format": (weekly(wave(40)), ["-o", "out.xlsx"], "expected one of csv, jsonl, parquet"),
     "an unknown device": (weekly(wave(40)), ["--device", "tpu"], "expected one of cpu, cuda"),

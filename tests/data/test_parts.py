@@ -257,6 +257,19 @@ def test_a_series_whose_every_window_is_broken_is_counted_apart():
     assert (part.short, part.broken, part.windows.names) == (0, 1, ("series 0",))
 
 
+def test_a_series_of_which_only_single_steps_are_known_keeps_its_past_beside_others():
+    """In its test part every window has a truth that was filled: that is unknown, and still its past."""
+    series = fleet_of(60, 60)
+    series[1].values[31::2] = np.nan
+    cut = cut_with(missing="interpolate", overlap=True)
+    (_, test) = split_each(series, ("a",), ("a",), [(30, 30, 60)] * 2, cut)
+    assert test.windows.names == ("series 0", "series 1")
+    assert np.isfinite(test.windows.history()).all()
+    unknown = np.isnan(test.windows.y()).any(axis=(1, 2))
+    assert unknown[test.windows.series == 1].any()
+    assert not unknown[test.windows.series == 0].any()
+
+
 def test_a_series_is_measured_by_its_own_training_spread_and_never_by_nothing():
     rng, series = np.random.default_rng(0), fleet_of(40, 40, 40, 40)
     for one, size in zip(series, (1.0, 100.0, 5.0, 1.0), strict=True):
@@ -283,7 +296,7 @@ def test_nothing_behind_a_border_changes_the_spreads_that_training_knows():
 
 
 def test_a_part_in_which_no_series_has_enough_rows_is_named():
-    with pytest.raises(DataError, match=r"the validation part has at most 5 rows of a series, one window takes 6"):
+    with pytest.raises(DataError, match="the validation part has at most 5 rows of a series, one window takes 6"):
         split_each(fleet_of(40, 40), ("a",), ("a",), [(20, 25, 40), (20, 23, 40)], CUT)
     with pytest.raises(DataError, match="no series has a row in the training part"):
         split_each(fleet_of(40), ("a",), ("a",), [(0, 40)], CUT)
@@ -329,5 +342,5 @@ def test_a_word_goes_on_through_a_gap_and_is_never_half_of_two():
 def test_too_few_rows_in_a_part_name_overlap_where_that_would_help():
     with pytest.raises(DataError, match=r"the test part has 4 rows, one window takes 6 .*: --overlap lets"):
         split(series_of(np.arange(40)), ("a",), ("a",), (30, 36, 40), CUT)
-    with pytest.raises(DataError, match="give more data, a shorter window or other borders$"):
+    with pytest.raises(DataError, match=r"give more data, a shorter window or other borders$"):
         split(series_of(np.arange(40)), ("a",), ("a",), (5, 40), CUT)

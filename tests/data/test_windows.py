@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.data.windows import from_arrays, from_rows
+from edgelstm.data.windows import end_to_end, from_arrays, from_rows
 
 SIZES = st.integers(1, 4)
 
@@ -100,3 +100,51 @@ def test_some_windows_can_be_taken_by_number():
     index = np.array([4, 1])
     np.testing.assert_array_equal(windows.x(index)[..., 0], [[4, 5, 6], [1, 2, 3]])
     np.testing.assert_array_equal(windows.y(index)[..., 0], [[7, 8], [4, 5]])
+
+
+# Stretches that a state goes over, and many series
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    gaps=st.lists(st.integers(0, 47), max_size=8),
+    steps=st.integers(1, 3),
+)
+def test_a_state_goes_over_each_stretch_without_a_gap_and_over_no_other_row(lengths, gaps, steps):
+    """Held against a walk over all rows, one by one."""
+    rows = np.arange(sum(lengths), dtype=np.float32)[:, np.newaxis]
+    rows[[gap for gap in gaps if gap < len(rows)]] = np.nan
+    ends = np.cumsum(lengths)
+    cut = [from_rows(rows[b - n : b], rows[b - n : b], 0, steps, 1, 1) for n, b in zip(lengths, ends, strict=True)]
+    windows = end_to_end(cut, tuple(map(str, range(len(cut)))), np.ones((len(cut), 1)))
+    walked, begun = [], False
+    firsts = set((ends - lengths).tolist())
+    for row, value in enumerate(rows[:, 0]):
+        if np.isnan(value):
+            begun = False
+            continue
+        if not begun or row in firsts:
+            walked.append([])
+        walked[-1].append(row)
+        begun = True
+    starts, counts = windows.stretches
+    assert [list(range(s, s + n)) for s, n in zip(starts, counts, strict=True)] == walked
+    order = [row for stretch in walked for row in stretch]
+    assert [order[place] for place in windows.last_steps] == (windows.x_starts + steps - 1).tolist()
+
+
+def test_separate_windows_are_a_stretch_each():
+    windows = from_arrays(np.zeros((3, 4, 2), np.float32), np.zeros((3, 1, 2), np.float32), ())
+    starts, lengths = windows.stretches
+    assert (starts.tolist(), lengths.tolist()) == ([0, 4, 8], [4, 4, 4])
+    assert windows.last_steps.tolist() == [3, 7, 11]
+
+
+def test_a_thousand_long_series_lie_end_to_end_in_little_more_than_their_rows():
+    rows = np.zeros((10_000, 1), np.float32)
+    cut = [from_rows(rows, rows, 0, 100, 10, 10)] * 1000
+    windows = end_to_end(cut, tuple(map(str, range(1000))), np.ones((1000, 1)))
+    assert windows.x_rows.nbytes == windows.y_rows.nbytes == 40_000_000
+    assert len(windows) == 1000 * 990
+    assert windows.series_of(np.array([0, 989, 990, len(windows) - 1])).tolist() == [0, 0, 1, 999]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgelstm import load
+from tests.cli.trained import asking, trained_on
 from tests.conftest import CO2_FILES, ROOT
 
 # What `pip install onnxruntime` brings.
@@ -72,6 +73,30 @@ def test_the_wheel_predicts_with_numpy_and_onnxruntime_alone(device, precision):
     assert process.returncode == 0, process.stderr
     predictor = load(path)
     np.testing.assert_array_equal(json.loads(process.stdout), predictor.predict(predictor.golden.x[0]).ravel().tolist())
+
+
+def test_the_wheel_reads_the_table_of_a_logger_as_training_did_with_numpy_and_onnxruntime_alone(device, tmp_path):
+    table = tmp_path / "table.csv"
+    rows = [
+        f"{30 - i:02}.01.2024 12:00;3{i},5;{'NW' if i % 2 else 'SE'}" for i in range(20)
+    ]  # decimal commas, backwards
+    table.write_text("\n".join(["day;heat;wind", *rows, ""]))
+    asked = asking(["heat", "wind"], time="day", time_zone="Europe/Berlin")
+    predictor, _ = trained_on(table, tmp_path / "net.onnx", asked)
+    process = device(
+        "import edgelstm, json\n"
+        "from edgelstm.data.asked import read_for\n"
+        f"predictor = edgelstm.load({str(tmp_path / 'net.onnx')!r})\n"
+        f"(series,) = read_for(predictor.contract, {str(table)!r}, {{}}).series\n"
+        "answer = predictor.predict(series.values[-predictor.contract.window :])\n"
+        "print(json.dumps([series.names, series.values[-1].tolist(), str(series.time[-1]), answer.ravel().tolist()]))"
+    )
+    assert process.returncode == 0, process.stderr
+    names, last, time, answer = json.loads(process.stdout)
+    assert (names, last) == (["heat", "wind=NW", "wind=SE"], [30.5, 0.0, 1.0])
+    assert time == "2024-01-30T11:00:00.000000"
+    x = [[30.5 + i, float(i % 2), float(i % 2 == 0)] for i in range(3, -1, -1)]
+    np.testing.assert_array_equal(answer, predictor.predict(x).ravel().tolist())
 
 
 def test_what_a_device_lacks_is_named_with_the_install_that_mends_it(device):

@@ -5,8 +5,9 @@ Those of format 1 were written in November 2026 by edgelstm 0.1.0, the first wit
 that ships (hidden 4, windows of 12; relative scaling; two layers) through `export_run`. `lengths.int8w` is a
 bidirectional LSTM of drawn weights through `build_graph`, `convert_graph` and `pack`. So are those of format 2, by the
 same versions: `times.fp32` forecasts with the hour and the weekday of each sample and a column known ahead,
-`classify.int8w` takes lengths and answers with three classes, `quantile.fp32` forecasts three levels of one target. If
-a test fails here, the reader is wrong.
+`classify.int8w` takes lengths and answers with three classes, `quantile.fp32` forecasts three levels of one target.
+That of format 3, by the same versions, is of drawn weights (`tests.cli.trained`): it says how a table of business days
+was read, and has a column of words and an origin. If a test fails here, the reader is wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import numpy as np
 import onnx
 import pytest
 
+from edgelstm.data.asked import read_for
 from edgelstm.errors import InputError
+from edgelstm.reading import Dialect, Rhythm, TimeForm
 from edgelstm.runtime import load, read_model_file, replay
 from tests.conftest import ROOT
 from tests.resealed import entry
@@ -31,11 +34,13 @@ SHA256 = {
     "format2.classify.int8w.onnx": "065f8e507a7278a6a28609095b813a9b7332291ca3606c15704ffa108bd5fe6c",
     "format2.quantile.fp32.onnx": "86bf745ff704692a26acbe110e6059ccbae78e1794c2869400960dfb65b07e64",
     "format2.times.fp32.onnx": "8252feca22e59d6a2461ef5826fe62b616bec6587577b20cfd52e98662b9d7a4",
+    "format3.reading.fp32.onnx": "f4bfa973b8160e9fbaa6a855271cf0b5ecf959356b3414f0967c47f615d902f4",
 }
 FORMAT_1 = [name for name in SHA256 if name.startswith("format1")]
 LATER_OF_CHANNELS = {"ahead": 0, "quantile": None, "column": None, "cap": None, "category": None, "origin": 0.0}
 CHANNEL_KEYS = {1: {"name", "unit", "dtype", "statistics", "categories"}}
 CHANNEL_KEYS[2] = CHANNEL_KEYS[1] | {"ahead", "quantile", "column", "cap"}
+CHANNEL_KEYS[3] = CHANNEL_KEYS[2] | {"category", "origin"}
 
 
 @pytest.fixture(params=SHA256)
@@ -161,3 +166,26 @@ def test_the_file_of_quantiles_forecasts_levels_of_one_column():
     assert [channel.name for channel in contract.targets] == ["OT q0.1"]
     assert (contract.answer, contract.metric) == ("quantile", "pinball")
     np.testing.assert_allclose(predictor.predict(golden.x), golden.file, atol=1e-4)
+
+
+def test_the_file_with_a_reading_reads_a_table_and_keeps_its_origin(tmp_path):
+    predictor = load(FROZEN / "format3.reading.fp32.onnx")
+    contract, golden = predictor.contract, predictor.golden
+    reading = contract.reading
+    assert (contract.format_version, contract.sample_period_s) == (3, 7 / 5 * 86_400)
+    assert reading.dialect == Dialect(";", ",")
+    assert reading.time == TimeForm(("Date", "Time"), "%d.%m.%Y %H:%M", "Europe/Berlin")
+    assert (reading.rhythm, reading.missing, reading.max_gap) == (Rhythm("business day", 1), ("-200",), 2)
+    assert [(c.name, c.source, c.category, c.origin) for c in contract.inputs] == [
+        ("level", "level", None, 1000.0),
+        ("wind=NW", "wind", "NW", 0.0),
+        ("wind=SE", "wind", "SE", 0.0),
+    ]
+    x = golden.x.astype(np.float64)
+    x[..., 0] += 1000
+    np.testing.assert_allclose(predictor.predict(x), golden.file.astype(np.float64) + 1000, atol=1e-5)
+    table = tmp_path / "tomorrow.csv"
+    table.write_text("Date;Time;level;wind\n05.07.2024;09:00;1000,25;SE\n08.07.2024;09:00;-200;NW\n")
+    (series,) = read_for(contract, table, {}).series
+    np.testing.assert_array_equal(series.values, [[1000.25, 0, 1], [np.nan, 1, 0]])
+    assert [str(time)[:16] for time in series.time] == ["2024-07-05T07:00", "2024-07-08T07:00"]

@@ -50,12 +50,13 @@ def months(first, count, every, day):
         yield date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
 
-def test_a_weekend_is_no_gap_for_business_days_and_a_lost_friday_is_one():
-    days = weekdays(date(2024, 2, 26), date(2024, 3, 15))
+def test_weekends_and_holidays_are_no_gap_for_business_days_and_a_lost_fortnight_is_one():
+    days = weekdays(date(2024, 2, 26), date(2024, 4, 15))
     assert counts_after(guarded(WEEKDAY), [noon(day) for day in days]).gaps == 0
-    lost = [day for day in days if day != date(2024, 3, 1)]
-    counts = counts_after(guarded(WEEKDAY), [noon(day) for day in lost])
-    assert (counts.gaps, counts.filled, counts.resets) == (1, 1, 0)
+    for lost, gaps in ((days[4:5], 0), (days[4:14], 0), (days[4:15], 1)):
+        kept = [noon(day) for day in days if day not in lost]
+        counts = counts_after(guarded(WEEKDAY, guard=Guard(max_hold=20)), kept)
+        assert (counts.gaps, counts.filled, counts.resets) == (gaps, gaps * len(lost), 0)
 
 
 def test_what_a_weekend_brings_is_early():
@@ -99,8 +100,8 @@ def test_a_day_of_23_or_25_hours_is_a_day_where_the_clock_is_changed(rhythm):
 
 def test_what_stands_in_for_missing_samples_has_the_moments_of_the_rhythm():
     file = make_timed("carried")
-    days = [date(2024, 2, 29), date(2024, 3, 1), date(2024, 3, 6), date(2024, 3, 7)]
-    stream, plain = guarded(WEEKDAY), Predictor(file).stream()
+    days = [date(2024, 2, 29), date(2024, 3, 1), date(2024, 3, 20), date(2024, 3, 21)]
+    stream, plain = guarded(WEEKDAY, guard=Guard(max_hold=20)), Predictor(file).stream()
     for day in days:
         answer = stream.step([1, 2], noon(day))
     for day in weekdays(days[0], days[-1]):

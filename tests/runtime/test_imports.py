@@ -72,6 +72,17 @@ def test_loading_and_predicting_import_nothing_more(window_files):
     assert not modules & HEAVY
 
 
+def test_reading_a_table_on_a_device_imports_nothing_more(window_files, tmp_path):
+    """As `edgelstm predict` does; that itself needs typer as well."""
+    table = tmp_path / "table.csv"
+    table.write_text("date,co2\n" + "".join(f"2020-0{1 + i // 4}-{3 + 7 * (i % 4):02},{350 + i}\n" for i in range(4)))
+    more = "from edgelstm.data.asked import read_for\n"
+    more += "found = read_for(predictor.contract, sys.argv[2], {}); assert len(found.series[0].values) == 4\n"
+    more += "import edgelstm.data.causal, edgelstm.rhythm"
+    modules = modules_after(PREDICT + more, window_files.int8, table)
+    assert not modules & HEAVY
+
+
 def test_the_watch_over_modules_sees_what_is_imported():
     assert "safetensors" in modules_after("import safetensors") & HEAVY
 

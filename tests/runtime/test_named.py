@@ -62,7 +62,7 @@ def test_a_state_moves_from_one_name_to_another_and_from_a_stream(predictor):
         stream.step(row)
     named.restore("b", named.snapshot("a"))
     named.restore("c", stream.state)
-    answers = named.step({name: x[0] for name in "abc"})
+    answers = named.step(dict.fromkeys("abc", x[0]))
     expected = stream.step(x[0]).tobytes()
     assert all(answer.tobytes() == expected for answer in answers.values())
 

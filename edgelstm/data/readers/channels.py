@@ -38,14 +38,14 @@ def read_channels(table: Table, asking: Asking) -> Channels:
         DataError: there is no such column, a target holds text, a column of numbers holds a word, or there are very
             many words.
     """
-    others = {*asking.time, asking.series, asking.label}
-    columns = asking.columns or table.channels or tuple(name for name in table.columns if name not in others)
+    others = {*asking.time, *filter(None, (asking.series, asking.label))}
+    taken = {table.position(column) for column in others}
+    free = tuple(name for name in table.columns if table.position(name) not in taken)
+    columns = asking.columns or table.channels or free
     for column in columns:
         table.require(column)
     if not columns:
-        raise DataError(
-            f"{table.name}: expected a column beside {' and '.join(sorted(filter(None, others)))}, got none"
-        )
+        raise DataError(f"{table.name}: expected a column beside {' and '.join(sorted(others))}, got none")
     names: list[str] = []
     parts: list[NDArray[np.float64]] = []
     categories: dict[str, tuple[str, ...]] = {}
@@ -74,8 +74,8 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
     """The categories of a column; None for numbers."""
     if column in asking.categories:
         return asking.categories[column]
-    if asking.like is not None or not table.is_text(column):
-        return None
+    if asking.like is not None or table.channels or not table.is_text(column):
+        return None  # formats that name their channels have no text among them
     words = words_of(table.texts(column))
     if column in asking.targets:
         raise DataError(

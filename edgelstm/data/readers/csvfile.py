@@ -26,6 +26,7 @@ from edgelstm.reading import Dialect
 
 _MOST_COLUMNS = 100_000
 _GROUPED = re.compile("[0-9][' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}][0-9]{3}")
+_TOP = 50  # lines in which a table may begin
 _SEEN = 1 << 20  # characters that are searched for groups of digits
 
 
@@ -85,7 +86,13 @@ class _Cells:
 
     def _sift(self, position: int) -> Sifted:
         if position not in self._sifted:
-            self._sifted[position] = sift(self.grid.column(position), self.signs, self.missing)
+            plain = self.signs == Signs() and not self.missing.words
+            values = self.grid.rows.floats(position + self.grid.offset) if plain else None
+            self._sifted[position] = (
+                sift(self.grid.column(position), self.signs, self.missing)
+                if values is None or not np.isfinite(values).all()
+                else Sifted(values, {}, {})
+            )
         return self._sifted[position]
 
 
@@ -100,6 +107,8 @@ def read(file: File, asking: Asking) -> Table:
     trained = asking.like.dialect if asking.like else None
     text, code, notes = encoding.decode(file.content, file.name, asking.encoding, trained and trained.encoding)
     found = _layout(text, asking, file.name)
+    if trained is None:
+        _refuse_names_below(text, found, asking, file.name)
     grid = _grid(text, found, asking, file.name)
     signs = _signs(text, grid, found, asking, file.name)
     written = Dialect(
@@ -132,8 +141,25 @@ def _layout(text: str, asking: Asking, name: str) -> Layout:
 
 def _has_columns(found: Layout, asking: Asking) -> bool:
     """Whether the line of names has all columns that are asked for."""
-    names = (*asking.columns, *asking.time, asking.series, asking.label)
-    return all(positions_of(found.names or (), column) for column in names if column is not None)
+    return all(positions_of(found.names or (), column) for column in _asked(asking))
+
+
+def _asked(asking: Asking) -> tuple[str, ...]:
+    return (*asking.columns, *asking.time, *filter(None, (asking.series, asking.label)))
+
+
+def _refuse_names_below(text: str, found: Layout, asking: Asking, name: str) -> None:
+    """Where the line of names lacks a column and another line has it, say so."""
+    for column in _asked(asking):
+        if found.names is None or positions_of(found.names, column):
+            continue
+        for number, line in enumerate(text[:_SEEN].split("\n")[:_TOP], 1):
+            fields = [field.strip(' "') for field in line.split(found.delimiter)]
+            if number != found.header_line and (column in fields or column in re.split(r'[,;\t|" ]+', line)):
+                raise DataError(
+                    f"{name}: there is no column {column!r} in line {found.header_line}, which is taken for the names "
+                    f"of the columns; line {number} has it: give --skip-rows {number - 1}"
+                )
 
 
 def _grid(text: str, found: Layout, asking: Asking, name: str) -> Grid:
@@ -142,7 +168,7 @@ def _grid(text: str, found: Layout, asking: Asking, name: str) -> Grid:
     if len(names) > _MOST_COLUMNS:
         raise DataError(f"{name}: expected at most {_MOST_COLUMNS:,} columns, got {len(names):,}: is it one long line?")
     header = names if found.names is not None else tuple(str(number + 1) for number in range(found.width))
-    rows, comments = _rows(text, found, len(names), name)
+    rows, notes = _rows(text, found, len(names), name)
     if rows.width - found.row_names < len(header):
         header = header[: rows.width - found.row_names]
     rows, hollow = _without_hollow(rows, bool(asking.time), name)
@@ -150,37 +176,44 @@ def _grid(text: str, found: Layout, asking: Asking, name: str) -> Grid:
         raise DataError(
             f"{name}: expected {len(header)} fields as in the header, got {len(header) + 1} at line {rows.line(0)}"
         )
-    notes = []
-    if comments:
-        notes.append(f"{comments:,} line(s) of comments (#) are left out")
-    if hollow:
-        notes.append(f"{hollow:,} line(s) without a value are left out")
-    return Grid(header, rows, int(found.row_names), tuple(notes))
+    notes += (f"{hollow:,} line(s) without a value are left out",) if hollow else ()
+    return Grid(header, rows, int(found.row_names), notes)
 
 
-def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, int]:
-    """The rows, each as wide as the header, and how many comments there were."""
-    start = 0
-    for _ in range(found.first_line - 1):
-        start = text.find("\n", start) + 1
-        if start == 0:
-            raise DataError(f"{name}: the table is empty")
-    text = text[start:]
+def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, tuple[str, ...]]:
+    """The rows, each as wide as the header, and what was left out between them."""
+    text = _below(text, found.first_line, name)
     quoted = QUOTE in text
     width = names + found.row_names
-    if not quoted and found.width == width and text.strip():
-        rows = even(text, found.delimiter, width, found.first_line)
-        if rows is not None:
-            return rows, 0
+    rows = even(text, found.delimiter, width, found.first_line) if not quoted and found.width == width else None
+    if rows is not None:
+        return rows, ()
+    lines = text.rstrip("\n").split("\n")
     try:
-        every = split(text.split("\n"), found.delimiter, quoted, found.first_line)
+        every = split(lines, found.delimiter, quoted, found.first_line)
     except csv.Error as error:
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
-    listed, comments = without_comments(every)
+    marked = bool(found.names) and "#" in (found.names or ("",))[0][:1]
+    listed, comments = (every, []) if marked else without_comments(every)
     if not listed:
         raise DataError(f"{name}: the table is empty")
     named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
-    return Listed(_as_wide(listed, width, named + found.row_names, found, name), width), len(comments)
+    notes: tuple[str, ...] = (f"{len(comments):,} line(s) of comments (#) are left out",) if comments else ()
+    if width == 1 and not quoted and len(lines) > len(every):
+        notes += (f"{len(lines) - len(every):,} empty line(s) are left out; NA would be a missing sample",)
+    return Listed(_as_wide(listed, width, named + found.row_names, found, name), width), notes
+
+
+def _below(text: str, line: int, name: str) -> str:
+    """The text from a line on."""
+    start = 0
+    for _ in range(line - 1):
+        start = text.find("\n", start) + 1
+        if start == 0:
+            break
+    if (line > 1 and start == 0) or not text[start:].strip():
+        raise DataError(f"{name}: the table is empty")
+    return text[start:]
 
 
 def _as_wide(rows: list[Row], width: int, least: int, found: Layout, name: str) -> list[Row]:
@@ -197,9 +230,10 @@ def _as_wide(rows: list[Row], width: int, least: int, found: Layout, name: str) 
             row.fields.extend([""] * -surplus)
         elif surplus:
             where = "in the header" if found.names is not None else "in the first line"
+            hint = "; if the table begins further down, give --skip-rows" if row.line <= _TOP else ""
             raise DataError(
                 f"{name}: expected {width - found.row_names} fields as {where}, got "
-                f"{len(row.fields) - found.row_names} at line {row.line}"
+                f"{len(row.fields) - found.row_names} at line {row.line}{hint}"
             )
     return rows
 

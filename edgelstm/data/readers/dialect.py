@@ -6,7 +6,6 @@ import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from edgelstm.data.readers.asking import Asking
@@ -19,6 +18,7 @@ _TYPED = {"tab": "\t", "\\t": "\t", "blank": BLANK, "blanks": BLANK, "space": BL
 _TYPED |= {"bar": "|", "pipe": "|"}
 _HEAD = 500  # lines that tell the dialect
 _HEAD_CHARACTERS = 1 << 20
+_SEEN_FIELDS = 5_000  # that are looked at for other delimiters
 _MOST = 0.9  # of the lines agree on the number of fields
 _SEP = re.compile(r'\s*"?sep=(.)"?[\s;,]*', re.IGNORECASE)
 
@@ -49,7 +49,7 @@ class Way:
         comments: lines that begin with `#`.
         width: fields that most rows have.
         first: the place in `rows` of the first that has as many.
-        share: of the rows from there on that have as many; 0 where a row in front of it could belong to the table.
+        share: of the rows from there on that have as many.
         foreign: the share of fields that look as if another delimiter had been meant.
     """
 
@@ -98,13 +98,16 @@ def find(head: Head, asking: Asking, name: str) -> Way:
         DataError: two delimiters would do, or that of training does not.
     """
     if asking.delimiter is not None or head.sep is not None:
-        return _way(head, typed(asking.delimiter) if asking.delimiter else str(head.sep), name)
+        return _way(head, str(head.sep) if asking.delimiter is None else typed(asking.delimiter), name)
     ways = [way for way in (_try(head, delimiter) for delimiter in NAMES) if way is not None]
-    fitting = [way for way in ways if way.fits and not _is_one_column(way, asking)]
+    if any(_is_one_column(way, asking) for way in ways):
+        return _way(head, ";", name)
+    fitting = [way for way in ways if way.fits]
     if asking.like is not None and asking.like.dialect is not None:
         return _trained(head, fitting, asking.like.dialect.delimiter, name)
-    if not fitting:
-        return _nearly(ways) or _way(head, ",", name)
+    near = _nearly(ways)
+    if not fitting or (near is not None and near.foreign < min(way.foreign for way in fitting)):
+        return near or _way(head, ",", name)
     return _best(fitting, name)
 
 
@@ -125,21 +128,26 @@ def typed(delimiter: str) -> str:
 
 
 def _best(fitting: list[Way], name: str) -> Way:
-    """The way with the fewest foreign fields; of those the one that leaves no line out, and no blanks."""
-    order = sorted(fitting, key=lambda way: (way.foreign, way.first > 0, way.delimiter == BLANK))
-    first, second = order[0], order[1] if len(order) > 1 else None
-    if second and second.delimiter != BLANK and (first.foreign, first.first > 0) == (second.foreign, second.first > 0):
+    """The way with the fewest foreign fields; of those the one that leaves no line out."""
+    tabs = any(way.delimiter == "\t" for way in fitting)  # tabs are blanks too
+    order = sorted((way for way in fitting if not (tabs and way.delimiter == BLANK)), key=_rank)
+    if len(order) > 1 and _rank(order[0]) == _rank(order[1]):
+        first, second = order[:2]
         raise DataError(
             f"{name}: {NAMES[first.delimiter]} and {NAMES[second.delimiter]} both part every line into as many fields: "
             f"give --delimiter '{first.delimiter}' or --delimiter '{second.delimiter}'"
         )
-    return first
+    return order[0]
+
+
+def _rank(way: Way) -> tuple[float, bool]:
+    return way.foreign, way.first > 0
 
 
 def _trained(head: Head, fitting: list[Way], delimiter: str, name: str) -> Way:
     """The way of training, which must be among those that fit."""
     way = next((way for way in fitting if way.delimiter == delimiter), None)
-    if way is not None and (way.foreign == 0 or way is _least(fitting)):
+    if way is not None and way.foreign <= _least(fitting).foreign:
         return way
     if fitting:
         got = NAMES[_least(fitting).delimiter]
@@ -151,18 +159,18 @@ def _trained(head: Head, fitting: list[Way], delimiter: str, name: str) -> Way:
 
 
 def _least(fitting: list[Way]) -> Way:
-    return min(fitting, key=lambda way: (way.foreign, way.first > 0, way.delimiter == BLANK))
+    return min(fitting, key=_rank)
 
 
 def _nearly(ways: list[Way]) -> Way | None:
     """Where no delimiter fits, the one that nearly does: its broken line is what is to be named."""
     near = [way for way in ways if way.width > 1 and way.share >= 0.5 and way.delimiter != BLANK]
-    return max(near, key=lambda way: (way.share, way.width), default=None)
+    return max(near, key=lambda way: (-way.foreign, way.share, way.width), default=None)
 
 
 def _is_one_column(way: Way, asking: Asking) -> bool:
     """Whether somebody says that commas are decimal, and they only stand in a single column of numbers."""
-    if asking.decimal != "," or way.delimiter != "," or way.first == 0:
+    if asking.decimal != "," or way.delimiter != ",":
         return False
     return all(kind_of(",".join(row.fields)) == NUMBER for row in way.rows[way.first :])
 
@@ -183,23 +191,70 @@ def _way(head: Head, delimiter: str, name: str) -> Way:
 
 
 def _split(head: Head, delimiter: str) -> Way:
-    rows, comments = without_comments(split(head.lines, delimiter, head.quoted, head.first_line))
-    rows = [row for row in rows if any(map(str.strip, row.fields))]
+    every = split(head.lines, delimiter, head.quoted, head.first_line)
+    rows, comments = without_comments(every)
+    if not rows:
+        rows, comments = every, []  # where all lines begin with #, it is no mark of comments
+    rows = _trimmed([row for row in rows if any(map(str.strip, row.fields))])
     width, first, share = _width(rows)
+    if share == 0 and rows:
+        width, first = len(rows[0].fields), 0
+        share = sum(len(row.fields) == width for row in rows) / len(rows)
     return Way(delimiter, rows, comments, width, first, share, _foreign(rows[first:], delimiter))
 
 
+def _trimmed(rows: list[Row]) -> list[Row]:
+    """Cut the fields behind the last that any row of the usual length fills: delimiters at the ends of lines."""
+    counts = Counter(len(row.fields) for row in rows)
+    usual = max(counts, key=lambda count: (counts[count], count), default=0)
+    filled = [
+        place for row in rows if len(row.fields) == usual for place, field in enumerate(row.fields) if field.strip()
+    ]
+    width = max(filled, default=usual - 1) + 1
+    if width == usual:
+        return rows
+    return [row if "".join(row.fields[width:]).strip() else Row(row.line, row.fields[:width]) for row in rows]
+
+
 def _width(rows: list[Row]) -> tuple[int, int, float]:
-    """The number of fields that most rows have, else that of the last, behind a preamble of many lines."""
+    """The number of fields, the place of the first row that has as many, and the share of the rows below that have.
+
+    Most rows tell; where they do not agree, those behind the last break do if a line of names stands on top of them,
+    else the last row.
+    """
     counts = Counter(len(row.fields) for row in rows if len(row.fields) > 1)
     if not counts:
         return 1, 0, 1.0
-    found = []
-    for width in (max(counts, key=lambda count: (counts[count], count)), len(rows[-1].fields)):
-        first = next(place for place, row in enumerate(rows) if len(row.fields) == width)
-        share = counts[width] / (len(rows) - first) if width > 1 and _may_begin(rows, first) else 0.0
-        found.append((width, first, share))
-    return found[1] if found[1][2] >= _MOST > found[0][2] else found[0]
+    usual = max(counts, key=lambda count: (counts[count], count))
+    ways = [_from(rows, _first_of(rows, usual))]
+    if ways[0][2] < 1:
+        below = _behind_last_break(rows)
+        ways = [
+            *([_from(rows, below)] if below is not None else []),
+            *ways,
+            _from(rows, _first_of(rows, len(rows[-1].fields))),
+        ]
+    return next((way for way in ways if way[0] > 1 and way[2] >= _MOST), ways[0])
+
+
+def _from(rows: list[Row], first: int) -> tuple[int, int, float]:
+    width = len(rows[first].fields)
+    share = sum(len(row.fields) == width for row in rows[first:]) / (len(rows) - first)
+    return width, first, share if _may_begin(rows, first) else 0.0
+
+
+def _first_of(rows: list[Row], width: int) -> int:
+    return next(place for place, row in enumerate(rows) if len(row.fields) == width)
+
+
+def _behind_last_break(rows: list[Row]) -> int | None:
+    """The place behind the last row of another width, if words stand there and values right below."""
+    width = len(rows[-1].fields)
+    first = 1 + max((place for place, row in enumerate(rows) if len(row.fields) != width), default=-1)
+    if not 0 < first < len(rows) - 1:
+        return None
+    below = [field for row in rows[first + 1 : first + 4] for field in row.fields]
+    return None if any(map(is_value, rows[first].fields)) or not any(map(is_value, below)) else first
 
 
 def _may_begin(rows: list[Row], first: int) -> bool:
@@ -211,14 +266,15 @@ def _may_begin(rows: list[Row], first: int) -> bool:
 
 
 def _foreign(rows: list[Row], delimiter: str) -> float:
-    """The share of fields that hold another delimiter, or two numbers with a blank between."""
+    """The share of fields that hold another delimiter and are no numbers, or begin with a number and a blank."""
     others = [other for other in NAMES if other not in (delimiter, BLANK)]
-    fields = [field for row in islice(rows, 1 if len(rows) > 1 else 0, 200) for field in row.fields]
+    fields = [field for row in rows[1 if len(rows) > 1 else 0 :] for field in row.fields[:_SEEN_FIELDS]][:_SEEN_FIELDS]
     found = 0
     for field in fields:
-        if kind_of(field) != WORD:
+        kind = kind_of(field)
+        if kind == NUMBER:
             continue
-        parts = field.split()
-        two_numbers = len(parts) > 1 and all(kind_of(part) == NUMBER for part in parts)
-        found += two_numbers or any(other in field for other in others)
+        first, _, rest = field.strip().partition(BLANK)
+        counted = kind == WORD and bool(rest) and kind_of(first) == NUMBER
+        found += counted or any(other in field for other in others)
     return found / len(fields) if fields else 0.0

@@ -67,7 +67,7 @@ def decode(content: bytes, name: str, asked: str | None = None, trained: str | N
     if asked is not None:
         encoding = _known(asked)
         return _text(content, encoding, name, f"--encoding {asked}")
-    encoding = _found(content, name)
+    encoding = _found(content, name, trained == "latin-1")
     if trained is not None and encoding != trained and not (content.isascii() and trained != "utf-16"):
         raise DataError(
             f"{name}: expected {_NAMES[trained]}, as in training, got {_NAMES[encoding]}: save it as "
@@ -87,14 +87,20 @@ def _known(encoding: str) -> str:
     return folded
 
 
-def _found(content: bytes, name: str) -> str:
-    """Find out the encoding: that of the mark, UTF-16 by its zeros, UTF-8 where all of it is, else Latin-1."""
+def _found(content: bytes, name: str, mixed: bool) -> str:
+    """Find out the encoding: that of the mark, UTF-16 by its zeros, UTF-8 where all of it is, else Latin-1.
+
+    Args:
+        content: the bytes.
+        name: of the file, for messages.
+        mixed: whether bytes that are partly UTF-8 are taken for Latin-1, as training says.
+    """
     if content.startswith(_UTF16_MARKS) or _unmarked_utf16(content):
         return "utf-16"
     line = _line_that_is_no_utf8(content)
     if line is None:
         return "utf-8"
-    if content.startswith(b"\xef\xbb\xbf") or _is_mixed(content):
+    if content.startswith(b"\xef\xbb\xbf") or (not mixed and _is_mixed(content)):
         raise DataError(
             f"{name}: line {line}: expected UTF-8 as on other lines, got other bytes: mend that line, or type "
             "--encoding latin-1, which reads every byte as one character"

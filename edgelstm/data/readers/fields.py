@@ -161,7 +161,8 @@ def known_texts(fields: Sequence[str], missing: Missing) -> list[str]:
         ['NW', '', 'none', '']
     """
     gone = MISSING_WORDS | missing.words
-    return ["" if (text := field.strip()) in gone else text for field in fields]
+    texts = list(map(str.strip, fields))
+    return texts if gone.isdisjoint(texts) else ["" if text in gone else text for text in texts]
 
 
 def number_of(text: str, signs: Signs) -> float | None:
@@ -233,5 +234,7 @@ def _truths(words: Counter[str], known: int) -> tuple[str, ...]:
 def _advice(sifted: Sifted, text: str) -> str:
     if holds_text(sifted):
         return ": the column holds text"
+    if text in sifted.words and any(number_of(text, Signs(sign)) is not None for sign in ".,"):
+        return ": the decimal sign is another one than in other rows; mend it, or give --decimal"
     usable = len(text) <= _SHOWN and "\n" not in text
     return ": mend it" + (f", or type --na {shlex.quote(text)} if it means missing" if usable else "")

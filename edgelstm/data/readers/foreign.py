@@ -36,7 +36,7 @@ _MAGIC = (
     (b"\0\0\xfe\xff", "text in UTF-32", "save it as UTF-8"),
 )
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-_XML = re.compile(rb"\s*<\?xml\b|\s*<[a-zA-Z][\w:-]*[\s>]")
+_XML = re.compile(rb"\s*<\?xml\b")  # a name in angle brackets is what MetaTrader writes: <DATE>,<OPEN>
 _BOM = b"\xef\xbb\xbf"
 
 

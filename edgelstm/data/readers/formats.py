@@ -42,14 +42,24 @@ def read_table(source: str | Path | IO[Any], asking: Asking | None = None) -> Ta
     """
     asking = asking or Asking()
     file = load(source)
-    name = asking.format or (asking.like and asking.like.format) or _by_ending(file.ending)
+    name = asking.format or _format(file, asking)
     if name not in FORMATS:
         raise DataError(f"format: expected one of {', '.join(FORMATS)}, got {name!r}")
     return replace(FORMATS[name].read(file, asking), sha256=file.sha256)
 
 
-def _by_ending(ending: str) -> str:
-    return next((name for name, known in FORMATS.items() if ending in known.endings), "csv")
+def _format(file: File, asking: Asking) -> str:
+    """The format of training, else that of the ending, else text, which looks at the first bytes."""
+    by_ending = next((name for name, known in FORMATS.items() if file.ending in known.endings), None)
+    trained = asking.like.format if asking.like else None
+    if trained is None:
+        return by_ending or "csv"
+    if by_ending not in (None, trained) and trained in FORMATS and FORMATS[trained].endings:
+        raise DataError(
+            f"{file.name}: expected {trained}, as in training, got a {file.ending} file: write it as then, or type "
+            f"--format {by_ending}"
+        )
+    return trained
 
 
 def columns_of(path: str | Path, name: str | None = None) -> tuple[str, ...]:

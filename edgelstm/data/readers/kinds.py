@@ -10,7 +10,7 @@ NUMBER, TIME, MISSING, WORD = "number", "time", "missing", "word"
 
 _GROUP = "[.,' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}]"
 _NUMBER = re.compile(
-    rf"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+(?:[.,]\d*)?)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?",
+    rf"[+-]?(?:\d+(?:\.\d*|,\d+)?|[.,]\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+(?:[.,]\d*)?)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?",
     re.ASCII | re.IGNORECASE,
 )
 _DATE = r"\d{1,4}[-/.]\s?(?:\d{1,2}|[a-zA-Z]{3,9}|Q[1-4])(?:[-/.]\s?\d{1,4})?\.?|\d{8}"

@@ -14,6 +14,7 @@ from edgelstm.data.readers.lines import BLANK, Row
 from edgelstm.errors import DataError
 
 _SEEN = 200  # rows that tell what a column holds
+_SEEN_FIELDS = 20_000  # fewer rows of wide tables, but some
 # Campbell Scientific's table files: names stand in line 2; in TOA5 units and kinds of values stand below them.
 _LOGGERS = {"TOA5": 2, "TOACI1": 0}
 
@@ -108,36 +109,36 @@ def _layout(way: Way, head: Head, asking: Asking, name: str) -> Layout:
         return _without_names(way, body, first, head, typed=True)
     if wanted is True or not _is_row(body.rows[0], body):
         return _with_names(way, body, first, head, asking.skip_rows is None)
-    return _row_first(way, body, first, head, name)
+    return _row_first(way, body, first, head, asking, name)
 
 
 def _body(way: Way, first: int) -> Body:
     rows = [way.rows[first], *(row for row in way.rows[first + 1 :] if len(row.fields) == way.width)]
     seen = rows[1:_SEEN] or rows
+    seen = seen[len(seen) // 2 :][: max(10, _SEEN_FIELDS // way.width)]
     values = tuple(
         position
         for position in range(min(way.width, *(len(row.fields) for row in seen)))
-        if _holds_values([kind_of(row.fields[position]) for row in seen])
+        if _holds_values([kind_of(row.fields[position]) for row in seen], rows[0].fields[position : position + 1])
     )
     return Body(rows, values)
 
 
-def _holds_values(kinds: list[str]) -> bool:
-    words = kinds.count(WORD)
-    return kinds.count(NUMBER) + kinds.count(TIME) > words
+def _holds_values(kinds: list[str], first: list[str]) -> bool:
+    """Whether most fields are numbers or times; where all are missing, whether the first line holds one."""
+    values = kinds.count(NUMBER) + kinds.count(TIME)
+    return values > kinds.count(WORD) if values or WORD in kinds else any(map(is_value, first))
 
 
 def _is_row(row: Row, body: Body) -> bool:
-    """Whether a line holds values where the others do, and no word there: it names no columns."""
-    kinds = [kind_of(row.fields[position]) for position in body.values if position < len(row.fields)]
-    return WORD not in kinds and any(kind in (NUMBER, TIME) for kind in kinds)
+    """Whether a line holds values, or words for missing ones, where others hold values: it names no columns."""
+    fields = [row.fields[position].strip() for position in body.values if position < len(row.fields)]
+    return any(fields) and all(kind_of(field) != WORD for field in fields)
 
 
 def _with_names(way: Way, body: Body, first: int, head: Head, search: bool) -> Layout:
     """A line of names; lines like `Serial,123` in front of it and one of units below it are left out."""
-    at = 0
-    while search and at + 1 < len(body.rows) and _is_better(body.rows[at + 1], body.rows[at], body):
-        at += 1
+    at = _behind_preamble(body) if search else 0
     header = body.rows[at]
     notes = _preamble(header.line, first + at, head)
     below = header.line + 1
@@ -159,11 +160,20 @@ def _preamble(line: int, rows: int, head: Head) -> tuple[str, ...]:
     return (f"lines {first} to {line - 1} in front of the table are left out; --skip-rows wins",)
 
 
-def _is_better(row: Row, above: Row, body: Body) -> bool:
-    """Whether a line names columns where the one above it, of a preamble, holds values."""
-    kinds = [kind_of(row.fields[position]) for position in body.values]
-    values = any(position < len(above.fields) and is_value(above.fields[position]) for position in body.values)
-    return values and len(body.values) > 1 and all(kind == WORD for kind in kinds)
+def _behind_preamble(body: Body) -> int:
+    """The place of the line of names: below lines like `Serial,123`, which have a word and a value where rows have two.
+
+    Such a line is a broken row instead where the rows go on right below it.
+    """
+    end = next((place for place, row in enumerate(body.rows) if _is_row(row, body)), 0)
+    mixed = [place for place in range(end) if any(is_value(field) for field in _at(body, place))]
+    return mixed[-1] + 1 if len(body.values) > 1 and mixed and mixed[-1] + 1 < end else 0
+
+
+def _at(body: Body, place: int) -> list[str]:
+    """The fields of a row in columns that hold values."""
+    fields = body.rows[place].fields
+    return [fields[position] for position in body.values if position < len(fields)]
 
 
 def _is_units(row: Row, body: Body, below: list[Row]) -> bool:
@@ -182,7 +192,7 @@ def _is_units(row: Row, body: Body, below: list[Row]) -> bool:
     )
 
 
-def _row_first(way: Way, body: Body, first: int, head: Head, name: str) -> Layout:
+def _row_first(way: Way, body: Body, first: int, head: Head, asking: Asking, name: str) -> Layout:
     """The first line of the usual width is a row: names stand above it, in a comment, or nowhere."""
     row = body.rows[0]
     above = way.rows[first - 1] if first else None
@@ -196,6 +206,8 @@ def _row_first(way: Way, body: Body, first: int, head: Head, name: str) -> Layou
         note = f"the comment in line {line} names the columns"
         return Layout(way.delimiter, way.width, names, line, row.line, notes=(note,))
     _refuse_counted(row, body, name)
+    if asking.delimiter is None and asking.like is None:
+        _refuse_pairs(way, body, name)
     return _without_names(way, body, first, head, typed=False)
 
 
@@ -247,8 +259,8 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
         )
     if way.delimiter != "," or any(kind_of(row.fields[0]) == WORD or "." in "".join(row.fields[1:]) for row in rows):
         return
-    for left, right in pairwise(range(1, way.width)):
-        if all(row.fields[left].strip().lstrip("+-").isdigit() and row.fields[right].isdigit() for row in rows):
+    for left, right in pairwise(range(1 if way.width > 2 else 0, way.width)):
+        if _are_halves(rows, left, right):
             row = rows[0]
             number = f"{row.fields[left].strip()},{row.fields[right]}"
             raise DataError(
@@ -256,6 +268,21 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
                 f"look like halves of numbers ({number}): where commas are decimal, give --decimal , and put quotes "
                 "around the numbers or semicolons between fields; where the first field names the row, name its column"
             )
+
+
+def _refuse_pairs(way: Way, body: Body, name: str) -> None:
+    """Refuse two columns without names that could be one with a decimal comma: `16,677`."""
+    if way.delimiter == "," and way.width == 2 and not _goes_on(body) and _are_halves(body.rows, 0, 1):
+        shown = ",".join(body.rows[0].fields)
+        raise DataError(
+            f"{name}: line {body.rows[0].line} ({shown}) could be two columns or a number with a decimal comma: give "
+            "--delimiter , or --decimal ,"
+        )
+
+
+def _are_halves(rows: list[Row], left: int, right: int) -> bool:
+    """Whether two columns hold whole numbers alone, the right one without signs."""
+    return all(row.fields[left].strip().lstrip("+-").isdigit() and row.fields[right].strip().isdigit() for row in rows)
 
 
 def _names_in_comment(way: Way, row: Row) -> tuple[int, tuple[str, ...]] | None:

@@ -19,6 +19,9 @@ from edgelstm.data.readers.words import SPREADSHEET_ERRORS
 
 BLANK = " "
 QUOTE = '"'
+_WIDEST = 32  # characters of a number
+_PLAIN = np.zeros(256, bool)  # that a plain number consists of; 0 stands behind its end
+_PLAIN[list(b"\0 +-.0123456789Ee")] = True
 _BLANK_LINE = re.compile(r"^[ \t]*$", re.MULTILINE)
 
 
@@ -60,6 +63,10 @@ class Listed:
             self._columns.extend(map(list, zip(*(row.fields for row in self.rows), strict=True)))
         return self._columns[position]
 
+    def floats(self, position: int) -> NDArray[np.float64] | None:
+        """Leave the numbers to those who look at each field."""
+        return None
+
     def hollow(self) -> NDArray[np.bool_]:
         """Find rows of delimiters and blanks alone: bool [N]."""
         return np.array([not any(map(str.strip, row.fields)) for row in self.rows])
@@ -75,12 +82,14 @@ class Even:
 
     Attributes:
         text: all lines.
+        codes: uint8 or uint32, the characters of the text.
         lines: int64 [N], the number of each row.
         starts: int64 [N], where each begins in the text.
         ends: int64 [N, width], where each field ends.
     """
 
     text: str
+    codes: NDArray[np.uint8] | NDArray[np.uint32]
     lines: NDArray[np.int64]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -103,6 +112,25 @@ class Even:
         text = self.text
         return [text[start:end] for start, end in zip(starts.tolist(), self.ends[:, position].tolist(), strict=True)]
 
+    def floats(self, position: int) -> NDArray[np.float64] | None:
+        """Give a column of plain numbers as float64 [N]; None where it may hold anything else.
+
+        This takes half the time of `float` for each field: 0.2 s for a million.
+        """
+        starts = self.starts if position == 0 else self.ends[:, position - 1] + 1
+        lengths = self.ends[:, position] - starts
+        width = int(lengths.max())
+        if self.codes.dtype != np.uint8 or not 0 < width <= _WIDEST:
+            return None
+        fields = np.take(self.codes, starts[:, None] + np.arange(width), mode="clip")
+        fields[np.arange(width) >= lengths[:, None]] = 0
+        if not _PLAIN[fields].all():
+            return None
+        try:
+            return fields.view(f"S{width}")[:, 0].astype(np.float64)
+        except ValueError:
+            return None
+
     def hollow(self) -> NDArray[np.bool_]:
         """Find rows of delimiters and blanks alone: bool [N]."""
         found = np.zeros(len(self), bool)
@@ -113,7 +141,7 @@ class Even:
 
     def keep(self, rows: NDArray[np.bool_]) -> Even:
         """Take some rows."""
-        return Even(self.text, self.lines[rows], self.starts[rows], self.ends[rows])
+        return Even(self.text, self.codes, self.lines[rows], self.starts[rows], self.ends[rows])
 
 
 Rows = Listed | Even
@@ -182,15 +210,13 @@ def even(text: str, delimiter: str, width: int, first_line: int) -> Even | None:
         return None
     table = ends.reshape(-1, width)
     starts = np.concatenate([[0], table[:-1, -1] + 1])
-    return Even(text, np.arange(first_line, first_line + len(table)), starts, table)
+    return Even(text, codes, np.arange(first_line, first_line + len(table)), starts, table)
 
 
 def without_comments(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Part rows from comments, which begin with `#`; where all do, it is no mark of comments."""
+    """Part rows from comments, which begin with `#`."""
     comments = [row for row in rows if is_comment(row)]
-    if len(comments) == len(rows):
-        return rows, []
-    return [row for row in rows if not is_comment(row)], comments
+    return ([row for row in rows if not is_comment(row)] if comments else rows), comments
 
 
 def is_comment(row: Row) -> bool:

@@ -75,7 +75,12 @@ def read(source: Source, asking: Asking) -> Found:
     if stamps is not None:
         tracks, order = _ordered(_timed(tracks, stamps), table, asking, stamps)
         tracks, rhythm, gaps = _in_rhythm(tracks, table, asking, stamps)
-        notes += (*(_described(stamps, rhythm) if understood else ()), *stamps.notes, *order, *gaps)
+        notes += (
+            *(_described(stamps, None if asking.resample else rhythm) if understood else ()),
+            *stamps.notes,
+            *order,
+            *gaps,
+        )
     elif asking.resample is not None:
         raise DataError("--resample needs a column of timestamps: give --time")
     reading = Reading(
@@ -368,6 +373,6 @@ def read_many(
         ...     for found in read_many(table, ("heat",), series="unit", label="state")]
         [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
     """
-    times = (time,) if isinstance(time, str) else time or ()
+    times = (time,) if isinstance(time, str) else tuple(time or ())
     asking = Asking(columns, columns, label=label, time=times, series=series, resample=resample, format=kind)
     return read(source, asking).series

@@ -12,11 +12,10 @@ from edgelstm.data.readers.fields import Place
 from edgelstm.data.readers.track import Track
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
-from edgelstm.rhythm import DAY_US, Times, business_days, day_in, day_of, on_weekend
+from edgelstm.rhythm import DAY_US, HOLIDAYS, Times, business_days, day_in, day_of, on_weekend
 
 JITTER = 0.02  # of the period: clocks of loggers are off by a second in a minute, and are not at fault for that
 RESTARTS = 0.01  # of the steps: behind a hole a logger that was started again counts from another moment
-HOLIDAYS = 10  # business days in a row that may be left out; more are a gap
 _MONTH_US = 365.2425 / 12 * DAY_US
 _SHORTEST_MONTH_US = 27.5 * DAY_US
 _CLOSE = 2e-3  # of the period: what people call a minute may take 60.1 s in a loop that sleeps for one

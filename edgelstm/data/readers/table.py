@@ -148,7 +148,10 @@ class Table:
         folded = {name.casefold(): name for name in reversed(self.columns)}
         near = [folded[name] for name in difflib.get_close_matches(column.strip().casefold(), folded, 3, 0.6)]
         listed = ", ".join(self.columns[:_LISTED]) + (", ..." if len(self.columns) > _LISTED else "")
-        return f"the table has {listed}" + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "")
+        if near:
+            return f"the table has {listed}; did you mean {' or '.join(map(repr, near))}?"
+        hint = "" if self.dialect is None else "; if their names stand further down, give --skip-rows"
+        return f"the table has {listed}{hint}"
 
 
 def positions_of(header: tuple[str, ...], column: str) -> list[int]:

@@ -150,7 +150,10 @@ def _found(column: _Column) -> tuple[str, Moments]:
     numbers = epochs.epochs_of(column.shapes, len(column.texts)) if wanted is None else None
     unit = None if numbers is None else epochs.unit_of(numbers)
     readable = [(way, _read(column, way)) for way in ways if None not in way.of]
-    fitting = [(_form(way), moments) for way, moments in readable if moments.valid.all()]
+    valid = [(way, moments) for way, moments in readable if moments.valid.all()]
+    # Columns of year, month and day are days of a year and hours as well, as long as these stay small.
+    plain = any(way.core.date == "%Y %m %d" for way, _ in valid)
+    fitting = [(_form(way), moments) for way, moments in valid if not (plain and way.core.date == "%Y %j")]
     if unit is not None and numbers is not None:
         fitting.append((unit, _moments_of_numbers(numbers, unit)))
     if len(fitting) > 1:

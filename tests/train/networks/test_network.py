@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from edgelstm import reference
 from edgelstm.data.scaling import Scaling
+from edgelstm.export.graph import build_graph
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.shape import NetworkShape
 from tests import oracles
-from tests.train.shapes import CARRIED, SHAPES, Given, ask, make_carried, make_network, weights_of
+from tests.export.drawn import load_graph
+from tests.train.shapes import CARRIED, SHAPES, Given, ask, contract_of, make_carried, make_network, weights_of
 
 WIDTHS = st.sampled_from([0, 2, 5])
 
@@ -127,6 +129,22 @@ def test_instance_scaling_follows_the_spread_of_the_window_too():
     x = torch.from_numpy(samples(2, 6, 1) * 100)
     with torch.no_grad():
         np.testing.assert_allclose(network(x * 7), network(x) * 7, rtol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 316.1, -1e6])
+def test_instance_scaling_of_a_window_that_stands_still_goes_on_with_its_level(level):
+    network = make_network(input_size=2, output_size=1, relative_inputs=(0,), instance=True)
+    x = ask(network, 1).tensors()[0]
+    x[..., 0] = level
+    contract = contract_of(network)
+    file = load_graph(build_graph(network.describe(), weights_of(network), contract), contract)
+    with torch.no_grad():
+        z, frame, _ = network.run(x)
+        y = network(x).numpy()
+    assert frame.base.item() == np.float32(level)
+    assert frame.scale.item() == pytest.approx(1e-5**0.5 * network.output_scale.item(), rel=1e-5)
+    np.testing.assert_allclose(y, level + z.numpy() * frame.scale.item(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(file.predict(x.numpy()), y, rtol=1e-6, atol=1e-6)
 
 
 def untrained(shape, kind="none", inputs=1):
