@@ -212,6 +212,11 @@ def show_export(export: Export) -> None:
         print(
             f"{last.contract.precision} is no smaller than {first.contract.precision} here: this network is too small"
         )
+    record = export.run.record
+    if record.best_epoch == 0 and record.network is not None and record.network.highway and record.network.lstms:
+        print(
+            f"the LSTM adds nothing to the line that it began with: edgelstm export {export.run.path} --line ships that"
+        )
     print(f"next: edgelstm verify {last.path}")
 
 

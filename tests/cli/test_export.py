@@ -175,7 +175,7 @@ def test_the_options_of_quantizing_are_in_the_contract(window_files, cli_here, t
     assert cli_here("export", window_files.run, "--quantize", "int8w", *options, "-o", ".").returncode == 0
     assert read_model_file(tmp_path / "small.int8w.onnx").contract.quantization == (False, "mse", "fp32", "fp32")
     assert cli_here("export", window_files.run, "--quantize", "-o", ".").returncode == 0
-    assert read_model_file(tmp_path / "small.int8.onnx").contract.quantization == (True, "none", "int8")
+    assert read_model_file(tmp_path / "small.int8.onnx").contract.quantization == (True, "none", "int8", "fp32")
     assert read_model_file(tmp_path / "small.fp32.onnx").contract.quantization is None
 
 

@@ -107,6 +107,15 @@ def test_the_command_writes_it_and_tells_its_score(tmp_path, cli_here):
         assert "--line: one product over a window has no other precision and no state" in refused.stderr
 
 
+@pytest.mark.parametrize("start", [True, False])
+def test_where_no_epoch_was_better_than_the_line_export_says_that_it_can_be_shipped(start, tmp_path, cli_here):
+    write_tiny(tmp_path / "run", "forecast", "number", start=start)  # whose best epoch is 0
+    said = "the LSTM adds nothing to the line that it began with: edgelstm export run --line ships that"
+    assert (said in cli_here("export", "run").stdout) == start
+    if start:
+        assert said not in cli_here("export", "run", "--line").stdout
+
+
 def test_a_network_without_a_start_has_no_line(tmp_path):
     write_tiny(tmp_path / "run", "forecast", "number")
     with pytest.raises(ExportError, match=r"has no linear start that could be shipped alone.*leave out --line"):
