@@ -149,7 +149,7 @@ def _scaled(score: dict[str, float]) -> float:
 def _fleet_table(fleet: str, results: dict[str, list[Result]]) -> str:
     rows = [[who, f"{error:.4f}"] for who, error in scaled_errors(fleet, results).items()]
     windows, seconds = results[fleet][0]["windows"]["test"], mean(one["processor_s"] for one in results[fleet])
-    note = f"RMSE by the training deviation of each series, their mean; {windows} test windows, trained in {seconds:.0f} s."
+    note = f"RMSE by the training deviation of each series, their mean; {windows} test windows, {seconds:.0f} s."
     return "\n".join([f"## {fleet}", "", note, "", *markdown(["", "scaled RMSE"], rows)])
 
 

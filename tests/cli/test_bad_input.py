@@ -33,8 +33,12 @@ TRAINING = {
         "line 102: expected a number in column 'co2', got 'lots'",
     ),
     "a constant channel": (weekly(["350"] * 400), ["--target", "co2"], "'co2' is constant"),
-    "too short a series": (weekly(wave(60)), ["--target", "co2"], "one window takes 33"),
-    "missing samples": (weekly([*wave(50), "", *wave(149)]), ["--target", "co2"], "choose --missing"),
+    "too short a series": (weekly(wave(30)), ["--target", "co2"], "one window takes 33"),
+    "missing samples": (
+        weekly([*wave(50), "", *wave(149)]),
+        ["--target", "co2", "--missing", "error"],
+        "choose --missing",
+    ),
     "no target": (weekly(wave(400)), [], "data.targets"),
     "a wrong choice": (weekly(wave(200)), ["--target", "co2", "--loss", "mean"], "training.loss"),
     "relative and carried": (

@@ -131,7 +131,7 @@ BAD = {
     "an option without a table": (["RUN", "--time", "date"], "--time: means something for a table only"),
     "a device for a run": (["RUN", "--device", "cuda"], "mean something for a file only"),
     "a gap": (["FILE", "builtin:co2", "--missing", "error"], "choose --missing"),
-    "a column that is not there": (["FILE", "data.csv"], "no column 'co2'"),
+    "a column that is not there": (["FILE", "data.csv"], "there is no column"),
     "another network's run": ([CO2, "RUN"], "its window is 24, that of the file is 104"),
     "a policy that is none": (["FILE", "builtin:co2", "--missing", "guess"], "--missing: expected one of interpolate"),
     "a format that is none": (["FILE", "data.csv", "--format", "xls"], "expected one of csv"),
