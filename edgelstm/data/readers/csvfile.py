@@ -17,7 +17,7 @@ from edgelstm.data.readers.decimals import Signs
 from edgelstm.data.readers.fields import Missing, Sifted, as_numbers, holds_text, known_texts, missing_of, sift
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.layout import Layout
-from edgelstm.data.readers.lines import QUOTE, Listed, Row, Rows, even, split, without_comments
+from edgelstm.data.readers.lines import QUOTE, Listed, Row, Rows, even, is_comment, split
 from edgelstm.data.readers.remarks import remarks
 from edgelstm.data.readers.table import Table, positions_of
 from edgelstm.data.readers.times import read_stamps
@@ -189,19 +189,29 @@ def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, tuple[
     if rows is not None:
         return rows, ()
     lines = text.rstrip("\n").split("\n")
+    marked = bool(found.names) and "#" in (found.names or ("",))[0][:1]
+    comments: list[int] = []
     try:
         every = split(lines, found.delimiter, quoted, found.first_line)
+        listed = Listed.of(_as_wide(every if marked else _uncommented(every, comments), names, found, name), width)
     except csv.Error as error:
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
-    marked = bool(found.names) and "#" in (found.names or ("",))[0][:1]
-    listed, comments = (every, []) if marked else without_comments(every)
-    if not listed:
+    if not len(listed):
         raise DataError(f"{name}: the table is empty")
-    named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
     notes: tuple[str, ...] = (f"{len(comments):,} line(s) of comments (#) are left out",) if comments else ()
-    if width == 1 and not quoted and len(lines) > len(every):
-        notes += (f"{len(lines) - len(every):,} empty line(s) are left out; NA would be a missing sample",)
-    return Listed(_as_wide(listed, width, named + found.row_names, found, name), width), notes
+    empty = len(lines) - len(listed) - len(comments)
+    if width == 1 and not quoted and empty:
+        notes += (f"{empty:,} empty line(s) are left out; NA would be a missing sample",)
+    return listed, notes
+
+
+def _uncommented(rows: Iterator[Row], comments: list[int]) -> Iterator[Row]:
+    """Leave out comments, and list the numbers of their lines."""
+    for row in rows:
+        if is_comment(row):
+            comments.append(row.line)
+        else:
+            yield row
 
 
 def _below(text: str, line: int, name: str) -> str:
@@ -216,26 +226,28 @@ def _below(text: str, line: int, name: str) -> str:
     return text[start:]
 
 
-def _as_wide(rows: list[Row], width: int, least: int, found: Layout, name: str) -> list[Row]:
+def _as_wide(rows: Iterator[Row], names: int, found: Layout, name: str) -> Iterator[Row]:
     """Cut empty fields behind those that have a name, and fill up those that have none.
 
     Raises:
         DataError: a row has other fields too many or too few.
     """
+    width = names + found.row_names
+    named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
     for row in rows:
         surplus = len(row.fields) - width
         if surplus > 0 and not "".join(row.fields[width:]).strip():
             del row.fields[width:]
-        elif surplus < 0 and len(row.fields) >= least:
+        elif surplus < 0 and len(row.fields) >= named + found.row_names:
             row.fields.extend([""] * -surplus)
         elif surplus:
             where = "in the header" if found.names is not None else "in the first line"
             hint = "; if the table begins further down, give --skip-rows" if row.line <= _TOP else ""
             raise DataError(
-                f"{name}: expected {width - found.row_names} fields as {where}, got "
-                f"{len(row.fields) - found.row_names} at line {row.line}{hint}"
+                f"{name}: expected {names} fields as {where}, got {len(row.fields) - found.row_names} at line "
+                f"{row.line}{hint}"
             )
-    return rows
+        yield row
 
 
 def _without_hollow(rows: Rows, timed: bool, name: str) -> tuple[Rows, int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.kinds import NUMBER, WORD, is_value, kind_of
-from edgelstm.data.readers.lines import BLANK, QUOTE, Row, split, without_comments
+from edgelstm.data.readers.lines import BLANK, QUOTE, Row, is_comment, split
 from edgelstm.errors import DataError
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANK: "blanks"}
@@ -191,10 +191,11 @@ def _way(head: Head, delimiter: str, name: str) -> Way:
 
 
 def _split(head: Head, delimiter: str) -> Way:
-    every = split(head.lines, delimiter, head.quoted, head.first_line)
-    rows, comments = without_comments(every)
-    if not rows:
-        rows, comments = every, []  # where all lines begin with #, it is no mark of comments
+    every = list(split(head.lines, delimiter, head.quoted, head.first_line))
+    comments = [row for row in every if is_comment(row)]
+    if len(comments) == len(every):
+        comments = []  # where all lines begin with #, it is no mark of comments
+    rows = [row for row in every if not is_comment(row)] if comments else every
     rows = _trimmed([row for row in rows if any(map(str.strip, row.fields))])
     width, first, share = _width(rows)
     if share == 0 and rows:
