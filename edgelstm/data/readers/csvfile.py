@@ -120,7 +120,8 @@ def read(file: File, asking: Asking) -> Table:
         found.row_names,
     )
     cells = _Cells(file.name, grid, signs, missing_of(asking))
-    empty = frozenset(position for position, name in enumerate(grid.header) if not name and _is_empty(grid, position))
+    unnamed = [position for position, name in enumerate(grid.header) if not name or found.names is None]
+    empty = frozenset(position for position in unnamed if grid.rows.is_blank(position + grid.offset))
     lines = (*_in_words(written), *notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
     return Table(file.name, "csv", grid.header, cells, cells.place, written, notes=lines, empty=empty)
 
@@ -287,10 +288,6 @@ def _signs(text: str, grid: Grid, found: Layout, asking: Asking, name: str) -> S
 
 def _fields(grid: Grid, positions: set[int]) -> Iterator[tuple[str, list[str]]]:
     return ((grid.label(position), grid.column(position)) for position in sorted(positions))
-
-
-def _is_empty(grid: Grid, position: int) -> bool:
-    return not any(map(str.strip, grid.column(position)))
 
 
 def _in_words(written: Dialect) -> tuple[str, ...]:

@@ -211,8 +211,8 @@ def _trimmed(rows: list[Row]) -> list[Row]:
     filled = [
         place for row in rows if len(row.fields) == usual for place, field in enumerate(row.fields) if field.strip()
     ]
-    width = max(filled, default=usual - 1) + 1
-    if width == usual:
+    width = max(max(filled, default=usual - 1) + 1, 2)  # one column and a delimiter tell which it is
+    if width >= usual:
         return rows
     return [row if "".join(row.fields[width:]).strip() else Row(row.line, row.fields[:width]) for row in rows]
 

@@ -77,6 +77,10 @@ class Listed:
         """Give the fields of a column."""
         return self.columns[position]
 
+    def is_blank(self, position: int) -> bool:
+        """Say whether a column holds nothing."""
+        return not any(map(str.strip, self.columns[position]))
+
     def floats(self, position: int) -> NDArray[np.float64] | None:
         """Leave the numbers to those who look at each field."""
         return None
@@ -127,17 +131,25 @@ class Even:
 
     def column(self, position: int) -> list[str]:
         """Give the fields of a column."""
-        starts = self.starts if position == 0 else self.ends[:, position - 1] + 1
+        starts, ends = self._borders(position)
         text = self.text
-        return [text[start:end] for start, end in zip(starts.tolist(), self.ends[:, position].tolist(), strict=True)]
+        return [text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def is_blank(self, position: int) -> bool:
+        """Say whether a column holds nothing."""
+        starts, ends = self._borders(position)
+        return not any(self.text[starts[row] : ends[row]].strip() for row in np.flatnonzero(ends > starts))
+
+    def _borders(self, position: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return self.starts if position == 0 else self.ends[:, position - 1] + 1, self.ends[:, position]
 
     def floats(self, position: int) -> NDArray[np.float64] | None:
         """Give a column of plain numbers as float64 [N]; None where it may hold anything else.
 
         This takes half the time of `float` for each field: 0.2 s for a million.
         """
-        starts = self.starts if position == 0 else self.ends[:, position - 1] + 1
-        lengths = self.ends[:, position] - starts
+        starts, ends = self._borders(position)
+        lengths = ends - starts
         width = int(lengths.max())
         if self.codes.dtype != np.uint8 or not 0 < width <= _WIDEST:
             return None
