@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def tables():
-    """The tables of four users: a load with a daily rhythm, gestures of different lengths, pumps that wear out, stores."""
+    """The tables of four users: a load with a daily rhythm, gestures of different lengths, worn pumps, three stores."""
     rng = np.random.default_rng(0)
     hours = np.datetime64("2024-01-01T00") + np.arange(2000)
     load = 20 + 5 * np.sin(np.arange(2000) / 24 * 2 * np.pi) + rng.normal(size=2000)
