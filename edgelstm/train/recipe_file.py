@@ -28,8 +28,8 @@ def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]])
 
     Example:
         >>> flags = {"data": {"path": "x.csv", "targets": ("y",)}, "window": {"steps": 10}}
-        >>> load_recipe(None, flags).network.hidden_size
-        64
+        >>> load_recipe(None, flags).network.num_layers
+        1
     """
     content = {} if path is None else _read_toml(Path(path))
     for section, values in flags.items():

@@ -59,6 +59,11 @@ class Asking:
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     like: Reading | None = None
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """All columns that are asked for, whatever for."""
+        return (*self.columns, *self.time, *filter(None, (self.series, self.label)))
+
 
 @dataclass(frozen=True)
 class Found:

@@ -142,16 +142,12 @@ def _layout(text: str, asking: Asking, name: str) -> Layout:
 
 def _has_columns(found: Layout, asking: Asking) -> bool:
     """Whether the line of names has all columns that are asked for."""
-    return all(positions_of(found.names or (), column) for column in _asked(asking))
-
-
-def _asked(asking: Asking) -> tuple[str, ...]:
-    return (*asking.columns, *asking.time, *filter(None, (asking.series, asking.label)))
+    return all(positions_of(found.names or (), column) for column in asking.wanted)
 
 
 def _refuse_names_below(text: str, found: Layout, asking: Asking, name: str) -> None:
     """Where the line of names lacks a column and another line has it, say so."""
-    for column in _asked(asking):
+    for column in asking.wanted:
         if found.names is None or positions_of(found.names, column):
             continue
         for number, line in enumerate(text[:_SEEN].split("\n")[:_TOP], 1):
@@ -190,7 +186,7 @@ def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, tuple[
     if rows is not None:
         return rows, ()
     lines = text.rstrip("\n").split("\n")
-    marked = bool(found.names) and "#" in (found.names or ("",))[0][:1]
+    marked = (found.names or ("",))[0].startswith("#") and (found.names or ("",))[0] != "#"
     comments: list[int] = []
     try:
         every = split(lines, found.delimiter, quoted, found.first_line)

@@ -146,7 +146,9 @@ class Table:
 
     def _nearest(self, column: str) -> str:
         folded = {name.casefold(): name for name in reversed(self.columns)}
-        near = [folded[name] for name in difflib.get_close_matches(column.strip().casefold(), folded, 3, 0.6)]
+        asked = column.strip().casefold()
+        close = difflib.get_close_matches(asked, folded, 3, 0.6) or [name for name in folded if asked and asked in name]
+        near = [folded[name] for name in close[:3]]
         listed = ", ".join(self.columns[:_LISTED]) + (", ..." if len(self.columns) > _LISTED else "")
         if near:
             return f"the table has {listed}; did you mean {' or '.join(map(repr, near))}?"
