@@ -91,7 +91,9 @@ def test_everything_is_settled_and_what_was_asked_for_stays(tmp_path):
         assert getattr(getattr(found, section), name) == value
     assert found.training.time_limit is None  # who says how many epochs means it
     free = settled(recipe(path))
-    assert free.training.time_limit == "10m" and free.split.overlap and free.training.threads == 1
+    assert free.training.time_limit == "10m"
+    assert free.split.overlap
+    assert free.training.threads == 1
     assert settle(found, TASKS["forecast"].read(found)) == found
 
 
@@ -120,7 +122,8 @@ def test_a_very_large_table_draws_some_of_its_windows_for_an_epoch(tmp_path):
     many = replace(problem.training, x_starts=starts, y_starts=starts + 12)
     found = settle(asked, replace(problem, training=many))
     assert found.training.epoch_windows < 3_000_000
-    assert found.training.batch_size == 256 and found.network.hidden_size == 64
+    assert found.training.batch_size == 256
+    assert found.network.hidden_size == 64
     by_hand = recipe(table(tmp_path), training__epochs=2)
     assert settle(by_hand, replace(problem, training=many)).training.epoch_windows is None
 
@@ -128,7 +131,10 @@ def test_a_very_large_table_draws_some_of_its_windows_for_an_epoch(tmp_path):
 def test_what_was_chosen_is_told_and_what_was_given_is_not(tmp_path):
     asked = recipe(table(tmp_path), training__epochs=4)
     told = chosen_words(asked, settled(asked))
-    assert told.startswith("chosen: hidden size 32") and "relative" in told and "threads 1" in told
-    assert "epochs" not in told and "time limit" not in told
+    assert told.startswith("chosen: hidden size 32")
+    assert "relative" in told
+    assert "threads 1" in told
+    assert "epochs" not in told
+    assert "time limit" not in told
     found = settled(asked)
     assert chosen_words(found, found) == ""

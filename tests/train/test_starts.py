@@ -1,4 +1,4 @@
-"""Starts: what is chosen, that a network begins with it exactly, and that it never loses to a baseline on validation."""
+"""Starts: what is chosen, that a network begins with it exactly, and never loses to a baseline on validation."""
 
 from __future__ import annotations
 
@@ -142,7 +142,8 @@ def test_where_there_is_no_start_the_reason_is_said(tmp_path, changes, said):
         rows = np.cumsum(RNG.normal(size=(900, 10)), axis=0)
         np.savetxt(path, rows, delimiter=",", header=",".join("abcdefghij"), comments="")
     _, found = made(recipe(path, **changes))
-    assert found.start is None and said in found.said
+    assert found.start is None
+    assert said in found.said
     assert not found.network.shape.highway
 
 
@@ -192,7 +193,8 @@ def test_arrays_of_ones_own_start_too_where_there_is_validation(tmp_path):
     names = {"inputs": ["y"], "outputs": ["y"], "progress": False, "hidden_size": 4, "epochs": 1}
     with_validation = fit(x, y, tmp_path / "a", validation=0.2, **names)
     without = fit(x, y, tmp_path / "b", **names)
-    assert with_validation.start is not None and without.start is None
+    assert with_validation.start is not None
+    assert without.start is None
     recorded = json.loads((tmp_path / "a" / "recipe.json").read_text())
     assert recorded["network"]["scaling"] == "relative"
 
@@ -209,4 +211,5 @@ def test_one_window_trains_as_it_always_did(tmp_path):
         loss="mse",
         progress=False,
     )
-    assert fitted.start is None and fitted.recipe.training.schedule == "constant"
+    assert fitted.start is None
+    assert fitted.recipe.training.schedule == "constant"
