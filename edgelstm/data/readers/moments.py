@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.readers.shapes import Shape
-from edgelstm.data.readers.timeforms import MONTH_OF, Candidate, with_words
+from edgelstm.data.readers.timeforms import MONTH_OF, Candidate, says_something, with_words
 from edgelstm.rhythm import DAY_US
 
 _YEARS_OF_DIGITS = (1600, 2200)  # of numbers without signs between them: others are no dates
@@ -41,6 +41,17 @@ def shape_with_words(shape: Shape) -> str:
     """Tell what the letters of a shape say; see `timeforms.with_words`."""
     spans = [(*found.span(), shape.words(*found.span())[0]) for found in _WORD.finditer(shape.text)]
     return with_words(shape.text, spans)
+
+
+def among_words(shape: Shape) -> tuple[int, int] | None:
+    """Find a row whose word says something about a time, and the first whose word does not; None without such two."""
+    rows = shape.rows if isinstance(shape.rows, np.ndarray) else np.arange(shape.bytes.shape[1])
+    for found in _WORD.finditer(shape.text):
+        words, which = shape.words(*found.span())
+        known = np.array([says_something(word) for word in words])[which]
+        if known.any() and not known.all():
+            return int(rows[known][0]), int(rows[~known][0])
+    return None
 
 
 def moments_of(shape: Shape, how: Candidate) -> Moments:

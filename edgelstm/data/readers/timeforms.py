@@ -128,6 +128,11 @@ def with_words(shape: str, words: list[tuple[int, int, list[str]]]) -> str:
     return shape
 
 
+def says_something(word: str) -> bool:
+    """Whether a word, in small letters, is part of a time: the name of a month, or `pm`."""
+    return word in _WORDS
+
+
 @lru_cache(maxsize=1024)
 def candidates_of(shape: str) -> tuple[Candidate, ...]:
     """List the ways to read texts of a shape, with its words.

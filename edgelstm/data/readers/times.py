@@ -6,6 +6,7 @@ exist and the even steps of the rows leave one of them, or it is an error that n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from edgelstm.data.readers import epochs, rhythms
 from edgelstm.data.readers.asking import Stamps, TimeAsk
 from edgelstm.data.readers.fields import Place
-from edgelstm.data.readers.moments import Moments, by_strptime, moments_of, shape_with_words
+from edgelstm.data.readers.languages import in_english
+from edgelstm.data.readers.moments import Moments, among_words, by_strptime, moments_of, shape_with_words
 from edgelstm.data.readers.shapes import Shape, shapes_of
 from edgelstm.data.readers.timeforms import Candidate, Core, candidates_of, core_of
 from edgelstm.data.readers.words import MISSING_AMONG_NUMBERS
@@ -26,6 +28,7 @@ from edgelstm.rhythm import DAY_US
 from edgelstm.zones import to_local
 
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
+_STRANGE = re.compile(r"x|b\. |0\. b")
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
 _FIELD_NAMES = {
@@ -80,7 +83,7 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
         >>> stamps.form.form, stamps.utc.astype(str).tolist()[0]
         ('%d.%m.%Y %H:%M', '2020-02-01T10:00:00.000000')
     """
-    column = _Column(texts, ask, place, shapes_of(texts))
+    column = _Column(texts, ask, place, _shapes(texts))
     _refuse_missing(column)
     form, found = _found(column)
     return _stamps(column, form, found)
@@ -122,6 +125,13 @@ def stamps_of(
         if resolution_us < DAY_US and ask.like is None:
             notes = ("times: they name no zone and are taken as UTC; local ones need --time-zone Europe/Berlin",)
     return Stamps(utc, wall, TimeForm(ask.columns, form, zone), resolution_us, notes, example)
+
+
+def _shapes(texts: Sequence[str]) -> list[Shape]:
+    """The shapes of texts; where they hold words that say nothing, or points at months, of their translation."""
+    shapes = shapes_of(texts)
+    strange = any(not shape.text or _STRANGE.search(shape_with_words(shape)) for shape in shapes)
+    return shapes_of(in_english(texts)) if strange else shapes
 
 
 def _refuse_missing(column: _Column) -> None:
@@ -306,6 +316,9 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
             return column.error(row, "a day and a time that exist", f": {name}")
         ways = []
     sizes = [shape.bytes.shape[1] for shape in column.shapes]
+    odd = next((rows for rows in map(among_words, column.shapes) if rows is not None), None)
+    if not ways and odd is not None:
+        return column.error(odd[1], f"a timestamp like {column.texts[odd[0]].strip()[:40]!r}")
     if not ways:
         return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}")
     best = max(ways, key=lambda way: sum(n for n, of in zip(sizes, way.of, strict=True) if of is not None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -417,3 +418,51 @@ def test_texts_that_look_like_times_are_read_or_refused_in_one_line(text):
 def test_iso_times_equal_those_of_the_standard_library(moment, minutes):
     zoned = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     assert stamps(zoned.isoformat()).utc.tolist() == [zoned.astimezone(timezone.utc).replace(tzinfo=None)]
+
+
+LANGUAGES = {
+    "German": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "German, short": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+    "Austrian": "Jänner Feber März April Mai Juni Juli August September Oktober November Dezember",
+    "French": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "French, short": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+    "Spanish": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "Spanish, short": "ene feb mar abr may jun jul ago sept oct nov dic",
+    "Italian": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "Italian, short": "gen feb mar apr mag giu lug ago set ott nov dic",
+    "Dutch": "januari februari maart april mei juni juli augustus september oktober november december",
+    "Dutch, short": "jan feb mrt apr mei jun jul aug sep okt nov dec",
+    "English, with points": "Jan. Feb. Mar. Apr. May June July Aug. Sept. Oct. Nov. Dec.",
+}
+TWELVE = [f"2001-{month:02}" for month in range(1, 13)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("change", [str, str.upper, lambda name: unicodedata.normalize("NFD", name)])
+def test_names_of_months_are_read_in_the_languages_of_neighbours(language, change):
+    names = [change(name) for name in LANGUAGES[language].split()]
+    for form in ("{} 2001", "1 {} 2001", "1. {} 2001", "2001 {} 1", "1 {} 2001 00:00"):
+        found = stamps(*(form.format(name) for name in names))
+        assert [str(time)[:7] for time in found.utc] == TWELVE, form
+        assert found.form.form in ("%b %Y", "%d %b %Y", "%Y %b %d", "%d %b %Y %H:%M")
+
+
+def test_a_month_in_another_language_than_in_training_is_read_alike():
+    like = stamps("Mär 1990", "Apr 1990").form
+    assert moments(stamps("Mai 1990", like=like)) == ["1990-05-01"]
+
+
+@pytest.mark.parametrize(
+    ("am", "pm"), [("a.m.", "p.m."), ("a. m.", "p. m."), ("A.M.", "P.M."), ("a.\u00a0m.", "p.\u00a0m."), ("a.m", "p.m")]
+)
+def test_halves_of_the_day_may_have_points(am, pm):
+    found = stamps(f"13/01/2024 12:00:00 {am}", f"13/01/2024 1:00:00 {pm}")
+    assert moments(found) == ["2024-01-13", "2024-01-13 13:00:00"]
+    assert found.form.form == "%d/%m/%Y %I:%M:%S %p"
+
+
+def test_a_month_that_nobody_knows_is_blamed_and_not_the_rows_that_fit():
+    with pytest.raises(DataError, match=r"line 4: expected a timestamp like 'Jan 1990' in column 't', got 'Brm 1990'"):
+        stamps("Jan 1990", "Feb 1990", "Brm 1990", "Apr 1990")
+    with pytest.raises(DataError, match=r"line 2: .* got 'sty 1990'"):
+        stamps("sty 1990", "lut 1990")
