@@ -20,6 +20,7 @@ class Asking:
     Attributes:
         columns: the channels to read, each once; empty: every column that has no other task.
         targets: those of them that must hold numbers; in the others text becomes categories.
+        task: one of `edgelstm.contract.TASKS`; targets that are labels are no words of yes and no either.
         label: the column of classes.
         time: the columns that make the time of a row; empty: rows are equally spaced.
         series: the column that tells series apart.
@@ -40,6 +41,7 @@ class Asking:
 
     columns: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    task: str = "forecast"
     label: str | None = None
     time: tuple[str, ...] = ()
     series: str | None = None

@@ -76,6 +76,9 @@ class _Cells:
     def is_text(self, position: int) -> bool:
         return holds_text(self._sift(position))
 
+    def truths(self, position: int) -> tuple[str, ...]:
+        return self._sift(position).truths
+
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         parts = [self.texts(position) for position in positions]
         texts = parts[0] if len(parts) == 1 else list(map(" ".join, zip(*parts, strict=True)))

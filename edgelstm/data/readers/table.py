@@ -31,6 +31,9 @@ class Cells(Protocol):
     def is_text(self, position: int) -> bool:
         """Say whether a column holds words that are no numbers, booleans or missing samples."""
 
+    def truths(self, position: int) -> tuple[str, ...]:
+        """Give the words of yes and no that a column holds and that are read as 1 and 0; empty for others."""
+
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         """Give the times that some columns make together."""
 
@@ -103,6 +106,14 @@ class Table:
             DataError: there is no such column.
         """
         return self.cells.is_text(self.position(column))
+
+    def truths(self, column: str) -> tuple[str, ...]:
+        """Give the words of yes and no that a column holds, `("on", "off")`; empty where it holds others, or numbers.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self.cells.truths(self.position(column))
 
     def times(self, ask: TimeAsk) -> Stamps:
         """Read the times of the rows, in the order of the table.

@@ -284,7 +284,9 @@ BUOY = (
 )
 
 
-@pytest.mark.parametrize("asked", [{}, {"columns": ("WTMP",)}, {"columns": ("WTMP",), "time": ("YY", "MM", "DD", "hh")}])
+@pytest.mark.parametrize(
+    "asked", [{}, {"columns": ("WTMP",)}, {"columns": ("WTMP",), "time": ("YY", "MM", "DD", "hh")}]
+)
 def test_of_two_comments_the_first_names_the_columns_and_units_do_not(asked):
     assert table(BUOY, **asked).numbers("WTMP").tolist() == [14.5, 14.6]
 
