@@ -8,7 +8,8 @@ import numpy as np
 
 from edgelstm import reference
 from edgelstm.bench import score_as_run
-from edgelstm.contract import Contract, Metrics
+from edgelstm.contract import Contract, Metrics, Score
+from edgelstm.data.baselines.linear import LINE_ALONE
 from edgelstm.errors import ExportError
 from edgelstm.export.graph import build_graph
 from edgelstm.network import LAST, Highway, Layer, Network, Segment, Take
@@ -41,12 +42,17 @@ def line_of(run: Run) -> Run:
     content = build_graph(line, weights, contract).SerializeToString()
     if run.heldout is not None:
         score = score_as_run(Predictor(ModelFile(content, contract, draft, "")), run.heldout)
-        metrics = tuple(Metrics(m.part, m.windows, score, None, m.baselines) for m in contract.metrics)
+        metrics = tuple(Metrics(m.part, m.windows, score, None, _others(m.baselines)) for m in contract.metrics)
         contract = replace(contract, metrics=metrics)
     record = replace(run.record, contract=contract, network=line, best_epoch=0)
     return replace(
         run, record=record, weights=weights, golden_y=answers, golden_lengths=None, golden_times=None, graph=None
     )
+
+
+def _others(baselines: dict[str, Score]) -> dict[str, Score]:
+    """The baselines beside which it stands: not itself."""
+    return {name: score for name, score in baselines.items() if name != LINE_ALONE}
 
 
 def _alone(network: Network, highway: Highway) -> Network:

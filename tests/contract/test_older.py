@@ -46,6 +46,9 @@ def test_the_second_format_does_not_know_later_keys():
         later["outputs"][0][key] = None
         with pytest.raises(ContractError, match=rf"contract.outputs\[0\]: unknown key '{key}' in a file of format 2"):
             Contract.from_json(json.dumps(later))
+    quantized = FROZEN_2.replace('"head":"fp32"', '"head":"fp32","highway":"fp32"')
+    with pytest.raises(ContractError, match=r"contract.quantization: unknown key 'highway' in a file of format 2"):
+        Contract.from_json(quantized)
 
 
 @pytest.mark.parametrize("version", [4, 99, 10**30])

@@ -14,7 +14,7 @@ from edgelstm import load
 from edgelstm.contract import Quantization
 from edgelstm.errors import ExportError
 from edgelstm.export import export_run
-from edgelstm.run import read_run
+from edgelstm.run import read_run, write_run
 from edgelstm.runtime import read_model_file, replay
 from tests.tiny_runs import WINDOW, write_tiny
 
@@ -64,10 +64,15 @@ def test_the_file_answers_as_the_line_does_and_says_so_of_itself(task, answer, s
 
 
 def test_its_scores_are_its_own_and_the_baselines_stay_beside_them(tmp_path):
-    write_tiny(tmp_path / "run", "forecast", "number", start=True)
+    run = write_tiny(tmp_path / "run", "forecast", "number", start=True)
+    scores = {"mse": 1.0}
+    metrics = tuple(m._replace(baselines={"ridge": scores, "line alone": scores}) for m in run.record.contract.metrics)
+    record = replace(run.record, contract=replace(run.record.contract, metrics=metrics))
+    write_run(replace(run, record=record), {})
     whole, line = (export_run(tmp_path / "run", line=line).files[0] for line in (False, True))
     (test,) = line.contract.metrics
     assert test.network == test.file == line.test
+    assert test.baselines == {"ridge": scores}  # without itself
     assert line.test != whole.test
     run = read_run(tmp_path / "run")
     windows = run.heldout

@@ -66,7 +66,7 @@ TASKS = {
     "quantiles of channels": (
         WINDOWS[:, :32],
         WINDOWS[:, 32:],
-        {**WHOLE, "shared": True, "segment": 8, "scaling": "instance", "quantiles": (0.1, 0.5, 0.9)},
+        {**WHOLE, "start": "none", "shared": True, "segment": 8, "scaling": "instance", "quantiles": (0.1, 0.5, 0.9)},
     ),
 }
 
