@@ -342,7 +342,7 @@ def _partly_known(
     features: tuple[str, ...],
     targets: tuple[str, ...],
 ) -> Windows:
-    """Score steps where no whole window can be: with a month missing each year, all windows of a short part have one.
+    """Score steps where no whole window can be: with a missing month in each year, all windows of a year have one.
 
     What was filled is unknown there, NaN, as truth; as the past of a window it stays.
     """

@@ -12,6 +12,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 LABEL_STEPS = 64  # of a chunk, where nobody says
+MISSING_TARGETS = "data.targets: is missing; give it with --target"
 DURATION = r"^[0-9]+(\.[0-9]+)?[smh]$"
 
 
@@ -420,7 +421,7 @@ def _window_fits(recipe: Recipe) -> str:
 def _channels_fit(recipe: Recipe) -> str:
     data, network = recipe.data, recipe.network
     if recipe.task == "forecast" and not data.targets:
-        return "data.targets: is missing; give it with --target"
+        return MISSING_TARGETS
     if network.shared and (data.inputs != data.targets or data.calendar):
         return "network.shared: each channel is forecast from itself: name the targets alone, no features, no calendar"
     if network.shared and network.state == "carried":

@@ -11,9 +11,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from edgelstm.data.readers.read import BUILTIN
+from edgelstm.data.readers.formats import read_table
+from edgelstm.data.readers.read import BUILTIN, path_of
+from edgelstm.data.readers.sources import files_of
 from edgelstm.errors import RecipeError, require
-from edgelstm.train.recipe import Recipe, nearest
+from edgelstm.train.recipe import MISSING_TARGETS, Recipe, nearest
+from edgelstm.train.tasks.asking import asking_of
+
+_LISTED = 12  # columns in a message
 
 
 def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Recipe:
@@ -28,8 +33,8 @@ def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]])
 
     Example:
         >>> flags = {"data": {"path": "x.csv", "targets": ("y",)}, "window": {"steps": 10}}
-        >>> load_recipe(None, flags).network.hidden_size
-        64
+        >>> load_recipe(None, flags).network.num_layers
+        1
     """
     content = {} if path is None else _read_toml(Path(path))
     for section, values in flags.items():
@@ -38,7 +43,27 @@ def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]])
             raise RecipeError(f"{path}: {section}: expected a table, got {table!r}")
         table.update(values)
     _make_paths_absolute(content)
-    return check_recipe(content, str(path) if path else "options")
+    try:
+        return check_recipe(content, str(path) if path else "options")
+    except RecipeError as error:
+        if str(error).endswith(MISSING_TARGETS):
+            raise RecipeError(f"{error}: {_to_choose(content)}") from error
+        raise
+
+
+def _to_choose(content: Mapping[str, Any]) -> str:
+    """List the columns of the table of a recipe that could be forecast."""
+    data = {key: value for key, value in content["data"].items() if key != "targets"}
+    asked = check_recipe({**content, "data": {**data, "targets": ["?"]}}, "options")
+    files = files_of(asked.data.path)
+    path = path_of(asked.data.path) if files is None else files[0]
+    table = read_table(path, asking_of(asked, ()))
+    others = {*asked.data.time, asked.data.series}
+    found = [column for column in table.columns if column not in others and not table.is_text(column)]
+    what = "has numbers in" if found else "has no column of numbers, but"
+    found = found or list(table.columns)
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return f"{path.name} {what} {', '.join(found[:_LISTED])}{more}"
 
 
 def render_recipe(recipe: Recipe) -> str:

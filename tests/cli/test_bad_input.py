@@ -39,7 +39,27 @@ TRAINING = {
         ["--target", "co2", "--missing", "error"],
         "choose --missing",
     ),
-    "no target": (weekly(wave(400)), [], "data.targets"),
+    "no target": (
+        weekly(wave(400)),
+        [],
+        "data.targets: is missing; give it with --target: data.csv has numbers in co2",
+    ),
+    "no target among text": ("date,co2\n2000-01-01,high\n2000-01-08,low\n", [], "no column of numbers, but date, co2"),
+    "words as labels": (
+        "date,co2,state\n2000-01-01,1.5,on\n2000-01-08,2.5,off\n",
+        ["--task", "label", "--target", "state", "--feature", "co2", "--horizon", "1"],
+        "column 'state' holds words, on, off, and no numbers: give --classes",
+    ),
+    "words to forecast": (
+        "date,co2,state\n2000-01-01,1.5,idle\n2000-01-08,2.5,busy\n",
+        ["--target", "state"],
+        "column 'state' holds text, busy, idle, and what is forecast must be numbers: give --task label --classes",
+    ),
+    "a sign at numbers": (
+        weekly(["$350.5", "$351"] * 200),
+        ["--target", "co2"],
+        "got '$350.5': take '$' out of the table",
+    ),
     "a wrong choice": (weekly(wave(200)), ["--target", "co2", "--loss", "mean"], "training.loss"),
     "relative and carried": (
         weekly(wave(200)),

@@ -20,6 +20,7 @@ class Asking:
     Attributes:
         columns: the channels to read, each once; empty: every column that has no other task.
         targets: those of them that must hold numbers; in the others text becomes categories.
+        task: one of `edgelstm.contract.TASKS`; targets that are labels are no words of yes and no either.
         label: the column of classes.
         time: the columns that make the time of a row; empty: rows are equally spaced.
         series: the column that tells series apart.
@@ -40,6 +41,7 @@ class Asking:
 
     columns: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    task: str = "forecast"
     label: str | None = None
     time: tuple[str, ...] = ()
     series: str | None = None
@@ -58,6 +60,11 @@ class Asking:
     max_gap: int | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     like: Reading | None = None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """All columns that are asked for, whatever for."""
+        return (*self.columns, *self.time, *filter(None, (self.series, self.label)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.categories import one_hot, words_of
 from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.units import unit_of
 from edgelstm.errors import DataError
 
 MAX_WORDS = 256
@@ -74,13 +75,22 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
     """The categories of a column; None for numbers."""
     if column in asking.categories:
         return asking.categories[column]
-    if asking.like is not None or table.channels or not table.is_text(column):
+    if asking.like is not None or table.channels:
         return None  # formats that name their channels have no text among them
+    labels = asking.task == "label" and column in asking.targets
+    if not table.is_text(column):
+        if labels and table.truths(column):
+            raise _words_as_labels(table, column, table.truths(column))
+        return None
     words = words_of(table.texts(column))
+    if unit_of(words) is not None:
+        return None  # reading the numbers names the unit
+    if labels:
+        raise _words_as_labels(table, column, words)
     if column in asking.targets:
         raise DataError(
             f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: give "
-            f"--task label or --task classify with --classes to learn it as a label"
+            f"--task label --classes to learn a class at each row"
         )
     if len(words) > MAX_WORDS:
         raise DataError(
@@ -88,6 +98,13 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
             "leave it out of --feature, or give --series if it tells series apart"
         )
     return words
+
+
+def _words_as_labels(table: Table, column: str, words: tuple[str, ...]) -> DataError:
+    return DataError(
+        f"{table.name}: column {column!r} holds words, {_listed(words)}, and no numbers: give --classes to learn "
+        "them as classes"
+    )
 
 
 def _listed(words: tuple[str, ...]) -> str:

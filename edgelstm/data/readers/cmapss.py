@@ -53,6 +53,9 @@ class _Cells(NamedTuple):
     def is_text(self, position: int) -> bool:
         return False
 
+    def truths(self, position: int) -> tuple[str, ...]:
+        return ()
+
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         return no_times(self.path.name, ask)
 

@@ -17,7 +17,7 @@ from edgelstm.data.readers.decimals import Signs
 from edgelstm.data.readers.fields import Missing, Sifted, as_numbers, holds_text, known_texts, missing_of, sift
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.layout import Layout
-from edgelstm.data.readers.lines import QUOTE, Listed, Row, Rows, even, split, without_comments
+from edgelstm.data.readers.lines import QUOTE, Listed, Row, Rows, even, is_comment, split
 from edgelstm.data.readers.remarks import remarks
 from edgelstm.data.readers.table import Table, positions_of
 from edgelstm.data.readers.times import read_stamps
@@ -76,6 +76,9 @@ class _Cells:
     def is_text(self, position: int) -> bool:
         return holds_text(self._sift(position))
 
+    def truths(self, position: int) -> tuple[str, ...]:
+        return self._sift(position).truths
+
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         parts = [self.texts(position) for position in positions]
         texts = parts[0] if len(parts) == 1 else list(map(" ".join, zip(*parts, strict=True)))
@@ -120,7 +123,8 @@ def read(file: File, asking: Asking) -> Table:
         found.row_names,
     )
     cells = _Cells(file.name, grid, signs, missing_of(asking))
-    empty = frozenset(position for position, name in enumerate(grid.header) if not name and _is_empty(grid, position))
+    unnamed = [position for position, name in enumerate(grid.header) if not name or found.names is None]
+    empty = frozenset(position for position in unnamed if grid.rows.is_blank(position + grid.offset))
     lines = (*_in_words(written), *notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
     return Table(file.name, "csv", grid.header, cells, cells.place, written, notes=lines, empty=empty)
 
@@ -141,16 +145,12 @@ def _layout(text: str, asking: Asking, name: str) -> Layout:
 
 def _has_columns(found: Layout, asking: Asking) -> bool:
     """Whether the line of names has all columns that are asked for."""
-    return all(positions_of(found.names or (), column) for column in _asked(asking))
-
-
-def _asked(asking: Asking) -> tuple[str, ...]:
-    return (*asking.columns, *asking.time, *filter(None, (asking.series, asking.label)))
+    return all(positions_of(found.names or (), column) for column in asking.wanted)
 
 
 def _refuse_names_below(text: str, found: Layout, asking: Asking, name: str) -> None:
     """Where the line of names lacks a column and another line has it, say so."""
-    for column in _asked(asking):
+    for column in asking.wanted:
         if found.names is None or positions_of(found.names, column):
             continue
         for number, line in enumerate(text[:_SEEN].split("\n")[:_TOP], 1):
@@ -189,19 +189,29 @@ def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, tuple[
     if rows is not None:
         return rows, ()
     lines = text.rstrip("\n").split("\n")
+    marked = (found.names or ("",))[0].startswith("#") and (found.names or ("",))[0] != "#"
+    comments: list[int] = []
     try:
         every = split(lines, found.delimiter, quoted, found.first_line)
+        listed = Listed.of(_as_wide(every if marked else _uncommented(every, comments), names, found, name), width)
     except csv.Error as error:
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
-    marked = bool(found.names) and "#" in (found.names or ("",))[0][:1]
-    listed, comments = (every, []) if marked else without_comments(every)
-    if not listed:
+    if not len(listed):
         raise DataError(f"{name}: the table is empty")
-    named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
     notes: tuple[str, ...] = (f"{len(comments):,} line(s) of comments (#) are left out",) if comments else ()
-    if width == 1 and not quoted and len(lines) > len(every):
-        notes += (f"{len(lines) - len(every):,} empty line(s) are left out; NA would be a missing sample",)
-    return Listed(_as_wide(listed, width, named + found.row_names, found, name), width), notes
+    empty = len(lines) - len(listed) - len(comments)
+    if width == 1 and not quoted and empty:
+        notes += (f"{empty:,} empty line(s) are left out; NA would be a missing sample",)
+    return listed, notes
+
+
+def _uncommented(rows: Iterator[Row], comments: list[int]) -> Iterator[Row]:
+    """Leave out comments, and list the numbers of their lines."""
+    for row in rows:
+        if is_comment(row):
+            comments.append(row.line)
+        else:
+            yield row
 
 
 def _below(text: str, line: int, name: str) -> str:
@@ -216,26 +226,28 @@ def _below(text: str, line: int, name: str) -> str:
     return text[start:]
 
 
-def _as_wide(rows: list[Row], width: int, least: int, found: Layout, name: str) -> list[Row]:
+def _as_wide(rows: Iterator[Row], names: int, found: Layout, name: str) -> Iterator[Row]:
     """Cut empty fields behind those that have a name, and fill up those that have none.
 
     Raises:
         DataError: a row has other fields too many or too few.
     """
+    width = names + found.row_names
+    named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
     for row in rows:
         surplus = len(row.fields) - width
         if surplus > 0 and not "".join(row.fields[width:]).strip():
             del row.fields[width:]
-        elif surplus < 0 and len(row.fields) >= least:
+        elif surplus < 0 and len(row.fields) >= named + found.row_names:
             row.fields.extend([""] * -surplus)
         elif surplus:
             where = "in the header" if found.names is not None else "in the first line"
             hint = "; if the table begins further down, give --skip-rows" if row.line <= _TOP else ""
             raise DataError(
-                f"{name}: expected {width - found.row_names} fields as {where}, got "
-                f"{len(row.fields) - found.row_names} at line {row.line}{hint}"
+                f"{name}: expected {names} fields as {where}, got {len(row.fields) - found.row_names} at line "
+                f"{row.line}{hint}"
             )
-    return rows
+        yield row
 
 
 def _without_hollow(rows: Rows, timed: bool, name: str) -> tuple[Rows, int]:
@@ -275,10 +287,6 @@ def _signs(text: str, grid: Grid, found: Layout, asking: Asking, name: str) -> S
 
 def _fields(grid: Grid, positions: set[int]) -> Iterator[tuple[str, list[str]]]:
     return ((grid.label(position), grid.column(position)) for position in sorted(positions))
-
-
-def _is_empty(grid: Grid, position: int) -> bool:
-    return not any(map(str.strip, grid.column(position)))
 
 
 def _in_words(written: Dialect) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.kinds import NUMBER, WORD, is_value, kind_of
-from edgelstm.data.readers.lines import BLANK, QUOTE, Row, split, without_comments
+from edgelstm.data.readers.lines import BLANK, QUOTE, Row, is_comment, split
 from edgelstm.errors import DataError
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANK: "blanks"}
@@ -191,16 +191,30 @@ def _way(head: Head, delimiter: str, name: str) -> Way:
 
 
 def _split(head: Head, delimiter: str) -> Way:
-    every = split(head.lines, delimiter, head.quoted, head.first_line)
-    rows, comments = without_comments(every)
-    if not rows:
-        rows, comments = every, []  # where all lines begin with #, it is no mark of comments
+    every = list(split(head.lines, delimiter, head.quoted, head.first_line))
+    comments = [row for row in every if is_comment(row)]
+    names = _counted(every, comments, delimiter)
+    comments = [row for row in comments if row is not names]
+    if len(comments) == len(every):
+        comments = []  # where all lines begin with #, it is no mark of comments
+    rows = [row for row in every if row is names or not is_comment(row)] if comments else every
     rows = _trimmed([row for row in rows if any(map(str.strip, row.fields))])
     width, first, share = _width(rows)
     if share == 0 and rows:
         width, first = len(rows[0].fields), 0
         share = sum(len(row.fields) == width for row in rows) / len(rows)
     return Way(delimiter, rows, comments, width, first, share, _foreign(rows[first:], delimiter))
+
+
+def _counted(every: list[Row], comments: list[Row], delimiter: str) -> Row | None:
+    """The line of names of a table that calls the number of its rows `#`: `#,time,load`; None without one."""
+    row = next((row for row in comments if row.fields[0].strip() == "#"), None)
+    names = [field for field in row.fields[1:] if field.strip()] if row else []
+    if row is None or delimiter == BLANK or not names or any(map(is_value, names)):
+        return None
+    alike = [len(other.fields) == len(row.fields) for other in every if not is_comment(other)]
+    above = sum(not is_comment(other) for other in every if other.line < row.line)
+    return row if not any(alike[:above]) and sum(alike) >= max(1, _MOST * len(alike[above:])) else None
 
 
 def _trimmed(rows: list[Row]) -> list[Row]:
@@ -210,8 +224,8 @@ def _trimmed(rows: list[Row]) -> list[Row]:
     filled = [
         place for row in rows if len(row.fields) == usual for place, field in enumerate(row.fields) if field.strip()
     ]
-    width = max(filled, default=usual - 1) + 1
-    if width == usual:
+    width = max(max(filled, default=usual - 1) + 1, 2)  # one column and a delimiter tell which it is
+    if width >= usual:
         return rows
     return [row if "".join(row.fields[width:]).strip() else Row(row.line, row.fields[:width]) for row in rows]
 

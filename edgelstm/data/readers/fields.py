@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.decimals import Signs
+from edgelstm.data.readers.units import unit_of
 from edgelstm.data.readers.words import MISSING_AMONG_NUMBERS, MISSING_WORDS, TRUTH_OF, TRUTHS
 from edgelstm.errors import DataError
 
@@ -232,6 +233,9 @@ def _truths(words: Counter[str], known: int) -> tuple[str, ...]:
 
 
 def _advice(sifted: Sifted, text: str) -> str:
+    unit = unit_of(sifted.words) or unit_of([text])
+    if unit is not None:
+        return f": take {unit!r} out of the table, which reads numbers alone; a unit is named by --unit"
     if holds_text(sifted):
         return ": the column holds text"
     if text in sifted.words and any(number_of(text, Signs(sign)) is not None for sign in ".,"):

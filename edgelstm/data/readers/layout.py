@@ -200,7 +200,7 @@ def _row_first(way: Way, body: Body, first: int, head: Head, asking: Asking, nam
         return _with_row_names(way, body, above, first, head, name)
     if above is not None and len(above.fields) > 1:
         return _with_fewer_names(way, body, above, first, head, name)
-    comment = _names_in_comment(way, row)
+    comment = _names_in_comment(way, row, asking)
     if comment is not None:
         line, names = comment
         note = f"the comment in line {line} names the columns"
@@ -285,16 +285,18 @@ def _are_halves(rows: list[Row], left: int, right: int) -> bool:
     return all(row.fields[left].strip().lstrip("+-").isdigit() and row.fields[right].strip().isdigit() for row in rows)
 
 
-def _names_in_comment(way: Way, row: Row) -> tuple[int, tuple[str, ...]] | None:
-    """The last comment in front of the rows, if it has as many words as they have fields."""
-    comment = next((found for found in reversed(way.comments) if found.line < row.line), None)
-    if comment is None:
-        return None
-    fields = [comment.fields[0].lstrip().lstrip("#"), *comment.fields[1:]]
-    if not fields[0].strip():
-        fields = fields[1:]
-    names = tuple(map(str.strip, fields))
-    return (comment.line, names) if len(names) == way.width and _are_names(list(names)) else None
+def _names_in_comment(way: Way, row: Row, asking: Asking) -> tuple[int, tuple[str, ...]] | None:
+    """The comment in front of the rows that has as many words as they have fields.
+
+    Of several, as where units stand below the names, that with the most columns that are asked for, else the first.
+    """
+    named = []
+    for comment in way.comments:
+        fields = [comment.fields[0].lstrip().lstrip("#"), *comment.fields[1:]]
+        names = tuple(map(str.strip, fields if fields[0].strip() else fields[1:]))
+        if comment.line < row.line and len(names) == way.width and _are_names(list(names)):
+            named.append((comment.line, names))
+    return max(named, key=lambda found: len(set(asking.wanted) & set(found[1])), default=None)
 
 
 def _is_open(body: Body) -> bool:

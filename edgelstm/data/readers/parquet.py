@@ -70,6 +70,12 @@ class _Cells(NamedTuple):
         column = self.frame.to_series(position)
         return self._is_words(column) and holds_text(self._sifted(column))
 
+    def truths(self, position: int) -> tuple[str, ...]:
+        column = self.frame.to_series(position)
+        if column.dtype == self.polars.Boolean:
+            return ("true", "false")
+        return self._sifted(column).truths if self._is_words(column) else ()
+
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         columns = [self.frame.to_series(position) for position in positions]
         if len(columns) > 1 or self._is_words(columns[0]) or columns[0].dtype.is_numeric():

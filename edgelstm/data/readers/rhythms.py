@@ -187,7 +187,7 @@ def _likely(tracks: list[Track], resolution_us: int) -> Iterator[Rhythm]:
             yield Rhythm("month", max(1, round(base / _MONTH_US)), day)
     count = round(base / DAY_US)
     if count >= 1 and abs(base - count * DAY_US) <= JITTER * count * DAY_US:
-        if count == 1 and _are_business_days(days):
+        if _are_business_days(days) and (count == 1 or _mostly_follow(days)):
             yield Rhythm("business day", 1)
         yield Rhythm("day", count)
     steps = [_us_steps(times) for times in utc]
@@ -255,6 +255,13 @@ def _are_business_days(series: list[Times]) -> bool:
             return False
         over |= bool((np.diff(days).astype(np.int64) > np.diff(numbers)).any())
     return over
+
+
+def _mostly_follow(series: list[Times]) -> bool:
+    """Whether most rows come on the next business day, on three weekdays or more: on many of the others none comes."""
+    steps = np.concatenate([np.diff(business_days(days)) for days in series])
+    weekdays = np.unique(business_days(np.concatenate(series)) % 5)
+    return bool(2 * np.count_nonzero(steps == 1) > len(steps)) and len(weekdays) > 2
 
 
 def _day_of_month(days: Times) -> int | None:

@@ -31,6 +31,9 @@ class Cells(Protocol):
     def is_text(self, position: int) -> bool:
         """Say whether a column holds words that are no numbers, booleans or missing samples."""
 
+    def truths(self, position: int) -> tuple[str, ...]:
+        """Give the words of yes and no that a column holds and that are read as 1 and 0; empty for others."""
+
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         """Give the times that some columns make together."""
 
@@ -104,6 +107,14 @@ class Table:
         """
         return self.cells.is_text(self.position(column))
 
+    def truths(self, column: str) -> tuple[str, ...]:
+        """Give the words of yes and no that a column holds, `("on", "off")`; empty where it holds others, or numbers.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self.cells.truths(self.position(column))
+
     def times(self, ask: TimeAsk) -> Stamps:
         """Read the times of the rows, in the order of the table.
 
@@ -146,7 +157,9 @@ class Table:
 
     def _nearest(self, column: str) -> str:
         folded = {name.casefold(): name for name in reversed(self.columns)}
-        near = [folded[name] for name in difflib.get_close_matches(column.strip().casefold(), folded, 3, 0.6)]
+        asked = column.strip().casefold()
+        close = difflib.get_close_matches(asked, folded, 3, 0.6) or [name for name in folded if asked and asked in name]
+        near = [folded[name] for name in close[:3]]
         listed = ", ".join(self.columns[:_LISTED]) + (", ..." if len(self.columns) > _LISTED else "")
         if near:
             return f"the table has {listed}; did you mean {' or '.join(map(repr, near))}?"

@@ -185,6 +185,9 @@ class _Cells(NamedTuple):
     def is_text(self, position: int) -> bool:
         return bool(position == self.values.shape[1])
 
+    def truths(self, position: int) -> tuple[str, ...]:
+        return ()
+
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
         return no_times(self.name, ask)
 

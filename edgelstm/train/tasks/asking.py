@@ -34,6 +34,7 @@ def asking_of(
     return Asking(
         columns=tuple(dict.fromkeys(columns)),
         targets=targets,
+        task=recipe.task,
         label=label,
         time=data.time,
         series=data.series,

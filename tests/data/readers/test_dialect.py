@@ -42,6 +42,11 @@ def test_a_single_column_has_no_delimiter():
     assert columns("Temp (deg C)\n1.5\n2.5\n") == {"Temp (deg C)": [1.5, 2.5]}
 
 
+def test_a_delimiter_behind_a_single_column_is_one():
+    assert columns("13,2|\n31,2|\n-7,4|\n") == {"1": [13.2, 31.2, -7.4]}
+    assert columns("v\n13.2,\n31.2,\n") == columns("v,\n13.2,\n31.2,\n") == {"v": [13.2, 31.2]}
+
+
 def test_words_with_blanks_and_semicolons_do_not_hide_commas():
     text = "name,v\nfirst one; old,1.5\nsecond two; new,2.5\nthird three; odd,3.5\n"
     assert table(text).numbers("v").tolist() == [1.5, 2.5, 3.5]

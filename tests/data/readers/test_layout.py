@@ -249,3 +249,50 @@ def test_a_table_below_any_preamble_is_read_right_or_an_option_is_named(
         assert "--" in str(error) or "expected a number" in str(error)  # noqa: PT017  (either way is right)
         return
     assert numbers == [list(column) for column in zip(*rows, strict=True)]
+
+
+HOBO = (
+    '"Plot Title: Attic"\n{names}\n1,01/01/24 12:00:00 AM,19.9,\n2,01/01/24 12:10:00 AM,20.1,\n'
+    "3,01/01/24 12:20:00 AM,,Logged\n"
+)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        '"#","Date Time, GMT-05:00","Temp, C (LGR S/N: 1)","Host Connected"',
+        '#,"Date Time, GMT-05:00","Temp, C (LGR S/N: 1)",Host Connected',
+    ],
+)
+def test_a_sign_alone_in_front_of_names_names_the_column_of_row_numbers(names):
+    found = table("\ufeff" + HOBO.format(names=names))
+    assert found.columns == ("#", "Date Time, GMT-05:00", "Temp, C (LGR S/N: 1)", "Host Connected")
+    assert found.numbers("#").tolist() == [1, 2, 3]
+    assert found.numbers("Temp, C (LGR S/N: 1)").tolist()[:2] == [19.9, 20.1]
+    assert found.place(0).endswith("line 3")
+    with pytest.raises(DataError, match=r"there is no column 'Temp'; .* did you mean 'Temp, C \(LGR S/N: 1\)'\?"):
+        found.require("Temp")
+
+
+def test_a_table_whose_row_numbers_have_a_sign_for_a_name_may_hold_comments():
+    assert columns("#;v\n1;1.5\n# broken\n2;2.5\n") == {"#": [1, 2], "v": [1.5, 2.5]}
+    assert columns("t;v\n1;1.5\n#;a\n2;2.5\n", columns=("t", "v")) == {"t": [1, 2], "v": [1.5, 2.5]}
+
+
+BUOY = (
+    "#YY  MM DD hh mm WDIR WTMP\n#yr  mo dy hr mn degT degC\n2024 01 01 00 50 120  14.5\n2024 01 01 01 50 130  14.6\n"
+)
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"columns": ("WTMP",)}, {"columns": ("WTMP",), "time": ("YY", "MM", "DD", "hh")}]
+)
+def test_of_two_comments_the_first_names_the_columns_and_units_do_not(asked):
+    assert table(BUOY, **asked).numbers("WTMP").tolist() == [14.5, 14.6]
+
+
+def test_of_many_comments_that_which_has_the_asked_columns_names_them():
+    text = "# by me\n# t v\n# s K\n0 1\n1 2\n"
+    assert table(text, columns=("v",)).columns == ("t", "v")
+    assert table(text, columns=("K",)).columns == ("s", "K")
+    assert table(text).columns == ("by", "me")

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 import numpy as np
 import polars
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from edgelstm.data.readers.asking import Asking
@@ -148,16 +148,16 @@ class TestGaps:
         assert "3 row(s) are not there, in 2 place(s) of at most 2: missing samples" in found.notes
 
     @settings(max_examples=50, deadline=None)
-    @given(
-        st.sampled_from(["10 min", "day", "business day", "month"]), st.sets(st.integers(1, 38), max_size=12), st.data()
-    )
-    def test_rows_are_found_missing_wherever_they_were(self, unit, gone, data):
+    @example("business day", {1, 2, 33, 3, 6, 8, 11, 16, 18, 31})
+    @given(st.sampled_from(["10 min", "day", "business day", "month"]), st.sets(st.integers(1, 38), max_size=12))
+    def test_rows_are_found_missing_wherever_they_were(self, unit, gone):
         every = {
             "10 min": [datetime(2001, 1, 1) + n * DAY / 144 for n in range(40)],
             "day": [datetime(2001, 1, 1) + n * DAY for n in range(40)],
             "business day": np.busday_offset("2001-01-01", np.arange(40)).astype("datetime64[us]").tolist(),
             "month": np.arange("2001-01", "2004-05", dtype="datetime64[M]").astype("datetime64[us]").tolist(),
         }[unit]
+        assume(unit != "day" or any(every[n].weekday() > 4 for n in range(40) if n not in gone))  # else business days
         kept = [n for n in range(40) if n not in gone]
         _, series = one(csv(*[f"{every[n]},{n}" for n in kept]))
         assert series.rhythm.name == unit

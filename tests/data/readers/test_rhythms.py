@@ -101,6 +101,19 @@ def business(start, end):
     return days[np.is_busday(days)]
 
 
+def test_business_days_of_which_many_are_missing_are_business_days():
+    days = business("2024-01-01", "2024-03-01")
+    gone = [1, 3, 6, 8, 11, 13, 16, 18, 21, 23]
+    assert find([track(np.delete(days, gone))], DAY) == Rhythm("business day", 1)
+
+
+@pytest.mark.parametrize("weekdays", [(0, 4), (0, 2, 4), (1, 3)])
+def test_a_few_weekdays_alone_are_no_business_days(weekdays):
+    days = business("2024-01-01", "2024-03-01")
+    on = np.isin((days.astype("datetime64[D]").astype(int) + 3) % 7, weekdays)
+    assert find([track(days[on])], DAY) != Rhythm("business day", 1)
+
+
 def test_business_days_pass_over_holidays_and_count_long_holes():
     days = business("2024-01-01", "2024-06-01")
     holidays = np.isin(days, business("2024-03-25", "2024-04-08"))  # ten in a row
