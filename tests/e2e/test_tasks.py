@@ -88,6 +88,7 @@ def recipe_of(name, folder):
         rows = [f"{stamp},{heat},{plan}" for stamp, (heat, plan) in zip(stamps, plant(), strict=True)]
         (folder / "t.csv").write_text("\n".join(["time,heat,plan", *rows, ""]))
         content["window"] = {"steps": STEPS, "horizon": HORIZON, **content.get("window", {})}
+        content["split"] = {"overlap": False}  # a carried state begins with the part
     else:
         write_pumps(folder / "t.csv", 0, 20)
         write_pumps(folder / "test.csv", 1, 6)
