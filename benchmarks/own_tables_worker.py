@@ -111,7 +111,9 @@ def figures_of(run: Path) -> dict[str, Any]:
         network = metrics["networks"][part][0]
         found["network"][part] = _plain(scored[network])
         found["baselines"][part] = {
-            who: _plain(one) for who, one in scored.items() if who not in metrics["networks"][part]
+            who: _plain(one)
+            for who, one in scored.items()
+            if who not in (*metrics["networks"][part], "line alone")  # what the network itself began with
         }
         found["by_series"][part] = {who: one["by_series"] for who, one in scored.items() if "by_series" in one}
     return found

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgelstm.data.series import Series
 
 CONFIRMED = 0.2  # autocorrelation a season apart, of what is left of a series without its mean over a season
+CLEARER = 0.2  # of the changes of a series, than those a season of the calendar apart
 FOUND = 0.4  # of the changes of a series, to believe in a season that no calendar suggests
 LONGEST = 400  # samples in a season that is looked for
 DAY_S, YEAR_S = 86_400.0, 365.2425 * 86_400.0
@@ -67,9 +68,11 @@ def find_season(asked: int | None, training: Sequence[Series], target: str) -> S
         return Season(asked, "")
     longest = max(training, key=lambda one: len(one.values))
     values, suggested = _filled(longest.columns((target,))[:, 0]), _by_calendar(longest)
+    found, changes = _most_alike(values), np.diff(values)
     if suggested is not None and _repeats(values, suggested) >= CONFIRMED:
-        return Season(suggested, "by the calendar, confirmed in the training part")
-    found = _most_alike(values)
+        clearer = found is not None and _alike(changes, found) - _alike(changes, suggested) >= CLEARER
+        if not clearer:
+            return Season(suggested, "by the calendar, confirmed in the training part")
     if found is not None:
         return Season(found, "found in the training part")
     return Season(suggested, "by the calendar, not confirmed in the training part" if suggested else "")
@@ -107,12 +110,16 @@ def _most_alike(values: Values) -> int | None:
     lags = min(LONGEST, len(changes) // 3)
     if lags < 3:
         return None
-    alike = np.array([_correlation(changes[lag:], changes[:-lag]) for lag in range(1, lags + 1)])
+    alike = np.array([_alike(changes, lag) for lag in range(1, lags + 1)])
     inner = alike[1:-1]
     peaks = 1 + np.flatnonzero((inner > alike[:-2]) & (inner >= alike[2:]) & (inner >= FOUND))
     if not len(peaks):
         return None
     return int(peaks[np.flatnonzero(alike[peaks] >= 0.9 * alike[peaks].max())[0]]) + 1
+
+
+def _alike(changes: Values, lag: int) -> float:
+    return _correlation(changes[lag:], changes[:-lag]) if len(changes) > lag else 0.0
 
 
 def _correlation(a: Values, b: Values) -> float:

@@ -97,7 +97,7 @@ def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, los
     maker = _Maker(problem, space, validation if isinstance(validation, Windows) else None)
     lines = maker.lines(training)
     if asked in ASKED:
-        return Chosen(_alone(maker, lines, ASKED[asked]), "")
+        return Chosen(_alone(lines, asked), "")
     if not isinstance(validation, Windows):
         return Chosen(None, "no start: it is chosen on validation, and there is none")
     return Chosen(_chosen(maker, lines, training, validation, loss), "")
@@ -189,11 +189,12 @@ class _Maker:
         return {RIDGE: first.linear, ROBUST: robust(training, validation, spread, own, first).linear}
 
 
-def _alone(maker: _Maker, lines: dict[str, ScaledLine], name: str) -> Start:
+def _alone(lines: dict[str, ScaledLine], asked: str) -> Start:
+    name = ASKED[asked]
     if name not in lines:
         raise RecipeError(
-            f"network.start: {name}: these windows do not allow it; possible are "
-            f"{', '.join(asked for asked, known in ASKED.items() if known in lines)}"
+            f"network.start: {asked}: these windows do not allow it; possible are "
+            f"{', '.join(word for word, known in ASKED.items() if known in lines)}"
         )
     return Start(lines[name], {name: 1.0}, float("nan"))
 

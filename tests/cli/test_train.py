@@ -12,11 +12,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from edgelstm.cli.train import INTERRUPTED
 from edgelstm.run import read_run
-from edgelstm.train.recipe import NetworkRecipe, TrainingRecipe
+from edgelstm.train.recipe import DataRecipe, NetworkRecipe, TrainingRecipe
 
 CO2 = ("builtin:co2", "--time", "date", "--target", "co2", "--missing", "interpolate", "--window", "24")
 SMALL = (*CO2, "--horizon", "3", "--stride", "16", "--hidden-size", "8", "--threads", "1")
@@ -66,30 +67,29 @@ def test_every_option_becomes_its_key_of_the_recipe(checked, tmp_path):
         *("--border", "1000", "--border", "2001-05-01", "--overlap"),
         *("--window", "48", "--horizon", "6", "--stride", "2", "--quantile", "0.1", "--quantile", "0.9"),
         *("--hidden-size", "32", "--num-layers", "2", "--dropout", "0.1", "--scaling", "minmax", "--state", "carried"),
+        *("--start", "ridge"),
         *("--layer-norm", "--embedding-size", "5", "--head-size", "6"),
         *("--input-dropout", "0.2", "--input-noise", "0.3"),
-        *("--epochs", "7", "--batch-size", "16", "--loss", "pinball", "--optimizer", "sgd", "--learning-rate", "0.5"),
+        *("--epochs", "7", "--epoch-windows", "99", "--time-limit", "90s", "--batch-size", "16"),
+        *("--loss", "pinball", "--optimizer", "sgd", "--learning-rate", "0.5"),
         *("--schedule", "cosine", "--weight-decay", "0.01", "--gradient-clip", "0", "--patience", "3"),
         *("--average", "0.9", "--precision", "bf16", "--threads", "1", "--seed", "42"),
     )
     assert (str(directory), overwrite, recipe.name) == ("out", True, "mine")
-    assert recipe.data.model_dump() == {
-        "path": str(tmp_path / "table.csv"),
-        "format": "csv",
-        "time": "t",
-        "series": None,
-        "features": ("a", "b"),
-        "targets": ("b", "c"),
-        "ahead": ("a",),
-        "calendar": ("hour", "weekday"),
-        "classes": False,
-        "cap": None,
-        "drift": {"a": 2.5},
-        "units": {"a": "m/s", "b": "%="},
-        "missing": "drop",
-        "resample": "1h",
-        "season": 24,
-    }
+    assert recipe.data == DataRecipe(
+        path=str(tmp_path / "table.csv"),
+        format="csv",
+        time=("t",),
+        features=("a", "b"),
+        targets=("b", "c"),
+        ahead=("a",),
+        calendar=("hour", "weekday"),
+        drift={"a": 2.5},
+        units={"a": "m/s", "b": "%="},
+        missing="drop",
+        resample="1h",
+        season=24,
+    )
     assert (recipe.split.borders, recipe.split.overlap) == ((1000, "2001-05-01"), True)
     assert recipe.window.model_dump() == {"steps": 48, "horizon": 6, "stride": 2, "quantiles": (0.1, 0.9)}
     assert recipe.network == NetworkRecipe(
@@ -102,10 +102,13 @@ def test_every_option_becomes_its_key_of_the_recipe(checked, tmp_path):
         input_dropout=0.2,
         input_noise=0.3,
         scaling="minmax",
+        start="ridge",
         state="carried",
     )
     assert recipe.training == TrainingRecipe(
         epochs=7,
+        epoch_windows=99,
+        time_limit="90s",
         batch_size=16,
         loss="pinball",
         optimizer="sgd",
@@ -194,7 +197,7 @@ def test_without_a_terminal_about_ten_plain_lines_tell_of_progress(cli_here, tmp
     assert lines[0].startswith("epoch 1/25")
     assert lines[-1].startswith("epoch 25/25")
     before = done.stderr.split("epoch 1/25")[0]  # what was read is told before the training, not after
-    assert all(words in before for words in ("2284 rows", "59 missing", "test: rows"))
+    assert all(words in before for words in ("2,284 rows", "59 of 2,284 samples are missing", "test: rows"))
     for words in ("LSTM", "persistence", "ridge", "test RMSE (ppm)", "edgelstm export run"):
         assert words in done.stdout
     again = cli_here("train", *SMALL, "-o", "run")
@@ -322,3 +325,34 @@ def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked
     recipe.write_text(table + '[quantization]\nprecision = "int8w"\nstart = "runs/a"\n')
     asked = QuantizationRecipe(precision="int8w", start=str(tmp_path / "runs" / "a"))
     assert checked("--recipe", recipe, "--quantization-aware")[0].quantization == asked
+
+
+HARM = ("--learning-rate", "100", "--schedule", "constant", "--epochs", "2")
+
+
+def test_what_was_chosen_what_it_starts_from_and_a_line_that_is_as_good_are_said(cli_here, tmp_path):
+    """Nothing but its last value tells where a walk goes."""
+    walk = np.cumsum(np.random.default_rng(0).normal(size=300))
+    (tmp_path / "walk.csv").write_text("\n".join(["v", *map(str, walk), ""]))
+    done = cli_here("train", "walk.csv", "--target", "v", *HARM, "-o", "run")
+    assert done.returncode == 0, done.stderr
+    assert "chosen: window 48" in done.stderr
+    assert "chosen: hidden size 32" in done.stderr
+    assert "start: " in done.stderr
+    assert "no epoch was better than the line it began with: kept that" in done.stdout
+    assert "its start alone" in done.stdout
+    assert "A straight line is as good as the LSTM here: edgelstm export run --line ships it." in done.stdout
+    assert "A straight line is as good" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_training_whose_last_epoch_was_the_best_says_what_to_do(cli_here, tmp_path):
+    done = cli_here(
+        "train", *SMALL, "--start", "none", "--learning-rate", "1e-5", "--schedule", "constant", "--epochs", "3"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the last epoch was the best: more may do better, --epochs 6" in done.stdout
+
+
+def test_a_training_that_ran_out_of_time_says_so(cli_here, tmp_path):
+    done = cli_here("train", *SMALL, "--epochs", "3", "--time-limit", "0.001s")
+    assert "stopped after 1 of 3 epochs, at the limit of 0.001s: --time-limit" in done.stdout

@@ -140,8 +140,7 @@ def test_what_is_drawn_is_physical(runs):
         np.testing.assert_allclose(other, one.astype(np.float64) + OFFSET, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("state", ["window", "carried"])
-def test_numbers_at_every_step_and_classes_do_not_mind_an_offset(tmp_path, state):
+def test_numbers_at_every_step_and_classes_do_not_mind_an_offset(tmp_path):
     level = np.abs(wave()) * 4
     columns = {
         "goal": [repr(float(v)) for v in np.round(level * 2**16) / 2**16],
@@ -156,16 +155,15 @@ def test_numbers_at_every_step_and_classes_do_not_mind_an_offset(tmp_path, state
             path,
             "label",
             data={"features": ["v"], "targets": ["goal"]},
-            network={"state": state},
         )
         classes = trained(
             tmp_path / f"c{offset:g}",
             path,
             "label",
             data={"features": ["v"], "targets": ["on"], "classes": True},
-            network={"state": state},
         )
-        assert [c.origin for c in (*numbers.problem.inputs, *numbers.problem.outputs)] == [offset, offset]
+        found = [c.origin for c in (*numbers.problem.inputs, *numbers.problem.outputs)]
+        assert found == pytest.approx([offset, offset], rel=1e-8)  # a round number among the values
         scores.append({**figures(numbers), **{("class", *key): value for key, value in figures(classes).items()}})
         first = numbers.evaluation.parts[1].worst[0] if numbers.evaluation.parts[1].worst else None
         assert first is None or abs(np.nanmean(first.truth) - offset) < 10

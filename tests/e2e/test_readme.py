@@ -29,7 +29,7 @@ def commands():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with the committed models, and the table and the Keras file that the README speaks of."""
+    """A folder with the committed models, and the tables and the Keras file that the README speaks of."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models" / "co2").mkdir(parents=True)
     for file in (ROOT / "models" / "co2").iterdir():
@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def tables():
-    """The tables of three users: a load with a daily rhythm, gestures of different lengths, pumps that wear out."""
+    """The tables of four users: a load with a daily rhythm, gestures of different lengths, worn pumps, three stores."""
     rng = np.random.default_rng(0)
     hours = np.datetime64("2024-01-01T00") + np.arange(2000)
     load = 20 + 5 * np.sin(np.arange(2000) / 24 * 2 * np.pi) + rng.normal(size=2000)
@@ -56,10 +56,17 @@ def tables():
         for pump in range(12)
         for left in range(int(rng.integers(80, 200)), -1, -1)
     ]
+    days = np.datetime64("2023-01-01") + np.arange(300)
+    stores = [
+        f"{days[day]},{store},{10**store * (2 + np.sin(day / 7 * 2 * np.pi)) + rng.normal():.2f}"
+        for day in range(300)
+        for store in range(3)
+    ]
     return {
         "load.csv": ["time,load,temperature,holiday", *loads],
         "gestures.csv": ["gesture,name,ax,ay,az", *gestures],
         "pumps.csv": ["pump,hours_left,vibration,heat", *pumps],
+        "stores.csv": ["date,store,sales", *stores],
     }
 
 
@@ -73,7 +80,7 @@ def test_its_python_runs(code, folder, capsys):
 
 def test_its_commands_run(folder, cli_here):
     found = list(commands())
-    assert [command[0] for command in found] == ["train", "export", "train", "train", "train", "import", "export"]
+    assert [command[0] for command in found] == ["train", "export", *["train"] * 5, "import", "export"]
     for command in found:
         quick = ["--epochs", "1", "--threads", "1"] if command[0] == "train" else []
         process = cli_here(*command, *quick)

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgelstm.data.baselines.linear import Doubles
 
-ROUNDS = 3000
+ROUNDS, SETTLED = 3000, 1e-9  # of the search, and when it stops
 PATH = 41  # places between two blends that are tried
 SIMPLER = 1.002  # a forecast alone is taken where its squared error is at most so many times that of the blend
 
@@ -32,7 +32,9 @@ def best_shares(products: Doubles) -> Doubles:
     shares[np.argmin(np.diag(products))] = 1.0
     step = 1 / max(float(np.linalg.eigvalsh(products)[-1]), np.finfo(float).tiny)
     for _ in range(ROUNDS):
-        shares = _on_the_simplex(shares - step * (products @ shares))
+        before, shares = shares, _on_the_simplex(shares - step * (products @ shares))
+        if np.abs(shares - before).max() < SETTLED:
+            break
     return shares
 
 

@@ -16,7 +16,7 @@ from edgelstm.data.baselines.linear import Doubles, Forecast, Linear, seen_in
 from edgelstm.data.scores.score import CHUNK
 from edgelstm.data.windows import Index, Windows
 
-RIDGE_ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
+RIDGE_ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1e3)
 RIDGE_BYTES = 2**30  # of its normal equations, at most: beyond, they take the memory and the time of a whole training
 ROBUST_ROUNDS, ROBUST_AT = 3, 1.5  # of reweighting; beyond so many median errors a window counts less
 _ROUNDING = 1e-7  # of a float32, against its size
