@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from edgelstm.cli.train import INTERRUPTED
@@ -315,7 +316,7 @@ def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
 
 
 def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked, tmp_path):
-    from edgelstm.train.recipe import DataRecipe, QuantizationRecipe
+    from edgelstm.train.recipe import QuantizationRecipe
 
     assert checked(*SMALL)[0].quantization is None
     assert checked(*SMALL, "--quantization-aware")[0].quantization == QuantizationRecipe()
@@ -324,3 +325,34 @@ def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked
     recipe.write_text(table + '[quantization]\nprecision = "int8w"\nstart = "runs/a"\n')
     asked = QuantizationRecipe(precision="int8w", start=str(tmp_path / "runs" / "a"))
     assert checked("--recipe", recipe, "--quantization-aware")[0].quantization == asked
+
+
+HARM = ("--learning-rate", "100", "--schedule", "constant", "--epochs", "2")
+
+
+def test_what_was_chosen_what_it_starts_from_and_a_line_that_is_as_good_are_said(cli_here, tmp_path):
+    """Nothing but its last value tells where a walk goes."""
+    walk = np.cumsum(np.random.default_rng(0).normal(size=300))
+    (tmp_path / "walk.csv").write_text("\n".join(["v", *map(str, walk), ""]))
+    done = cli_here("train", "walk.csv", "--target", "v", *HARM, "-o", "run")
+    assert done.returncode == 0, done.stderr
+    assert "chosen: window 48" in done.stderr
+    assert "chosen: hidden size 32" in done.stderr
+    assert "start: " in done.stderr
+    assert "no epoch was better than the line it began with: kept that" in done.stdout
+    assert "its start alone" in done.stdout
+    assert "A straight line is as good as the LSTM here: edgelstm export run --line ships it." in done.stdout
+    assert "A straight line is as good" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_training_whose_last_epoch_was_the_best_says_what_to_do(cli_here, tmp_path):
+    done = cli_here(
+        "train", *SMALL, "--start", "none", "--learning-rate", "1e-5", "--schedule", "constant", "--epochs", "3"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the last epoch was the best: more may do better, --epochs 6" in done.stdout
+
+
+def test_a_training_that_ran_out_of_time_says_so(cli_here, tmp_path):
+    done = cli_here("train", *SMALL, "--epochs", "3", "--time-limit", "0.001s")
+    assert "stopped after 1 of 3 epochs, at the limit of 0.001s: --time-limit" in done.stdout

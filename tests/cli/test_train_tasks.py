@@ -56,7 +56,7 @@ CASES = {
         lambda path: table(path, loads=[load * np.nan for load in LOADS]),
         "the training part has no row whose truth is known",
     ),
-    "text to label with": ((*NUMBERS[:-1], "state"), table, "expected a number in column 'state', got 'on'"),
+    "text to label with": ((*NUMBERS[:-1], "kind"), table, "--classes"),
     "numbers as classes": ((*NUMBERS, "--classes"), table, " more): leave them out, or give training examples of them"),
     "an unknown format": (
         (*CLASSIFY, "--format", "xlsx"),
@@ -66,11 +66,6 @@ CASES = {
     "classes that are averaged": ((*LABEL, "--time", "time", "--resample", "5m"), table, "classes have no average"),
     "no features": (("--task", "label", "--window", "6", "--target", "load"), table, "data.features: is missing"),
     "arithmetic for a GPU": ((*NUMBERS, "--precision", "bf16"), table, "bf16 is for GPUs, and torch finds none here"),
-    "many series to forecast": (
-        ("--target", "p", "--window", "6", "--series", "unit"),
-        table,
-        "learnt from one series",
-    ),
     "a calendar without times": ((*CLASSIFY, "--calendar", "hour"), table, "give data.time (--time)"),
 }
 

@@ -17,7 +17,7 @@ from edgelstm.data.readers.decimals import Signs
 from edgelstm.data.readers.fields import Missing, Sifted, as_numbers, holds_text, known_texts, missing_of, sift
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.layout import Layout
-from edgelstm.data.readers.lines import QUOTE, Listed, Row, Rows, even, is_comment, split
+from edgelstm.data.readers.lines import BLANK, QUOTE, Even, Listed, Row, Rows, even, is_comment, split, unquoted
 from edgelstm.data.readers.remarks import remarks
 from edgelstm.data.readers.table import Table, positions_of
 from edgelstm.data.readers.times import read_stamps
@@ -89,8 +89,8 @@ class _Cells:
 
     def _sift(self, position: int) -> Sifted:
         if position not in self._sifted:
-            plain = self.signs == Signs() and not self.missing.words
-            values = self.grid.rows.floats(position + self.grid.offset) if plain else None
+            column = position + self.grid.offset
+            values = None if self.missing.words else self.grid.rows.floats(column, self.signs.decimal)
             self._sifted[position] = (
                 sift(self.grid.column(position), self.signs, self.missing)
                 if values is None or not np.isfinite(values).all()
@@ -185,7 +185,8 @@ def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, tuple[
     text = _below(text, found.first_line, name)
     quoted = QUOTE in text
     width = names + found.row_names
-    rows = even(text, found.delimiter, width, found.first_line) if not quoted and found.width == width else None
+    bare = text if not quoted else unquoted(text, found.delimiter) if width > 1 and found.delimiter != BLANK else None
+    rows = even(bare, found.delimiter, width, found.first_line) if bare and found.width == width else None
     if rows is not None:
         return rows, ()
     lines = text.rstrip("\n").split("\n")
@@ -271,7 +272,8 @@ def _signs(text: str, grid: Grid, found: Layout, asking: Asking, name: str) -> S
     dialect_of_training = asking.like.dialect if asking.like else None
     trained = Signs(dialect_of_training.decimal, dialect_of_training.thousands) if dialect_of_training else None
     fixed = asking.decimal or (trained.decimal if trained else ".")
-    if found.delimiter == "," and fixed == "." and QUOTE not in text and not _GROUPED.search(text, 0, _SEEN):
+    bare = QUOTE not in text or isinstance(grid.rows, Even)
+    if found.delimiter == "," and fixed == "." and bare and not _GROUPED.search(text, 0, _SEEN):
         return Signs(".", trained.thousands if trained else "")
     others = {
         place

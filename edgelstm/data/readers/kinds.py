@@ -13,7 +13,11 @@ _NUMBER = re.compile(
     rf"[+-]?(?:\d+(?:\.\d*|,\d+)?|[.,]\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+(?:[.,]\d*)?)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?",
     re.ASCII | re.IGNORECASE,
 )
-_DATE = r"\d{1,4}[-/.]\s?(?:\d{1,2}|[a-zA-Z\u00c0-\u017f]{3,10}|Q[1-4])(?:[-/.]\s?\d{1,4})?\.?|\d{8}"
+_NAME = r"[a-zA-Z\u00c0-\u017f]{3,10}"
+_DATE = (
+    rf"\d{{1,4}}[-/.]\s?(?:\d{{1,2}}|{_NAME}|Q[1-4])(?:[-/.]\s?\d{{1,4}})?\.?|\d{{8}}"
+    rf"|\d{{1,4}}\.?\s{_NAME}\.?\s\d{{1,4}}"
+)
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]\.?m\.?)?"
 _ZONE = r"\s?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})"
 _TIME = re.compile(rf"(?:{_DATE})(?:[T\s]\s?{_CLOCK}(?:{_ZONE})?)?|{_CLOCK}", re.ASCII | re.IGNORECASE)

@@ -145,11 +145,16 @@ def _with_names(way: Way, body: Body, first: int, head: Head, search: bool) -> L
     if at + 1 < len(body.rows) and _is_units(body.rows[at + 1], body, body.rows[at + 2 :]):
         units = body.rows[at + 1]
         below = units.line + 1
-        shown = ", ".join(field.strip() for field in units.fields)[:60]
+        shown = _shown(units)[:60]
         notes += (f"line {units.line} ({shown}) is taken for units and left out",)
     names = tuple(map(str.strip, header.fields))
     skip = header.line - 1 if first + at else 0
     return Layout(way.delimiter, way.width, names, header.line, below, skip, notes=notes)
+
+
+def _shown(row: Row) -> str:
+    """The fields of a row in one line, whatever stands in quotes."""
+    return ", ".join(" ".join(field.split()) for field in row.fields)
 
 
 def _preamble(line: int, rows: int, head: Head) -> tuple[str, ...]:
@@ -273,7 +278,7 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
 def _refuse_pairs(way: Way, body: Body, name: str) -> None:
     """Refuse two columns without names that could be one with a decimal comma: `16,677`."""
     if way.delimiter == "," and way.width == 2 and not _goes_on(body) and _are_halves(body.rows, 0, 1):
-        shown = ",".join(body.rows[0].fields)
+        shown = ",".join(map(str.strip, body.rows[0].fields))
         raise DataError(
             f"{name}: line {body.rows[0].line} ({shown}) could be two columns or a number with a decimal comma: give "
             "--delimiter , or --decimal ,"
@@ -330,7 +335,7 @@ def _goes_on(body: Body) -> bool:
 
 def _refuse_counted(row: Row, body: Body, name: str) -> None:
     if _is_open(body):
-        shown = ", ".join(row.fields)[:40]
+        shown = _shown(row)[:40]
         raise DataError(
             f"{name}: line {row.line} ({shown}) could name the columns or be a row: give --header or --no-header"
         )

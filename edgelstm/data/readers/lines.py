@@ -24,6 +24,8 @@ _CHUNK = 256  # rows: more lists at a time begin collections of garbage, which t
 _WIDEST = 32  # characters of a number
 _PLAIN = np.zeros(256, bool)  # that a plain number consists of; 0 stands behind its end
 _PLAIN[list(b"\0 +-.0123456789Ee")] = True
+_AS_POINTS = np.arange(256, dtype=np.uint8)  # decimal commas become points, and points what is no number
+_AS_POINTS[[ord(","), ord(".")]] = ord("."), ord(",")
 _BLANK_LINE = re.compile(r"^[ \t]*$", re.MULTILINE)
 
 
@@ -81,7 +83,7 @@ class Listed:
         """Say whether a column holds nothing."""
         return not any(map(str.strip, self.columns[position]))
 
-    def floats(self, position: int) -> NDArray[np.float64] | None:
+    def floats(self, position: int, decimal: str) -> NDArray[np.float64] | None:
         """Leave the numbers to those who look at each field."""
         return None
 
@@ -143,8 +145,8 @@ class Even:
     def _borders(self, position: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return self.starts if position == 0 else self.ends[:, position - 1] + 1, self.ends[:, position]
 
-    def floats(self, position: int) -> NDArray[np.float64] | None:
-        """Give a column of plain numbers as float64 [N]; None where it may hold anything else.
+    def floats(self, position: int, decimal: str) -> NDArray[np.float64] | None:
+        """Give a column of plain numbers with a decimal sign as float64 [N]; None where it may hold anything else.
 
         This takes half the time of `float` for each field: 0.2 s for a million.
         """
@@ -155,6 +157,8 @@ class Even:
             return None
         fields = np.take(self.codes, starts[:, None] + np.arange(width), mode="clip")
         fields[np.arange(width) >= lengths[:, None]] = 0
+        if decimal == ",":
+            fields = _AS_POINTS[fields]
         if not _PLAIN[fields].all():
             return None
         try:
@@ -216,6 +220,41 @@ def _split_quoted(lines: list[str], delimiter: str, first_line: int) -> Iterator
             yield Row(first_line - 1 + reader.line_num, fields)
 
 
+def unquoted(text: str, delimiter: str) -> str | None:
+    """Take away quotes that hide nothing: around whole fields, without a delimiter, a quote or an end of line in them.
+
+    Args:
+        text: the rows, ended by line feeds.
+        delimiter: one character, no blank.
+
+    Returns:
+        None where a quote stands anywhere else.
+
+    Example:
+        >>> unquoted('"a";"1"', ";"), unquoted('"a;b";1', ";"), unquoted('5"', ";")
+        ('a;1', None, None)
+    """
+    codes = _codes(text)
+    edges = (codes == ord(delimiter)) | (codes == ord("\n"))
+    quotes = np.flatnonzero(codes == ord(QUOTE))
+    if len(quotes) % 2:
+        return None
+    opening, closing = quotes[::2], quotes[1::2]
+    begins = edges[opening - 1] | (opening == 0)
+    ends = edges[(closing + 1) % len(codes)] | (closing == len(codes) - 1)
+    hidden = np.cumsum(edges, dtype=np.int32)
+    hides = hidden[opening] != hidden[closing]
+    return text.replace(QUOTE, "") if begins.all() and ends.all() and not hides.any() else None
+
+
+def _codes(text: str) -> NDArray[np.uint8] | NDArray[np.uint32]:
+    """The characters of a text: uint8 where these suffice."""
+    try:
+        return np.frombuffer(text.encode("latin-1"), np.uint8)
+    except UnicodeEncodeError:
+        return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+
+
 def even(text: str, delimiter: str, width: int, first_line: int) -> Even | None:
     """Find the fields of text in which each line has `width` of them; None where it is not so even.
 
@@ -228,10 +267,7 @@ def even(text: str, delimiter: str, width: int, first_line: int) -> Even | None:
     text = text.rstrip("\n") + "\n"
     if delimiter == BLANK or "\n#" in text or text.startswith("#"):
         return None
-    try:
-        codes = np.frombuffer(text.encode("latin-1"), np.uint8)
-    except UnicodeEncodeError:
-        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    codes = _codes(text)
     ends = np.flatnonzero((codes == ord(delimiter)) | (codes == ord("\n")))
     if len(ends) % width:
         return None

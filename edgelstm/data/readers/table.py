@@ -160,7 +160,9 @@ class Table:
         asked = column.strip().casefold()
         close = difflib.get_close_matches(asked, folded, 3, 0.6) or [name for name in folded if asked and asked in name]
         near = [folded[name] for name in close[:3]]
-        listed = ", ".join(self.columns[:_LISTED]) + (", ..." if len(self.columns) > _LISTED else "")
+        listed = ", ".join(" ".join(name.split()) for name in self.columns[:_LISTED]) + (
+            ", ..." if len(self.columns) > _LISTED else ""
+        )
         if near:
             return f"the table has {listed}; did you mean {' or '.join(map(repr, near))}?"
         hint = "" if self.dialect is None else "; if their names stand further down, give --skip-rows"

@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgelstm.data.readers.formats import read_table
+from edgelstm.data.readers.lines import unquoted
 from edgelstm.data.readers.words import MISSING_WORDS
 from edgelstm.errors import DataError
 from edgelstm.reading import Dialect
-from tests.data.readers.texts import complaint, table
+from tests.data.readers.texts import columns, complaint, table
 
 FIELDS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
@@ -257,3 +258,24 @@ def test_public_tables_are_read_as_polars_reads_them(name):
         assert (len(numbers), numbers[0]) == (rows, value)
         fields = oracle["" if column == "1" else column].str.replace(",", ".").cast(polars.Float64)
         np.testing.assert_array_equal(numbers, fields.fill_null(float("nan")).to_numpy())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from('1a,"\n '), max_size=20))
+@example('"a","1"\n"",2\n')
+def test_quotes_that_are_taken_away_hid_nothing(text):
+    bare = unquoted(text, ",")
+    if bare is not None:
+        rows = list(csv.reader(text.split("\n"), strict=True))
+        assert [",".join(row) for row in rows] == bare.split("\n")
+
+
+def test_quotes_around_all_fields_change_nothing():
+    assert columns('"t","v"\n"1","1.5"\n"2",""\n"3","2"\n')["v"][0::2] == [1.5, 2]
+    assert table('"t","v"\n"1","a,b"\n"2","c"\n').texts("v") == ["a,b", "c"]
+
+
+def test_the_fields_of_a_complaint_stay_in_one_line():
+    assert "(0, 1) could name the columns or be a row" in complaint('"\n0"\t1')
+    with pytest.raises(DataError, match="the table has t, a b"):
+        table('t,"a\nb"\n1,2\n').require("nothing")

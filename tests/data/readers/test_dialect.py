@@ -104,3 +104,10 @@ def test_decimal_commas_between_semicolons_are_no_commas_between_fields():
 )
 def test_a_row_with_other_fields_too_many_or_too_few_names_its_line(content, line):
     assert line in complaint(content)
+
+
+@pytest.mark.parametrize("day", ["01 Jan 2001", "1. Januar 2001", "1 févr. 2001", "2001 Jan 1"])
+def test_days_of_several_words_do_not_make_blanks_the_delimiter(day):
+    found = table(f"t,v\n{day} 00:00,1.5\n{day} 01:00,2.5\n")
+    assert found.dialect.delimiter == ","
+    assert found.numbers("v").tolist() == [1.5, 2.5]
