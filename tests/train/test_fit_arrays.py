@@ -71,7 +71,7 @@ def test_pairs_of_arrays_are_scored_and_their_names_kept(tmp_path):
     options = {"validation": (X[:9], Y[:9]), "test": (X[9:20], Y[9:20]), "inputs": ("p", "q"), "outputs": ("p",)}
     fitted = fit_small(tmp_path / "run", scaling="relative", name="pairs", **options)
     assert set(scored(fitted)) == {"validation", "test"}
-    assert set(scored(fitted)["test"]) == {"network", "persistence", "ridge"}
+    assert set(scored(fitted)["test"]) == {"network", "persistence", "ridge", "line alone"}
     run = read_run(tmp_path / "run")
     np.testing.assert_array_equal(run.heldout.x(), X[9:20])
     np.testing.assert_array_equal(run.heldout.y(), Y[9:20])
