@@ -308,10 +308,7 @@ def scores_table(fitted: Fitted) -> str:
     contract, parts = fitted.run.record.contract, fitted.evaluation.parts
     columns = columns_of(contract)
     headers = ["", *(f"{part.name} {column.name}" for part in parts for column in columns)]
-    rows, labels = (
-        [],
-        {"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}", "line alone": "its start alone"},
-    )
+    rows, labels = [], {"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}
     for name in parts[0].scored:
         row = [labels.get(name, name)]
         row += [column.text(part.scored[name]) for part in parts for column in columns]

@@ -145,8 +145,9 @@ def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:
         return said
     other = figure_of(part.baselines[best].score, metric)
     ahead = own > other if metric in HIGHER_IS_BETTER else own < other
-    verdict = "which it beats" if ahead else "which is as good" if own == other else "which is better"
-    found = f"{said} The best baseline is {best} with {_figure(other, metric, unit)}, {verdict}."
+    figures = [_figure(figure, metric, unit) for figure in (own, other)]
+    verdict = "which is as good" if figures[0] == figures[1] else "which it beats" if ahead else "which is better"
+    found = f"{said} The best baseline is {best} with {figures[1]}, {verdict}."
     return f"{found} {line_words(part, metric)}".rstrip()
 
 
