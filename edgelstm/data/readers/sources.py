@@ -118,7 +118,8 @@ def _read_files(files: tuple[Path, ...], asking: Asking) -> Found:
                 f"{file}: expected the columns {', '.join(names)}, as in {largest.name}, got {', '.join(one.names)}"
             )
         series.append(replace(one, name=name))
-    notes = (f"{len(files)} files, each a series; {largest.name}:", *model.notes)
+    said = f"{len(files)} files, each a series"
+    notes = (f"{said}; {largest.name}:", *model.notes) if model.notes else (said,)
     return Found(tuple(series), model.reading, categories, notes)
 
 
