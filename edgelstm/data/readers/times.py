@@ -30,6 +30,7 @@ from edgelstm.zones import to_local
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
+_CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
 _FIELD_NAMES = {
     **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
@@ -166,11 +167,12 @@ def _found(column: _Column) -> tuple[str, Moments]:
     fitting = [(_form(way), moments) for way, moments in valid if not (plain and way.core.date == "%Y %j")]
     if unit is not None and numbers is not None:
         fitting.append((unit, _moments_of_numbers(numbers, unit)))
-    if len(fitting) > 1:
-        return _decide(column, fitting)
-    if fitting:
-        return fitting[0]
-    raise _unreadable(column, ways, readable)
+    if not fitting:
+        raise _unreadable(column, ways, readable)
+    form, moments = _decide(column, fitting) if len(fitting) > 1 else fitting[0]
+    if wanted is None and "%y" in form:
+        _refuse_centuries(column, form, moments)
+    return form, moments
 
 
 def _ways(column: _Column) -> list[_Way]:
@@ -199,8 +201,9 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
     """Leave out ways that contradict the names of the columns, `year month day hour`."""
     letters = [_FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
-    if len(letters) < 2 or None in letters:
-        return ways
+    numbers = max(len(re.findall("[0a-z]+", shape.text)) for shape in column.shapes)
+    if len(letters) < 2 or None in letters or numbers > len(letters):
+        return ways  # a column `day` may hold whole dates
 
     def fits(way: _Way) -> bool:
         fields = next(candidate.fields for candidate in way.of if candidate is not None)
@@ -259,6 +262,18 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
         return left[0]
     forms = " or ".join(f"--time-format {form!r}" for form, _ in left)
     raise column.error(0, "times that can be read in one way", f", which may be {len(left)} things: give {forms}")
+
+
+def _refuse_centuries(column: _Column, form: str, found: Moments) -> None:
+    """Refuse two digits that strptime takes for a far year to come, `60`, where most tables mean one long ago."""
+    years = 1970 + found.local.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)
+    late = np.flatnonzero(years >= _CENTURY_OPEN)
+    if len(late):
+        year = int(years[late[0]])
+        advice = (
+            f": {year % 100} may be {year - 100} or {year}: write it out, or give --time-format {form!r} for {year}"
+        )
+        raise column.error(int(late[0]), "a year of four digits", advice)
 
 
 def _as_epoch(column: _Column, unit: str) -> tuple[str, Moments]:

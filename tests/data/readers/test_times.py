@@ -73,7 +73,7 @@ def moments(found):
         ("12/29/2001", "2001-12-29", "%m/%d/%Y"),
         ("29.12.2001 13:05:07", "2001-12-29 13:05:07", "%d.%m.%Y %H:%M:%S"),
         ("29-12-2001", "2001-12-29", "%d-%m-%Y"),
-        ("29.12.68", "2068-12-29", "%d.%m.%y"),
+        ("29.12.49", "2049-12-29", "%d.%m.%y"),
         ("29.12.69", "1969-12-29", "%d.%m.%y"),
         ("69-12-31", "1969-12-31", "%y-%m-%d"),
         ("29/12/2001 13.05.07", "2001-12-29 13:05:07", "%d/%m/%Y %H.%M.%S"),
@@ -466,3 +466,25 @@ def test_a_month_that_nobody_knows_is_blamed_and_not_the_rows_that_fit():
         stamps("Jan 1990", "Feb 1990", "Brm 1990", "Apr 1990")
     with pytest.raises(DataError, match=r"line 2: .* got 'sty 1990'"):
         stamps("sty 1990", "lut 1990")
+
+
+def test_two_digits_of_a_year_that_may_be_long_ago_are_refused():
+    with pytest.raises(DataError, match=r"line 3: .* got '01-Jan-60': 60 may be 1960 or 2060: .* '%d-%b-%y' for 2060"):
+        stamps("01-Jan-49", "01-Jan-60")
+    found = stamps("01-Jan-49", "01-Jan-60", format="%d-%b-%y")
+    assert moments(found) == ["2049-01-01", "2060-01-01"]
+
+
+def test_six_digits_may_begin_with_the_day():
+    texts = [(datetime(2013, 1, 1) + timedelta(days)).strftime("%d%m%y") for days in range(90)]
+    found = stamps(*texts)
+    assert found.form.form == "%d%m%y"
+    assert moments(found)[:2] == ["2013-01-01", "2013-01-02"]
+
+
+@pytest.mark.parametrize("hour", ["{}", "{:02}:00"])
+def test_a_column_day_may_hold_dates_beside_one_of_hours(hour):
+    texts = [f"2024-01-{at // 24 + 1:02} {hour.format(at % 24 + 1)}" for at in range(72)]
+    found = stamps(*texts, columns=("day", "hour"))
+    assert moments(found)[0] == "2024-01-01 01:00:00"
+    assert moments(found)[-1] == "2024-01-04"
