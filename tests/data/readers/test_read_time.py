@@ -384,3 +384,14 @@ def test_a_name_is_no_category():
         DataError, match=r"column 'id' holds 300 different texts, more than 256 categories: leave it out"
     ):
         read(csv(*rows, header="t,a,id"), Asking(("a", "id"), ("a",), time=("t",)))
+
+
+@pytest.mark.parametrize("astray", ["1970-01-01", "9999-12-31"])
+def test_a_clock_that_was_wrong_once_is_named_with_its_line(astray):
+    days = [f"2024-01-{day:02}" for day in range(1, 31)]
+    days[5] = astray
+    table = "t,v\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days))
+    with pytest.raises(
+        DataError, match=rf"line 7: the time {astray} 00:00 is far from all others, in 1 row\(s\): mend"
+    ):
+        read(io.StringIO(table), Asking(("v",), time=("t",)))
