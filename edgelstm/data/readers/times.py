@@ -37,6 +37,8 @@ _FIELD_NAMES = {
     **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
     **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
     **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
+    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
+    **dict.fromkeys(("quarter", "qtr"), "q"),
     **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
     **dict.fromkeys(("minute", "min"), "M"),
     **dict.fromkeys(("second", "sec", "s"), "S"),
@@ -170,6 +172,9 @@ def _found(column: _Column) -> tuple[str, Moments]:
     if not fitting:
         raise _unreadable(column, ways, readable)
     form, moments = _decide(column, fitting) if len(fitting) > 1 else fitting[0]
+    if wanted is None and form.startswith("%Y %j") and not _say_days_of_year(column.ask.columns):
+        advice = f": where these are days of a year, give --time-format {form!r}; weeks are no times"
+        raise column.error(0, "a date", f"{advice}, so {_LEAVE_OUT}")
     if wanted is None and "%y" in form:
         _refuse_centuries(column, form, moments)
     return form, moments
@@ -262,6 +267,11 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
         return left[0]
     forms = " or ".join(f"--time-format {form!r}" for form, _ in left)
     raise column.error(0, "times that can be read in one way", f", which may be {len(left)} things: give {forms}")
+
+
+def _say_days_of_year(columns: tuple[str, ...]) -> bool:
+    """Whether a column is called so, or there is one alone: `2020 7` in two may as well be a week."""
+    return len(columns) == 1 or any(_FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
 
 
 def _refuse_centuries(column: _Column, form: str, found: Moments) -> None:

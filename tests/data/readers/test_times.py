@@ -488,3 +488,16 @@ def test_a_column_day_may_hold_dates_beside_one_of_hours(hour):
     found = stamps(*texts, columns=("day", "hour"))
     assert moments(found)[0] == "2024-01-01 01:00:00"
     assert moments(found)[-1] == "2024-01-04"
+
+
+@pytest.mark.parametrize("columns", [("year", "week"), ("Year", "KW"), ("jahr", "nummer")])
+def test_weeks_in_a_column_of_their_own_are_no_days_of_a_year(columns):
+    texts = [f"{2020 + at // 52} {at % 52 + 1}" for at in range(150)]
+    with pytest.raises(DataError, match=r"line 2: .* got '2020 1'.*leave out --time where rows are equally spaced"):
+        stamps(*texts, columns=columns)
+
+
+def test_days_of_a_year_are_read_where_a_column_is_called_so_or_their_form_is_given():
+    texts = [f"2023 {day}" for day in range(1, 300)]
+    for asked in ({"columns": ("year", "doy")}, {"columns": ("a", "b"), "format": "%Y %j"}):
+        assert moments(stamps(*texts, **asked))[-1] == "2023-10-26"
