@@ -155,6 +155,18 @@ def holds_text(sifted: Sifted) -> bool:
     return sum(sifted.words.values()) > _FEW * known
 
 
+def are_bookkept(words: Sequence[str]) -> bool:
+    """Whether words are numbers with their minus where bookkeeping puts it: `(1.5)`, `1,5-`.
+
+    Example:
+        >>> are_bookkept(["(1.5)", "2"]), are_bookkept(["NW", "2"]), are_bookkept(["1", "2"])
+        (True, False, False)
+    """
+    found = [_NEGATIVE.fullmatch(word) is not None for word in words]
+    plain = (any(number_of(word, Signs(sign)) is not None for sign in ".,") for word in words)
+    return any(found) and all(map(max, found, plain))
+
+
 def known_texts(fields: Sequence[str], missing: Missing) -> list[str]:
     """Strip fields; those that mean missing in a column of text become empty.
 
