@@ -168,6 +168,9 @@ def _found(column: _Column) -> tuple[str, Moments]:
     plain = any(way.core.date == "%Y %m %d" for way, _ in valid)
     fitting = [(_form(way), moments) for way, moments in valid if not (plain and way.core.date == "%Y %j")]
     if unit is not None and numbers is not None:
+        if unit == "epoch ns" and epochs.may_be_ticks(numbers):
+            advice = ", which may count 100 ns of Windows or .NET: write times out, or give --time-format 'epoch ns'"
+            raise column.error(0, "nanoseconds since 1970", advice)
         fitting.append((unit, _moments_of_numbers(numbers, unit)))
     if not fitting:
         raise _unreadable(column, ways, readable)

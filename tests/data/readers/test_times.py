@@ -501,3 +501,11 @@ def test_days_of_a_year_are_read_where_a_column_is_called_so_or_their_form_is_gi
     texts = [f"2023 {day}" for day in range(1, 300)]
     for asked in ({"columns": ("year", "doy")}, {"columns": ("a", "b"), "format": "%Y %j"}):
         assert moments(stamps(*texts, **asked))[-1] == "2023-10-26"
+
+
+@pytest.mark.parametrize("first", [133_500_000_000_000_000, 638_400_000_000_000_000])
+def test_ticks_of_windows_are_not_taken_for_nanoseconds(first):
+    texts = [str(first + minute * 600_000_000) for minute in range(5)]
+    with pytest.raises(DataError, match=r"line 2: .* may count 100 ns of Windows or .NET: .*--time-format 'epoch ns'"):
+        stamps(*texts)
+    assert stamps(*texts, format="epoch ns").form.form == "epoch ns"
