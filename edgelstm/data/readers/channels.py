@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.categories import one_hot, words_of
+from edgelstm.data.readers.fields import are_bookkept
 from edgelstm.data.readers.table import Table
 from edgelstm.data.readers.units import unit_of
 from edgelstm.errors import DataError
 
 MAX_WORDS = 256
+
+
+_DIGIT = re.compile("[0-9]")
 
 
 class Channels(NamedTuple):
@@ -83,14 +88,16 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
             raise _words_as_labels(table, column, table.truths(column))
         return None
     words = words_of(table.texts(column))
-    if unit_of(words) is not None:
-        return None  # reading the numbers names the unit
+    if unit_of(words) is not None or are_bookkept(words):
+        return None  # reading the numbers names the unit, or the sign
     if labels:
         raise _words_as_labels(table, column, words)
     if column in asking.targets:
+        signs = "write them as plain numbers, such as -1234.5"
+        mend = signs if all(map(_DIGIT.search, words)) else "give --task label --classes to learn a class at each row"
         raise DataError(
-            f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: give "
-            f"--task label --classes to learn a class at each row"
+            f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: "
+            f"{mend}"
         )
     if len(words) > MAX_WORDS:
         raise DataError(

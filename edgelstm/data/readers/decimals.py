@@ -1,7 +1,8 @@
 """Find out which sign stands before decimals, and which between groups of three digits.
 
 `1,5` tells that the comma is decimal and `1,234,567` that it is not; `1,234` could be either, and is refused where
-nothing else in the table tells. `1.234` alone is one and a bit: what programs write.
+nothing else in the table tells. `1.234` alone is one and a bit: what programs write. Beside `987`, and with nothing
+that tells, it could be a thousand as well: programs write `987.000` there, or `987.5` somewhere.
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ class _Evidence(NamedTuple):
         decimal: by sign, a field in which it can only stand before decimals, and its column.
         grouped: by sign, a field in which it can only stand between groups, and its column.
         open: by sign, a field that could be both, and its column.
+        thousand: a field such as `1.234` in a column of whole numbers below a thousand, and its column.
     """
 
     decimal: dict[str, tuple[str, str]]
     grouped: dict[str, tuple[str, str]]
     open: dict[str, tuple[str, str]]
+    thousand: list[tuple[str, str]]
 
 
 def find(
@@ -96,14 +99,15 @@ def _decimal(evidence: _Evidence, name: str, strict: bool = True) -> str | None:
 
 def _usual(evidence: _Evidence, name: str) -> str:
     """What is meant where nothing tells: a point, unless a comma could stand for it."""
-    if "," in evidence.open:
-        field, column = evidence.open[","]
-        digits = field.replace(",", "")
-        raise DataError(
-            f"{name}: {field!r} in column {column!r} could be {digits} or {field.replace(',', '.')}: give --decimal . "
-            "or --decimal ,"
-        )
-    return "."
+    doubtful = evidence.open.get(",") or next(iter(evidence.thousand), None)
+    if doubtful is None:
+        return "."
+    field, column = doubtful
+    digits = re.sub("[.,]", "", field)
+    raise DataError(
+        f"{name}: {field!r} in column {column!r} could be {digits} or {field.replace(',', '.')}: give --decimal . or "
+        "--decimal ,"
+    )
 
 
 def _thousands(evidence: _Evidence, decimal: str, trained: Signs | None) -> str:
@@ -136,12 +140,14 @@ def _other(sign: str) -> str:
 
 
 def _evidence(columns: Iterable[tuple[str, list[str]]]) -> _Evidence:
-    found = _Evidence({}, {}, {})
+    found = _Evidence({}, {}, {}, [])
     for column, fields in columns:
         text = "\n".join(fields)
         for sign in ".,":
             if sign in text:
                 _search(found, sign, text, column)
+        if column == found.open.get(".", ("", ""))[1] and _is_counted(text):
+            found.thousand.append(found.open["."])
         for sign in _OTHERS:
             if sign in text and sign not in found.grouped and (field := _groups(sign).search(text)) is not None:
                 found.grouped[sign] = (field[1], column)
@@ -150,11 +156,16 @@ def _evidence(columns: Iterable[tuple[str, list[str]]]) -> _Evidence:
 
 def _search(found: _Evidence, sign: str, text: str, column: str) -> None:
     """Keep the first field of the strongest kind; what contradicts it is found when the numbers are read."""
-    for kind, pattern in zip(found, _patterns(sign), strict=True):
+    for kind, pattern in zip(found[:3], _patterns(sign), strict=True):
         field = pattern.search(text)
         if field is not None:
             kind.setdefault(sign, (field[1], column))
             return
+
+
+def _is_counted(text: str) -> bool:
+    """Whether whole numbers below a thousand stand in a column, 0 apart, and none above."""
+    return _SHORT.search(text) is not None and _LONG.search(text) is None
 
 
 @lru_cache
@@ -177,4 +188,8 @@ def _groups(sign: str) -> re.Pattern[str]:
 
 
 def _field(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"^[ \t]*([+-]?(?:{pattern}))[ \t]*$", re.MULTILINE | re.ASCII)
+    return re.compile(rf"^[ \t]*([+\N{{MINUS SIGN}}-]?(?:{pattern}))[ \t]*$", re.MULTILINE | re.ASCII)
+
+
+_SHORT = _field(r"[1-9]\d{0,2}")
+_LONG = _field(r"\d{4,}")

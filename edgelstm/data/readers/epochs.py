@@ -13,6 +13,7 @@ from edgelstm.data.readers.shapes import Shape
 UNITS = {"epoch s": 1e6, "epoch ms": 1e3, "epoch us": 1.0, "epoch ns": 1e-3}
 # From 1973 to 2286 in each unit: the ranges do not touch, and what counts rows does not reach the first.
 _SMALLEST = {"epoch s": 10**8, "epoch ms": 10**11, "epoch us": 10**14, "epoch ns": 10**17}
+_TICKS = ((125 * 10**15, 145 * 10**15), (630 * 10**15, 650 * 10**15))  # about 1997 to 2060, since 1601 and since 1
 _NUMBER = re.compile(r"-?(0{1,19})(?:[.,](0{1,12}))?")
 
 
@@ -62,6 +63,18 @@ def unit_of(numbers: Epochs) -> str | None:
         if smallest <= high < 100 * smallest and (low >= smallest or numbers.negative.any()):
             return unit
     return None
+
+
+def may_be_ticks(numbers: Epochs) -> bool:
+    """Whether numbers are of this century too if they count 100 ns since 1601, as Windows does, or since 1, as .NET.
+
+    Example:
+        >>> from edgelstm.data.readers.shapes import shapes_of
+        >>> [may_be_ticks(epochs_of(shapes_of([text]), 1)) for text in ("133500000000000000", "1700000000000000000")]
+        [True, False]
+    """
+    low, high = int(numbers.whole.min()), int(numbers.whole.max())
+    return any(first <= low and high < last for first, last in _TICKS)
 
 
 def moments(numbers: Epochs, unit: str) -> NDArray[np.int64]:

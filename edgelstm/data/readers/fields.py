@@ -19,6 +19,7 @@ from edgelstm.data.readers.words import MISSING_AMONG_NUMBERS, MISSING_WORDS, TR
 from edgelstm.errors import DataError
 
 _SHOWN = 40  # characters of a field in a message
+_NEGATIVE = re.compile(r"\((\s*[\d.,]+\s*)\)|([\d.,]+\s?)-", re.ASCII)
 _FEW = 0.5  # of the known fields: a column with more words than that is text
 
 Place = Callable[[int], str]
@@ -137,7 +138,9 @@ def as_numbers(sifted: Sifted, column: str, place: Place) -> NDArray[np.float64]
         return sifted.values
     row, text = sifted.broken
     what = "a number" if text in sifted.words else "a finite number"
-    raise DataError(f"{place(row)}: expected {what} in column {column!r}, got {shown(text)}{_advice(sifted, text)}")
+    raise DataError(
+        f"{place(row)}: expected {what} in column {column!r}, got {shown(text)}{_advice(sifted, column, text)}"
+    )
 
 
 def holds_text(sifted: Sifted) -> bool:
@@ -150,6 +153,18 @@ def holds_text(sifted: Sifted) -> bool:
     """
     known = len(sifted.values) - sum(sifted.missing.values())
     return sum(sifted.words.values()) > _FEW * known
+
+
+def are_bookkept(words: Sequence[str]) -> bool:
+    """Whether words are numbers with their minus where bookkeeping puts it: `(1.5)`, `1,5-`.
+
+    Example:
+        >>> are_bookkept(["(1.5)", "2"]), are_bookkept(["NW", "2"]), are_bookkept(["1", "2"])
+        (True, False, False)
+    """
+    found = [_NEGATIVE.fullmatch(word) is not None for word in words]
+    plain = (any(number_of(word, Signs(sign)) is not None for sign in ".,") for word in words)
+    return any(found) and all(map(max, found, plain))
 
 
 def known_texts(fields: Sequence[str], missing: Missing) -> list[str]:
@@ -173,6 +188,7 @@ def number_of(text: str, signs: Signs) -> float | None:
         >>> number_of("1.234,5", Signs(",", ".")), number_of("1_000", Signs()), number_of("inf", Signs())
         (1234.5, None, inf)
     """
+    text = text.replace("\N{MINUS SIGN}", "-")  # as typeset tables have it
     if _pattern(signs).fullmatch(text) is None:
         return None
     if signs.thousands:
@@ -232,7 +248,12 @@ def _truths(words: Counter[str], known: int) -> tuple[str, ...]:
     return next((pair for pair in TRUTHS.items() if found <= set(pair)), ())
 
 
-def _advice(sifted: Sifted, text: str) -> str:
+def _advice(sifted: Sifted, column: str, text: str) -> str:
+    if text == column:
+        return ": the names of the columns stand there again: take that line out"
+    negative = _NEGATIVE.fullmatch(text)
+    if negative is not None:
+        return f": where that is negative, as in bookkeeping, write -{(negative[1] or negative[2]).strip()}"
     unit = unit_of(sifted.words) or unit_of([text])
     if unit is not None:
         return f": take {unit!r} out of the table, which reads numbers alone; a unit is named by --unit"

@@ -36,6 +36,7 @@ _MAGIC = (
     (b"\0\0\xfe\xff", "text in UTF-32", "save it as UTF-8"),
 )
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_SHEET = re.compile(rb"\s*<table\b[^>]*>\s*<", re.IGNORECASE)  # what web sites call .xls
 _XML = re.compile(rb"\s*<\?xml\b")  # a name in angle brackets is what MetaTrader writes: <DATE>,<OPEN>
 _BOM = b"\xef\xbb\xbf"
 
@@ -66,6 +67,8 @@ def _kind(content: bytes) -> tuple[str, str] | None:
     if content.startswith(b"PK\x03\x04"):
         return _archive(content)
     start = content[:4096].removeprefix(_BOM)
+    if _SHEET.match(start):
+        return "an HTML table", f"open it in a spreadsheet and {_EXPORT}"
     if _HTML.match(start):
         return "an HTML page", "download the file itself; a page is what a browser shows, often a log-in"
     if _XML.match(start):

@@ -17,6 +17,7 @@ from edgelstm.rhythm import after
 
 MAX_ROWS = 50_000_000
 _MAX_SHARE, _FEW = 20, 1000  # a table may grow to so many times its rows, and to so many rows in any case
+_ASTRAY = 0.05  # of the rows may be of a clock that was wrong
 
 
 class Holes(NamedTuple):
@@ -60,6 +61,7 @@ def on_grid(track: Track, places: NDArray[np.int64], rhythm: Rhythm, zone: str |
     size = int(places[-1]) + 1
     if size == len(track):
         return track
+    _refuse_jump(track, places, place)
     refuse_growth(size, len(track), rhythm, place(int(track.rows[0])))
     utc, _ = track.times()
     before = np.searchsorted(places, np.arange(size), side="right") - 1
@@ -77,6 +79,23 @@ def on_grid(track: Track, places: NDArray[np.int64], rhythm: Rhythm, zone: str |
     rows = np.full(size, -1)
     rows[here] = track.rows
     return replace(track, values=values, utc=times, local=times, labels=labels, rows=rows)
+
+
+def _refuse_jump(track: Track, places: NDArray[np.int64], place: Place) -> None:
+    """Refuse times far from all others, as of a clock that fell back to 1970 or of a year that means never.
+
+    Raises:
+        DataError: a few rows at one end lie further away than all others reach.
+    """
+    gaps = np.diff(places)
+    widest = int(gaps.argmax())
+    few = min(widest + 1, len(gaps) - widest)
+    if gaps[widest] <= max(_FEW, _MAX_SHARE * len(places)) or few > _ASTRAY * len(places):
+        return
+    row = int(track.rows[0 if widest + 1 == few else -1])
+    utc, _ = track.times()
+    at = str(utc[0 if widest + 1 == few else -1])[:16].replace("T", " ")
+    raise DataError(f"{place(row)}: the time {at} is far from all others, in {few} row(s): mend or take them out")
 
 
 def refuse_growth(size: int, rows: int, rhythm: Rhythm, where: str) -> None:

@@ -10,7 +10,8 @@ NUMBER, TIME, MISSING, WORD = "number", "time", "missing", "word"
 
 _GROUP = "[.,' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}]"
 _NUMBER = re.compile(
-    rf"[+-]?(?:\d+(?:\.\d*|,\d+)?|[.,]\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+(?:[.,]\d*)?)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?",
+    rf"[+\N{{MINUS SIGN}}-]?(?:\d+(?:\.\d*|,\d+)?|[.,]\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+(?:[.,]\d*)?)(?:[eE][+-]?\d+)?"
+    r"|[+-]?inf(?:inity)?",
     re.ASCII | re.IGNORECASE,
 )
 _NAME = r"[a-zA-Z\u00c0-\u017f]{3,10}"

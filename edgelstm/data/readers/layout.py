@@ -187,8 +187,10 @@ def _is_units(row: Row, body: Body, below: list[Row]) -> bool:
         return False
     fields = [row.fields[position].strip() for position in body.values]
     kinds = [kind_of(field) for field in fields]
-    if kinds[0] != WORD or NUMBER in kinds or TIME in kinds or 2 * kinds.count(WORD) < len(kinds):
+    if NUMBER in kinds or TIME in kinds or 2 * kinds.count(WORD) < len(kinds):
         return False
+    if kinds[0] != WORD and (fields[0] or kinds.count(WORD) < len(kinds) - 1):
+        return False  # times have no unit, but all others have
     return not any(
         other.fields[position].strip() == field
         for position, field in zip(body.values, fields, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -147,6 +148,14 @@ def refuse_repeated(found: Repeated, place: Place, zone: str | None, column: str
         f"{place(found.second)}: the time {stamp} stands there twice, first at "
         f"{place(found.first).rpartition(': ')[2]}; {way}"
     )
+
+
+def of_change(tracks: Sequence[Track], zone: str | None) -> str:
+    """What to add where equal rows of one time may be those of the hour that comes twice in autumn; empty elsewhere."""
+    found = next(filter(None, map(repeated, tracks)), None)
+    if zone is not None or found is None or not _may_be_change(found.local):
+        return ""
+    return "; the clock may have been put back then: --time-zone of the place tells those hours apart"
 
 
 def tells_apart(names: list[str], times: Times) -> bool:

@@ -17,7 +17,15 @@ from edgelstm.data.readers.asking import Asking, Found, Stamps, TimeAsk
 from edgelstm.data.readers.channels import read_channels
 from edgelstm.data.readers.formats import read_table
 from edgelstm.data.readers.grid import holes, on_grid
-from edgelstm.data.readers.order import in_order, refuse_repeated, repeated, settle, tells_apart, without_equals
+from edgelstm.data.readers.order import (
+    in_order,
+    of_change,
+    refuse_repeated,
+    repeated,
+    settle,
+    tells_apart,
+    without_equals,
+)
 from edgelstm.data.readers.resample import bins_of, resample
 from edgelstm.data.readers.table import Table
 from edgelstm.data.readers.track import Track
@@ -186,7 +194,9 @@ def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) 
         single, settled = _each(lambda track: settle(track, policy), single)
     notes = (
         _moved(moved, tracks),
-        f"{equal} row(s) are there twice, time and samples: one of each is left" if equal else "",
+        f"{equal} row(s) are there twice, time and samples: one of each is left{of_change(sorted_, stamps.form.zone)}"
+        if equal
+        else "",
         f"{settled} row(s) have the time of another: --duplicates {policy}" if settled else "",
     )
     return single, tuple(filter(None, notes))

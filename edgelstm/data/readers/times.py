@@ -30,12 +30,15 @@ from edgelstm.zones import to_local
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
+_CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
 _FIELD_NAMES = {
     **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
     **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
     **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
     **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
+    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
+    **dict.fromkeys(("quarter", "qtr"), "q"),
     **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
     **dict.fromkeys(("minute", "min"), "M"),
     **dict.fromkeys(("second", "sec", "s"), "S"),
@@ -165,12 +168,19 @@ def _found(column: _Column) -> tuple[str, Moments]:
     plain = any(way.core.date == "%Y %m %d" for way, _ in valid)
     fitting = [(_form(way), moments) for way, moments in valid if not (plain and way.core.date == "%Y %j")]
     if unit is not None and numbers is not None:
+        if unit == "epoch ns" and epochs.may_be_ticks(numbers):
+            advice = ", which may count 100 ns of Windows or .NET: write times out, or give --time-format 'epoch ns'"
+            raise column.error(0, "nanoseconds since 1970", advice)
         fitting.append((unit, _moments_of_numbers(numbers, unit)))
-    if len(fitting) > 1:
-        return _decide(column, fitting)
-    if fitting:
-        return fitting[0]
-    raise _unreadable(column, ways, readable)
+    if not fitting:
+        raise _unreadable(column, ways, readable)
+    form, moments = _decide(column, fitting) if len(fitting) > 1 else fitting[0]
+    if wanted is None and form.startswith("%Y %j") and not _say_days_of_year(column.ask.columns):
+        advice = f": where these are days of a year, give --time-format {form!r}; weeks are no times"
+        raise column.error(0, "a date", f"{advice}, so {_LEAVE_OUT}")
+    if wanted is None and "%y" in form:
+        _refuse_centuries(column, form, moments)
+    return form, moments
 
 
 def _ways(column: _Column) -> list[_Way]:
@@ -199,8 +209,9 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
     """Leave out ways that contradict the names of the columns, `year month day hour`."""
     letters = [_FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
-    if len(letters) < 2 or None in letters:
-        return ways
+    numbers = max(len(re.findall("[0a-z]+", shape.text)) for shape in column.shapes)
+    if len(letters) < 2 or None in letters or numbers > len(letters):
+        return ways  # a column `day` may hold whole dates
 
     def fits(way: _Way) -> bool:
         fields = next(candidate.fields for candidate in way.of if candidate is not None)
@@ -259,6 +270,23 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
         return left[0]
     forms = " or ".join(f"--time-format {form!r}" for form, _ in left)
     raise column.error(0, "times that can be read in one way", f", which may be {len(left)} things: give {forms}")
+
+
+def _say_days_of_year(columns: tuple[str, ...]) -> bool:
+    """Whether a column is called so, or there is one alone: `2020 7` in two may as well be a week."""
+    return len(columns) == 1 or any(_FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
+
+
+def _refuse_centuries(column: _Column, form: str, found: Moments) -> None:
+    """Refuse two digits that strptime takes for a far year to come, `60`, where most tables mean one long ago."""
+    years = 1970 + found.local.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)
+    late = np.flatnonzero(years >= _CENTURY_OPEN)
+    if len(late):
+        year = int(years[late[0]])
+        advice = (
+            f": {year % 100} may be {year - 100} or {year}: write it out, or give --time-format {form!r} for {year}"
+        )
+        raise column.error(int(late[0]), "a year of four digits", advice)
 
 
 def _as_epoch(column: _Column, unit: str) -> tuple[str, Moments]:

@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edgelstm.data.readers.decimals import Signs, find
+from edgelstm.errors import DataError
 from edgelstm.reading import Dialect
 from tests.data.readers.texts import columns, complaint, table
 
@@ -148,3 +149,16 @@ def test_a_typed_sign_and_that_of_training_never_give_a_wrong_number(values, sig
     expected = [value / 1000 for value in values]
     for asked in ({"decimal": decimal}, {"like": Dialect(";", decimal, thousands)}):
         assert columns(text, **asked)["v"] == expected
+
+
+def test_a_thousand_with_a_point_beside_hundreds_is_not_one_and_a_bit():
+    with pytest.raises(DataError, match=r"'1\.004' in column 'v' could be 1004 or 1\.004: give --decimal"):
+        table("t;v\n0;996\n1;1.004\n2;998\n")
+    for sign, read in ((",", 1004), (".", 1.004)):
+        assert columns("t;v\n0;996\n1;1.004\n", decimal=sign)["v"] == [996, read]
+
+
+@pytest.mark.parametrize("rows", [("0", "1.004"), ("12.5", "1.004", "7"), ("2000", "1.004", "7"), ("996.000", "1.004")])
+def test_a_point_stays_one_where_a_thousand_would_be_written_otherwise(rows):
+    text = "t;v\n" + "".join(f"{n};{row}\n" for n, row in enumerate(rows))
+    assert columns(text)["v"] == [float(row) for row in rows]

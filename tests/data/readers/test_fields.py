@@ -165,3 +165,23 @@ def test_words_that_may_be_classes_are_missing_only_among_numbers():
 
 def test_texts_are_stripped_and_typed_words_are_missing():
     assert table("t,v\n0, NW \n1,off\n", na=("off",)).texts("v") == ["NW", ""]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(("\u22121.5", "2.5"), [-1.5, 2.5]), (("\u22121,5", "\u22122,5"), [-1.5, -2.5])]
+)
+def test_a_typeset_minus_is_a_minus(rows, expected):
+    assert columns("t;v\n" + "".join(f"{n};{row}\n" for n, row in enumerate(rows)))["v"] == expected
+
+
+@pytest.mark.parametrize(("field", "mend"), [("(5.5)", "-5.5"), ("5.5-", "-5.5"), ("(1,234.50)", "-1,234.50")])
+def test_a_number_that_bookkeeping_calls_negative_names_how_to_write_it(field, mend):
+    with pytest.raises(
+        DataError, match=f"line 3: expected a number in column 'v', .* as in bookkeeping, write {mend}$"
+    ):
+        columns(f"t;v\n0;1.5\n1;{field}\n2;3.5\n")
+
+
+def test_names_that_come_again_are_called_so():
+    with pytest.raises(DataError, match=r"line 4: .* the names of the columns stand there again: take that line out"):
+        columns("t,v\n0,1\n1,2\nt,v\n2,3\n")

@@ -58,6 +58,7 @@ def frame(write):
         ),
         (b"\n <!DOCTYPE html>\n<html><head>", "an HTML page", "download"),
         (b"<html>", "an HTML page", "download"),
+        (b"<table border=1><tr><td>1</td></tr></table>", "an HTML table", "save the sheet as CSV"),
         (b"\xef\xbb\xbf<!-- x --><HTML lang=en>", "an HTML page", "download"),
         (b"<?xml version='1.0'?><a/>", "XML", "CSV"),
         (archive("[Content_Types].xml", "xl/workbook.xml"), "an Excel spreadsheet (.xlsx)", "save the sheet as CSV"),

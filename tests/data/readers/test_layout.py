@@ -54,6 +54,7 @@ def test_the_same_two_rows_in_many_layouts(content, line):
     [
         ("Logger 7\nSerial: 12\nt,v\n0,1\n1,2\n", "lines 1 to 2 in front of the table are left out; --skip-rows wins"),
         ("t,v\ns,degC\n0,1\n1,2\n", "line 2 (s, degC) is taken for units and left out"),
+        ("t,v,w\n,kWh,degC\n0,1,1\n1,2,2\n", "line 2 (, kWh, degC) is taken for units and left out"),
         ("# t, v\n0,1\n", "the comment in line 1 names the columns"),
         ("t,v\n0,1\n#x\n1,2\n", "1 line(s) of comments (#) are left out"),
         ("t,v\n0,1\n,\n", "1 line(s) without a value are left out"),

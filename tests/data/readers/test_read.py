@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.data.readers.read import read_series
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.read import read, read_series
 from edgelstm.errors import DataError
 
 
@@ -177,3 +178,15 @@ def test_a_parquet_column_without_dates_is_no_column_of_timestamps(tmp_path, val
     path = as_file(polars.DataFrame({"t": values, "a": [1.0, 2.0]}), tmp_path, "parquet")
     with pytest.raises(DataError, match="expected timestamps in column 't'"):
         read_series(path, ("a",), "t")
+
+
+@pytest.mark.parametrize("field", ["(5.5)", "5.5-"])
+def test_a_feature_of_negatives_as_bookkeeping_writes_them_is_no_text(csv, field):
+    with pytest.raises(DataError, match=r"line 2: .* as in bookkeeping, write -5\.5"):
+        read_series(csv(f"a,b\n1,{field}\n2,{field}\n3,4\n"), ("a", "b"), None)
+
+
+def test_a_target_whose_numbers_have_other_signs_is_to_be_written_plainly(csv):
+    asking = Asking(("a",), targets=("a",))
+    with pytest.raises(DataError, match=r"holds text, \u20131.5, \u20132.5, .*: write them as plain numbers"):
+        read(csv("a,b\n\u20131.5,1\n\u20132.5,2\n"), asking)

@@ -384,3 +384,27 @@ def test_a_name_is_no_category():
         DataError, match=r"column 'id' holds 300 different texts, more than 256 categories: leave it out"
     ):
         read(csv(*rows, header="t,a,id"), Asking(("a", "id"), ("a",), time=("t",)))
+
+
+@pytest.mark.parametrize("astray", ["1970-01-01", "9999-12-31"])
+def test_a_clock_that_was_wrong_once_is_named_with_its_line(astray):
+    days = [f"2024-01-{day:02}" for day in range(1, 31)]
+    days[5] = astray
+    table = "t,v\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days))
+    with pytest.raises(
+        DataError, match=rf"line 7: the time {astray} 00:00 is far from all others, in 1 row\(s\): mend"
+    ):
+        read(io.StringIO(table), Asking(("v",), time=("t",)))
+
+
+def test_a_dark_hour_that_comes_twice_in_autumn_names_the_zone():
+    hours = [f"2023-10-29 {hour:02}:00,0" for hour in (0, 1, 2, 2, 3, 4)]
+    found = read(csv(*hours), Asking(("a",), time=("t",)))
+    assert any("clock may have been put back then: --time-zone of the place" in note for note in found.notes)
+    zoned = read(csv(*hours), Asking(("a",), time=("t",), time_zone="Europe/Berlin"))
+    assert len(zoned.series[0].values) == 6
+
+
+def test_equal_rows_of_another_day_have_no_word_about_clocks():
+    found = read(csv(*[f"2023-10-24 {hour:02}:00,0" for hour in (0, 1, 2, 2, 3, 4)]), Asking(("a",), time=("t",)))
+    assert any("one of each is left" in note and "clock" not in note for note in found.notes)

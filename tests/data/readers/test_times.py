@@ -73,7 +73,7 @@ def moments(found):
         ("12/29/2001", "2001-12-29", "%m/%d/%Y"),
         ("29.12.2001 13:05:07", "2001-12-29 13:05:07", "%d.%m.%Y %H:%M:%S"),
         ("29-12-2001", "2001-12-29", "%d-%m-%Y"),
-        ("29.12.68", "2068-12-29", "%d.%m.%y"),
+        ("29.12.49", "2049-12-29", "%d.%m.%y"),
         ("29.12.69", "1969-12-29", "%d.%m.%y"),
         ("69-12-31", "1969-12-31", "%y-%m-%d"),
         ("29/12/2001 13.05.07", "2001-12-29 13:05:07", "%d/%m/%Y %H.%M.%S"),
@@ -466,3 +466,46 @@ def test_a_month_that_nobody_knows_is_blamed_and_not_the_rows_that_fit():
         stamps("Jan 1990", "Feb 1990", "Brm 1990", "Apr 1990")
     with pytest.raises(DataError, match=r"line 2: .* got 'sty 1990'"):
         stamps("sty 1990", "lut 1990")
+
+
+def test_two_digits_of_a_year_that_may_be_long_ago_are_refused():
+    with pytest.raises(DataError, match=r"line 3: .* got '01-Jan-60': 60 may be 1960 or 2060: .* '%d-%b-%y' for 2060"):
+        stamps("01-Jan-49", "01-Jan-60")
+    found = stamps("01-Jan-49", "01-Jan-60", format="%d-%b-%y")
+    assert moments(found) == ["2049-01-01", "2060-01-01"]
+
+
+def test_six_digits_may_begin_with_the_day():
+    texts = [(datetime(2013, 1, 1) + timedelta(days)).strftime("%d%m%y") for days in range(90)]
+    found = stamps(*texts)
+    assert found.form.form == "%d%m%y"
+    assert moments(found)[:2] == ["2013-01-01", "2013-01-02"]
+
+
+@pytest.mark.parametrize("hour", ["{}", "{:02}:00"])
+def test_a_column_day_may_hold_dates_beside_one_of_hours(hour):
+    texts = [f"2024-01-{at // 24 + 1:02} {hour.format(at % 24 + 1)}" for at in range(72)]
+    found = stamps(*texts, columns=("day", "hour"))
+    assert moments(found)[0] == "2024-01-01 01:00:00"
+    assert moments(found)[-1] == "2024-01-04"
+
+
+@pytest.mark.parametrize("columns", [("year", "week"), ("Year", "KW"), ("jahr", "nummer")])
+def test_weeks_in_a_column_of_their_own_are_no_days_of_a_year(columns):
+    texts = [f"{2020 + at // 52} {at % 52 + 1}" for at in range(150)]
+    with pytest.raises(DataError, match=r"line 2: .* got '2020 1'.*leave out --time where rows are equally spaced"):
+        stamps(*texts, columns=columns)
+
+
+def test_days_of_a_year_are_read_where_a_column_is_called_so_or_their_form_is_given():
+    texts = [f"2023 {day}" for day in range(1, 300)]
+    for asked in ({"columns": ("year", "doy")}, {"columns": ("a", "b"), "format": "%Y %j"}):
+        assert moments(stamps(*texts, **asked))[-1] == "2023-10-26"
+
+
+@pytest.mark.parametrize("first", [133_500_000_000_000_000, 638_400_000_000_000_000])
+def test_ticks_of_windows_are_not_taken_for_nanoseconds(first):
+    texts = [str(first + minute * 600_000_000) for minute in range(5)]
+    with pytest.raises(DataError, match=r"line 2: .* may count 100 ns of Windows or .NET: .*--time-format 'epoch ns'"):
+        stamps(*texts)
+    assert stamps(*texts, format="epoch ns").form.form == "epoch ns"
