@@ -59,7 +59,7 @@ def by_any_client(path: str, predictor: Predictor) -> np.ndarray:
 def replay_file(path: str) -> dict[str, object]:
     """Load a file, replay its vectors, step it; differences in units of its own tolerance."""
     try:
-        predictor = load(path)
+        predictor = load(path).bare  # golden vectors are in the units of the graph
         found = replay(predictor)
         stream = worst_by_channel(stepped(predictor), at_once(predictor))
         client = worst_by_channel(*map(np.nan_to_num, (by_any_client(path, predictor), predictor.golden.file)))
