@@ -18,7 +18,16 @@ def contract():
     inputs = (Channel("heat", None, "float32", None), Channel("plan", None, "float32", None, ahead=2))
     outputs = tuple(Channel(f"heat q{q}", None, "float32", None, quantile=q, column="heat") for q in (0.1, 0.9))
     found = load("models/co2/co2.fp32.onnx").contract
-    return replace(found, inputs=inputs, outputs=outputs, answer="quantile", window=3, horizon=2, sample_period_s=None)
+    return replace(
+        found,
+        inputs=inputs,
+        outputs=outputs,
+        answer="quantile",
+        window=3,
+        horizon=2,
+        sample_period_s=None,
+        reading=None,
+    )
 
 
 def table(folder, rows, known):

@@ -39,7 +39,7 @@ def utc(text):
     return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=written_tables(rows=30))
 def test_predict_answers_for_the_samples_of_any_table(window_files, cli_here, tmp_path, table):
     assume(not np.isnan(table.values[:, 0]).any())
