@@ -142,10 +142,10 @@ gaps of up to 6 interpolated"
 def _dialect_words(dialect: Dialect) -> list[str]:
     names = {" ": "blanks", "\t": "tab"}
     words = [f"fields between {names.get(dialect.delimiter, repr(dialect.delimiter))}"]
-    if (dialect.decimal, dialect.thousands) != (".", ""):
-        words.append(
-            f"decimal {dialect.decimal!r}" + (f", thousands {dialect.thousands!r}" if dialect.thousands else "")
-        )
+    if dialect.decimal != "." or dialect.thousands:
+        words.append(f"decimal {dialect.decimal!r}" if dialect.decimal else "decimal sign unknown")
+    if dialect.thousands:
+        words.append(f"thousands {dialect.thousands!r}")
     if dialect.encoding != "utf-8":
         words.append(dialect.encoding)
     if dialect.skip_rows:
