@@ -51,8 +51,8 @@ class TimeForm(NamedTuple):
     Attributes:
         columns: that make it, in the order in which their texts are joined by a blank.
         form: `"iso with offset"` where each names UTC or its offset from it, `"iso without offset"` where none does,
-            `"iso"` in files that did not record which; `"epoch s"`, `"epoch ms"`, `"epoch us"`, `"epoch ns"` since 1970; or a format of `strptime`, with
-            `%q` for a quarter from 1 to 4.
+            `"iso"` in files that did not record which; `"epoch s"`, `"epoch ms"`, `"epoch us"`, `"epoch ns"` since
+            1970; or a format of `strptime`, with `%q` for a quarter from 1 to 4.
         zone: IANA zone of stamps that do not name one, `"Europe/Berlin"`; None: they are taken as UTC.
     """
 

@@ -152,13 +152,15 @@ def _agree(evidence: _Evidence, trained: Signs, name: str) -> None:
     other = _other(trained.decimal)
     against = evidence.decimal.get(other) or evidence.grouped.get(trained.decimal)
     known = trained.thousands == other or other in evidence.grouped or trained.decimal in evidence.decimal
+    mend = f"--decimal {other}"
     if against is None and not known:
         against = evidence.open.get(other)
+        mend += f" or, if it is a thousand, --decimal {trained.decimal}"
     if against is not None:
         field, column = against
         raise DataError(
             f"{name}: expected {_NAMES[trained.decimal]}, as in training, got {field!r} in column {column!r}: write "
-            f"it as then, or type --decimal {other}"
+            f"it as then, or type {mend}"
         )
 
 

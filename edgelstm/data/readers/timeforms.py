@@ -223,7 +223,9 @@ def _clock_form(form: str, clock: re.Match[str]) -> str:
 
 
 def _named(form: str) -> str:
-    return ISO if core_of(form).date == ISO else form
+    """ISO 8601 goes by that name, but for the clock `hhmm`: without its form `15` would be three in the afternoon."""
+    core = core_of(form)
+    return ISO if core.date == ISO and core.clock != "hhmm" else form
 
 
 def _fields(found: re.Match[str]) -> dict[str, tuple[int, int]]:

@@ -146,18 +146,18 @@ def _refuse_other_offsets(form: str, ask: TimeAsk, place: Place, example: str) -
     trained = names_offset(ask.like.form) if ask.like is not None else None
     if trained is None or ask.format is not None or names_offset(form) is trained or (trained and ask.zone):
         return
-    zone = ask.like.zone if ask.like is not None else None
+    zone = (ask.like.zone if ask.like is not None else None) or "UTC"
     expected, mend = (
-        ("times that name UTC or their offset from it", f"or type --time-zone {zone or 'UTC'} if that is their zone")
-        if trained
-        else (
-            f"times without an offset from UTC, which were taken as {zone or 'UTC'}",
-            f"or type --time-format {ISO if form == ISO_WITH_OFFSET else repr(form)} if its offsets are right",
-        )
+        "times that name UTC or their offset from it, as in training",
+        f"name their zone: --time-zone {zone}",
     )
+    if not trained:
+        typed = ISO if form == ISO_WITH_OFFSET else repr(form)
+        expected = f"times without an offset from UTC, as in training, which took them as {zone}"
+        mend = f"type --time-format {typed} if these offsets are right"
     raise DataError(
-        f"{place(0)}: expected {expected}, as in training, got {example[:40]!r} in column {' '.join(ask.columns)!r}: "
-        f"write them as then, {mend}"
+        f"{place(0)}: expected {expected}, got {example[:40]!r} in column {' '.join(ask.columns)!r}: write them as "
+        f"then, or {mend}"
     )
 
 
@@ -183,13 +183,11 @@ def _found(column: _Column) -> tuple[str, Moments]:
     wanted = _wanted(column.ask)
     if wanted in epochs.UNITS:
         return _as_epoch(column, wanted)
-    ways = _ways(column)
-    if wanted is not None:
-        ways = [way for way in ways if _same(way.core, core_of(wanted))]
-        if not any(None not in way.of for way in ways):
-            if ways and wanted == ISO:
-                raise _unreadable(column, ways, [])
-            return _in_words(column, wanted)
+    ways = _ways(column, core_of(wanted) if wanted else None)
+    if wanted is not None and not any(None not in way.of for way in ways):
+        if ways and wanted == ISO:
+            raise _unreadable(column, ways, [])
+        return _in_words(column, wanted)
     numbers = epochs.epochs_of(column.shapes, len(column.texts)) if wanted is None else None
     unit = None if numbers is None else epochs.unit_of(numbers)
     readable = [(way, _read(column, way)) for way in ways if None not in way.of]
@@ -214,15 +212,18 @@ def _found(column: _Column) -> tuple[str, Moments]:
 
 
 def _wanted(ask: TimeAsk) -> str | None:
-    """The form that is asked for, else that of training; both kinds of ISO 8601 are looked for, one is refused later."""
+    """The form that is asked for, else that of training; of ISO 8601 both kinds are read, and one is refused later."""
     if ask.format is not None:
         return "epoch s" if ask.format == "%s" else ask.format
     trained = ask.like.form if ask.like else None
     return ISO if trained in (ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET) else trained
 
 
-def _ways(column: _Column) -> list[_Way]:
-    """List the ways to read at least one shape; dates without a clock are midnights among times with one."""
+def _ways(column: _Column, wanted: Core | None) -> list[_Way]:
+    """List the ways to read at least one shape; dates without a clock are midnights among times with one.
+
+    Of two that fit, `15` is the hour and not a quarter past midnight, unless the core that is wanted says so.
+    """
     found = [candidates_of(shape_with_words(shape)) for shape in column.shapes]
     cores = dict.fromkeys(candidate.core for candidates in found for candidate in candidates)
     ways = []
@@ -230,6 +231,7 @@ def _ways(column: _Column) -> list[_Way]:
         by_core = [next((c for c in candidates if c.core == core), None) for candidates in found]
         midnights = [next((c for c in candidates if c.core == Core(core.date, "")), None) for candidates in found]
         ways.append(_Way(core, tuple(a or b for a, b in zip(by_core, midnights, strict=True))))
+    ways = [way for way in ways if wanted is None or _same(way.core, wanted)]
     whole = {way.core for way in ways if None not in way.of}
     ways = [way for way in ways if not (way.core.clock == "hhmm" and Core(way.core.date, "24") in whole)]
     return _named(column, [way for way in ways if not _mostly_midnights(column, way)])
@@ -260,10 +262,10 @@ def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
 
 
 def _same(core: Core, wanted: Core) -> bool:
-    """Whether a core is the one asked for; `iso` is every clock, and a date fits where midnights have no clock."""
+    """Whether a core is the one asked for; `iso` is every usual clock, and midnights may have none."""
     if core.date != wanted.date:
         return False
-    return wanted.date == ISO or core.clock in (wanted.clock, "")
+    return (wanted.date == ISO and wanted.clock != "hhmm") or core.clock in (wanted.clock, "")
 
 
 def _read(column: _Column, way: _Way) -> Moments:
@@ -368,7 +370,9 @@ def _refuse_zones(column: _Column, form: str, zoned: list[bool]) -> None:
     zone = column.ask.zone or (column.ask.like.zone if column.ask.like else None)
     if all(zoned) or not names_offset(form) or (zone is not None and not any(zoned)):
         return
-    raise column.error(zoned.index(False), "UTC or an offset from it", ": where all rows are of one zone, give --time-zone")
+    raise column.error(
+        zoned.index(False), "UTC or an offset from it", ": where all rows are of one zone, give --time-zone"
+    )
 
 
 def _otherwise(column: _Column) -> str:
