@@ -275,10 +275,13 @@ def _signs(text: str, grid: Grid, found: Layout, asking: Asking, name: str) -> S
     asked, others = _numbers(grid, asking)
     bare = QUOTE not in text or isinstance(grid.rows, Even)
     if found.delimiter == "," and bare and not _GROUPED.search(text, 0, _SEEN):
+        usual = trained._replace(decimal=".", known=True) if trained else Signs()
         if (asking.decimal or (trained and trained.known and trained.decimal)) == ".":
-            return Signs(".", trained.thousands if trained else "")
+            return usual
+        if asking.decimal is None and (trained is None or not trained.known) and "." not in text:
+            return usual._replace(known=False)
         if asking.decimal is None and trained is None:
-            return Signs(known="." in text and _shows_point(grid, asked))
+            return usual._replace(known=_shows_point(grid, asked))
     return decimals.find(_fields(grid, asked), _fields(grid, others), name, asking.decimal, trained)
 
 
