@@ -121,6 +121,9 @@ def reading_words(reading: Reading) -> str:
         >>> reading_words(Reading("csv", dialect, ("-200",), time, None, None, None, "error", "interpolate", 6))
         "csv, fields between ';', decimal ',', time in Date, Time as %d.%m.%Y %H:%M (Europe/Berlin), missing: -200, \
 gaps of up to 6 interpolated"
+        >>> whole = Dialect("|", "")
+        >>> reading_words(Reading("csv", whole, (), None, None, None, None, "error", "drop", 6))
+        "csv, fields between '|', decimal sign unknown, gaps left open"
     """
     words = [reading.format]
     if reading.dialect is not None:

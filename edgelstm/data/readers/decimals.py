@@ -87,7 +87,7 @@ def find(
     if fixed is None:
         fixed = _decimal(evidence, name)
     if fixed is None and evidence.open:
-        fixed = _decimal(_evidence(others), name, strict=False)
+        fixed = _decimal(_evidence(column for column in others if not _are_clocks(column[1])), name, strict=False)
     if fixed is None:
         _refuse_doubtful(evidence, name, trained is not None)
     known = fixed is not None or "." in evidence.open
@@ -192,6 +192,11 @@ def _search(found: _Evidence, sign: str, text: str, column: str) -> None:
             return
 
 
+def _are_clocks(fields: list[str]) -> bool:
+    """Whether a column may hold times of the day, `13.30`, whose points are no decimal signs."""
+    return all(not field.strip() or _CLOCK.fullmatch(field) for field in fields)
+
+
 def _is_counted(text: str) -> bool:
     """Whether whole numbers below a thousand stand in a column, 0 apart, and none above."""
     return _SHORT.search(text) is not None and _LONG.search(text) is None
@@ -220,5 +225,6 @@ def _field(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"^[ \t]*([+\N{{MINUS SIGN}}-]?(?:{pattern}))[ \t]*$", re.MULTILINE | re.ASCII)
 
 
+_CLOCK = re.compile(r"\s*(?:[01]?\d|2[0-4])[.,][0-5]\d(?:[.,][0-5]\d)?\s*", re.ASCII)
 _SHORT = _field(r"[1-9]\d{0,2}")
 _LONG = _field(r"\d{4,}")

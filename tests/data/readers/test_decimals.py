@@ -195,6 +195,15 @@ def test_a_point_between_commas_is_known_wherever_it_stands(text):
     assert table(text, columns=("v",)).dialect.decimal == "."
 
 
+@pytest.mark.parametrize("trained", [None, Dialect(";", "")])
+def test_a_clock_that_nobody_reads_tells_no_decimal_sign(trained):
+    rows = ["996;13.30", "1.004;13.31", "998;"]
+    said = complaint("v;at\n" + "\n".join(rows), trained, columns=("v",))
+    assert "'1.004' in column 'v' could be 1004 or 1.004" in said
+    told = table("v;at\n" + "\n".join([*rows, "7;13.61"]), trained, columns=("v",))
+    assert told.numbers("v").tolist() == [996, 1.004, 998, 7]
+
+
 def test_a_sign_that_is_typed_is_known():
     assert [table("t,v\n0,996\n", decimal=sign).dialect.decimal for sign in ".,"] == [".", ","]
 
