@@ -12,12 +12,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers import rhythms
 from edgelstm.data.readers.asking import Asking, Found, Stamps, TimeAsk
 from edgelstm.data.readers.channels import read_channels
 from edgelstm.data.readers.formats import read_table
-from edgelstm.data.readers.grid import holes, on_grid
-from edgelstm.data.readers.order import (
+from edgelstm.data.readers.formats.table import Table
+from edgelstm.data.readers.rows import rhythms
+from edgelstm.data.readers.rows.grid import holes, on_grid
+from edgelstm.data.readers.rows.order import (
     in_order,
     of_change,
     refuse_repeated,
@@ -26,9 +27,8 @@ from edgelstm.data.readers.order import (
     tells_apart,
     without_equals,
 )
-from edgelstm.data.readers.resample import bins_of, resample
-from edgelstm.data.readers.table import Table
-from edgelstm.data.readers.track import Track
+from edgelstm.data.readers.rows.resample import bins_of, resample
+from edgelstm.data.readers.rows.track import Track
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.reading import Reading, Rhythm, TimeForm
