@@ -11,6 +11,6 @@ from __future__ import annotations
 
 from edgelstm.data.readers.asking import Asking, Found
 from edgelstm.data.readers.formats import FORMATS
-from edgelstm.data.readers.read import BUILTIN, read, read_many, read_series
+from edgelstm.data.readers.read import BUILTIN, read
 
-__all__ = ["BUILTIN", "FORMATS", "Asking", "Found", "read", "read_many", "read_series"]
+__all__ = ["BUILTIN", "FORMATS", "Asking", "Found", "read"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.formats.cmapss import COLUMNS
-from edgelstm.data.readers.read import read_many
+from edgelstm.data.readers.read import read
 from edgelstm.errors import DataError
 
 
@@ -17,15 +18,15 @@ def row(unit, cycle):
 ROWS = row(1, 1) + row(1, 2) + row(1, 3) + row(2, 1) + row(7, 1) + row(7, 2)
 
 
-def read(folder, name="train_X.txt", text=ROWS, truth=None, columns=("sensor_21", "rul"), **more):
+def series_of(folder, name="train_X.txt", text=ROWS, truth=None, columns=("sensor_21", "rul"), **more):
     (folder / name).write_text(text)
     if truth is not None:
         (folder / "RUL_X.txt").write_text(truth)
-    return read_many(folder / name, columns, kind="cmapss", **more)
+    return read(folder / name, Asking(columns, format="cmapss", **more)).series
 
 
 def test_training_engines_run_to_their_failure(tmp_path):
-    found = read(tmp_path)
+    found = series_of(tmp_path)
     assert [series.name for series in found] == ["1", "2", "7"]
     assert [series.values[:, 1].tolist() for series in found] == [[2, 1, 0], [0], [1, 0]]
     assert [series.values[0, 0] for series in found] == [123.5, 223.5, 723.5]
@@ -33,13 +34,13 @@ def test_training_engines_run_to_their_failure(tmp_path):
 
 
 def test_of_test_engines_the_last_row_alone_is_known(tmp_path):
-    found = read(tmp_path, "test_X.txt", truth="112 \n98\n5\n")
+    found = series_of(tmp_path, "test_X.txt", truth="112 \n98\n5\n")
     np.testing.assert_array_equal(found[0].values[:, 1], [np.nan, np.nan, 112])
     assert [series.values[-1, 1] for series in found] == [112, 98, 5]
 
 
 def test_a_test_file_without_its_truth_can_be_read_for_its_sensors(tmp_path):
-    assert len(read(tmp_path, "test_X.txt", columns=("sensor_1",))) == 3
+    assert len(series_of(tmp_path, "test_X.txt", columns=("sensor_1",))) == 3
 
 
 @pytest.mark.parametrize(
@@ -65,15 +66,15 @@ def test_a_test_file_without_its_truth_can_be_read_for_its_sensors(tmp_path):
 )
 def test_what_is_no_such_data_is_refused(tmp_path, name, text, truth, complaint):
     with pytest.raises(DataError) as caught:
-        read(tmp_path, name, text, truth, columns=("setting_1", "rul"))
+        series_of(tmp_path, name, text, truth, columns=("setting_1", "rul"))
     assert complaint in str(caught.value)
 
 
 def test_bytes_that_are_no_text_and_columns_that_are_no_classes_are_refused(tmp_path):
     (tmp_path / "train_Y.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match="line 1: expected text in UTF-8"):
-        read_many(tmp_path / "train_Y.txt", ("rul",), kind="cmapss")
+        read(tmp_path / "train_Y.txt", Asking(("rul",), format="cmapss"))
     with pytest.raises(DataError, match="it is no column of classes"):
-        read(tmp_path, label="rul")
+        series_of(tmp_path, label="rul")
     with pytest.raises(DataError, match="expected no column of timestamps"):
-        read(tmp_path, time="cycle")
+        series_of(tmp_path, time=("cycle",))

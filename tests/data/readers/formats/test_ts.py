@@ -7,21 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.data.readers.read import read_many
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.read import read
 from edgelstm.errors import DataError
 
 HEADER = "@problemName X\n@timeStamps false\n@univariate false\n@equalLength false\n@classLabel true a b\n@data\n"
 GOOD = "# a comment\n\n" + HEADER + "1,2,?:4,5,6:a\n# another\n7:8:b\n"
 
 
-def read(folder, text, columns=("dim_0", "dim_1"), label="class"):
+def series_of(folder, text, columns=("dim_0", "dim_1"), label="class"):
     path = folder / "x.ts"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_many(path, columns, label=label)
+    return read(path, Asking(columns, label=label)).series
 
 
 def test_series_have_their_own_lengths_and_classes(tmp_path):
-    first, second = read(tmp_path, GOOD)
+    first, second = series_of(tmp_path, GOOD)
     np.testing.assert_array_equal(first.values, [[1, 4], [2, 5], [np.nan, 6]])
     np.testing.assert_array_equal(second.values, [[7, 8]])
     assert (first.labels, second.labels) == (("a",) * 3, ("b",))
@@ -30,17 +31,17 @@ def test_series_have_their_own_lengths_and_classes(tmp_path):
 
 def test_headers_are_read_in_any_case_with_crlf_and_a_byte_order_mark(tmp_path):
     text = "\ufeff" + GOOD.replace("@problemName", "@PROBLEMNAME").replace("@data", "@Data").replace("\n", "\r\n")
-    assert [len(series.values) for series in read(tmp_path, text)] == [3, 1]
+    assert [len(series.values) for series in series_of(tmp_path, text)] == [3, 1]
 
 
 def test_one_dimension_and_no_class(tmp_path):
-    (series,) = read(tmp_path, "@univariate true\n@classLabel false\n@data\n1,2,-3e1\n", ("dim_0",), None)
+    (series,) = series_of(tmp_path, "@univariate true\n@classLabel false\n@data\n1,2,-3e1\n", ("dim_0",), None)
     assert series.values.ravel().tolist() == [1, 2, -30]
     assert series.labels is None
 
 
 def test_an_unknown_class_of_a_series_is_nobody_s(tmp_path):
-    assert read(tmp_path, HEADER + "1:2:?\n")[0].labels == ("",)
+    assert series_of(tmp_path, HEADER + "1:2:?\n")[0].labels == ("",)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_an_unknown_class_of_a_series_is_nobody_s(tmp_path):
 )
 def test_what_is_no_set_of_series_is_one_line_that_names_the_line(tmp_path, text, complaint):
     with pytest.raises(DataError) as caught:
-        read(tmp_path, text)
+        series_of(tmp_path, text)
     assert complaint in str(caught.value)
     assert str(caught.value).startswith("x.ts: ")
     assert "\n" not in str(caught.value)
@@ -96,14 +97,14 @@ def test_what_is_no_set_of_series_is_one_line_that_names_the_line(tmp_path, text
 )
 def test_a_column_of_another_kind_is_refused(tmp_path, columns, label, complaint):
     with pytest.raises(DataError, match=complaint):
-        read(tmp_path, GOOD, columns, label)
+        series_of(tmp_path, GOOD, columns, label)
 
 
 @settings(max_examples=300, deadline=None)
 @given(at=st.integers(0, len(GOOD)), cut=st.integers(0, 5), put=st.text("@:,.?ab1-e \n#\u0661", max_size=4))
 def test_any_damage_is_read_or_refused_in_one_line(tmp_path_factory, at, cut, put):
     try:
-        found = read(tmp_path_factory.getbasetemp(), GOOD[:at] + put + GOOD[at + cut :])
+        found = series_of(tmp_path_factory.getbasetemp(), GOOD[:at] + put + GOOD[at + cut :])
     except DataError as error:
         assert "\n" not in str(error)  # noqa: PT017  (either way is right)
         return
