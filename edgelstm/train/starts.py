@@ -21,7 +21,7 @@ from edgelstm.data.windows import Index, Windows
 from edgelstm.errors import RecipeError
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import NetworkRecipe
+from edgelstm.train.recipe_sections import NetworkRecipe
 
 PERSISTENCE, DRIFT, REPEAT, MEAN = "persistence", "seasonal naive with drift", "seasonal naive", "mean of the window"
 RIDGE, ROBUST = "ridge", "robust ridge"
