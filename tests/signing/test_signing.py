@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from edgelstm import signing
 from edgelstm.errors import InputError, ModelFileError, ModelFileNotFoundError, SignatureError, SigningFileError
+from edgelstm.signing import keys, text
 from tests.conftest import ROOT
 
 VECTORS = ROOT / "tests" / "minisign"
@@ -39,8 +40,8 @@ def key():
 @pytest.fixture
 def cheap_scrypt(monkeypatch):
     """libsodium's limits for interactive use: 16 MiB in place of a gibibyte."""
-    monkeypatch.setattr(signing, "OPSLIMIT", 2**19)
-    monkeypatch.setattr(signing, "MEMLIMIT", 2**24)
+    monkeypatch.setattr(keys, "OPSLIMIT", 2**19)
+    monkeypatch.setattr(keys, "MEMLIMIT", 2**24)
 
 
 # What minisign wrote
@@ -223,10 +224,10 @@ def test_a_comment_is_one_line_of_text(comment, key):
 
 def test_control_characters_that_another_signer_let_through_are_written_out(key):
     """An escape sequence in a comment must not reach a terminal."""
-    private = signing._ed25519().Ed25519PrivateKey.from_private_bytes(key.seed)
+    private = keys.ed25519().Ed25519PrivateKey.from_private_bytes(key.seed)
     made = private.sign(hashlib.blake2b(b"a").digest())
     comment = b"\x1b[2Jgone \xff"
-    signature = signing._text_file(b"x", b"ED" + key.key_id + made, comment, private.sign(made + comment))
+    signature = text.text_file(b"x", b"ED" + key.key_id + made, comment, private.sign(made + comment))
     assert signing.verify(b"a", signature, key.public) == "\\x1b[2Jgone \\xff"
 
 
@@ -248,8 +249,8 @@ def test_a_secret_key_is_not_shown_in_a_trace(key):
 
 def test_scrypt_is_set_as_libsodium_sets_it():
     """The parameters that libsodium documents for its two limits."""
-    assert signing._scrypt_parameters(2**25, 2**30) == (2**20, 8, 1)
-    assert signing._scrypt_parameters(2**19, 2**24) == (2**14, 8, 1)
+    assert keys._scrypt_parameters(2**25, 2**30) == (2**20, 8, 1)
+    assert keys._scrypt_parameters(2**19, 2**24) == (2**14, 8, 1)
 
 
 def test_a_public_key_may_be_its_file_or_its_text(key, tmp_path):
