@@ -17,19 +17,28 @@ from edgelstm.data.readers import epochs, rhythms
 from edgelstm.data.readers.asking import Stamps, TimeAsk
 from edgelstm.data.readers.fields import Place
 from edgelstm.data.readers.languages import in_english
-from edgelstm.data.readers.moments import Moments, among_words, by_strptime, moments_of, shape_with_words
+from edgelstm.data.readers.moments import (
+    Moments,
+    among_words,
+    by_strptime,
+    moments_of,
+    shape_with_words,
+    weekday_of,
+)
 from edgelstm.data.readers.shapes import Shape, shapes_of
-from edgelstm.data.readers.timeforms import Candidate, Core, candidates_of, core_of
+from edgelstm.data.readers.timeforms import WEEKDAYS, Candidate, Core, candidates_of, core_of
 from edgelstm.data.readers.words import MISSING_AMONG_NUMBERS
 from edgelstm.data.readers.zones import local_to_utc
+from edgelstm.data.readers.zonewords import ZoneWords, cut, fixed_for, place_of, tell
 from edgelstm.errors import DataError
 from edgelstm.reading import TimeForm
 from edgelstm.rhythm import DAY_US
-from edgelstm.zones import to_local
+from edgelstm.zones import called, to_local
 
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
+_WORD_BEHIND = re.compile(r"\s?[A-Za-z]+\s*$")
 _CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
 _FIELD_NAMES = {
@@ -53,12 +62,13 @@ class _Way(NamedTuple):
 
 
 class _Column(NamedTuple):
-    """What is read: texts, how to name them in messages, and their shapes."""
+    """What is read: texts, how to name them in messages, and their shapes without words of zones behind them."""
 
     texts: Sequence[str]
     ask: TimeAsk
     place: Place
     shapes: list[Shape]
+    words: ZoneWords | None = None
 
     @property
     def name(self) -> str:
@@ -86,7 +96,7 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
         >>> stamps.form.form, stamps.utc.astype(str).tolist()[0]
         ('%d.%m.%Y %H:%M', '2020-02-01T10:00:00.000000')
     """
-    column = _Column(texts, ask, place, _shapes(texts))
+    column = _Column(texts, ask, place, *_shapes(texts))
     _refuse_missing(column)
     form, found = _found(column)
     return _stamps(column, form, found)
@@ -130,11 +140,11 @@ def stamps_of(
     return Stamps(utc, wall, TimeForm(ask.columns, form, zone), resolution_us, notes, example)
 
 
-def _shapes(texts: Sequence[str]) -> list[Shape]:
+def _shapes(texts: Sequence[str]) -> tuple[list[Shape], ZoneWords | None]:
     """The shapes of texts; where they hold words that say nothing, or points at months, of their translation."""
-    shapes = shapes_of(texts)
+    shapes, words = cut(shapes_of(texts), len(texts))
     strange = any(not shape.text or _STRANGE.search(shape_with_words(shape)) for shape in shapes)
-    return shapes_of(in_english(texts)) if strange else shapes
+    return cut(shapes_of(in_english(texts)), len(texts)) if strange else (shapes, words)
 
 
 def _refuse_missing(column: _Column) -> None:
@@ -215,7 +225,7 @@ def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
 
     def fits(way: _Way) -> bool:
         fields = next(candidate.fields for candidate in way.of if candidate is not None)
-        order = sorted(fields.keys() - {"f"}, key=lambda letter: fields[letter])
+        order = sorted(fields.keys() - {"f", "a"}, key=lambda letter: fields[letter])
         return [{"y": "Y", "b": "m"}.get(letter, letter) for letter in order] == letters
 
     return [way for way in ways if fits(way)]
@@ -235,19 +245,22 @@ def _read(column: _Column, way: _Way) -> Moments:
         return parts[0]
     rows = len(column.texts)
     local, offset, valid, zoned = np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, bool), set()
+    mistold = np.full(rows, -1)
     for shape, part in zip(column.shapes, parts, strict=True):
         local[shape.rows], valid[shape.rows] = part.local, part.valid
+        mistold[shape.rows] = -1 if part.mistold is None else part.mistold
         zoned.add(part.offset is not None)
         if part.offset is not None:
             offset[shape.rows] = part.offset
     if len(zoned) > 1:
         raise _partly_zoned(column, parts)
-    return Moments(local, offset if zoned == {True} else None, valid, min(part.resolution_us for part in parts))
+    resolution_us = min(part.resolution_us for part in parts)
+    return Moments(local, offset if zoned == {True} else None, valid, resolution_us, mistold)
 
 
 def _partly_zoned(column: _Column, parts: list[Moments]) -> DataError:
     bare = [_first_row(shape) for shape, part in zip(column.shapes, parts, strict=True) if part.offset is None]
-    return column.error(min(bare), "a zone behind the time, as other rows have one,")
+    return column.error(min(bare), "a zone behind the time, as other rows name it,")
 
 
 def _form(way: _Way) -> str:
@@ -310,14 +323,19 @@ def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
     if form == "iso":
         raise column.error(0, "ISO 8601 times such as 2001-12-29T13:00:00", _otherwise(column))
     known: dict[str, tuple[int, int | None]] = {}
-    for row, text in enumerate(column.texts):
+    texts = column.texts
+    if column.words is not None:
+        texts, form = [_WORD_BEHIND.sub("", text) for text in texts], re.sub(" ?%Z$", "", form)
+    for row, text in enumerate(texts):
         if text in known:
             continue
         found = by_strptime(text.strip(), form)
         if found is None:
             raise column.error(row, f"times in the form {form!r}", _otherwise(column))
+        if re.search("%[aAcuw]", form) and (day := weekday_of(text.strip(), form)) >= 0:
+            raise _mistold(column, row, day)
         known[text] = found
-    pairs = [known[text] for text in column.texts]
+    pairs = [known[text] for text in texts]
     local = np.array([moment for moment, _ in pairs], np.int64)
     offset = None if pairs[0][1] is None else np.array([zone or 0 for _, zone in pairs], np.int64)
     clock = next((size for word, size in (("%f", 1), ("%S", 10**6), ("%M", 6 * 10**7)) if word in form), 36 * 10**8)
@@ -337,6 +355,8 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     if readable:
         _, found = max(readable, key=lambda pair: int(pair[1].valid.sum()))
         row = int(np.flatnonzero(~found.valid)[0])
+        if found.mistold is not None and found.mistold[row] >= 0:
+            return _mistold(column, row, int(found.mistold[row]))
         if found.valid.any():
             example = column.texts[int(np.flatnonzero(found.valid)[0])].strip()[:40]
             return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
@@ -348,12 +368,19 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     if not ways and odd is not None:
         return column.error(odd[1], f"a timestamp like {column.texts[odd[0]].strip()[:40]!r}")
     if not ways:
-        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}")
+        place = next(filter(None, map(place_of, re.findall("[A-Z]{2,5}", column.texts[0]))), None)
+        zoned = f" without the zone, for which give --time-zone {place} or another" if place else ""
+        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}{zoned}")
     best = max(ways, key=lambda way: sum(n for n, of in zip(sizes, way.of, strict=True) if of is not None))
     fitting = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is not None]
     others = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is None]
     example = column.texts[min(fitting)].strip()[:40]
     return column.error(min(others), f"a timestamp like {example!r}")
+
+
+def _mistold(column: _Column, row: int, day: int) -> DataError:
+    advice = ": mend the row, or take the weekdays out of the table"
+    return column.error(row, f"the weekday of the date, {WEEKDAYS[day].capitalize()},", advice)
 
 
 def _first_row(shape: Shape) -> int:
@@ -362,4 +389,40 @@ def _first_row(shape: Shape) -> int:
 
 def _stamps(column: _Column, form: str, found: Moments) -> Stamps:
     example = column.texts[0].strip()
-    return stamps_of(found.local, found.offset, form, column.ask, column.place, found.resolution_us, example)
+    offset = found.offset if column.words is None else _told_by_words(column, column.words, found)
+    return stamps_of(found.local, offset, form, column.ask, column.place, found.resolution_us, example)
+
+
+def _told_by_words(column: _Column, words: ZoneWords, found: Moments) -> NDArray[np.int64]:
+    """How far each time is ahead of UTC, by the zone that is given and the words behind the times."""
+    zone = column.ask.zone or (column.ask.like.zone if column.ask.like else None)
+    bare = np.flatnonzero(words.which < 0)
+    if len(bare):
+        raise column.error(int(bare[0]), "a zone behind the time, as other rows name it,")
+    if zone is None:
+        raise _without_zone(column, words.at(0))
+    told = tell(found.local.astype("datetime64[us]"), found.offset, words, zone)
+    wrong = np.flatnonzero(~told.right)
+    if len(wrong):
+        raise _another_clock(column, int(wrong[0]), words, told.utc, zone)
+    return found.local - told.utc.astype(np.int64)
+
+
+def _without_zone(column: _Column, word: str) -> DataError:
+    place = place_of(word)
+    if place is None:
+        return column.error(0, "times alone", f": take {word!r} out; if it names a zone, give --time-zone Area/City too")
+    advice = f": {word} is no zone of its own: give --time-zone of the place, such as {place}"
+    return column.error(0, "times whose zone is given", advice)
+
+
+def _another_clock(column: _Column, row: int, words: ZoneWords, utc: NDArray[np.datetime64], zone: str) -> DataError:
+    """Refuse a word that the clocks of the zone did not have then."""
+    word, place = words.at(row), place_of(words.at(row))
+    right = called(int(utc[row].astype(np.int64)), zone)
+    other = f"give the --time-zone whose word it is, such as {place}, or " if place and place != zone else ""
+    fixed = fixed_for(word, int(utc[row].astype(np.int64)), zone)
+    advice = f": {other}take the words out of the table" + (f" and give --time-zone {fixed}" if fixed else "")
+    if word == right:
+        advice = ": the clocks there showed no such time"
+    return column.error(row, f"{right}, as the clocks of {zone} were called then,", advice)

@@ -1,0 +1,178 @@
+"""Words behind a time that name the clock it was read from: `CEST`, `EST`.
+
+The same word names clocks in several parts of the world, so that a word alone is no zone. Beside `--time-zone` it is held
+against what the clocks of the zone were called at that moment, and settles the hour that comes twice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.readers.shapes import Shape
+from edgelstm.data.readers.timeforms import says_something
+from edgelstm.zones import Times, called, to_local, to_utc, turns_of
+
+_BEHIND = re.compile(
+    r"(?P<time>.*(?::00(?:[.,]0{1,9})?(?: ?aa(?= ))?|[ a]00?\.00|a0{4}(?:00)?|[ a]00? ?aa(?= ))(?: ?[-+]00(?::?00)?)?)"
+    r" ?(?P<word>a{2,5})"
+)
+# Where a word is mostly used; it is an example in an error, and decides nothing.
+_LIKELY = {
+    place: words.split()
+    for place, words in {
+        "Europe/Berlin": "CET CEST MEZ MESZ MET MEST",
+        "Europe/London": "BST GMT",
+        "Europe/Lisbon": "WET WEST",
+        "Europe/Athens": "EET EEST",
+        "Europe/Moscow": "MSK MSD",
+        "America/New_York": "EST EDT ET",
+        "America/Chicago": "CST CDT CT",
+        "America/Denver": "MST MDT MT",
+        "America/Los_Angeles": "PST PDT PT",
+        "America/Anchorage": "AKST AKDT",
+        "America/Halifax": "AST ADT",
+        "America/St_Johns": "NST NDT",
+        "America/Sao_Paulo": "BRT BRST",
+        "America/Argentina/Buenos_Aires": "ART",
+        "Pacific/Honolulu": "HST",
+        "Africa/Johannesburg": "SAST",
+        "Africa/Nairobi": "EAT",
+        "Africa/Maputo": "CAT",
+        "Africa/Lagos": "WAT",
+        "Asia/Kolkata": "IST",
+        "Asia/Karachi": "PKT",
+        "Asia/Jakarta": "WIB",
+        "Asia/Singapore": "SGT",
+        "Asia/Hong_Kong": "HKT",
+        "Asia/Manila": "PHT PHST",
+        "Asia/Tokyo": "JST",
+        "Asia/Seoul": "KST",
+        "Australia/Sydney": "AEST AEDT",
+        "Australia/Adelaide": "ACST ACDT",
+        "Australia/Perth": "AWST",
+        "Pacific/Auckland": "NZST NZDT",
+    }.items()
+}
+_YEAR_US = 365 * 86_400_000_000
+_GERMAN = {"mez": "cet", "mesz": "cest"}
+
+
+class ZoneWords(NamedTuple):
+    """The words of a column.
+
+    Attributes:
+        words: each once, in small letters.
+        which: int64 [N], which of them each row has; -1 for none.
+    """
+
+    words: tuple[str, ...]
+    which: NDArray[np.int64]
+
+    def at(self, row: int) -> str:
+        """Give the word of a row, in capitals."""
+        return self.words[self.which[row]].upper()
+
+
+class Told(NamedTuple):
+    """What the words say of local times.
+
+    Attributes:
+        utc: datetime64[us] [N].
+        right: bool [N]; the clocks of the zone were called so then.
+    """
+
+    utc: Times
+    right: NDArray[np.bool_]
+
+
+def cut(shapes: list[Shape], rows: int) -> tuple[list[Shape], ZoneWords | None]:
+    """Take the words behind clocks off; None where there are none but those of UTC, which are read elsewhere.
+
+    Example:
+        >>> from edgelstm.data.readers.shapes import shapes_of
+        >>> shapes, found = cut(shapes_of(["2020-01-07 13:00 CET", "2020-07-07 13:00 CEST"]), 2)
+        >>> [shape.text for shape in shapes], found.words, found.which.tolist()
+        (['0000-00-00 00:00', '0000-00-00 00:00'], ('cet', 'cest'), [0, 1])
+    """
+    known: dict[str, int] = {}
+    which = np.full(rows, -1)
+    left = []
+    for shape in shapes:
+        found = _BEHIND.fullmatch(shape.text)
+        words, of = shape.words(*found.span("word")) if found else ([], np.zeros(0, np.int64))
+        if found is None or all(map(says_something, words)):
+            left.append(shape)
+            continue
+        which[shape.rows] = np.array([known.setdefault(word, len(known)) for word in words])[of]
+        left.append(Shape(found["time"], shape.rows, shape.bytes[: found.end("time")]))
+    return left, ZoneWords(tuple(known), which) if known else None
+
+
+def place_of(word: str) -> str | None:
+    """Name a zone whose clocks are mostly meant by a word.
+
+    Example:
+        >>> place_of("CEST"), place_of("Uhr")
+        ('Europe/Berlin', None)
+    """
+    return next((place for place, words in _LIKELY.items() if word.upper() in words), None)
+
+
+def tell(local: Times, offset: NDArray[np.int64] | None, words: ZoneWords, zone: str) -> Told:
+    """Put local times into UTC by their words.
+
+    Args:
+        local: datetime64[us] [N].
+        offset: int64 [N], microseconds ahead of UTC, where that is written as well; else None.
+        words: one for each time.
+        zone: IANA name.
+
+    Raises:
+        DataError: there is no such zone.
+
+    Example:
+        >>> times = np.array(["2024-10-27T02:30"] * 2, "datetime64[us]")
+        >>> tell(times, None, ZoneWords(("cest", "cet"), np.array([0, 1])), "Europe/Berlin").utc.astype(str).tolist()
+        ['2024-10-27T00:30:00.000000', '2024-10-27T01:30:00.000000']
+    """
+    if offset is not None:
+        utc = local - offset.astype("timedelta64[us]")
+        return Told(utc, _are_called(utc, words, zone) & (to_local(utc, zone) == local))
+    first, second = to_utc(local, zone), to_utc(local, zone, later=True)
+    utc = np.where(_are_called(first, words, zone), first, second)
+    return Told(utc, _are_called(utc, words, zone) & (to_local(utc, zone) == local))
+
+
+def fixed_for(word: str, utc: int, zone: str) -> str | None:
+    """Name the zone of a clock that has the name that a word says all year; None where the zone has no such clock.
+
+    Args:
+        word: `EST`.
+        utc: microseconds since 1970 of some moment of the year.
+        zone: IANA name.
+
+    Example:
+        >>> fixed_for("EST", 0, "America/New_York"), fixed_for("PST", 0, "America/New_York")
+        ('Etc/GMT+5', None)
+    """
+    for moment in range(utc, utc + _YEAR_US, _YEAR_US // 12):
+        if called(moment, zone).casefold() == _GERMAN.get(word.casefold(), word.casefold()):
+            at = np.array([moment], "datetime64[us]")
+            hours = (to_local(at, zone) - at)[0] / np.timedelta64(1, "h")
+            return f"Etc/GMT{-hours:+.0f}" if hours == round(hours) else None
+    return None
+
+
+def _are_called(utc: Times, words: ZoneWords, zone: str) -> NDArray[np.bool_]:
+    """Whether the clocks of a zone have the names that stand behind the times: looked up once between two changes."""
+    at = utc.astype(np.int64)
+    turns = turns_of(zone, int(at.min()), int(at.max()))
+    key = np.searchsorted(turns.utc, at, side="right") * len(words.words) + words.which
+    _, rows, of = np.unique(key, return_index=True, return_inverse=True)
+    names = [called(int(at[row]), zone).casefold() for row in rows.tolist()]
+    told = [words.words[words.which[row]] for row in rows.tolist()]
+    return np.array([_GERMAN.get(word, word) == name for word, name in zip(told, names, strict=True)])[of]
