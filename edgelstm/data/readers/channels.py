@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.categories import one_hot, words_of
 from edgelstm.data.readers.fields import are_bookkept
 from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.times import moments_in
 from edgelstm.data.readers.units import unit_of
 from edgelstm.errors import DataError
 
@@ -98,6 +100,11 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
         raise DataError(
             f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: "
             f"{mend}"
+        )
+    if words and moments_in(words[:MAX_WORDS]) is not None:
+        raise DataError(
+            f"{table.name}: column {column!r} holds times, {_listed(words[:2])}, which are no categories: give "
+            f"--time {shlex.quote(column)}, or name other columns with --feature"
         )
     if len(words) > MAX_WORDS:
         raise DataError(

@@ -73,6 +73,9 @@ class _Cells:
     def texts(self, position: int) -> list[str]:
         return known_texts(self.grid.column(position), self.missing)
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        return [field.strip() for field in self.grid.rows.some(position + self.grid.offset, rows)]
+
     def is_text(self, position: int) -> bool:
         return holds_text(self._sift(position))
 

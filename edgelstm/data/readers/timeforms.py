@@ -21,6 +21,18 @@ _WORDS = {
     **dict.fromkeys(("z", "utc", "gmt"), "z"),
     **{"t": "t", "q": "q", "w": "w"},
 }
+# Columns that hold a part of a time each, and its letter in `strptime`.
+FIELD_NAMES = {
+    **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
+    **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
+    **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
+    **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
+    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
+    **dict.fromkeys(("quarter", "qtr"), "q"),
+    **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
+    **dict.fromkeys(("minute", "min"), "M"),
+    **dict.fromkeys(("second", "sec", "s"), "S"),
+}
 
 # A shape with words: 0 a digit, b the name of a month, a of a weekday, p AM or PM, o the th of 5th, z UTC; t, q, w.
 _DATES = tuple(

@@ -26,7 +26,7 @@ from edgelstm.data.readers.moments import (
     weekday_of,
 )
 from edgelstm.data.readers.shapes import Shape, shapes_of
-from edgelstm.data.readers.timeforms import WEEKDAYS, Candidate, Core, candidates_of, core_of
+from edgelstm.data.readers.timeforms import FIELD_NAMES, WEEKDAYS, Candidate, Core, candidates_of, core_of
 from edgelstm.data.readers.words import MISSING_AMONG_NUMBERS
 from edgelstm.data.readers.zones import local_to_utc
 from edgelstm.data.readers.zonewords import ZoneWords, cut, fixed_for, place_of, tell
@@ -41,17 +41,6 @@ _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
 _WORD_BEHIND = re.compile(r"\s?[A-Za-z]+\s*$")
 _CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
-_FIELD_NAMES = {
-    **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
-    **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
-    **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
-    **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
-    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
-    **dict.fromkeys(("quarter", "qtr"), "q"),
-    **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
-    **dict.fromkeys(("minute", "min"), "M"),
-    **dict.fromkeys(("second", "sec", "s"), "S"),
-}
 
 
 class _Way(NamedTuple):
@@ -100,6 +89,27 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
     _refuse_missing(column)
     form, found = _found(column)
     return _stamps(column, form, found)
+
+
+def moments_in(texts: Sequence[str]) -> NDArray[np.int64] | None:
+    """Give the moments of texts that plainly are times, all in one form: int64 [N], microseconds; else None.
+
+    Words of zones are passed over, and of two forms the first is taken: this tells in which order rows run.
+
+    Example:
+        >>> moments_in(["1970-01-01 00:01 CET", "1970-01-01 00:02 CET"]), moments_in(["1-01", "1-02"])
+        (array([ 60000000, 120000000]), None)
+    """
+    column = _Column(texts, TimeAsk(()), str, _shapes(texts)[0])
+    try:
+        found = _found(column)[1]
+    except DataError:
+        try:
+            readable = (_read(column, way) for way in _ways(column) if None not in way.of)
+            found = next(moments for moments in readable if moments.valid.all())
+        except (DataError, StopIteration):
+            return None
+    return found.local if found.offset is None else found.local - found.offset
 
 
 def stamps_of(
@@ -218,7 +228,7 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
 
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
     """Leave out ways that contradict the names of the columns, `year month day hour`."""
-    letters = [_FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
+    letters = [FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
     numbers = max(len(re.findall("[0a-z]+", shape.text)) for shape in column.shapes)
     if len(letters) < 2 or None in letters or numbers > len(letters):
         return ways  # a column `day` may hold whole dates
@@ -287,7 +297,7 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
 
 def _say_days_of_year(columns: tuple[str, ...]) -> bool:
     """Whether a column is called so, or there is one alone: `2020 7` in two may as well be a week."""
-    return len(columns) == 1 or any(_FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
+    return len(columns) == 1 or any(FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
 
 
 def _refuse_centuries(column: _Column, form: str, found: Moments) -> None:
