@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers import decimals, dialect, encoding, foreign, layout
+from edgelstm.data.readers import decimals, dialect, drawn, encoding, foreign, layout
 from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
 from edgelstm.data.readers.decimals import Signs
 from edgelstm.data.readers.fields import Missing, Sifted, as_numbers, holds_text, known_texts, missing_of, sift
@@ -112,10 +112,13 @@ def read(file: File, asking: Asking) -> Table:
     foreign.refuse(file.content, file.name)
     trained = asking.like.dialect if asking.like else None
     text, code, notes = encoding.decode(file.content, file.name, asking.encoding, trained and trained.encoding)
+    undrawn = drawn.without_drawing(text, file.name)
+    text = undrawn.text
     found = _layout(text, asking, file.name)
     if trained is None:
         _refuse_names_below(text, found, asking, file.name)
     grid = _grid(text, found, asking, file.name)
+    drawn.check_count(undrawn, len(grid.rows), file.name)
     signs = _signs(text, grid, found, asking, file.name)
     written = Dialect(
         found.delimiter,
@@ -128,7 +131,7 @@ def read(file: File, asking: Asking) -> Table:
     cells = _Cells(file.name, grid, signs, missing_of(asking))
     unnamed = [position for position, name in enumerate(grid.header) if not name or found.names is None]
     empty = frozenset(position for position in unnamed if grid.rows.is_blank(position + grid.offset))
-    lines = (*_in_words(written), *notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
+    lines = (*_in_words(written), *notes, *undrawn.notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
     return Table(file.name, "csv", grid.header, cells, cells.place, written, notes=lines, empty=empty)
 
 

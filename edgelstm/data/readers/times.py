@@ -29,11 +29,11 @@ from edgelstm.data.readers.shapes import Shape, shapes_of
 from edgelstm.data.readers.timeforms import FIELD_NAMES, WEEKDAYS, Candidate, Core, candidates_of, core_of
 from edgelstm.data.readers.words import MISSING_AMONG_NUMBERS
 from edgelstm.data.readers.zones import local_to_utc
-from edgelstm.data.readers.zonewords import ZoneWords, cut, fixed_for, place_of, tell
+from edgelstm.data.readers.zonewords import ZoneWords, ahead_of_utc, cut, place_of
 from edgelstm.errors import DataError
 from edgelstm.reading import TimeForm
 from edgelstm.rhythm import DAY_US
-from edgelstm.zones import called, to_local
+from edgelstm.zones import to_local
 
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
@@ -399,40 +399,8 @@ def _first_row(shape: Shape) -> int:
 
 def _stamps(column: _Column, form: str, found: Moments) -> Stamps:
     example = column.texts[0].strip()
-    offset = found.offset if column.words is None else _told_by_words(column, column.words, found)
+    offset, words, ask = found.offset, column.words, column.ask
+    if words is not None:
+        zone = ask.zone or (ask.like.zone if ask.like else None)
+        offset = ahead_of_utc(found.local, offset, words, zone, column.error)
     return stamps_of(found.local, offset, form, column.ask, column.place, found.resolution_us, example)
-
-
-def _told_by_words(column: _Column, words: ZoneWords, found: Moments) -> NDArray[np.int64]:
-    """How far each time is ahead of UTC, by the zone that is given and the words behind the times."""
-    zone = column.ask.zone or (column.ask.like.zone if column.ask.like else None)
-    bare = np.flatnonzero(words.which < 0)
-    if len(bare):
-        raise column.error(int(bare[0]), "a zone behind the time, as other rows name it,")
-    if zone is None:
-        raise _without_zone(column, words.at(0))
-    told = tell(found.local.astype("datetime64[us]"), found.offset, words, zone)
-    wrong = np.flatnonzero(~told.right)
-    if len(wrong):
-        raise _another_clock(column, int(wrong[0]), words, told.utc, zone)
-    return found.local - told.utc.astype(np.int64)
-
-
-def _without_zone(column: _Column, word: str) -> DataError:
-    place = place_of(word)
-    if place is None:
-        return column.error(0, "times alone", f": take {word!r} out; if it names a zone, give --time-zone Area/City too")
-    advice = f": {word} is no zone of its own: give --time-zone of the place, such as {place}"
-    return column.error(0, "times whose zone is given", advice)
-
-
-def _another_clock(column: _Column, row: int, words: ZoneWords, utc: NDArray[np.datetime64], zone: str) -> DataError:
-    """Refuse a word that the clocks of the zone did not have then."""
-    word, place = words.at(row), place_of(words.at(row))
-    right = called(int(utc[row].astype(np.int64)), zone)
-    other = f"give the --time-zone whose word it is, such as {place}, or " if place and place != zone else ""
-    fixed = fixed_for(word, int(utc[row].astype(np.int64)), zone)
-    advice = f": {other}take the words out of the table" + (f" and give --time-zone {fixed}" if fixed else "")
-    if word == right:
-        advice = ": the clocks there showed no such time"
-    return column.error(row, f"{right}, as the clocks of {zone} were called then,", advice)

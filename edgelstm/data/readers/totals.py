@@ -12,7 +12,7 @@ from edgelstm.errors import DataError
 
 _FIRST, _LAST = 1, 8  # rows in which such lines stand
 _SEEN = 5_000  # rows behind the first and in front of the last that hold no such word
-_MOST_WORDS = 4
+_MOST_WORDS, _LONGEST = 4, 60
 _COLUMNS = 200
 
 _Field = tuple[int, str]  # a row, and what it holds
@@ -37,7 +37,9 @@ def refuse_totals(table: Table, rows: int) -> None:
     for column in table.columns[:_COLUMNS]:
         fields = table.some(column, edge)
         if any(map(is_summary, fields)):
-            found = _found(list(zip(edge, fields, strict=True)), list(zip(middle, table.some(column, middle), strict=True)))
+            found = _found(
+                list(zip(edge, fields, strict=True)), list(zip(middle, table.some(column, middle), strict=True))
+            )
             if found:
                 raise _refused(table, column, found)
 
@@ -60,6 +62,8 @@ def is_summary(field: str) -> bool:
         >>> [is_summary(field) for field in ("Total", "Grand total:", "Summe 2020", "max", "max load", "totally")]
         [True, True, True, True, False, False]
     """
+    if len(field) > _LONGEST:
+        return False
     plain = _plain(field)
     words = re.split(r"[\s:_(]+", plain)
     return plain in SUMMARIES or (len(words) <= _MOST_WORDS and not {words[0], words[-1]}.isdisjoint(SUMS))

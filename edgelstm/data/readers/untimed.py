@@ -1,4 +1,4 @@
-"""Tables whose times nobody asked for: which column tells them, and whether rows run from the latest to the earliest."""
+"""Tables whose times nobody asked for: which column tells them, and whether rows run backwards."""
 
 from __future__ import annotations
 

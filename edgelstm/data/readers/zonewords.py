@@ -1,12 +1,13 @@
 """Words behind a time that name the clock it was read from: `CEST`, `EST`.
 
-The same word names clocks in several parts of the world, so that a word alone is no zone. Beside `--time-zone` it is held
-against what the clocks of the zone were called at that moment, and settles the hour that comes twice.
+The same word names clocks in several parts of the world, so that a word alone is no zone. Beside `--time-zone` it is
+held against what the clocks of the zone were called at that moment, and settles the hour that comes twice.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.readers.shapes import Shape
 from edgelstm.data.readers.timeforms import says_something
+from edgelstm.errors import DataError
 from edgelstm.zones import Times, called, to_local, to_utc, turns_of
 
 _BEHIND = re.compile(
@@ -60,6 +62,8 @@ _LIKELY = {
 _YEAR_US = 365 * 86_400_000_000
 _GERMAN = {"mez": "cet", "mesz": "cest"}
 
+Complaint = Callable[[int, str, str], DataError]
+
 
 class ZoneWords(NamedTuple):
     """The words of a column.
@@ -74,7 +78,7 @@ class ZoneWords(NamedTuple):
 
     def at(self, row: int) -> str:
         """Give the word of a row, in capitals."""
-        return self.words[self.which[row]].upper()
+        return self.words[int(self.which[row])].upper()
 
 
 class Told(NamedTuple):
@@ -120,6 +124,55 @@ def place_of(word: str) -> str | None:
         ('Europe/Berlin', None)
     """
     return next((place for place, words in _LIKELY.items() if word.upper() in words), None)
+
+
+def ahead_of_utc(
+    local: NDArray[np.int64], offset: NDArray[np.int64] | None, words: ZoneWords, zone: str | None, error: Complaint
+) -> NDArray[np.int64]:
+    """Say how far local times are ahead of UTC, by the zone and the words behind them.
+
+    Args:
+        local: int64 [N], microseconds since 1970 as they are written.
+        offset: int64 [N], microseconds ahead of UTC, where that is written as well; else None.
+        words: behind them.
+        zone: IANA name; None where nobody gave one.
+        error: makes an error of a row, what was expected there, and what to do.
+
+    Returns:
+        int64 [N], microseconds.
+
+    Raises:
+        DataError: no zone is given, or its clocks were called otherwise at one of the times.
+    """
+    bare = np.flatnonzero(words.which < 0)
+    if len(bare):
+        raise error(int(bare[0]), "a zone behind the time, as other rows name it,", "")
+    if zone is None:
+        raise _without_zone(words.at(0), error)
+    told = tell(local.astype("datetime64[us]"), offset, words, zone)
+    wrong = np.flatnonzero(~told.right)
+    if len(wrong):
+        row = int(wrong[0])
+        raise _another_clock(words.at(row), row, int(told.utc[row].astype(np.int64)), zone, error)
+    return local - told.utc.astype(np.int64)
+
+
+def _without_zone(word: str, error: Complaint) -> DataError:
+    place = place_of(word)
+    if place is None:
+        return error(0, "times alone", f": take {word!r} out; if it names a zone, give --time-zone Area/City too")
+    advice = f": {word} is no zone of its own: give --time-zone of the place, such as {place}"
+    return error(0, "times whose zone is given", advice)
+
+
+def _another_clock(word: str, row: int, utc: int, zone: str, error: Complaint) -> DataError:
+    """Refuse a word that the clocks of the zone did not have then."""
+    right, place, fixed = called(utc, zone), place_of(word), fixed_for(word, utc, zone)
+    other = f"give the --time-zone whose word it is, such as {place}, or " if place and place != zone else ""
+    advice = f": {other}take the words out of the table" + (f" and give --time-zone {fixed}" if fixed else "")
+    if word == right:
+        advice = ": the clocks there showed no such time"
+    return error(row, f"{right}, as the clocks of {zone} were called then,", advice)
 
 
 def tell(local: Times, offset: NDArray[np.int64] | None, words: ZoneWords, zone: str) -> Told:

@@ -315,7 +315,7 @@ def test_a_missing_time_names_its_line(text):
 
 
 def test_rows_without_a_zone_among_others_are_refused():
-    with pytest.raises(DataError, match=r"line 3: expected a zone behind the time, as other rows have one"):
+    with pytest.raises(DataError, match=r"line 3: expected a zone behind the time, as other rows name it"):
         stamps("2001-01-01T00:00Z", "2001-01-01T01:00", "2001-01-01T02:00Z")
 
 
