@@ -75,7 +75,7 @@ def look_for_times(table: Table, asking: Asking, of: NDArray[np.int64]) -> tuple
         first, last = _texts(table, chosen.columns, [0, rows - 1])
         raise DataError(
             f"{table.name}: rows run from the latest ({first}) to the earliest ({last}) in column {what!r}: give "
-            f"{typed} to have them turned round; to learn them in this order, take that column out of the table"
+            f"{typed} to have them turned round; to keep this order, take that column out of the table"
         )
     if asking.like is not None:
         return ()
