@@ -29,8 +29,8 @@ def refuse_totals(table: Table, rows: int) -> None:
         DataError: naming the line, and what to do.
     """
     tail = min(_LAST, rows // 2)
-    middle = [*range(_FIRST, rows - tail)]
-    middle = middle if len(middle) <= 2 * _SEEN else middle[:_SEEN] + middle[-_SEEN:]
+    between = range(_FIRST, rows - tail)
+    middle = [*between] if len(between) <= 2 * _SEEN else [*between[:_SEEN], *between[-_SEEN:]]
     if not middle:
         return
     edge = [*range(_FIRST), *range(rows - tail, rows)]

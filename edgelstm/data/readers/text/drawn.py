@@ -148,7 +148,7 @@ def _unboxed(line: str, place: str | None) -> str:
 
 def _counted(text: str) -> tuple[int, int] | None:
     """What the last lines say of the number of rows, and the number of the first of them; None where they do not."""
-    start = len(text.rstrip())
+    start = len(text) - _SEEN + len(text[-_SEEN:].rstrip()) if len(text) > _SEEN else len(text.rstrip())
     found: int | None = None
     first = start
     for _ in range(_BOTTOM):

@@ -143,8 +143,8 @@ class Even:
 
     def some(self, position: int, rows: list[int]) -> list[str]:
         """Give some fields of a column."""
-        starts, ends = (borders[rows].tolist() for borders in self._borders(position))
-        return [self.text[start:end] for start, end in zip(starts, ends, strict=True)]
+        starts = self.starts[rows] if position == 0 else self.ends[rows, position - 1] + 1
+        return [self.text[start:end] for start, end in zip(starts, self.ends[rows, position], strict=True)]
 
     def is_blank(self, position: int) -> bool:
         """Say whether a column holds nothing."""
