@@ -28,8 +28,8 @@ from edgelstm.data.readers.rows.order import (
     without_equals,
 )
 from edgelstm.data.readers.rows.resample import bins_of, resample
-from edgelstm.data.readers.totals import refuse_totals
 from edgelstm.data.readers.rows.track import Track
+from edgelstm.data.readers.totals import refuse_totals
 from edgelstm.data.readers.untimed import look_for_times
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
