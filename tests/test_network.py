@@ -173,7 +173,7 @@ def test_a_state_pair_for_each_layer_is_as_large_as_what_is_in_front_of_the_proj
         ((Linear("in", 3, 2), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer in front gives 2"),
         ((LSTM, Linear("head", 8, 0)), "sizes of at least 1"),
         ((LSTM, Linear("lstm", 8, 2), Linear("lstm", 2, 2)), "'lstm.weight' belongs to two layers"),
-        ((LSTM, LSTM._replace(input_size=8)), "belongs to two layers"),
+        ((LSTM, replace(LSTM, input_size=8)), "belongs to two layers"),
         ((LSTM, Rescale("offset", "offset")), "'offset' belongs to two layers"),
     ],
 )
@@ -188,17 +188,17 @@ IN, PAST = Standardize("offset", "factor"), Highway("past", 4, 3, 2)
     ("layers", "match"),
     [
         ((LSTM, Take("last"), HEAD, PAST), "expected a standardize as the first layer, whose values it reads"),
-        ((PAST._replace(alone=True),), "expected a standardize as the first layer"),
+        ((replace(PAST, alone=True),), "expected a standardize as the first layer"),
         ((IN, LSTM, Take("last"), PAST, HEAD), "the softmax of classes or nothing behind it, got linear"),
         ((IN, LSTM, Take("last"), HEAD, PAST, Activation("sigmoid")), "or nothing behind it, got activation"),
-        ((IN, LSTM, Take("last"), HEAD, PAST, PAST._replace(name="b")), "one in a network, got 2"),
-        ((IN, LSTM, Take("last"), HEAD, PAST._replace(steps=0)), "expected at least 1 step, got 0"),
+        ((IN, LSTM, Take("last"), HEAD, PAST, replace(PAST, name="b")), "one in a network, got 2"),
+        ((IN, LSTM, Take("last"), HEAD, replace(PAST, steps=0)), "expected at least 1 step, got 0"),
         ((IN, Mask(0.0), LSTM, Take("last"), HEAD, PAST), "as they come; expected no mask"),
         ((IN, Reverse(), LSTM, Take("last"), HEAD, PAST), "expected no reverse"),
         ((IN, LSTM, Take("last"), Repeat(3), Lstm("b", 8, 2), PAST), "expected no repeat"),
         ((IN, LSTM, HEAD, PAST), "expected 1 step and no segment, got 4"),
-        ((IN, Segment(2, False), Lstm("b", 6, 2), PAST._replace(steps=1)), "expected 1 step and no segment"),
-        ((IN, LSTM, Take("last"), HEAD, PAST._replace(in_features=2)), r"expected 3 input\(s\) .* got 2"),
+        ((IN, Segment(2, False), Lstm("b", 6, 2), replace(PAST, steps=1)), "expected 1 step and no segment"),
+        ((IN, LSTM, Take("last"), HEAD, replace(PAST, in_features=2)), r"expected 3 input\(s\) .* got 2"),
         ((IN, Segment(3, True), LSTM, Take("last"), HEAD, PAST, Join(3)), "each by itself; got 3"),
         (
             (
@@ -208,20 +208,20 @@ IN, PAST = Standardize("offset", "factor"), Highway("past", 4, 3, 2)
                 LSTM,
                 Take("last"),
                 HEAD,
-                PAST._replace(in_features=1),
+                replace(PAST, in_features=1),
                 Join(5),
             ),
             "reads those of x: expected a join of 3",
         ),
         ((IN, Segment(3, True), LSTM, Take("last"), HEAD, Join(3), PAST), "expected no join in front of it"),
         (
-            (IN, LSTM, Take("last"), HEAD, PAST._replace(out_features=3)),
+            (IN, LSTM, Take("last"), HEAD, replace(PAST, out_features=3)),
             "expected 3 inputs, the layer in front gives 2",
         ),
-        ((IN, LSTM, Take("last"), PAST._replace(alone=True)), "alone, expected between it and .* got lstm, take"),
-        ((IN, Take("mean"), PAST._replace(alone=True)), "alone, expected between it and"),
+        ((IN, LSTM, Take("last"), replace(PAST, alone=True)), "alone, expected between it and .* got lstm, take"),
+        ((IN, Take("mean"), replace(PAST, alone=True)), "alone, expected between it and"),
         (
-            (IN, Segment(2, True), Take("last"), PAST._replace(alone=True, in_features=1), Join(3)),
+            (IN, Segment(2, True), Take("last"), replace(PAST, alone=True, in_features=1), Join(3)),
             "shared segment of 1",
         ),
     ],
@@ -231,7 +231,7 @@ def test_a_highway_that_leads_nowhere_is_refused_in_one_line(layers, match):
 
 
 def test_a_highway_owns_a_matrix_over_the_window_and_needs_no_lstm_alone():
-    network = Network((IN, Take("last"), PAST._replace(alone=True), Rescale("scale", "shift")))
+    network = Network((IN, Take("last"), replace(PAST, alone=True), Rescale("scale", "shift")))
     check_network(network, weights_of(network))
     assert dict(network.tensors())["past.weight"] == (2, 12)
     assert (network.input_size, network.output_size, network.lstms) == (3, 2, ())

@@ -60,7 +60,7 @@ def _alone(network: Network, highway: Highway) -> Network:
     place = network.layers.index(highway)
     apart = [Segment(1, True)] if any(isinstance(x, Segment) and x.shared for x in network.layers) else []
     whole = [Take(LAST)] if any(isinstance(x, Take) for x in network.layers) else []
-    layers: list[Layer] = [network.layers[0], *apart, *whole, highway._replace(alone=True)]
+    layers: list[Layer] = [network.layers[0], *apart, *whole, replace(highway, alone=True)]
     return replace(network, layers=(*layers, *network.layers[place + 1 :]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -192,7 +193,7 @@ def folded(layers: list[Layer], weights: Weights) -> tuple[list[Layer], Weights]
     for linear, highway in pairwise(done):
         if isinstance(linear, Linear) and isinstance(highway, Highway):
             weights = _with_one_bias(linear, highway, weights)
-            done[done.index(linear)] = linear._replace(bias=True)
+            done[done.index(linear)] = replace(linear, bias=True)
     return done, weights
 
 
@@ -221,7 +222,7 @@ def _folded(done: list[Layer], rescale: Rescale, weights: Weights) -> Weights:
     """
     last = done[-1]
     if isinstance(last, Linear):
-        done[-1] = last._replace(bias=True)
+        done[-1] = replace(last, bias=True)
     elif not (isinstance(last, Highway) and last.alone):
         weights = _scaled(done[-2], rescale, weights, offset=False)
     return _scaled(last, rescale, weights, offset=True)
