@@ -60,7 +60,7 @@ FORMS = {
     "alone": ((SCALE, LAST, replace(PAST, alone=True), BACK), RELATIVE),
     "alone, instance": ((SCALE, LAST, replace(PAST, alone=True), BACK), {**RELATIVE, "instance": True}),
     "alone, shared": (
-        (SCALE, Segment(1, True), LAST, CHANNELS[1]._replace(alone=True), Join(3), BACK),
+        (SCALE, Segment(1, True), LAST, replace(CHANNELS[1], alone=True), Join(3), BACK),
         {"relative": (0, 1, 2), "outputs": 3},
     ),
     "alone at every step": (

@@ -239,7 +239,7 @@ def _add_take(layers: list[Layer], take: Take | None) -> None:
     if take is None:
         return
     place = len(layers)
-    while place and isinstance(layers[place - 1], (Linear, Activation)):
+    while place and take.moves_before(layers[place - 1], masked=False):
         place -= 1
     layers.insert(place, take)
 
