@@ -17,9 +17,9 @@ from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
 from edgelstm.export import highway, pointwise, recurrent, steps
 from edgelstm.export.layout import Graph, Nodes, Value, batch_first
-from edgelstm.export.plan import check_contract, folded, reordered
+from edgelstm.export.plan import check_contract
 from edgelstm.export.relative import by_spread, with_base, without_base
-from edgelstm.network import Network, Take, Weights, check_network, size_behind
+from edgelstm.network import Network, Take, Weights, check_network, folded, reordered, size_behind
 
 OPSET = 17
 IR_VERSION = 8  # so that the old onnxruntimes of devices load it
@@ -44,7 +44,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     """
     check_network(network, weights)
     check_contract(network, contract)
-    layers, weights = folded(reordered(network, contract), weights)
+    layers, weights = folded(reordered(network, bool(contract.states)), weights)
     graph = Graph(contract, weights, layers, network.input_size)
     value = Value("x", "BT" if contract.tokens else "BTC")
     if contract.lengths:

@@ -15,6 +15,7 @@ Notation: B batch, T steps, F input channels, H hidden size, D directions, K hor
 from edgelstm.network import highway, pointwise, recurrent, steps
 from edgelstm.network.checks import check_network
 from edgelstm.network.flow import Weights
+from edgelstm.network.folding import folded, reordered
 from edgelstm.network.functions import FUNCTIONS, LSTM_FUNCTIONS
 from edgelstm.network.highway import *  # noqa: F403
 from edgelstm.network.kind import size_behind
@@ -32,6 +33,8 @@ __all__ = [
     "Weights",
     "carried_states",
     "check_network",
+    "folded",
+    "reordered",
     "size_behind",
 ]
 __all__ += highway.__all__
