@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from edgelstm.errors import NetworkError
+from edgelstm.export.graph import NODES
 from edgelstm.network import (
     Activation,
     Calendar,
     Embedding,
     Highway,
     Join,
+    Layer,
     LayerNorm,
     Linear,
     Lstm,
@@ -29,6 +32,8 @@ from edgelstm.network import (
     check_network,
     size_behind,
 )
+from edgelstm.network.kind import SEQUENCE, VECTOR, Kind, Shape
+from edgelstm.reference import compute
 
 LSTM, HEAD = Lstm("lstm", 3, 8), Linear("head", 8, 2)
 SHARED = (Lstm("b", 2, 4), Take("last"))
@@ -284,3 +289,89 @@ def test_rescaling_runs_over_whole_horizon_steps(count):
     constants = np.ones(count, np.float32)
     with pytest.raises(NetworkError, match="whole part"):
         check_network(network, weights_of(network, scale=constants, shift=constants))
+
+
+KINDS = get_args(Layer)
+POINTWISE = (
+    Linear("a", 3, 3),
+    Standardize("offset", "factor"),
+    Rescale("scale", "shift"),
+    LayerNorm("norm", 3),
+    Activation("relu"),
+)
+
+
+def test_every_kind_has_a_name_of_its_own_a_formula_and_nodes():
+    assert len({kind.kind for kind in KINDS}) == len(KINDS) == 15
+    assert all(kind.compute is not Kind.compute for kind in KINDS)
+    assert set(NODES) == set(KINDS)
+
+
+def computed(*layers):
+    """On eight steps of three channels, of which the first and the last are zeros."""
+    rng = np.random.default_rng(0)
+    network = Network(layers)
+    weights = {name: rng.normal(size=shape or 3).astype(np.float32) for name, shape in network.tensors()}
+    x = rng.normal(size=(4, 8, 3)).astype(np.float32)
+    x[:, [0, -1]] = 0
+    return compute(network, weights, x)
+
+
+@pytest.mark.parametrize("mover", [Take("last"), Take("mean"), Reverse()], ids=str)
+@pytest.mark.parametrize("layer", [*POINTWISE, Mask(0.0)], ids=str)
+def test_a_layer_moves_in_front_of_another_exactly_where_nothing_changes(mover, layer):
+    end = (Take("last"),) if isinstance(mover, Reverse) else ()
+    behind = computed(layer, mover, *end)
+    if mover.moves_before(layer, masked=False):
+        np.testing.assert_allclose(computed(mover, layer, *end), behind, rtol=1e-12, atol=1e-14)
+    elif layer.kind != "mask":
+        assert np.abs(computed(mover, layer, *end) - behind).max() > 1e-3
+
+
+def test_a_mean_moves_in_front_of_nothing_where_it_may_be_one_of_no_steps():
+    assert not any(Take("mean").moves_before(layer, masked=True) for layer in POINTWISE)
+    assert all(Take("last").moves_before(layer, masked=True) for layer in POINTWISE)
+
+
+def test_what_comes_out_follows_from_layer_to_layer():
+    apart = (Segment(4, False), Segment(2, True), Lstm("lstm", 2, 8))
+    joined = Network((*apart, Take("last"), Linear("head", 8, 6), Join(12, 2)))
+    assert joined.answer == Shape(24, SEQUENCE, steps=3, cut=8)
+    assert apart[1].behind(Shape(12, SEQUENCE, cut=4)) == Shape(2, SEQUENCE, cut=8, apart=12)
+    assert Network((LSTM, Take("last"))).answer == Shape(8, VECTOR)
+    assert Network((LSTM, Take("last"), Repeat(6), Segment(2, False))).answer == Shape(16, SEQUENCE, steps=3)
+
+
+def test_a_network_at_every_step_is_the_same_without_what_takes_one():
+    network = Network(SCALED, (0, 2), instance=True)
+    assert network.at_every_step == Network((*SCALED[:2], *SCALED[3:]), (0, 2), instance=True)
+    assert network.of(Take) == (Take("last"),)
+    assert network.at_every_step.of(Take) == ()
+
+
+def test_what_cannot_carry_a_state_says_why():
+    both = replace(LSTM, bidirectional=True)
+    able = (LSTM, Take("last"), Take("final"), *POINTWISE, Calendar(("hour",)), Embedding("words", 5, 3), PAST)
+    unable = (both, Take("mean"), Repeat(2), Reverse(), Mask(0.0), Segment(2, False))
+    assert not any(layer.no_state for layer in able)
+    assert all(layer.no_state for layer in unable)
+    assert [layer.kind for layer in (*able, *unable) if layer.no_lengths] == ["mask", "segment"]
+
+
+def test_layers_are_told_in_a_few_words():
+    layers = (
+        replace(LSTM, bidirectional=True),
+        HEAD,
+        Activation("relu"),
+        Take("final"),
+        Take("mean"),
+        LayerNorm("n", 2),
+    )
+    assert [layer.words for layer in layers] == [
+        "LSTM 3 -> 16, both directions",
+        "linear 8 -> 2",
+        "relu",
+        "last step of each direction",
+        "mean over the steps",
+        "layer norm",
+    ]

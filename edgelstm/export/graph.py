@@ -24,7 +24,7 @@ from edgelstm.network import Network, Take, Weights, check_network, folded, reor
 OPSET = 17
 IR_VERSION = 8  # so that the old onnxruntimes of devices load it
 
-_NODES: Nodes = {**pointwise.NODES, **recurrent.NODES, **steps.NODES, **highway.NODES}
+NODES: Nodes = {**pointwise.NODES, **recurrent.NODES, **steps.NODES, **highway.NODES}
 
 
 def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.ModelProto:
@@ -53,7 +53,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     if network.relative_inputs:
         value = without_base(graph, value, network)
     for i, layer in enumerate(layers):
-        value = _NODES[type(layer)](graph, value, layer, i)
+        value = NODES[type(layer)](graph, value, layer, i)
         graph.size = size_behind(layer, graph.size)
         if i == 0 and network.instance:
             value = by_spread(graph, value, network)
