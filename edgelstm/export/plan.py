@@ -97,11 +97,12 @@ def _words(*shape: str | int) -> str:
 
 
 def _check_carried(network: Network, contract: Contract) -> None:
-    reasons = [layer.no_state for layer in network.layers if layer.no_state]
+    reasons = []
     if network.instance:
         reasons.append("instance scaling (by mean and deviation of a window)")
     elif network.relative_inputs:
         reasons.append("relative scaling (relative to the end of a window)")
+    reasons += [layer.no_state for layer in network.layers if layer.no_state]
     if network.highway is not None and network.of(Take):
         reasons.append("a highway over a window")
     if reasons:
