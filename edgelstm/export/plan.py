@@ -97,15 +97,16 @@ def _words(*shape: str | int) -> str:
 
 
 def _check_carried(network: Network, contract: Contract) -> None:
-    reasons = []
+    reasons = [lstm.no_state for lstm in network.lstms]
     if network.instance:
         reasons.append("instance scaling (by mean and deviation of a window)")
     elif network.relative_inputs:
         reasons.append("relative scaling (relative to the end of a window)")
-    reasons += [layer.no_state for layer in network.layers if layer.no_state]
+    reasons += [layer.no_state for layer in network.layers]
     if network.highway is not None and network.of(Take):
         reasons.append("a highway over a window")
-    if reasons:
-        raise ExportError(f"state: a network with {reasons[0]} cannot carry a state on; export a window file")
+    reason = next(filter(None, reasons), "")
+    if reason:
+        raise ExportError(f"state: a network with {reason} cannot carry a state on; export a window file")
     if contract.states != carried_states(network):
         raise ExportError(f"state: expected the states {carried_states(network)}, got {contract.states}")

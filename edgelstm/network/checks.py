@@ -35,8 +35,8 @@ def check_network(network: Network, weights: Weights) -> None:
         raise NetworkError("expected a network with at least one LSTM, got none among its layers")
     for layer in network.layers:
         layer.check()
-    _check_relative(network)
     _check_places(network)
+    _check_relative(network)
     _check_weights(network, weights)
     _check_constants(network, weights)
     _check_instance(network, weights)
