@@ -19,7 +19,7 @@ from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
 from edgelstm.export.highway import add_highway
 from edgelstm.export.layout import Graph, Value, batch_first
-from edgelstm.export.plan import check_contract, folded, reordered
+from edgelstm.export.plan import check_contract
 from edgelstm.export.pointwise import (
     add_activation,
     add_calendar,
@@ -51,6 +51,8 @@ from edgelstm.network import (
     Take,
     Weights,
     check_network,
+    folded,
+    reordered,
     size_behind,
 )
 
@@ -75,7 +77,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     """
     check_network(network, weights)
     check_contract(network, contract)
-    layers, weights = folded(reordered(network, contract), weights)
+    layers, weights = folded(reordered(network, bool(contract.states)), weights)
     graph = Graph(contract, weights, layers, network.input_size)
     value = Value("x", "BT" if contract.tokens else "BTC")
     if contract.lengths:

@@ -10,6 +10,7 @@ Notation: B batch, T steps, F input channels, H hidden size, D directions, K hor
 from __future__ import annotations
 
 from edgelstm.network.checks import check_network
+from edgelstm.network.folding import folded, reordered
 from edgelstm.network.layers import (
     CYCLES,
     FINAL,
@@ -68,5 +69,7 @@ __all__ = [
     "Weights",
     "carried_states",
     "check_network",
+    "folded",
+    "reordered",
     "size_behind",
 ]
