@@ -275,7 +275,7 @@ def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
     """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
     problem, quantization = asked.problem, asked.recipe.quantization
     networks: dict[str, LstmNetwork] = {NETWORK: network}
-    line = network_of_line(network) if problem.task == "forecast" and network.shape.highway else None
+    line = network_of_line(network) if problem.task == "forecast" and network.plan.network.highway else None
     if quantization is not None:
         networks[QUANTIZED] = QuantizedNetwork(network, quantization)
     contract = _draft(network, asked, "")
@@ -290,7 +290,7 @@ def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_
     weights: dict[str, NDArray[Any]] = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     contract = _draft(network, asked, pack_weights(weights)[1])
     contract = replace(contract, metrics=contract_metrics(evaluation, NETWORK))
-    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
+    record = RunRecord(RUN_FORMAT_VERSION, contract, network.plan.network, asked.record, best_epoch)
     golden = golden_inputs(problem.test or problem.validation or problem.training, contract)
     y = answer(network, golden.x, golden.lengths, golden.times, rows=1)
     y = y if problem.task == "forecast" else y[..., 0, :]
@@ -312,7 +312,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
         lengths=problem.task == "classify",
         state=options.state,
         trained_state=options.state,
-        states=carried_states(network.describe()) if options.state == "carried" else (),
+        states=carried_states(network.plan.network) if options.state == "carried" else (),
         scaling=options.scaling,
         sample_period_s=problem.period_s,
         quantization=None,
@@ -325,7 +325,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
             seed=asked.recipe.training.seed,
         ),
         answer=problem.answer,
-        times=bool(network.shape.calendar),
+        times=network.plan.network.times,
         reading=problem.reading,
         many_series=problem.many_series,
     )
