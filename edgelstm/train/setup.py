@@ -18,7 +18,8 @@ from edgelstm.train.losses import DEFAULTS
 from edgelstm.train.networks.network import LstmNetwork, begin_orthogonal
 from edgelstm.train.networks.plan import plan_of
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe, TrainingRecipe
+from edgelstm.train.recipe import Recipe
+from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.starts import Chosen, Start, begin_with, choose_start
 
 CONSTANTS = ("input_offset", "input_factor", "output_scale", "output_offset")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.readers.asking import Asking
-from edgelstm.data.readers.categories import one_hot, words_of
-from edgelstm.data.readers.fields import are_bookkept
-from edgelstm.data.readers.table import Table
-from edgelstm.data.readers.units import unit_of
+from edgelstm.data.readers.columns.categories import one_hot, words_of
+from edgelstm.data.readers.columns.fields import are_bookkept
+from edgelstm.data.readers.columns.units import unit_of
+from edgelstm.data.readers.formats.table import Table
 from edgelstm.errors import DataError
 
 MAX_WORDS = 256

@@ -60,8 +60,9 @@ def _standardize(layer: Standardize, _: None, flow: Flow) -> Flow:
 
 def _rescale(layer: Rescale, _: None, flow: Flow) -> Flow:
     scale, offset = flow.constant(layer.scale), flow.constant(layer.offset)
-    value = flow.value.unflatten(-1, (-1, len(scale))) * scale + offset
-    return flow._replace(value=value.flatten(-2))
+    z = flow.value
+    value = z.reshape(*z.shape[:-1], -1, len(scale)) * scale + offset
+    return flow._replace(value=value.reshape(z.shape))
 
 
 def _owned(_: Any, module: nn.Module, flow: Flow) -> Flow:

@@ -238,7 +238,7 @@ def begin_orthogonal(network: LstmNetwork) -> None:
         forget = slice(lstm.hidden_size, 2 * lstm.hidden_size)  # PyTorch's gates are i f g o
         for name, parameter in network.get_submodule(lstm.name).named_parameters():
             if name.startswith("weight_hh"):
-                for gate in parameter.data.split(lstm.hidden_size):
+                for gate in parameter.data.chunk(4):
                     nn.init.orthogonal_(gate)
             elif name.startswith("bias"):
                 parameter.data.zero_()

@@ -25,7 +25,8 @@ from edgelstm.network import (
     size_behind,
 )
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import NetworkRecipe, Recipe
+from edgelstm.train.recipe import Recipe
+from edgelstm.train.recipe_sections import NetworkRecipe
 
 
 @dataclass(frozen=True)

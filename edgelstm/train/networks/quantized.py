@@ -27,7 +27,7 @@ from edgelstm.train.networks.flow import Flow, Pair, without_padding
 from edgelstm.train.networks.kinds import IN_TORCH, InTorch, Kinds
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.recurrent import TORCH, Tensors, bias_of, by_layers, run_float, steps, through
-from edgelstm.train.recipe import QuantizationRecipe
+from edgelstm.train.recipe_sections import QuantizationRecipe
 
 ACTIVATION_LEVELS = 255  # uint8
 
