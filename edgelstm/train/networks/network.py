@@ -213,19 +213,24 @@ class LstmNetwork(nn.Module):
         network, (scale, offset) = self.plan.network, self.way_back()
         if not network.relative_inputs:
             return x, Frame(scale, offset)
-        of_outputs = list(network.relative_inputs)
         centred = torch.tensor(self._centred, device=x.device)
         if not network.instance:
             last = last_step(x, lengths)[:, None]
-            return x - last * centred, Frame(scale, last[..., of_outputs] + offset)
+            return x - last * centred, Frame(scale, self._of_outputs(last) + offset)
         first = x[:, :1]  # the mean of the differences is exact where a window stands still
         mean = (first + mean_of_steps(x - first, lengths)[:, None]) * centred
         factor = self.get_buffer(network.layers[0].factor)  # type: ignore[union-attr]  # a standardize, as was checked
         variance = mean_of_steps(((x - mean) * factor) ** 2, lengths)[:, None]
         spread = torch.sqrt(variance + INSTANCE_EPSILON)
         spread = torch.where(centred, spread, torch.ones_like(spread))
-        frame = Frame(scale * spread[..., of_outputs], offset * spread[..., of_outputs] + mean[..., of_outputs])
+        of_outputs = self._of_outputs(spread)
+        frame = Frame(scale * of_outputs, offset * of_outputs + self._of_outputs(mean))
         return (x - mean) / spread, frame
+
+    def _of_outputs(self, found: Tensor) -> Tensor:
+        """Give each output what was found of the input that it starts from: [B, 1, F] to [B, 1, O], or [B, 1, 1, O]."""
+        of_outputs = found[..., list(self.plan.network.relative_inputs)]
+        return of_outputs[:, None] if self.plan.every_step else of_outputs
 
 
 def begin_orthogonal(network: LstmNetwork) -> None:
