@@ -59,6 +59,7 @@ def read_channels(table: Table, asking: Asking) -> Channels:
     for column in dict.fromkeys(columns):
         words = _words(table, column, asking)
         if words is None:
+            _refuse_truths(table, column, asking)
             names.append(column)
             parts.append(table.numbers(column)[:, None])
             notes += table.remarks(column) if asking.like is None else ()
@@ -105,6 +106,16 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
             "leave it out of --feature, or give --series if it tells series apart"
         )
     return words
+
+
+def _refuse_truths(table: Table, column: str, asking: Asking) -> None:
+    """Refuse words of yes and no where training had other numbers: 1 and 0 would be wrong in the scale of these."""
+    truths = table.truths(column) if column in asking.measured else ()
+    if truths:
+        raise DataError(
+            f"{table.name}: expected numbers in column {column!r}, as in training, got {' and '.join(truths)}: write "
+            "numbers as then"
+        )
 
 
 def _words_as_labels(table: Table, column: str, words: tuple[str, ...]) -> DataError:

@@ -31,7 +31,7 @@ from edgelstm.data.readers.rows.resample import bins_of, resample
 from edgelstm.data.readers.rows.track import Track
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
-from edgelstm.reading import Reading, Rhythm, TimeForm
+from edgelstm.reading import ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
 
@@ -310,7 +310,7 @@ def _gaps(places: list[NDArray[np.int64]], restarts: int) -> list[str]:
 def _described(stamps: Stamps, rhythm: Rhythm | None) -> tuple[str, ...]:
     form, zone = stamps.form.form, stamps.form.zone
     where = "" if zone is None else f" in {zone}"
-    how = {"iso": "ISO 8601"}.get(form, form)
+    how = "ISO 8601" if form in (ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET) else form
     often = "" if rhythm is None else f", one every {rhythm.name}"
     return (f"times: {stamps.example} is {how}{where}{often}" if stamps.example else f"times{where}{often}",)
 

@@ -25,6 +25,7 @@ from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.stamps import read_stamps, stamps_of
 from edgelstm.errors import DataError, require
+from edgelstm.reading import ISO
 from edgelstm.rhythm import DAY_US
 
 
@@ -140,7 +141,7 @@ def _times(polars: Any, column: Any, ask: TimeAsk, place: Place) -> Stamps:
         ask = ask if ask.zone or ask.like or zone == "UTC" else ask._replace(zone=zone)
     local = column.cast(polars.Datetime("us")).to_numpy().astype("datetime64[us]").astype(np.int64)
     return stamps_of(
-        local, np.zeros_like(local) if zone else None, "iso", ask, place, _resolution_us(local), str(column[0])
+        local, np.zeros_like(local) if zone else None, ISO, ask, place, _resolution_us(local), str(column[0])
     )
 
 

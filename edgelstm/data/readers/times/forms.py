@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from edgelstm.data.readers.times.epochs import UNITS
+from edgelstm.reading import ISO, ISO_WITH_OFFSET
+
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
@@ -166,12 +169,24 @@ def core_of(form: str) -> Core:
     for short, long in (("%T", "%H:%M:%S"), ("%R", "%H:%M"), ("%F", "%Y-%m-%d"), ("%D", "%m/%d/%y"), ("%B", "%b")):
         form = form.replace(short, long)
     form = form.replace("%A", "%a").replace("%-", "%")
-    if form in ("iso", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"):
+    if form in (ISO, "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"):
         return Core(form, "24")
     date, hour, clock = re.fullmatch(r"(.*?)(%[HI]|$)(.*)", form, re.DOTALL).groups()  # type: ignore[union-attr]
     date = re.sub(r" ?%[zZ]$", "", date).rstrip(" T_:,")
     kind = "" if not hour else "12" if hour == "%I" or "%p" in clock else "hhmm" if clock[:2] == "%M" else "24"
-    return Core("iso" if date in _ISO else date, kind)
+    return Core(ISO if date in _ISO else date, kind)
+
+
+def names_offset(form: str) -> bool | None:
+    """Say whether times of a form name UTC or their offset from it; None where the form does not tell.
+
+    Example:
+        >>> [names_offset(form) for form in ("%d.%m.%Y %H:%M%z", "%d.%m.%Y", "iso with offset", "iso", "epoch s")]
+        [True, False, True, None, None]
+    """
+    if form in (ISO, *UNITS):
+        return None
+    return form == ISO_WITH_OFFSET or re.search("%[zZ]", form.replace("%%", "")) is not None
 
 
 def _numbers(shape: str) -> Iterator[Candidate]:
@@ -185,7 +200,8 @@ def _dated(shape: str, date: re.Match[str], name: str) -> Iterator[Candidate]:
     """The candidates of a date and what may follow: nothing, or a clock and a zone."""
     fields, rest = _fields(date), shape[date.end() :]
     if re.fullmatch(" ?z+|", rest):
-        yield Candidate(core_of(name), _named(name), fields, zoned=bool(rest), digits=set(shape) == {"0"})
+        whole = name + (f"{rest[: rest.count(' ')]}%Z" if rest else "")
+        yield Candidate(core_of(whole), _named(whole), fields, zoned=bool(rest), digits=set(shape) == {"0"})
     if not fields.keys() & {"d", "j", "u"}:
         return
     for pattern, form in _CLOCKS:
@@ -207,7 +223,9 @@ def _clock_form(form: str, clock: re.Match[str]) -> str:
 
 
 def _named(form: str) -> str:
-    return "iso" if core_of(form).date == "iso" else form
+    """ISO 8601 goes by that name, but for the clock `hhmm`: without its form `15` would be three in the afternoon."""
+    core = core_of(form)
+    return ISO if core.date == ISO and core.clock != "hhmm" else form
 
 
 def _fields(found: re.Match[str]) -> dict[str, tuple[int, int]]:

@@ -18,19 +18,21 @@ from edgelstm.data.readers.columns.fields import Place
 from edgelstm.data.readers.columns.words import MISSING_AMONG_NUMBERS
 from edgelstm.data.readers.rows import rhythms
 from edgelstm.data.readers.times import epochs
-from edgelstm.data.readers.times.forms import Candidate, Core, candidates_of, core_of
+from edgelstm.data.readers.times.forms import Candidate, Core, candidates_of, core_of, names_offset
 from edgelstm.data.readers.times.languages import in_english
 from edgelstm.data.readers.times.moments import Moments, among_words, by_strptime, moments_of, shape_with_words
+from edgelstm.data.readers.times.offsets import refuse_other_kind
 from edgelstm.data.readers.times.shapes import Shape, shapes_of
 from edgelstm.data.readers.times.zones import local_to_utc
 from edgelstm.errors import DataError
-from edgelstm.reading import TimeForm
+from edgelstm.reading import ISO, ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, TimeForm
 from edgelstm.rhythm import DAY_US
 from edgelstm.zones import to_local
 
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
+_ZONED = "a zone behind the time, as other rows have one,"
 _CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
 _FIELD_NAMES = {
@@ -114,8 +116,12 @@ def stamps_of(
         example: see `Stamps`.
 
     Raises:
-        DataError: there is no such zone, or a time was left out there in spring.
+        DataError: there is no such zone, a time was left out there in spring, or times name their offset where those
+            of training did not, or the other way round.
     """
+    if form == ISO:
+        form = ISO_WITHOUT_OFFSET if offset is None else ISO_WITH_OFFSET
+    refuse_other_kind(form, ask, place, example)
     zone = ask.zone or (ask.like.zone if ask.like else None)
     notes: tuple[str, ...] = ()
     wall = local.astype("datetime64[us]")
@@ -150,17 +156,14 @@ def _refuse_missing(column: _Column) -> None:
 
 def _found(column: _Column) -> tuple[str, Moments]:
     """Choose the one way to read the column, as it is asked for or as its texts allow."""
-    wanted = column.ask.format or (column.ask.like.form if column.ask.like else None)
-    wanted = {"%s": "epoch s"}.get(wanted or "", wanted)
+    wanted = _wanted(column.ask)
     if wanted in epochs.UNITS:
         return _as_epoch(column, wanted)
-    ways = _ways(column)
-    if wanted is not None:
-        ways = [way for way in ways if _same(way.core, core_of(wanted))]
-        if not any(None not in way.of for way in ways):
-            if ways and wanted == "iso":
-                raise _unreadable(column, ways, [])
-            return _in_words(column, wanted)
+    ways = _ways(column, core_of(wanted) if wanted else None)
+    if wanted is not None and not any(None not in way.of for way in ways):
+        if ways and wanted == ISO:
+            raise _unreadable(column, ways, [])
+        return _in_words(column, wanted)
     numbers = epochs.epochs_of(column.shapes, len(column.texts)) if wanted is None else None
     unit = None if numbers is None else epochs.unit_of(numbers)
     readable = [(way, _read(column, way)) for way in ways if None not in way.of]
@@ -184,8 +187,19 @@ def _found(column: _Column) -> tuple[str, Moments]:
     return form, moments
 
 
-def _ways(column: _Column) -> list[_Way]:
-    """List the ways to read at least one shape; dates without a clock are midnights among times with one."""
+def _wanted(ask: TimeAsk) -> str | None:
+    """The form that is asked for, else that of training; of ISO 8601 both kinds are read, and one is refused later."""
+    if ask.format is not None:
+        return "epoch s" if ask.format == "%s" else ask.format
+    trained = ask.like.form if ask.like else None
+    return ISO if trained in (ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET) else trained
+
+
+def _ways(column: _Column, wanted: Core | None) -> list[_Way]:
+    """List the ways to read at least one shape; dates without a clock are midnights among times with one.
+
+    Of two that fit, `15` is the hour and not a quarter past midnight, unless the core that is wanted says so.
+    """
     found = [candidates_of(shape_with_words(shape)) for shape in column.shapes]
     cores = dict.fromkeys(candidate.core for candidates in found for candidate in candidates)
     ways = []
@@ -193,6 +207,7 @@ def _ways(column: _Column) -> list[_Way]:
         by_core = [next((c for c in candidates if c.core == core), None) for candidates in found]
         midnights = [next((c for c in candidates if c.core == Core(core.date, "")), None) for candidates in found]
         ways.append(_Way(core, tuple(a or b for a, b in zip(by_core, midnights, strict=True))))
+    ways = [way for way in ways if wanted is None or _same(way.core, wanted)]
     whole = {way.core for way in ways if None not in way.of}
     ways = [way for way in ways if not (way.core.clock == "hhmm" and Core(way.core.date, "24") in whole)]
     return _named(column, [way for way in ways if not _mostly_midnights(column, way)])
@@ -223,10 +238,10 @@ def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
 
 
 def _same(core: Core, wanted: Core) -> bool:
-    """Whether a core is the one asked for; `iso` is every clock, and a date fits where midnights have no clock."""
+    """Whether a core is the one asked for; `iso` is every usual clock, and midnights may have none."""
     if core.date != wanted.date:
         return False
-    return wanted.date == "iso" or core.clock in (wanted.clock, "")
+    return (wanted.date == ISO and wanted.clock != "hhmm") or core.clock in (wanted.clock, "")
 
 
 def _read(column: _Column, way: _Way) -> Moments:
@@ -248,7 +263,7 @@ def _read(column: _Column, way: _Way) -> Moments:
 
 def _partly_zoned(column: _Column, parts: list[Moments]) -> DataError:
     bare = [_first_row(shape) for shape, part in zip(column.shapes, parts, strict=True) if part.offset is None]
-    return column.error(min(bare), "a zone behind the time, as other rows have one,")
+    return column.error(min(bare), _ZONED)
 
 
 def _form(way: _Way) -> str:
@@ -308,7 +323,7 @@ def _moments_of_numbers(numbers: epochs.Epochs, unit: str) -> Moments:
 
 def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
     """Read by the words of `strptime`, each different text once."""
-    if form == "iso":
+    if form == ISO:
         raise column.error(0, "ISO 8601 times such as 2001-12-29T13:00:00", _otherwise(column))
     known: dict[str, tuple[int, int | None]] = {}
     for row, text in enumerate(column.texts):
@@ -319,10 +334,21 @@ def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
             raise column.error(row, f"times in the form {form!r}", _otherwise(column))
         known[text] = found
     pairs = [known[text] for text in column.texts]
+    _refuse_zones(column, form, [zone is not None for _, zone in pairs])
     local = np.array([moment for moment, _ in pairs], np.int64)
     offset = None if pairs[0][1] is None else np.array([zone or 0 for _, zone in pairs], np.int64)
     clock = next((size for word, size in (("%f", 1), ("%S", 10**6), ("%M", 6 * 10**7)) if word in form), 36 * 10**8)
     return form, Moments(local, offset, np.ones(len(local), bool), clock if core_of(form).clock else DAY_US)
+
+
+def _refuse_zones(column: _Column, form: str, zoned: list[bool]) -> None:
+    """Refuse the name of a zone that is no offset: `CET` fits `%Z` only where the machine itself lies there."""
+    zone = column.ask.zone or (column.ask.like.zone if column.ask.like else None)
+    if all(zoned) or not names_offset(form) or (zone is not None and not any(zoned)):
+        return
+    raise column.error(
+        zoned.index(False), "UTC or an offset from it", ": where all rows are of one zone, give --time-zone"
+    )
 
 
 def _otherwise(column: _Column) -> str:
