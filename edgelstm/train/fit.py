@@ -29,6 +29,7 @@ from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inpu
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
+from edgelstm.train.imported import begun_with, fitting, with_run
 from edgelstm.train.label_start import LabelStart
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.networks.network import LstmNetwork
@@ -137,7 +138,10 @@ def fit(
         4
     """
     recipe = _options(name, task, options, quantization, _window_of(x))
+    begun = begun_with(recipe)
+    recipe = recipe if begun is None else with_run(recipe, begun)
     problem = TASKS[recipe.task].from_arrays(Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe)
+    problem = problem if begun is None else fitting(problem, begun)
     settled = settle(recipe, problem)
     record = settled.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
     return _fit(
@@ -200,7 +204,10 @@ class _Asked:
 
 
 def _asked_by(recipe: Recipe) -> _Asked:
+    begun = begun_with(recipe)
+    recipe = recipe if begun is None else with_run(recipe, begun)
     problem = TASKS[recipe.task].read(recipe)
+    problem = problem if begun is None else fitting(problem, begun)
     settled = settle(recipe, problem)
     return _Asked(problem, settled, settled.model_dump(mode="json"), chosen_words(recipe, settled))
 
@@ -253,7 +260,9 @@ def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool)
     problem, recipe, quantization = asked.problem, asked.recipe, asked.recipe.quantization
     before = None
     if quantization is None or quantization.start is None:
-        before = run_loop(network, problem, recipe.training, directory / CHECKPOINTS[0], progress)
+        begun = recipe.network.run is not None
+        checkpoint = directory / CHECKPOINTS[0]
+        before = run_loop(network, problem, recipe.training, checkpoint, progress, fine_tuning=begun)
         if quantization is None or before.interrupted:
             return before
         network.load_state_dict(before.weights)

@@ -13,10 +13,11 @@ from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.network import Weights
 from edgelstm.run import Run, read_run
+from edgelstm.train.imported import begun_with, layers_of
 from edgelstm.train.label_start import LabelStart, start_weights
 from edgelstm.train.losses import DEFAULTS
 from edgelstm.train.networks.network import LstmNetwork, begin_orthogonal
-from edgelstm.train.networks.plan import plan_of
+from edgelstm.train.networks.plan import plan_for, plan_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.recipe_sections import TrainingRecipe
@@ -54,6 +55,9 @@ def make_network(problem: Problem, recipe: Recipe) -> Made:
     """
     training, quantization = recipe.training, recipe.quantization
     _check(problem, training)
+    begun = begun_with(recipe)
+    if begun is not None:
+        return Made(_trained_on(problem, recipe, begun), None, "")
     scaling = _scaling(problem, recipe.network.scaling)
     tuned = None if quantization is None or quantization.start is None else read_run(quantization.start)
     chosen = Chosen(None, "")
@@ -76,6 +80,19 @@ def make_network(problem: Problem, recipe: Recipe) -> Made:
     if tuned is not None:
         _load_start(network, problem, tuned)
     return Made(network, of_label or chosen.start, chosen.said)
+
+
+def _trained_on(problem: Problem, recipe: Recipe, run: Run) -> LstmNetwork:
+    """Make the network of a run, with its weights."""
+    known, network = run.record.contract.provenance.data_sha256, layers_of(run)
+    if recipe.quantization is not None and known not in (None, problem.data_sha256):
+        raise DataError(f"{run.path}: was trained on other data; bring that back, or give the table with --data")
+    projected = any(lstm.proj_size for lstm in network.lstms)
+    if recipe.quantization is not None and recipe.quantization.precision == "int8" and projected:
+        raise RecipeError(f"quantization: {run.path} has projections, which the simulation of int8 lacks; take int8w")
+    made = LstmNetwork(plan_for(problem, recipe, network), run.weights)
+    made.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
+    return made
 
 
 def _check(problem: Problem, training: TrainingRecipe) -> None:
