@@ -69,7 +69,7 @@ def _options(
 
 
 app.command("train")(train.train)
-app.command("finetune", short_help="Train a run on, so that its int8 file loses less.")(train.finetune)
+app.command("finetune", short_help="Train a run on: for its int8 file, or on a table of yours.")(train.finetune)
 app.command("export", cls=export.ExportCommand, short_help="Write the ONNX files of a run.")(export.export)
 app.command("compare", short_help="Judge model files side by side on this machine.")(export.compare)
 app.command("evaluate", short_help="Score a run or a file beside baselines.")(evaluate.evaluate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -219,20 +221,59 @@ def train(
     _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
 
 
+def _learns_from_a_table(command: Callable[..., None]) -> Callable[..., None]:
+    """Put options of `train` in the place of a command's parameter `asked`, which is given those that were typed."""
+    own, of_train = inspect.signature(command, eval_str=True), inspect.signature(train, eval_str=True).parameters
+    parameters = []
+    for parameter in own.parameters.values():
+        known = [of_train[name].replace(kind=parameter.kind) for name in _OF_FINETUNE]
+        parameters += known if parameter.name == "asked" else [parameter]
+
+    @functools.wraps(command)
+    def with_options(**arguments: Any) -> None:
+        typed = {name: arguments.pop(name) for name in _OF_FINETUNE}
+        command(**arguments, asked={name: value for name, value in typed.items() if value not in (None, [])})
+
+    with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
+
+
+# What a run settles, or what its own options say.
+_SETTLED = ("data", "calendar", "classes", "cap", "drift", "epochs", "initialization")
+_OF_FINETUNE = (
+    *(name for name, (section, _) in _KEYS.items() if section in ("data", "split") and name not in _SETTLED),
+    "split",
+    "stride",
+    "dropout",
+    *(name for name, (section, _) in _KEYS.items() if section == "training" and name not in _SETTLED),
+)
+
+
+@_learns_from_a_table
 def finetune(
     run: Annotated[Path, typer.Argument(help="A run directory; stays as it is.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The new run. [RUN-int8]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The new run. [RUN-int8; in float32 RUN-tuned]")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
-    quantize: Annotated[str | None, typer.Option(help="The file to train for: int8, int8w. [int8]")] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="The file to train for: int8, int8w. [int8; of an imported run float32]")
+    ] = None,
     per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
     clip: Annotated[str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none]")] = None,
     head: Annotated[str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Further passes over the training windows. [8]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Further passes over the training windows. [8; in float32 20]")
+    ] = None,
     learning_rate_factor: Annotated[
         float | None, typer.Option(help="Times the learning rate of the training. [0.2]")
     ] = None,
+    data: Annotated[str | None, typer.Option(help="For an imported run: the table to train on.")] = None,
+    *,
+    asked: dict[str, Any],
 ) -> None:
-    """Train a run on, simulating its int8 file, so that the file loses less."""
+    """Train a run on: for its int8 file, or an imported one on a table of yours."""
     from edgelstm.train import finetune as finetune_run
 
     given = {
@@ -240,11 +281,21 @@ def finetune(
         "per_channel": False if per_tensor else None,
         "clip": clip,
         "head": head,
-        "epochs": epochs,
         "learning_rate_factor": learning_rate_factor,
     }
     options = {key: value for key, value in given.items() if value is not None}
-    _show(lambda: finetune_run(run, output, overwrite=overwrite, **options))
+    split = asked.pop("split", None)
+    if data is None and (asked or split):
+        option = f"--{next(iter(asked), 'split')}".replace("_", "-")
+        raise RecipeError(f"{option}: expected --data as well; without it the run learns from its own table, as it did")
+    sections = None if data is None else _flags({"data": data, **asked}, split, None)
+    if sections is not None:
+        del sections[""]  # the new run is called like the old one, not like the table
+    if epochs is not None and (options or sections is None):
+        options["epochs"] = epochs
+    elif epochs is not None and sections is not None:
+        sections.setdefault("training", {})["epochs"] = epochs
+    _show(lambda: finetune_run(run, output, asked=sections, overwrite=overwrite, **options))
 
 
 def _show(train: Callable[[], Fitted]) -> None:

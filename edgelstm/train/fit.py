@@ -29,6 +29,7 @@ from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inpu
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
+from edgelstm.train.imported import begun_with, fitting, with_run
 from edgelstm.train.label_start import LabelStart
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.networks.network import LstmNetwork
@@ -137,7 +138,10 @@ def fit(
         4
     """
     recipe = _options(name, task, options, quantization, _window_of(x))
+    begun = begun_with(recipe)
+    recipe = recipe if begun is None else with_run(recipe, begun)
     problem = TASKS[recipe.task].from_arrays(Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe)
+    problem = problem if begun is None else fitting(problem, begun)
     settled = settle(recipe, problem)
     record = settled.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
     return _fit(
@@ -200,7 +204,10 @@ class _Asked:
 
 
 def _asked_by(recipe: Recipe) -> _Asked:
+    begun = begun_with(recipe)
+    recipe = recipe if begun is None else with_run(recipe, begun)
     problem = TASKS[recipe.task].read(recipe)
+    problem = problem if begun is None else fitting(problem, begun)
     settled = settle(recipe, problem)
     return _Asked(problem, settled, settled.model_dump(mode="json"), chosen_words(recipe, settled))
 
@@ -253,7 +260,9 @@ def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool)
     problem, recipe, quantization = asked.problem, asked.recipe, asked.recipe.quantization
     before = None
     if quantization is None or quantization.start is None:
-        before = run_loop(network, problem, recipe.training, directory / CHECKPOINTS[0], progress)
+        begun = recipe.network.run is not None
+        checkpoint = directory / CHECKPOINTS[0]
+        before = run_loop(network, problem, recipe.training, checkpoint, progress, fine_tuning=begun)
         if quantization is None or before.interrupted:
             return before
         network.load_state_dict(before.weights)
@@ -276,7 +285,7 @@ def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
     """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
     problem, quantization = asked.problem, asked.recipe.quantization
     networks: dict[str, LstmNetwork] = {NETWORK: network}
-    line = network_of_line(network) if problem.task == "forecast" and network.shape.highway else None
+    line = network_of_line(network) if problem.task == "forecast" and network.plan.network.highway else None
     if quantization is not None:
         networks[QUANTIZED] = QuantizedNetwork(network, quantization)
     contract = _draft(network, asked, "")
@@ -291,7 +300,7 @@ def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_
     weights: dict[str, NDArray[Any]] = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     contract = _draft(network, asked, pack_weights(weights)[1])
     contract = replace(contract, metrics=contract_metrics(evaluation, NETWORK))
-    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
+    record = RunRecord(RUN_FORMAT_VERSION, contract, network.plan.network, asked.record, best_epoch)
     golden = golden_inputs(problem.test or problem.validation or problem.training, contract)
     y = answer(network, golden.x, golden.lengths, golden.times, rows=1)
     y = y if problem.task == "forecast" else y[..., 0, :]
@@ -313,7 +322,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
         lengths=problem.task == "classify",
         state=options.state,
         trained_state=options.state,
-        states=carried_states(network.describe()) if options.state == "carried" else (),
+        states=carried_states(network.plan.network) if options.state == "carried" else (),
         scaling=options.scaling,
         sample_period_s=problem.period_s,
         quantization=None,
@@ -326,7 +335,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
             seed=asked.recipe.training.seed,
         ),
         answer=problem.answer,
-        times=bool(network.shape.calendar),
+        times=network.plan.network.times,
         reading=problem.reading,
         many_series=problem.many_series,
     )

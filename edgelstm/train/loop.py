@@ -83,7 +83,7 @@ def run_loop(
         TrainingError: the loss is no longer a number, or the checkpoint is damaged.
         KeyboardInterrupt: Ctrl-C before the first epoch had ended, or pressed twice.
     """
-    feed = feed_of(problem, training, network.shape.every_step)
+    feed = feed_of(problem, training, network.plan.every_step)
     best, interrupt = BestWeights(), StopOnInterrupt()
     limit = StopInTime(math.inf if training.time_limit is None else seconds_of(training.time_limit))
     callbacks: list[lightning.Callback] = [best, interrupt, limit]
@@ -108,9 +108,9 @@ def run_loop(
             default_root_dir=checkpoint.parent,
         )
         data = _digest(problem, network if fine_tuning else None)
-        losses = losses_of(problem, training, network.shape.every_step, network.output_scale)
+        losses = losses_of(problem, training, network.plan.every_step, network.way_back().scale)
         module = LstmModule(network, training, *losses, feed.steps, data)
-        if fine_tuning or network.shape.highway:
+        if fine_tuning or network.plan.network.highway:
             best.begin_with(network, _validate(module, feed.validation))
         resume = checkpoint if checkpoint.is_file() else None
         if resume is not None:  # Lightning fetches the first batches before it tells the epoch
@@ -123,8 +123,8 @@ def run_loop(
         if not best.weights:
             raise KeyboardInterrupt
         gain, weights = 1.0, best.weights
-        if network.shape.highway and not fine_tuning and best.best_epoch and feed.validation is not None:
-            of_classes = network.shape.classes
+        if network.plan.network.highway and not fine_tuning and best.best_epoch and feed.validation is not None:
+            of_classes = network.plan.classes
             gain, weights = (
                 _confirmed(network, weights, problem) if of_classes else _best_gain(module, weights, feed.validation)
             )

@@ -211,6 +211,10 @@ class WindowRecipe(Section):
 class NetworkRecipe(Section):
     """`[network]`: the LSTM and what stands around it."""
 
+    run: str | None = Field(
+        None,
+        description="an imported run whose layers and weights to train on; none: layers as below, with new weights",
+    )
     hidden_size: Count = _by_rule("units of each layer")
     num_layers: Annotated[int, Field(ge=1, le=8)] = Field(1, description="stacked LSTM layers")
     bidirectional: bool = Field(False, description="the layers run backwards too; windows only")

@@ -29,7 +29,7 @@ from tests.export.test_parity import inputs, make_contract, make_network, predic
 
 
 def graph_of(network, steps=10):
-    return build_graph(network.describe(), weights_of(network), make_contract(network, steps))
+    return build_graph(network.plan.network, weights_of(network), make_contract(network, steps))
 
 
 def operators(model):

@@ -14,9 +14,8 @@ from edgelstm.data.sequences import lay_out
 from edgelstm.run import read_run
 from edgelstm.train import fit
 from edgelstm.train.label_start import settle_share, start_weights
-from edgelstm.train.networks.network import LstmNetwork
-from edgelstm.train.networks.shape import EVERY, NetworkShape
 from edgelstm.train.problem import Problem, channels_of, class_channels
+from tests.train.shapes import network_of, planned
 
 CLASSES = ("off", "on", "out")
 
@@ -61,8 +60,8 @@ def start_of(problem):
 
 def started(problem, added=(0.0, 0.0, 0.0)):
     """A network at its start whose LSTM adds to the logits."""
-    shape = NetworkShape(2, 4, 1, 1, 3, pooling=EVERY, classes=True, highway=1)
-    network, start = LstmNetwork(shape, scaling_of(problem)), start_of(problem)
+    plan = planned(2, 4, 1, 1, 3, every_step=True, classes=True, highway=1)
+    network, start = network_of(plan, scaling_of(problem)), start_of(problem)
     network.set_start(start.weight, start.bias)
     with torch.no_grad():
         network.head.bias.copy_(torch.tensor(added))
@@ -124,7 +123,7 @@ def test_what_validation_bears_out_is_kept_and_no_more_of_it_than_that():
 def test_without_validation_or_a_start_all_is_kept():
     problem = problem_of(by_light, shift=3.0)
     assert settle_share(started(problem, (0.0, 9.0, 0.0)), replace(problem, validation=None)) == 1.0
-    plain = LstmNetwork(NetworkShape(2, 4, 1, 1, 3, pooling=EVERY, classes=True), scaling_of(problem))
+    plain = network_of(planned(2, 4, 1, 1, 3, every_step=True, classes=True), scaling_of(problem))
     assert settle_share(plain, problem) == 1.0
 
 

@@ -144,7 +144,7 @@ def test_where_there_is_no_start_the_reason_is_said(tmp_path, changes, said):
     _, found = made(recipe(path, **changes))
     assert found.start is None
     assert said in found.said if said else found.said == ""
-    assert not found.network.shape.highway
+    assert found.network.plan.network.highway is None
 
 
 @pytest.mark.parametrize("asked", ["persistence", "seasonal"])
