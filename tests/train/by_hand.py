@@ -71,9 +71,10 @@ def answer(w, x, horizon=2):
 
 def error(w, x=X, y=Y):
     """How far the answers are off, in scaled units: [B, K, O]."""
-    return answer(w, scaled(w, x), y.shape[1]) - (torch.as_tensor(y.astype(np.float64)) - w["output_offset"]) / w[
-        "output_scale"
-    ]
+    return (
+        answer(w, scaled(w, x), y.shape[1])
+        - (torch.as_tensor(y.astype(np.float64)) - w["output_offset"]) / w["output_scale"]
+    )
 
 
 def squared(w, x=X, y=Y):

@@ -108,7 +108,9 @@ def test_dropout_is_between_layers_that_are_normalized_too(tmp_path):
     draws = masks(keep, 3, 3)
     assert trained == pytest.approx(expected(draws), rel=0.04)
     for place in range(2):
-        assert expected([(p, [1 if i == place else part for i, part in enumerate(m)]) for p, m in draws]) < 0.9 * trained
+        assert (
+            expected([(p, [1 if i == place else part for i, part in enumerate(m)]) for p, m in draws]) < 0.9 * trained
+        )
 
 
 @pytest.mark.parametrize(("dropout", "shift"), [(0.3, -0.1), (0.7, 0.1), (0.7, -0.1)])
@@ -130,7 +132,9 @@ def test_input_noise_has_that_deviation_at_each_step(tmp_path, noise):
     trained, expected = still(tmp_path, run, X[..., :1], input_noise=noise)
     points, weights = POINTS
     draws = [
-        (a * b / weights.sum() ** 2, (x, y)) for a, x in zip(weights, points, strict=True) for b, y in zip(weights, points, strict=True)
+        (a * b / weights.sum() ** 2, (x, y))
+        for a, x in zip(weights, points, strict=True)
+        for b, y in zip(weights, points, strict=True)
     ]
     assert trained == pytest.approx(expected(draws), rel=0.04)
     together = [(a / weights.sum(), (x, x)) for a, x in zip(weights, points, strict=True)]

@@ -100,7 +100,7 @@ def test_the_gradient_of_these_windows_is_longer_than_what_it_is_clipped_to(star
 
 @pytest.mark.parametrize("decay", [0.5, 0.9])
 def test_the_kept_weights_are_the_moving_average_of_those_of_each_step(start, tmp_path, decay):
-    """The first as they are, then average = decay * average + (1 - decay) * weights; validated are the averaged ones."""
+    """The first as they are, then average = decay * average + (1 - decay) * weights; those are validated."""
     wanted = Y + np.float32(0.3)
     options = {**SGD, "learning_rate": 0.05, "batch_size": 2, "epochs": EPOCHS, "average": decay}
     fitted = fit_plainly(tmp_path / "run", validation=(X, wanted), **options)
