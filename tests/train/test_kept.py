@@ -283,6 +283,20 @@ def test_dropout_is_drawn_by_seed_and_epoch(tmp_path):
     assert len(set(found)) == 3
 
 
+@pytest.mark.parametrize(
+    ("epochs", "told"), [(5, [1, 2, 3, 4, 5]), (20, [1, *range(2, 21, 2)]), (25, [1, *range(2, 25, 2), 25])]
+)
+def test_about_ten_lines_tell_how_far_a_training_has_come(tmp_path, capsys, epochs, told):
+    fit_plainly(tmp_path / "run", epochs=epochs, batch_size=5, progress=True)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch ")]
+    assert [line.split()[1] for line in lines] == [f"{epoch}/{epochs}" for epoch in told]
+
+
+def test_a_training_is_silent_where_nobody_wants_to_know(tmp_path, capsys):
+    fit_plainly(tmp_path / "run")
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_table_of_losses_counts_epochs_from_one(tmp_path):
     fit_plainly(tmp_path / "run", epochs=3)
     with open(tmp_path / "run" / "loss.csv", newline="") as file:

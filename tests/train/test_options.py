@@ -10,6 +10,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from edgelstm.data.readers.asking import Asking
+from edgelstm.errors import RecipeError
 from edgelstm.train import fit_recipe
 from edgelstm.train.defaults import segment_of, settle, window_steps
 from edgelstm.train.recipe_file import check_recipe
@@ -129,6 +130,67 @@ def test_a_recipe_that_asks_for_nothing_has_these_settings():
     for section, expected in DEFAULTS.items():
         asked = {key: found[section][key] for key in expected} if isinstance(expected, dict) else found[section]
         assert asked == expected, section
+
+
+TINY, HUGE = 1e-9, 10**12
+LIMITS = {  # the smallest that is taken, the largest; just beyond them a value is refused
+    "split__validation": (0.0, None),
+    "split__seed": (0, None),
+    "data__skip_rows": (0, None),
+    "data__max_gap": (0, None),
+    "data__season": (2, HUGE),
+    "window__steps": (1, None),
+    "window__horizon": (1, HUGE),
+    "window__stride": (1, HUGE),
+    "network__hidden_size": (1, HUGE),
+    "network__num_layers": (1, 8),
+    "network__segment": (1, HUGE),
+    "network__embedding_size": (0, HUGE),
+    "network__head_size": (0, HUGE),
+    "network__dropout": (0.0, 1 - TINY),
+    "network__input_dropout": (0.0, 1 - TINY),
+    "network__input_noise": (0.0, HUGE),
+    "training__epochs": (1, HUGE),
+    "training__epoch_windows": (1, HUGE),
+    "training__batch_size": (1, HUGE),
+    "training__learning_rate": (TINY, HUGE),
+    "training__weight_decay": (0.0, HUGE),
+    "training__gradient_clip": (0.0, HUGE),
+    "training__average": (0.0, 1 - TINY),
+    "training__patience": (1, HUGE),
+    "training__threads": (1, HUGE),
+    "training__seed": (0, 2**31 - 1),
+    "quantization__epochs": (1, HUGE),
+    "quantization__learning_rate_factor": (TINY, HUGE),
+}
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_a_number_is_taken_up_to_its_limits_and_refused_beyond_them(key):
+    section, name = key.split("__")
+    low, high = LIMITS[key]
+    step = TINY if isinstance(low, float) else 1
+    for value in filter(lambda value: value is not None, (low, high)):
+        assert getattr(getattr(recipe(**{key: value}), section), name) == value
+    for value in (low - step, *([] if high in (None, HUGE) else [high + step])):
+        with pytest.raises(RecipeError, match=name):
+            recipe(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("levels", "taken"), [([TINY, 1 - TINY], True), ([0.0, 0.5], False), ([0.5, 1.0], False), ([0.5, 0.5], False)]
+)
+def test_quantiles_lie_between_nothing_and_all_and_grow(levels, taken):
+    if taken:
+        assert recipe(window__quantiles=levels).window.quantiles == tuple(levels)
+        return
+    with pytest.raises(RecipeError, match="quantiles"):
+        recipe(window__quantiles=levels)
+
+
+def test_a_chunk_to_label_has_64_steps_where_nobody_says():
+    found = check_recipe({"task": "label", "data": {"path": "x.csv", "targets": ["y"], "features": ["x"]}}, "test")
+    assert (found.window.steps, found.network.state) == (64, "carried")
 
 
 def table(tmp_path, rows=600, columns=("y",), seed=0, name="t.csv"):
@@ -293,7 +355,9 @@ def test_windows_are_counted(tmp_path, changes, counts):
         ({"data__max_gap": 0}, 8),
         ({"data__season": 9}, 0),  # a third of a season
         ({"data__season": 8}, 8),
-        ({}, 8),  # an eighth of a window, at least one
+        ({"window__steps": 24}, 0),  # an eighth of a window
+        ({"window__steps": 23}, 23),  # the first ones
+        ({}, 8),  # at least one
     ],
 )
 def test_windows_over_a_gap_that_is_longer_than_allowed_are_lost(tmp_path, changes, lost):
@@ -301,7 +365,8 @@ def test_windows_over_a_gap_that_is_longer_than_allowed_are_lost(tmp_path, chang
     values[20:23] = ["", "", ""]
     (tmp_path / "t.csv").write_text("\n".join(["t,y", *(f"{n},{value}" for n, value in enumerate(values)), ""]))
     found = problem(tmp_path / "t.csv", **{"window__steps": 4, "window__horizon": 2, **changes})
-    assert len(found.training) == 65 - lost
+    windows = 70 - found.window - 2 + 1
+    assert len(found.training) == windows - lost
 
 
 @pytest.mark.parametrize(("missing", "filled"), [("interpolate", [1.0, 2.0, 3.0]), ("forward", [1.0, 1.0, 3.0])])
