@@ -214,6 +214,15 @@ def test_no_epoch_begins_that_would_end_behind_the_limit(tmp_path, monkeypatch, 
     assert fitted.trained.out_of_time == (epochs < 6)
 
 
+def test_the_seconds_of_a_training_are_those_of_both_loops(tmp_path, monkeypatch):
+    """On the same clock: three epochs, and two of fine-tuning."""
+    taken = []
+    with monkeypatch.context() as patch, in_front_of_each_step(taken.append):
+        patch.setattr(time, "perf_counter", lambda: 10.0 * len(taken))
+        fitted = fit_plainly(tmp_path / "run", epochs=3, batch_size=5, quantization={"epochs": 2})
+    assert fitted.seconds == 50
+
+
 @pytest.mark.parametrize(("asked", "before"), [(1, 2), (2, 1), (3, 1), (None, 1)])
 def test_a_training_has_so_many_threads_and_gives_them_back(tmp_path, asked, before):
     seen, outside = set(), torch.get_num_threads()
