@@ -28,7 +28,7 @@ from edgelstm.strict_json import plain
 from edgelstm.train.feeding.feed import EVALUATION_BATCH
 from edgelstm.train.loop import run_loop
 from edgelstm.train.problem import Problem, channels_of
-from edgelstm.train.recipe import DataRecipe, NetworkRecipe, TrainingRecipe
+from edgelstm.train.recipe_sections import DataRecipe, NetworkRecipe, TrainingRecipe
 from edgelstm.train.setup import make_network
 
 RESULTS = Path(__file__).parent / "results"

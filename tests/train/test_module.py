@@ -21,8 +21,8 @@ from edgelstm.train.loop import _validate as validate
 from edgelstm.train.loop import run_loop
 from edgelstm.train.losses import losses_of, number_loss
 from edgelstm.train.module import LstmModule
-from edgelstm.train.recipe import TrainingRecipe
 from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 from tests.train import plain
