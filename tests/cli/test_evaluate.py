@@ -133,7 +133,7 @@ def test_the_season_that_is_asked_for_wins_over_the_one_of_the_training(cli_here
         assert process.returncode == 0, process.stderr
         found = metrics(tmp_path / "report")
         assert found["season"] == season
-        values = read_series("builtin:co2", ("co2",), None).values[:, 0]
+        values = read("builtin:co2", Asking(("co2",))).series[0].values[:, 0]
         error = found["parts"]["data"]["seasonal naive with drift"]["mse"]
         assert error == pytest.approx(seasonal_error(values, season), rel=0.02)
 

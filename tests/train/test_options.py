@@ -10,12 +10,14 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from edgelstm.data.readers.asking import Asking
+from edgelstm.data.series import Series
 from edgelstm.errors import RecipeError
 from edgelstm.train import fit_recipe
 from edgelstm.train.defaults import segment_of, settle, window_steps
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.tasks import TASKS
-from edgelstm.train.tasks.asking import asking_of
+from edgelstm.train.tasks.asking import asking_of, some
+from edgelstm.train.tasks.gaps import gap_lines
 from tests.train import plain
 from tests.train.by_hand import STILL, X, Y, answer, cosine, fit_plainly, losses, lstm, scaled, weights_of
 
@@ -575,3 +577,18 @@ def test_the_usual_fine_tuning_has_eight_epochs_at_a_fifth_of_the_rate():
             "time_limit": None,
         }
     )
+
+
+def test_a_line_names_six_things_and_counts_the_others():
+    assert some(list("abcdef")) == "a, b, c, d, e, f"
+    assert some(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
+
+
+def test_gaps_of_eight_columns_are_told_one_by_one_and_the_others_counted():
+    values = np.full((3, 10), np.nan)
+    values[0] = 1.0
+    names = tuple("abcdefghij")
+    series = Series(names, values, None, None, None)
+    lines = gap_lines([series], [(name, name) for name in names], "drop", None)
+    assert [line.split(":")[0] for line in lines[:-1]] == list("abcdefgh")
+    assert lines[-1] == "samples are missing in 2 more columns"
