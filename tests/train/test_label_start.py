@@ -82,6 +82,23 @@ def test_where_the_others_mislead_in_another_week_one_channel_alone_is_taken():
     assert start.weight.dtype == start.bias.dtype == np.float32
 
 
+def test_of_channels_that_are_as_accurate_the_one_that_is_surer_is_taken():
+    """Both tell the classes apart without a mistake, the second by a wider gap; the third misleads in another week."""
+
+    def part(seed, shift):
+        rng = np.random.default_rng(seed)
+        state = rng.integers(0, 2, 400)
+        near, far = (2 * state - 1 + rng.uniform(-width, width, 400) for width in (0.9, 0.1))
+        x = np.stack([near, far, state + 0.01 * rng.normal(size=400) + shift], axis=1).astype(np.float32)
+        return lay_out([x], [state], every_step=True)
+
+    training = part(0, 0.0)
+    inputs = channels_of(("near", "far", "gone"), training.x_rows, {})
+    outputs = class_channels(("off", "on"), "state")
+    problem = Problem("p", "label", "class", inputs, outputs, 10, 1, training, part(1, 9.0), None)
+    assert start_of(problem).words == "a logistic regression on far alone"
+
+
 def test_a_network_answers_as_its_start_does_until_it_is_trained():
     problem = problem_of(by_light, shift=3.0)
     assert accuracy(started(problem), problem.validation) > 0.93

@@ -87,6 +87,28 @@ def test_no_lane_runs_on_alone_where_a_series_is_cut_up():
         assert last in (1, 16)
 
 
+def test_an_epoch_has_chunks_of_half_the_steps_that_were_asked_for_up_to_all():
+    for asked, lengths in ((10, set(range(5, 11))), (7, {4, 5, 6, 7}), (1, {1})):
+        lanes = Lanes(series([400]), 1, asked, 0)
+        found = {max(chunk.steps for chunk in epoch_of(lanes, epoch)) for epoch in range(80)}
+        assert found == lengths
+
+
+def test_chunks_are_drawn_by_the_seed():
+    """Epoch by epoch: one alone may be drawn alike by chance."""
+    drawn = {
+        str(
+            [
+                chunk.starts.tolist()
+                for epoch in range(4)
+                for chunk in epoch_of(Lanes(series([400]), 2, 10, seed), epoch)
+            ]
+        )
+        for seed in range(4)
+    }
+    assert len(drawn) == 4
+
+
 def test_borders_of_chunks_differ_between_epochs_and_come_again_with_the_seed():
     lanes = Lanes(series([500, 300]), 2, 20, 7)
     borders = [{int(start) for chunk in epoch_of(lanes, epoch) for start in chunk.starts} for epoch in range(6)]

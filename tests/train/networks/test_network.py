@@ -192,17 +192,6 @@ def test_a_new_network_has_open_forget_gates_and_orthogonal_recurrence(layers, l
     assert seen == 2 * layers
 
 
-@pytest.mark.parametrize("what", ["dropout", "input_dropout", "input_noise", "drift"])
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_what_disturbs_acts_in_training_alone(what, layer_norm):
-    network = make_network(num_layers=2, layer_norm=layer_norm, **{what: (0.5, 0.5, 0.5) if what == "drift" else 0.5})
-    x = ask(network, 3).tensors()[0]
-    with torch.no_grad():
-        assert torch.equal(network(x), network(x))
-        network.train()
-        assert not torch.equal(network(x), network(x))
-
-
 def test_input_dropout_hides_whole_channels_of_a_row():
     network = make_network(input_dropout=0.5).train()
     torch.manual_seed(0)
