@@ -112,7 +112,9 @@ def chosen_words(asked: Recipe, settled: Recipe) -> str:
         ("training", "threads"): "threads {}",
         ("training", "time_limit"): "time limit {}",
     }
-    told = []
+    quantization, told = settled.quantization, []
+    if quantization is not None and quantization.start is not None:  # has epochs and a schedule of its own
+        words = {place: word for place, word in words.items() if place[1] not in ("epochs", "schedule", "average")}
     for (section, key), word in words.items():
         before, after = (getattr(getattr(recipe, section), key) for recipe in (asked, settled))
         if (

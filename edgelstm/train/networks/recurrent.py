@@ -6,6 +6,7 @@ Notation: B batch, T steps, C size of the last axis, H hidden size, D directions
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Protocol
 
@@ -100,7 +101,10 @@ def run_float(
 
 
 def _called(lstm: nn.LSTM, weights: Tensors | None, x: Any, before: Pair | None) -> Any:
-    return lstm(x, before) if weights is None else functional_call(lstm, weights, (x, before))
+    # oneDNN knows no projections: torch goes without it and warns.
+    without = torch.backends.mkldnn.flags(enabled=False) if lstm.proj_size else nullcontext()  # type: ignore[no-untyped-call]
+    with without:
+        return lstm(x, before) if weights is None else functional_call(lstm, weights, (x, before))
 
 
 def by_layers(
