@@ -1,4 +1,4 @@
-"""Where a training runs: the device and its arithmetic, the processes and nodes, and what of it makes no sense."""
+"""Where a training runs: the device and its arithmetic, and what of it makes no sense."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.train.feeding.batches import Share
 from edgelstm.train.feeding.feed import feed_of
 from edgelstm.train.problem import Problem
+from edgelstm.train.ranks import node_rank, processes_of
 from edgelstm.train.recipe import TrainingRecipe
-
-NODE_VARIABLES = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 class Arithmetic(MixedPrecision):
@@ -35,11 +34,6 @@ class Arithmetic(MixedPrecision):
         """Let the gradients of fused optimizers be clipped, too, which Fabric refuses and torch does."""
         if self.scaler is not None:
             self.scaler.unscale_(optimizer)
-
-
-def processes_of(training: TrainingRecipe) -> int:
-    """How many processes train together, on all nodes."""
-    return training.devices * training.nodes
 
 
 def fabric_of(training: TrainingRecipe) -> Fabric:
@@ -100,28 +94,3 @@ def check_devices(problem: Problem, training: TrainingRecipe, every_step: bool) 
             f"training.devices: expected no more devices than the batches of an epoch, {shares}, got {processes}: "
             "lower --devices or --batch-size"
         )
-
-
-def node_rank(training: TrainingRecipe) -> int:
-    """Say which of several nodes this is, from 0.
-
-    Raises:
-        TrainingError: the environment does not say.
-    """
-    if training.nodes == 1:
-        return 0
-    missing = [name for name in NODE_VARIABLES if not os.environ.get(name)]
-    if missing:
-        raise TrainingError(
-            f"training.nodes: {training.nodes} nodes find each other by environment variables; set "
-            f"{', '.join(missing)}: NODE_RANK from 0 to {training.nodes - 1}, and the address and a free port of node 0"
-        )
-    rank = os.environ["NODE_RANK"]
-    if not rank.isdecimal() or int(rank) >= training.nodes:
-        raise TrainingError(f"NODE_RANK: expected 0 to {training.nodes - 1} on {training.nodes} nodes, got {rank!r}")
-    return int(rank)
-
-
-def writes(training: TrainingRecipe) -> bool:
-    """Whether this is the node that writes the run and prints: the first."""
-    return node_rank(training) == 0

@@ -29,12 +29,13 @@ from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inpu
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
-from edgelstm.train.devices import check_devices, writes
+from edgelstm.train.devices import check_devices
 from edgelstm.train.label_start import LabelStart
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
+from edgelstm.train.ranks import writes
 from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, nearest
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import Made, make_network

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from edgelstm.train import checkpoint as checkpoints
 from edgelstm.train.best import Best, beginning, with_epoch
-from edgelstm.train.devices import fabric_of, processes_of
+from edgelstm.train.devices import fabric_of
 from edgelstm.train.feeding.batches import Batch, Loader, Share
 from edgelstm.train.feeding.feed import feed_of
 from edgelstm.train.interrupt import Interrupt
@@ -28,7 +28,7 @@ from edgelstm.train.networks.network import LstmNetwork, State
 from edgelstm.train.optimizers import average_of, optimizer_of, schedule_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.progress import telling
-from edgelstm.train.ranks import in_ranks
+from edgelstm.train.ranks import in_ranks, processes_of
 from edgelstm.train.recipe import TrainingRecipe, seconds_of
 
 GAINS = (1.0, 0.75, 0.5, 0.25)  # of what an LSTM says beside its start; none at all is epoch 0

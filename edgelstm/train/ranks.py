@@ -18,20 +18,50 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 
 from edgelstm.errors import EdgeLstmError, TrainingError
-from edgelstm.train.devices import node_rank
 from edgelstm.train.recipe import TrainingRecipe
 
+NODE_VARIABLES = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 CAUSE_S = 3.0  # the first process to fail may be one that another has left alone: wait for that one to say why
 _BEGIN = "from edgelstm.train.ranks import main; main()"
 
 
 class _FailedError(Exception):
     """A process has failed: how little that says about the cause, and the error to raise."""
+
+
+def processes_of(training: TrainingRecipe) -> int:
+    """How many processes train together, on all nodes."""
+    return training.devices * training.nodes
+
+
+def node_rank(training: TrainingRecipe) -> int:
+    """Say which of several nodes this is, from 0.
+
+    Raises:
+        TrainingError: the environment does not say.
+    """
+    if training.nodes == 1:
+        return 0
+    missing = [name for name in NODE_VARIABLES if not os.environ.get(name)]
+    if missing:
+        raise TrainingError(
+            f"training.nodes: {training.nodes} nodes find each other by environment variables; set "
+            f"{', '.join(missing)}: NODE_RANK from 0 to {training.nodes - 1}, and the address and a free port of node 0"
+        )
+    rank = os.environ["NODE_RANK"]
+    if not rank.isdecimal() or int(rank) >= training.nodes:
+        raise TrainingError(f"NODE_RANK: expected 0 to {training.nodes - 1} on {training.nodes} nodes, got {rank!r}")
+    return int(rank)
+
+
+def writes(training: TrainingRecipe) -> bool:
+    """Whether this is the node that writes the run and prints: the first."""
+    return node_rank(training) == 0
 
 
 def in_ranks(function: Callable[[Any], Any], argument: Any, training: TrainingRecipe) -> Any:
@@ -51,18 +81,17 @@ def in_ranks(function: Callable[[Any], Any], argument: Any, training: TrainingRe
         KeyboardInterrupt: Ctrl-C was pressed; all have been ended.
     """
     job, environment = pickle.dumps((function, argument), protocol=5), _environment(training)
-    processes = [_started(rank, environment) for rank in range(training.devices)]
-    with ThreadPoolExecutor(training.devices) as pool:
-        try:
-            outcomes = [pool.submit(_answer, process, job, rank) for rank, process in enumerate(processes)]
-            _, running = wait(outcomes, return_when=FIRST_EXCEPTION)
-            wait(running, CAUSE_S)
-            failures = [found for outcome in outcomes if (found := _failure(outcome))]
-        finally:
-            for process in processes:
-                process.kill()
-    for process in processes:
-        _close(process)
+    with contextlib.ExitStack() as behind:  # what comes last happens first
+        processes = [_started(rank, environment) for rank in range(training.devices)]
+        for process in processes:
+            behind.callback(_close, process)
+        pool = behind.enter_context(ThreadPoolExecutor(training.devices))
+        for process in processes:
+            behind.callback(process.kill)
+        outcomes = [pool.submit(_answer, process, job, rank) for rank, process in enumerate(processes)]
+        _, running = wait(outcomes, return_when=FIRST_EXCEPTION)
+        wait(running, CAUSE_S)
+        failures = [found for outcome in outcomes if (found := _failure(outcome))]
     if failures:
         raise min(failures, key=lambda found: found[0])[1]
     return outcomes[0].result()
@@ -130,11 +159,11 @@ def _started(rank: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 def _answer(process: subprocess.Popen[bytes], job: bytes, rank: int) -> Any:
     """Hand a process its job and wait for what comes back."""
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101  (pipes)
+    job_pipe, answer_pipe = _pipes(process)
     with contextlib.suppress(BrokenPipeError):  # it has died, and its status says how
-        process.stdin.write(job)
-        process.stdin.flush()
-    answer, status = process.stdout.read(), process.wait()
+        job_pipe.write(job)
+        job_pipe.flush()
+    answer, status = answer_pipe.read(), process.wait()
     name = f"training.devices: process {rank}"
     if status or not answer:
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
@@ -151,9 +180,13 @@ def _answer(process: subprocess.Popen[bytes], job: bytes, rank: int) -> Any:
 
 def _close(process: subprocess.Popen[bytes]) -> None:
     """Let go of a process that has ended."""
-    for pipe in (process.stdin, process.stdout):
+    for pipe in _pipes(process):
         with contextlib.suppress(BrokenPipeError):  # it had not read its whole job
-            pipe.close()  # type: ignore[union-attr]  # both are pipes
+            pipe.close()
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    return cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
 
 
 def _failure(outcome: Future[Any]) -> Any:

@@ -298,7 +298,8 @@ class TrainingRecipe(_Section):
         1, description="that train together on each node: GPUs, or processes where there are none; each has its batches"
     )
     nodes: Count = Field(
-        1, description="machines that train together; each needs NODE_RANK, and MASTER_ADDR and MASTER_PORT of the first"
+        1,
+        description="machines that train together; each needs NODE_RANK, and MASTER_ADDR and MASTER_PORT of the first",
     )
     strategy: Literal["auto", "ddp"] = Field(
         "auto", description="how several devices train together; ddp: each has the network, gradients are averaged"
