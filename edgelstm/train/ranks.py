@@ -101,7 +101,7 @@ def main() -> None:
     """Do the job that comes in, and give back what came of it; see `in_ranks`."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # gloo prints there
-    with os.fdopen(os.dup(0), "rb", buffering=0) as source:
+    with os.fdopen(os.dup(0), "rb") as source:
         function, argument = pickle.load(source)  # noqa: S301  (from the process that started this one)
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
     try:

@@ -87,6 +87,11 @@ def test_the_first_gives_back_and_each_has_its_threads():
     assert in_ranks(ends, "both say who they are", TWO) == (0, 1)
 
 
+def test_a_job_may_be_large():
+    """Larger than a pipe holds."""
+    assert in_ranks(bytes.upper, 5_000_000 * b"x", TWO) == 5_000_000 * b"X"
+
+
 @pytest.mark.parametrize(
     ("what", "kind", "message"),
     [
