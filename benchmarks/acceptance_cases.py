@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parent.parent
+from case_runs import ROOT, kept_result, result_path
+
 MODELS = ROOT / "models"
 MAX_DROP = 0.01  # of the recommended int8 form
 
@@ -103,14 +104,6 @@ def figures_of(name: str, scored: Any) -> dict[str, float]:
     return {figure: value for figure, value in found.items() if value is not None}
 
 
-def result_path(output: Path, name: str, seed: int) -> Path:
-    return output / f"{name}.{seed}.json"
-
-
 def read_result(output: Path, name: str, seed: int) -> dict[str, Any] | None:
     """Read a result, if there is one of this very recipe."""
-    try:
-        result: dict[str, Any] = json.loads(result_path(output, name, seed).read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return result if result.get("recipe_sha256") == recipe_digest(name, seed) else None
+    return kept_result(result_path(output, name, seed), "recipe_sha256", recipe_digest(name, seed))

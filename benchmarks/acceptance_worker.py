@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from acceptance_cases import MAX_DROP, figures_of, flags_of, recipe_digest, recipe_of, result_path
+from acceptance_cases import MAX_DROP, figures_of, flags_of, recipe_digest, recipe_of
+from case_runs import result_path
 
 from edgelstm.bench.answers import answerer_of
 from edgelstm.data.scores.score import score

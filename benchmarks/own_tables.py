@@ -13,23 +13,19 @@ it as JSON. Ends with 1 where a bar is missed.
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
-import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from own_tables_cases import CASES, ROOT, RUNS, read_result
+from case_runs import INTERRUPTED, ROOT, Bench, parse, parser_of, run_all
+from own_tables_cases import CASES, RUNS, read_result
 from own_tables_report import report_of
 from own_tables_speed import measure_speed
 
 WORKER = Path(__file__).parent / "own_tables_worker.py"
+BENCH = Bench("own_tables", tuple(CASES), WORKER, RUNS)
 RESULTS = ROOT / "benchmarks" / "results" / "own_tables.md"
-WORKERS = 2
-INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = [(name, seed) for seed in asked.seeds for name in asked.only]
     missing = [] if asked.report else [case for case in wanted if read_result(asked.output, *case) is None]
     try:
-        failed = run_all(missing, asked.output)
+        failed = run_all(BENCH, missing, asked.output)
         speed = speed_of(asked.output, measured=asked.speed)
     except KeyboardInterrupt:
         print("own_tables: interrupted; a second start goes on with what is missing", file=sys.stderr)
@@ -67,56 +63,13 @@ def without_lines(result: dict) -> dict:
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", default="0,1,2", help="such as 0,1,2 [0,1,2]")
-    parser.add_argument("--only", default=",".join(CASES), help="cases, such as airline,pjm [all]")
-    parser.add_argument("--output", type=Path, default=RUNS / "found", help="of the results [runs/own-tables/found]")
+    parser = parser_of(BENCH, __doc__.splitlines()[0], "0,1,2", RUNS / "found")
     parser.add_argument("--report", action="store_true", help="report what is there, run nothing")
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave benchmarks/results as it is")
     parser.add_argument(
         "--no-speed", dest="speed", action="store_false", help="leave out the time to read a large table"
     )
-    asked = parser.parse_args(arguments)
-    asked.only = list(dict.fromkeys(asked.only.split(",")))
-    unknown = [name for name in asked.only if name not in CASES]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], CASES, 1)
-        parser.exit(
-            2, f"own_tables: --only: there is no case {unknown[0]!r}; {f'did you mean {near[0]!r}?' if near else ''}\n"
-        )
-    if not all(seed.strip().isdigit() for seed in asked.seeds.split(",")):
-        parser.exit(2, f"own_tables: --seeds: expected whole numbers such as 0,1,2, got {asked.seeds!r}\n")
-    asked.seeds = list(dict.fromkeys(map(int, asked.seeds.split(","))))
-    return asked
-
-
-def run_all(missing: list[tuple[str, int]], output: Path) -> int:
-    """Run cases, two at a time, and say of each how it ended; count those that failed."""
-    failed = 0
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        runs = {pool.submit(run_case, name, seed, output): f"{name}, seed {seed}" for name, seed in missing}
-        for run in as_completed(runs):
-            complaint, seconds = run.result()
-            failed += bool(complaint)
-            ended = f"failed: {complaint}" if complaint else f"{seconds:.0f} s"
-            print(f"{runs[run]}: {ended}", file=sys.stderr, flush=True)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return failed
-
-
-def run_case(name: str, seed: int, output: Path) -> tuple[str, float]:
-    """Run a case in a process of its own; what it prints goes to a log beside its run."""
-    run, log = RUNS / f"{name}-{seed}", RUNS / f"{name}-{seed}.log"
-    start_s = time.perf_counter()
-    for folder in (RUNS, output):
-        folder.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as told:
-        command = [sys.executable, WORKER, name, str(seed), run, output]
-        status = subprocess.run(command, stdout=told, stderr=subprocess.STDOUT).returncode
-    last = (log.read_text().splitlines() or [""])[-1]
-    return f"{last or f'exit status {status}'}; see {log}" if status else "", time.perf_counter() - start_s
+    return parse(parser, BENCH, arguments)
 
 
 def speed_of(output: Path, *, measured: bool) -> dict[str, float] | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+from case_runs import ROOT, kept_result, result_path
+
 RUNS = ROOT / "runs" / "own-tables"
 
 
@@ -132,14 +132,6 @@ def digest_of(name: str, seed: int) -> str:
     return content.hexdigest()
 
 
-def result_path(output: Path, name: str, seed: int) -> Path:
-    return output / f"{name}.{seed}.json"
-
-
 def read_result(output: Path, name: str, seed: int) -> dict | None:
     """Read a result, if there is one of this very command and trainer."""
-    try:
-        result: dict = json.loads(result_path(output, name, seed).read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return result if result.get("digest") == digest_of(name, seed) else None
+    return kept_result(result_path(output, name, seed), "digest", digest_of(name, seed))

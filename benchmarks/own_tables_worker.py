@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from own_tables_cases import CASES, command_of, digest_of, result_path, table_of
+from case_runs import result_path
+from own_tables_cases import CASES, command_of, digest_of, table_of
 from own_tables_made import make_tables
 from own_tables_readings import PARSES, differences
 

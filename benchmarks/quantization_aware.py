@@ -34,8 +34,9 @@ from edgelstm.train.loop import run_loop
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import QuantizationRecipe, Recipe
+from edgelstm.train.recipe import Recipe
 from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.recipe_sections import QuantizationRecipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 

@@ -72,7 +72,7 @@ def demo(
             f"\n{file.path.name}: {streams[-1].samples} samples streamed one by one, {streams[-1].answers} answers, "
             f"largest difference from the same windows in a batch: {streams[-1].max_difference:g} {unit}"
         )
-    _say(f"edgelstm predict {export.files[0].path} builtin:co2 --time date --missing interpolate")
+    _say(f"edgelstm predict {export.files[0].path} builtin:co2")
     _show_forecast(export)
     for file in export.files:
         benches.append(_bench(file.path))

@@ -274,7 +274,7 @@ def _show(train: Callable[[], Fitted]) -> None:
 
 def show_fitted(fitted: Fitted) -> None:
     """Print what came out, and where it lies."""
-    print(f"trained {len(fitted.problem.training)} {_unit(fitted)} in {fitted.seconds:.1f} s, {_kept(fitted)}")
+    print(f"trained {len(fitted.problem.training):,} {_unit(fitted)} in {fitted.seconds:.1f} s, {_kept(fitted)}")
     for line in _advice(fitted):
         print(line)
     if fitted.evaluation.parts:

@@ -56,9 +56,10 @@ def evaluate_parts(
 
     Example:
         >>> from edgelstm import load
-        >>> from edgelstm.data.readers.read import read_series
+        >>> from edgelstm.data.readers.asking import Asking
+        >>> from edgelstm.data.readers.read import read
         >>> from edgelstm.data.windows import from_rows
-        >>> rows = read_series("builtin:co2", ("co2",), None).values[-300:].astype(np.float32)
+        >>> rows = read("builtin:co2", Asking(("co2",))).series[0].values[-300:].astype(np.float32)
         >>> predictor = load("models/co2/co2.fp32.onnx")
         >>> windows = from_rows(rows, rows, 0, 104, 12, 1)
         >>> part = Part("data", windows, {"file": lambda index: predictor.predict(windows.x(index))}, {}, {})

@@ -8,8 +8,8 @@ from typing import Any
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.run import read_run
 from edgelstm.train.fit import Fitted, fit_recipe
-from edgelstm.train.recipe import QuantizationRecipe
 from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.recipe_sections import QuantizationRecipe
 
 
 def finetune(

@@ -36,8 +36,9 @@ from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.ranks import writes
-from edgelstm.train.recipe import NetworkRecipe, Recipe, TrainingRecipe, nearest
+from edgelstm.train.recipe import Recipe
 from edgelstm.train.recipe_file import check_recipe
+from edgelstm.train.recipe_sections import NetworkRecipe, TrainingRecipe, nearest
 from edgelstm.train.setup import Made, make_network
 from edgelstm.train.starts import Start
 from edgelstm.train.tasks import TASKS, Arrays

@@ -29,7 +29,7 @@ from edgelstm.train.optimizers import average_of, optimizer_of, schedule_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.progress import telling
 from edgelstm.train.ranks import in_ranks, processes_of
-from edgelstm.train.recipe import TrainingRecipe, seconds_of
+from edgelstm.train.recipe_sections import TrainingRecipe, seconds_of
 
 GAINS = (1.0, 0.75, 0.5, 0.25)  # of what an LSTM says beside its start; none at all is epoch 0
 

@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 import torch
 
 from edgelstm.errors import EdgeLstmError, TrainingError
-from edgelstm.train.recipe import TrainingRecipe
+from edgelstm.train.recipe_sections import TrainingRecipe
 
 NODE_VARIABLES = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 CAUSE_S = 3.0  # the first process to fail may be one that another has left alone: wait for that one to say why
@@ -106,7 +106,7 @@ def main() -> None:
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
     try:
         found = function(argument)
-        answer = (found if os.environ["LOCAL_RANK"] == "0" else None, None, "")
+        answer: tuple[Any, Any, str] = (found if os.environ["LOCAL_RANK"] == "0" else None, None, "")
     except Exception as error:
         answer = (None, error if isinstance(error, EdgeLstmError) else _in_a_line(error), traceback.format_exc())
     with answers:

@@ -15,7 +15,8 @@ from edgelstm.data.readers.formats import read_table
 from edgelstm.data.readers.read import BUILTIN, path_of
 from edgelstm.data.readers.sources import files_of
 from edgelstm.errors import RecipeError, require
-from edgelstm.train.recipe import MISSING_TARGETS, Recipe, nearest
+from edgelstm.train.recipe import MISSING_TARGETS, Recipe
+from edgelstm.train.recipe_sections import nearest
 from edgelstm.train.tasks.asking import asking_of
 
 _LISTED = 12  # columns in a message

@@ -17,7 +17,8 @@ from edgelstm.train.losses import DEFAULTS
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.shape import EVERY, NetworkShape
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe, TrainingRecipe
+from edgelstm.train.recipe import Recipe
+from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.starts import Chosen, Start, begin_with, choose_start
 
 

@@ -21,7 +21,7 @@ from edgelstm.data.windows import Index, Windows
 from edgelstm.errors import RecipeError
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import NetworkRecipe
+from edgelstm.train.recipe_sections import NetworkRecipe
 
 PERSISTENCE, DRIFT, REPEAT, MEAN = "persistence", "seasonal naive with drift", "seasonal naive", "mean of the window"
 RIDGE, ROBUST = "ridge", "robust ridge"
@@ -88,6 +88,8 @@ def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, los
         RecipeError: a baseline is asked for that these windows do not allow.
     """
     training, validation, asked = problem.training, problem.validation, network.start
+    if asked == "none":
+        return Chosen(None, "")
     reason = _none_because(problem, network)
     if reason or not isinstance(training, Windows):
         if asked in ASKED:
@@ -133,8 +135,8 @@ def begin_with(network: LstmNetwork, problem: Problem, start: Start) -> None:
 def _none_because(problem: Problem, network: NetworkRecipe) -> str:
     """Say why there is no start; nothing where there may be one."""
     training = problem.training
-    if network.start == "none" or not isinstance(training, Windows):
-        return "no start"
+    if not isinstance(training, Windows):
+        return "no start: only windows are forecast from a line"
     if network.state == "carried":
         return "no start: a carried network has no window to draw a line through"
     targets = len(spread_of(problem.outputs))

@@ -12,14 +12,15 @@ import polars
 import pytest
 
 from edgelstm import load
-from edgelstm.data.readers.read import read_series
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.read import read
 from edgelstm.runtime import Golden
 from edgelstm.runtime.model_file import CONTRACT_KEY
 from tests.cli.test_bad_input import rewritten
 
 
 def co2(last=None):
-    series = read_series("builtin:co2", ("co2",), "date")
+    series = read("builtin:co2", Asking(("co2",), time=("date",))).series[0]
     rows = [(str(t)[:10], v) for t, v in zip(series.time, series.values[:, 0], strict=True)]
     return rows[-last:] if last else rows
 

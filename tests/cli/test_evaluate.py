@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.data.readers.read import read_series
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.read import read
 from edgelstm.export import export_run
 from edgelstm.run import read_run
 from tests.cli.test_bad_input import assert_one_line_and_exit_2
@@ -63,7 +64,7 @@ def test_a_run_is_scored_on_what_it_held_out(cli_here, window_files, tmp_path):
 def test_a_file_is_scored_on_a_table_as_a_loop_would(cli_here, tmp_path):
     process = cli_here("evaluate", CO2, "builtin:co2", "--time", "date", "--missing", "drop", "-o", "report")
     assert process.returncode == 0, process.stderr
-    values = read_series("builtin:co2", ("co2",), None).values.astype(np.float32)
+    values = read("builtin:co2", Asking(("co2",))).series[0].values.astype(np.float32)
     starts = [i for i in range(len(values) - 115) if not np.isnan(values[i : i + 116]).any()]
     y = load(CO2).predict(np.stack([values[i : i + 104] for i in starts]))
     truth = np.stack([values[i + 104 : i + 116] for i in starts])
@@ -76,7 +77,7 @@ def test_a_file_is_scored_on_a_table_as_a_loop_would(cli_here, tmp_path):
 def test_a_carried_file_goes_on_over_the_whole_table_from_zero(cli_here, carried_files, tmp_path):
     process = cli_here("evaluate", carried_files.fp32, "builtin:co2", "--max-gap", "99")
     assert process.returncode == 0, process.stderr
-    series = read_series("builtin:co2", ("co2",), None).values[:, 0]
+    series = read("builtin:co2", Asking(("co2",))).series[0].values[:, 0]
     known = np.flatnonzero(~np.isnan(series))
     filled = np.interp(np.arange(len(series)), known, series[known]).astype(np.float32)[:, np.newaxis]
     y = load(carried_files.fp32).predict(filled)  # at every step

@@ -13,6 +13,7 @@ import pytest
 
 from edgelstm import load, signing
 from edgelstm.cli import signing as commands
+from edgelstm.signing import keys
 from tests.cli.test_bad_input import assert_one_line_and_exit_2
 
 
@@ -146,8 +147,8 @@ def test_the_secret_key_is_for_its_owner_alone_and_neither_is_overwritten_unaske
 
 @pytest.fixture
 def cheap_scrypt(monkeypatch):
-    monkeypatch.setattr(signing, "OPSLIMIT", 2**19)
-    monkeypatch.setattr(signing, "MEMLIMIT", 2**24)
+    monkeypatch.setattr(keys, "OPSLIMIT", 2**19)
+    monkeypatch.setattr(keys, "MEMLIMIT", 2**24)
     monkeypatch.delenv(commands.PASSWORD, raising=False)
 
 

@@ -13,7 +13,8 @@ from edgelstm.contract import Channel
 from edgelstm.data.baselines import classify, label
 from edgelstm.data.classes import class_of, classes_of
 from edgelstm.data.deal import Wanted, sequences_of, whole
-from edgelstm.data.readers.read import read_many
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.read import read
 from edgelstm.data.scores.score import score
 
 DATA = os.environ.get("EDGELSTM_DATA")
@@ -28,7 +29,7 @@ def path(*parts):
     ("name", "rows", "occupied"), [("datatraining", 8143, 1729), ("datatest", 2665, 972), ("datatest2", 9752, 2049)]
 )
 def test_occupancy(name, rows, occupied):
-    (series,) = read_many(path("occupancy", f"{name}.txt"), ("Light",), "date", label="Occupancy")
+    (series,) = read(path("occupancy", f"{name}.txt"), Asking(("Light",), label="Occupancy", time=("date",))).series
     assert series.values.shape == (rows, 1)
     assert Counter(series.labels) == {"0": rows - occupied, "1": occupied}
     assert series.period_s == 60
@@ -37,16 +38,18 @@ def test_occupancy(name, rows, occupied):
 @pytest.mark.parametrize(("name", "count", "longest"), [("TRAIN", 270, 26), ("TEST", 370, 29)])
 def test_japanese_vowels(name, count, longest):
     columns = tuple(f"dim_{i}" for i in range(12))
-    found = read_many(path("japanese_vowels", f"JapaneseVowels_{name}.ts"), columns, label="class")
+    found = read(path("japanese_vowels", f"JapaneseVowels_{name}.ts"), Asking(columns, label="class")).series
     lengths = [len(series.values) for series in found]
     assert (len(found), min(lengths), max(lengths)) == (count, 7, longest)
     assert {series.labels[0] for series in found} == {str(c) for c in range(1, 10)}
 
 
+def engines(part, columns):
+    return read(path("cmapss", f"{part}_FD001.txt"), Asking(columns, format="cmapss")).series
+
+
 def test_turbofan_engines():
-    training, test = (
-        read_many(path("cmapss", f"{part}_FD001.txt"), ("sensor_2", "rul"), kind="cmapss") for part in ("train", "test")
-    )
+    training, test = (engines(part, ("sensor_2", "rul")) for part in ("train", "test"))
     assert (len(training), sum(len(series.values) for series in training)) == (100, 20631)
     assert (len(test), sum(len(series.values) for series in test)) == (100, 13096)
     last = np.array([series.values[-1, 1] for series in test])
@@ -66,7 +69,7 @@ def scores_of(found, part, outputs, answer):
 def test_the_baselines_of_japanese_vowels():
     columns = tuple(f"dim_{i}" for i in range(12))
     files = [path("japanese_vowels", f"JapaneseVowels_{name}.ts") for name in ("TRAIN", "TEST")]
-    training, test = (read_many(file, columns, label="class") for file in files)
+    training, test = (read(file, Asking(columns, label="class")).series for file in files)
     classes = classes_of(class_of(series) for series in training)
     wanted = Wanted(columns, (), classes, every_step=False, missing="error")
     training, test = (sequences_of(whole(part), wanted, "training")[0] for part in (training, test))
@@ -79,13 +82,13 @@ def test_the_baselines_of_japanese_vowels():
 
 def test_the_baselines_of_occupancy():
     columns = ("Temperature", "Humidity", "Light", "CO2", "HumidityRatio")
-    read = [
-        read_many(path("occupancy", f"{name}.txt"), columns, "date", label="Occupancy")
+    series = [
+        read(path("occupancy", f"{name}.txt"), Asking(columns, label="Occupancy", time=("date",))).series
         for name in ("datatraining", "datatest", "datatest2")
     ]
     wanted = Wanted(columns, (), ("0", "1"), every_step=True, missing="error", times=True)
-    training = sequences_of(whole(read[0]), wanted, "training")[0]
-    test = sequences_of(whole(read[1] + read[2]), wanted, "test")[0]
+    training = sequences_of(whole(series[0]), wanted, "training")[0]
+    test = sequences_of(whole(series[1] + series[2]), wanted, "test")[0]
     found = scores_of(label.baselines(training, named("0", "1")), test, named("0", "1"), "class")
     assert found["majority"].score["accuracy"] == pytest.approx(0.7567, abs=0.0001)
     assert found["linear"].score["accuracy"] > 0.98
@@ -96,8 +99,7 @@ def test_the_baselines_of_turbofan_engines():
     columns = tuple(f"sensor_{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21))
     wanted = Wanted(columns, ("rul",), (), every_step=True, missing="error")
     training, test = (
-        sequences_of(whole(read_many(path("cmapss", f"{n}_FD001.txt"), (*columns, "rul"), kind="cmapss")), wanted, n)[0]
-        for n in ("train", "test")
+        sequences_of(whole(engines(part, (*columns, "rul"))), wanted, part)[0] for part in ("train", "test")
     )
     found = scores_of(label.baselines(training, named("rul", cap=125.0)), test, named("rul", cap=125.0), "number")
     assert found["mean"].score["rmse"] == pytest.approx(41.94, abs=0.005)  # the published constant guess

@@ -12,12 +12,10 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def acceptance(monkeypatch, tmp_path):
-    """The benchmark, with its runs in a folder of the test and data sets that nobody reads."""
+    """The benchmark, with data sets that nobody reads."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     monkeypatch.setenv("EDGELSTM_DATA", str(tmp_path))
-    module = importlib.import_module("acceptance")
-    monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
-    return module
+    return importlib.import_module("acceptance")
 
 
 @pytest.fixture
@@ -49,21 +47,22 @@ def write(folder, name, seed, **changes):
 @pytest.fixture
 def worker(acceptance, monkeypatch):
     """Stand for the process of a case: it fails for some, and notes what was started."""
+    case_runs = importlib.import_module("case_runs")
 
     class Worker:
         started: list = []  # noqa: RUF012
         failing: tuple = ()
 
-        def __call__(self, name, seed, output):
+        def __call__(self, bench, name, seed, output):
             self.started.append((name, seed))
             if name in self.failing:
-                return acceptance.Ended("out of luck; see its log", 0.0)
+                return case_runs.Ended("out of luck; see its log", 0.0)
             write(output, name, seed)
-            return acceptance.Ended("", 0.0)
+            return case_runs.Ended("", 0.0)
 
     worker = Worker()
     worker.started = []
-    monkeypatch.setattr(acceptance, "run_case", worker)
+    monkeypatch.setattr(case_runs, "run_case", worker)
     return worker
 
 
@@ -122,16 +121,6 @@ def test_no_int8_form_within_the_limit_fails(acceptance, tmp_path, capsys):
     write(tmp_path, "co2", 0, files=result["files"])
     assert not acceptance.report(tmp_path, ["co2"], [0])
     assert "none within 1 %  NOT REACHED" in capsys.readouterr().out
-
-
-def test_a_process_that_dies_is_told_with_its_last_words(acceptance, tmp_path, monkeypatch):
-    dying = tmp_path / "dying.py"
-    dying.write_text("print('so far'); raise SystemExit('DataError: no such file')")
-    monkeypatch.setattr(acceptance, "WORKER", dying)
-    ended = acceptance.run_case("co2", 0, tmp_path / "found")
-    assert ended.complaint.startswith("DataError: no such file; see ")
-    dying.write_text("import os; os.abort()")
-    assert acceptance.run_case("co2", 0, tmp_path / "found").complaint.startswith("exit status -6; see ")
 
 
 @pytest.mark.parametrize(("higher", "held"), [(False, [True, False, False]), (True, [False, True, True])])

@@ -22,7 +22,7 @@ from edgelstm.run import read_run
 from edgelstm.train import fit
 from edgelstm.train.devices import check_devices
 from edgelstm.train.ranks import in_ranks, node_rank, writes
-from edgelstm.train.recipe import TrainingRecipe
+from edgelstm.train.recipe_sections import TrainingRecipe
 from tests.conftest import ROOT
 from tests.train import plain
 from tests.train.acting import ends
@@ -147,7 +147,7 @@ def are_gone(pids):
     return set(states) <= {"Z", "X"}
 
 
-def all_end(pids, seconds=30):
+def all_end(pids, seconds=120):
     limit_s = time.perf_counter() + seconds
     while not are_gone(pids) and time.perf_counter() < limit_s:
         time.sleep(0.05)
@@ -162,7 +162,7 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     pids = children_of(begun)
     assert len(pids) == 2
     begun.send_signal(signal.SIGINT)
-    out, err = begun.communicate(timeout=120)
+    out, err = begun.communicate(timeout=900)
     assert begun.returncode == 130
     assert err.splitlines()[-1].startswith(
         "interrupted; the best weights until then were kept, `edgelstm train --resume"
@@ -176,7 +176,7 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     wait_for(resumed, "epoch 4/10")
     pids = children_of(resumed)
     os.kill(pids[1], signal.SIGKILL)
-    _, err = resumed.communicate(timeout=120)
+    _, err = resumed.communicate(timeout=900)
     assert resumed.returncode == 2
     assert "process 1 was ended by SIGKILL, the others with it; --resume goes on" in err.splitlines()[-1]
     assert all_end(pids)
@@ -185,14 +185,14 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     wait_for(resumed, "epoch 7/10")
     pids = children_of(resumed)
     resumed.kill()
-    resumed.communicate(timeout=120)
+    resumed.communicate(timeout=900)
     assert all_end(pids)
 
     resumed = train_co2(tmp_path, "--resume")
-    _, err = resumed.communicate(timeout=300)
+    _, err = resumed.communicate(timeout=900)
     assert resumed.returncode == 0, err
     one = train_co2(tmp_path / "..", *CO2, "--batch-size=16", f"--output={tmp_path / 'one'}")
-    assert one.communicate(timeout=300)
+    assert one.communicate(timeout=900)
     rows = [np.genfromtxt(folder / "loss.csv", delimiter=",")[1:] for folder in (tmp_path, tmp_path / "one")]
     np.testing.assert_allclose(*rows, atol=1e-5)
 
@@ -206,7 +206,7 @@ def test_two_nodes_train_together_and_the_first_alone_writes_and_tells(tmp_path)
         (tmp_path / str(rank)).mkdir()
         place = {"NODE_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         nodes.append(train_co2(tmp_path / str(rank), *CO2, "--epochs=2", "--batch-size=8", "--nodes=2", **place))
-    (out, err), (silent, nothing) = (node.communicate(timeout=300) for node in nodes)
+    (out, err), (silent, nothing) = (node.communicate(timeout=900) for node in nodes)
     assert [node.returncode for node in nodes] == [0, 0], (err, nothing)
     assert "wrote" in out
     assert (silent, nothing) == ("", "")

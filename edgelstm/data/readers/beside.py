@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.formats import FORMATS, read_table
-from edgelstm.data.readers.table import Table
+from edgelstm.data.readers.formats.table import Table
 from edgelstm.errors import DataError
 
 KEYS = ("file", "filename", "file_name", "path", "name", "series")

@@ -12,12 +12,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers import rhythms
 from edgelstm.data.readers.asking import Asking, Found, Stamps, TimeAsk
 from edgelstm.data.readers.channels import read_channels
 from edgelstm.data.readers.formats import read_table
-from edgelstm.data.readers.grid import holes, on_grid
-from edgelstm.data.readers.order import (
+from edgelstm.data.readers.formats.table import Table
+from edgelstm.data.readers.rows import rhythms
+from edgelstm.data.readers.rows.grid import holes, on_grid
+from edgelstm.data.readers.rows.order import (
     in_order,
     of_change,
     refuse_repeated,
@@ -26,12 +27,13 @@ from edgelstm.data.readers.order import (
     tells_apart,
     without_equals,
 )
-from edgelstm.data.readers.resample import bins_of, resample
-from edgelstm.data.readers.table import Table
-from edgelstm.data.readers.track import Track
+from edgelstm.data.readers.rows.resample import bins_of, resample
+from edgelstm.data.readers.rows.track import Track
+from edgelstm.data.readers.totals import refuse_totals
+from edgelstm.data.readers.untimed import look_for_times
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
-from edgelstm.reading import Reading, Rhythm, TimeForm
+from edgelstm.reading import ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
 
@@ -75,6 +77,8 @@ def read(source: Source, asking: Asking) -> Found:
     table = read_table(path_of(source) if isinstance(source, (str, Path)) else source, asking)
     channels = read_channels(table, asking)
     split = _split(table, asking.series, len(channels.values))
+    if not table.channels:
+        refuse_totals(table, len(channels.values))
     tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
     stamps = _stamps(table, asking, split)
     understood = asking.like is None  # else it was said in training, and only what was done is news
@@ -91,6 +95,8 @@ def read(source: Source, asking: Asking) -> Found:
         )
     elif asking.resample is not None:
         raise DataError("--resample needs a column of timestamps: give --time")
+    elif not table.channels:
+        notes += look_for_times(table, asking, split.of)
     reading = Reading(
         table.format,
         table.dialect,
@@ -310,7 +316,7 @@ def _gaps(places: list[NDArray[np.int64]], restarts: int) -> list[str]:
 def _described(stamps: Stamps, rhythm: Rhythm | None) -> tuple[str, ...]:
     form, zone = stamps.form.form, stamps.form.zone
     where = "" if zone is None else f" in {zone}"
-    how = {"iso": "ISO 8601"}.get(form, form)
+    how = "ISO 8601" if form in (ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET) else form
     often = "" if rhythm is None else f", one every {rhythm.name}"
     return (f"times: {stamps.example} is {how}{where}{often}" if stamps.example else f"times{where}{often}",)
 
@@ -319,70 +325,3 @@ def _series(track: Track, names: tuple[str, ...], rhythm: Rhythm | None, sha256:
     labels = None if track.labels is None else tuple(track.labels.tolist())
     period_s = None if rhythm is None else rhythm.period_s
     return Series(names, track.values, track.utc, period_s, sha256, track.name, labels, rhythm)
-
-
-def read_series(
-    source: Source,
-    columns: tuple[str, ...],
-    time: str | tuple[str, ...] | None,
-    resample: str | None = None,
-    kind: str | None = None,
-) -> Series:
-    """Read some columns of numbers as one series; see `read`.
-
-    Args:
-        source: as for `read`.
-        columns: the channels to read; a channel named twice is read once.
-        time: the column or columns of times; None if the rows are equally spaced by themselves.
-        resample: the length of bins to average rows into.
-        kind: the format, if the ending of the file does not tell.
-
-    Raises:
-        DataError: as `read` does, or the table holds many series.
-
-    Example:
-        >>> series = read_series("builtin:co2", ("co2",), "date")
-        >>> series.values.shape, int(np.isnan(series.values).sum()), series.period_s
-        ((2284, 1), 59, 604800.0)
-    """
-    found = read_many(source, columns, time, resample=resample, kind=kind)
-    if len(found) > 1:
-        raise DataError(f"{source}: expected one series, the file holds {len(found)}")
-    return found[0]
-
-
-def read_many(
-    source: Source,
-    columns: tuple[str, ...],
-    time: str | tuple[str, ...] | None = None,
-    *,
-    series: str | None = None,
-    label: str | None = None,
-    resample: str | None = None,
-    kind: str | None = None,
-) -> tuple[Series, ...]:
-    r"""Read the series of a table of numbers; see `read`.
-
-    Args:
-        source: as for `read`.
-        columns: as for `read_series`; empty: every channel that there is.
-        time: as for `read_series`.
-        series: the column that tells series apart. None: the whole table is one series, named after its file, unless
-            the format itself holds many.
-        label: the column of classes, if there is one: numbers or text.
-        resample: as for `read_series`, inside each series.
-        kind: the format, if the ending of the file does not tell.
-
-    Raises:
-        DataError: as `read` does.
-
-    Example:
-        >>> import io
-        >>> table = io.StringIO("unit,heat,state\n1,20,off\n1,35,on\n2,21,off\n")
-        >>> [(found.name, found.values[:, 0].tolist(), found.labels)
-        ...     for found in read_many(table, ("heat",), series="unit", label="state")]
-        [('1', [20.0, 35.0], ('off', 'on')), ('2', [21.0], ('off',))]
-    """
-    times = (time,) if isinstance(time, str) else tuple(time or ())
-    asking = Asking(columns, columns, label=label, time=times, series=series, resample=resample, format=kind)
-    return read(source, asking).series

@@ -37,7 +37,8 @@ class Batch(NamedTuple):
         """Bring it to a device."""
         if device.type == "cpu":
             return self
-        return Batch(*(None if part is None else part.to(device, non_blocking=True) for part in self))
+        parts: list[Any] = [None if part is None else part.to(device, non_blocking=True) for part in self]
+        return Batch(*parts)
 
 
 class Share(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgelstm.data.parts import fraction_borders
 from edgelstm.data.readers.asking import TimeAsk
-from edgelstm.data.readers.times import read_stamps
+from edgelstm.data.readers.times.stamps import read_stamps
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.train.recipe import Recipe

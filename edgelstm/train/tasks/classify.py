@@ -10,8 +10,8 @@ from typing import Any
 from edgelstm.data.baselines.classify import baselines
 from edgelstm.data.classes import class_numbers, classes_of
 from edgelstm.data.deal import Wanted
+from edgelstm.data.readers.formats.ts import CLASS
 from edgelstm.data.readers.sources import files_of
-from edgelstm.data.readers.ts import CLASS
 from edgelstm.data.scores.score import Answerer
 from edgelstm.data.seasons import season_of
 from edgelstm.data.sequences import Sequences, lay_out

@@ -12,7 +12,8 @@ from edgelstm.data.baselines import forecast
 from edgelstm.data.baselines.forecast import baselines, persistence, seasonal_naive
 from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Ridge, ridge_bytes
 from edgelstm.data.parts import Cut, fraction_borders, split
-from edgelstm.data.readers.read import read_series
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.read import read
 from edgelstm.data.scores.score import score
 from edgelstm.data.seasons import season_of
 from edgelstm.data.series import statistics
@@ -144,7 +145,7 @@ def test_windows_without_the_past_of_their_targets_cannot_be_repeated(baseline):
 
 
 def test_the_figures_on_co2_are_those_that_are_published():
-    series = read_series("builtin:co2", ("co2",), "date")
+    series = read("builtin:co2", Asking(("co2",), time=("date",))).series[0]
     cut = Cut(steps=104, horizon=12, stride=1, overlap=True, missing="interpolate")
     borders = fraction_borders(len(series.values), 0.7, 0.15, 0.15)
     training, validation, test = (p.windows for p in split(series, ("co2",), ("co2",), borders, cut))

@@ -8,7 +8,8 @@ import numpy as np
 import polars
 import pytest
 
-from edgelstm.data.readers.read import read_many, read_series
+from edgelstm.data.readers.asking import Asking
+from edgelstm.data.readers.read import read
 from edgelstm.errors import DataError
 
 TABLE = (
@@ -22,7 +23,7 @@ def csv(text):
 
 
 def test_series_come_in_the_order_of_the_table(tmp_path):
-    first, second = read_many(csv(TABLE), ("heat",), "t", series="unit", label="state")
+    first, second = read(csv(TABLE), Asking(("heat",), label="state", time=("t",), series="unit")).series
     assert (first.name, second.name) == ("b", "a")
     np.testing.assert_array_equal(first.values, [[1], [np.nan]])
     assert first.labels == ("on", "")
@@ -33,9 +34,9 @@ def test_series_come_in_the_order_of_the_table(tmp_path):
 
 def test_without_a_column_that_tells_series_apart_a_table_is_one_series_named_after_its_file(tmp_path):
     (tmp_path / "pump 3.csv").write_text("a\n1\n2\n")
-    (series,) = read_many(tmp_path / "pump 3.csv", ("a",))
+    (series,) = read(tmp_path / "pump 3.csv", Asking(("a",))).series
     assert series.name == "pump 3"
-    assert read_series(tmp_path / "pump 3.csv", ("a",), None).labels is None
+    assert series.labels is None
 
 
 def test_parquet_gives_the_same_classes_and_series_as_a_csv(tmp_path):
@@ -54,7 +55,7 @@ def test_parquet_gives_the_same_classes_and_series_as_a_csv(tmp_path):
         ("unit", ["4", "4", "5"]),
         ("flag", ["true"] * 3),
     ):
-        found = read_many(path, ("a",), series="unit", label=label)
+        found = read(path, Asking(("a",), label=label, series="unit")).series
         assert [series.name for series in found] == ["4", "5"]
         assert [text for series in found for text in series.labels] == expected
 
@@ -65,29 +66,23 @@ def test_parquet_gives_the_same_classes_and_series_as_a_csv(tmp_path):
         ("u,a\n1,1\n,1\n", {}, "line 3: the name of the series in column 'u' is missing"),
         ("a\n1\n", {}, "there is no column 'u'"),
         ("u,a\n1,1\n", {"label": "state"}, "there is no column 'state'; the table has u, a"),
-        ("u,t,a\n1,2001-01-01,1\n", {"time": "t", "label": "a", "resample": "1d"}, "classes have no average"),
+        ("u,t,a\n1,2001-01-01,1\n", {"time": ("t",), "label": "a", "resample": "1d"}, "classes have no average"),
     ],
 )
 def test_tables_that_could_be_read_in_two_ways_are_refused(text, more, complaint):
     with pytest.raises(DataError, match=complaint):
-        read_many(csv(text), ("a",), series="u", **more)
-
-
-def test_many_series_are_not_one(tmp_path):
-    (tmp_path / "x.ts").write_text("@classLabel false\n@data\n1\n2\n")
-    with pytest.raises(DataError, match="expected one series, the file holds 2"):
-        read_series(tmp_path / "x.ts", ("dim_0",), None)
+        read(csv(text), Asking(("a",), series="u", **more))
 
 
 def test_an_unknown_format_names_those_that_are_known(tmp_path):
     (tmp_path / "x.csv").write_text("a\n1\n")
     with pytest.raises(DataError, match="expected one of csv, parquet, ts, cmapss, got 'arff'"):
-        read_many(tmp_path / "x.csv", ("a",), kind="arff")
+        read(tmp_path / "x.csv", Asking(("a",), format="arff"))
 
 
 def test_resampling_goes_series_by_series():
     text = "u,t,a\n1,2001-01-01T00:10:00,1\n1,2001-01-01T00:20:00,3\n1,2001-01-01T02:00:00,9\n2,2001-01-01T00:00:00,5\n"
-    first, second = read_many(csv(text), ("a",), "t", series="u", resample="1h")
+    first, second = read(csv(text), Asking(("a",), time=("t",), series="u", resample="1h")).series
     np.testing.assert_array_equal(first.values.ravel(), [2, np.nan, 9])
     np.testing.assert_array_equal(second.values.ravel(), [5])
     assert first.period_s == second.period_s == 3600
@@ -95,7 +90,7 @@ def test_resampling_goes_series_by_series():
 
 def test_r_s_names_of_rows_are_left_out():
     text = '"date","a"\n"140",2001-01-01,5\n"141",2001-01-02,6\n'
-    assert read_series(csv(text), ("a",), "date").values.ravel().tolist() == [5, 6]
+    assert read(csv(text), Asking(("a",), time=("date",))).series[0].values.ravel().tolist() == [5, 6]
 
 
 @pytest.mark.parametrize(
@@ -109,4 +104,4 @@ def test_r_s_names_of_rows_are_left_out():
 )
 def test_rows_that_are_ragged_or_have_no_names_of_their_own_stay_an_error(text, line):
     with pytest.raises(DataError, match=rf"expected 2 fields as in the header, got 3 at line {line}"):
-        read_many(csv(text), ("a",))
+        read(csv(text), Asking(("a",)))

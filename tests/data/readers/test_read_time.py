@@ -13,7 +13,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from edgelstm.data.readers.asking import Asking
-from edgelstm.data.readers.read import read, read_series
+from edgelstm.data.readers.read import read
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm, TimeForm
 
@@ -291,7 +291,7 @@ class TestTraining:
     def test_options_that_are_given_win_over_training(self):
         reading = replace_time(self.trained())
         found = read(csv("2020-03-02,1", header="when,a"), Asking(("a",), time=("when",), like=reading))
-        assert found.reading.time == TimeForm(("when",), "iso", None)
+        assert found.reading.time == TimeForm(("when",), "iso without offset", None)
 
     def test_categories_of_training_are_kept_and_unseen_words_counted(self):
         rows = [f"2001-01-0{n},{n},{word}" for n, word in enumerate(("N", "S", "", "N"), 1)]
@@ -329,7 +329,7 @@ class TestParquet:
     def test_times_of_every_kind_are_the_same(self, tmp_path, stamps):
         path = tmp_path / "table.parquet"
         polars.DataFrame({"t": stamps, "a": [1.0, 2.0]}).write_parquet(path)
-        series = read_series(path, ("a",), "t")
+        series = read(path, Asking(("a",), time=("t",))).series[0]
         assert series.time.tolist() == [datetime(2001, 12, 29), datetime(2001, 12, 30)]
         assert series.period_s == 86_400
 

@@ -1,0 +1,208 @@
+"""A table as every format gives it: columns that are read when somebody asks for them, by name or by number."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.readers.asking import Stamps, TimeAsk
+from edgelstm.data.readers.columns.fields import Place
+from edgelstm.errors import DataError
+from edgelstm.reading import Dialect
+
+_LISTED = 30
+
+
+class Cells(Protocol):
+    """What a format knows of a table: its columns by their position, which counts from 0."""
+
+    def numbers(self, position: int) -> NDArray[np.float64]:
+        """Give a column as float64 [N], NaN where a sample is missing."""
+
+    def texts(self, position: int) -> list[str]:
+        """Give a column as N texts, empty where one is missing."""
+
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        """Give the texts of a few rows of a column, as they are written."""
+
+    def is_text(self, position: int) -> bool:
+        """Say whether a column holds words that are no numbers, booleans or missing samples."""
+
+    def truths(self, position: int) -> tuple[str, ...]:
+        """Give the words of yes and no that a column holds and that are read as 1 and 0; empty for others."""
+
+    def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
+        """Give the times that some columns make together."""
+
+    def remarks(self, position: int) -> tuple[str, ...]:
+        """Say what is odd about a column of numbers, in lines for people."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one file. A column is asked for by its name, or by its number from 1 where no column has that name.
+
+    Attributes:
+        name: of the file, for messages.
+        format: a key of `edgelstm.data.readers.FORMATS`.
+        header: the name of each column as it is written, empty where it has none.
+        cells: what they hold.
+        place: names a row in a message.
+        dialect: how a text table is written; None for other formats.
+        channels: what is read where nobody names a channel; empty: every column that has no other task.
+        series: where the format itself tells series apart, the first row of each and its name; else empty.
+        notes: how it was understood, in lines for people.
+        empty: positions of columns without name and content, which `columns` leaves out.
+        sha256: of the file; None for an open stream.
+    """
+
+    name: str
+    format: str
+    header: tuple[str, ...]
+    cells: Cells
+    place: Place
+    dialect: Dialect | None = None
+    channels: tuple[str, ...] = ()
+    series: tuple[tuple[int, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    empty: frozenset[int] = frozenset()
+    sha256: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each column is called: its name, or its number where it has none or shares it."""
+        shared = Counter(self.header)
+        names = [
+            name if name and shared[name] == 1 else str(position + 1)
+            for position, name in enumerate(self.header)
+            if position not in self.empty
+        ]
+        clash = Counter(names)
+        return tuple(name for name in names if clash[name] == 1)
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Read a column as float64 [N], NaN where a sample is missing; True, on and yes are 1, their opposites 0.
+
+        Raises:
+            DataError: there is no such column, or a field is no number; names the row.
+        """
+        return self.cells.numbers(self.position(column))
+
+    def texts(self, column: str) -> list[str]:
+        """Read a column as N texts, empty where one is missing.
+
+        Raises:
+            DataError: there is no such column, or the format knows no text of it.
+        """
+        return self.cells.texts(self.position(column))
+
+    def some(self, column: str, rows: list[int]) -> list[str]:
+        """Give a few fields of a column as they are written, without the cost of reading all.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self.cells.some(self.position(column), rows)
+
+    def is_text(self, column: str) -> bool:
+        """Say whether most of the known fields of a column are neither numbers nor booleans: whether it has categories.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self.cells.is_text(self.position(column))
+
+    def truths(self, column: str) -> tuple[str, ...]:
+        """Give the words of yes and no that a column holds, `("on", "off")`; empty where it holds others, or numbers.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self.cells.truths(self.position(column))
+
+    def times(self, ask: TimeAsk) -> Stamps:
+        """Read the times of the rows, in the order of the table.
+
+        Raises:
+            DataError: there is no such column, or its fields are no times, or could be in more than one way.
+        """
+        return self.cells.times(tuple(self.position(column) for column in ask.columns), ask)
+
+    def remarks(self, column: str) -> tuple[str, ...]:
+        """Say what somebody who trains on a column of numbers should know: a value that looks like a missing sample.
+
+        Raises:
+            DataError: as `numbers` does.
+        """
+        return self.cells.remarks(self.position(column))
+
+    def require(self, column: str) -> None:
+        """Refuse a column that is not there.
+
+        Raises:
+            DataError: naming the nearest, or the numbers of those that share the name.
+        """
+        self.position(column)
+
+    def position(self, column: str) -> int:
+        """Find the position of a column, counted from 0.
+
+        Raises:
+            DataError: as `require` does.
+        """
+        found = positions_of(self.header, column)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            numbers = " and ".join(str(position + 1) for position in found)
+            raise DataError(
+                f"{self.name}: the column {column!r} is there {_times(len(found))}; ask for it by its number: {numbers}"
+            )
+        raise DataError(f"{self.name}: there is no column {column!r}; {self._nearest(column)}")
+
+    def _nearest(self, column: str) -> str:
+        folded = {name.casefold(): name for name in reversed(self.columns)}
+        asked = column.strip().casefold()
+        close = difflib.get_close_matches(asked, folded, 3, 0.6) or [name for name in folded if asked and asked in name]
+        near = [folded[name] for name in close[:3]]
+        listed = ", ".join(" ".join(name.split()) for name in self.columns[:_LISTED]) + (
+            ", ..." if len(self.columns) > _LISTED else ""
+        )
+        if near:
+            return f"the table has {listed}; did you mean {' or '.join(map(repr, near))}?"
+        hint = "" if self.dialect is None else "; if their names stand further down, give --skip-rows"
+        return f"the table has {listed}{hint}"
+
+
+def positions_of(header: tuple[str, ...], column: str) -> list[int]:
+    """Find the columns that are called so, else the one that has that number, counted from 1.
+
+    Example:
+        >>> positions_of(("t", "v", "v"), "v"), positions_of(("t", "v", "v"), "3")
+        ([1, 2], [2])
+    """
+    found = [position for position, name in enumerate(header) if name and name == column]
+    number = int(column) if re.fullmatch(r"[1-9]\d{0,8}", column, re.ASCII) else 0
+    return found or ([number - 1] if 0 < number <= len(header) else [])
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
+
+
+def no_times(name: str, ask: TimeAsk) -> Stamps:
+    """Refuse to read timestamps, for formats that have none.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError(
+        f"{name}: expected no column of timestamps, this format has none; got {' '.join(ask.columns)!r}: "
+        "leave --time out"
+    )

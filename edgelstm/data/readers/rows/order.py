@@ -1,0 +1,178 @@
+"""Put the rows of a series into the order of time, and settle which of several rows of one time counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.readers.columns.fields import Place
+from edgelstm.data.readers.rows.rhythms import length_for
+from edgelstm.data.readers.rows.track import Track
+from edgelstm.errors import DataError
+from edgelstm.zones import Times
+
+_SUNDAY, _HOURS_OF_CHANGE = 3, (0, 3)  # days since 1970-01-01, a Thursday; clocks are put back between 0:00 and 4:00
+_MONTHS_OF_CHANGE = (3, 4, 9, 10, 11)  # autumn, on both halves of the earth
+
+
+class Ordered(NamedTuple):
+    """A series whose times rise, and what was done for that.
+
+    Attributes:
+        track: the rows.
+        moved: rows that came before the row above them.
+        doubled: rows that were dropped because an equal one was there.
+        settled: rows that gave way to another of the same time, or went into a mean.
+    """
+
+    track: Track
+    moved: int
+    doubled: int
+    settled: int
+
+
+class Repeated(NamedTuple):
+    """Two rows of one series and one time: their places in the table, the time, and how often rows come."""
+
+    first: int
+    second: int
+    local: np.datetime64
+    step_s: float
+
+
+def in_order(track: Track) -> tuple[Track, int]:
+    """Sort rows by time; rows of one time stay as they stand. Gives the rows that came before the row above, too."""
+    utc, _ = track.times()
+    back = int((np.diff(utc) < np.timedelta64(0)).sum())
+    return (track.take(np.argsort(utc, kind="stable")), back) if back else (track, 0)
+
+
+def without_equals(track: Track) -> tuple[Track, int]:
+    """Drop rows that equal an earlier one of the same time, and count them."""
+    utc, _ = track.times()
+    starts = np.flatnonzero(np.diff(utc) == np.timedelta64(0))
+    if len(starts) == 0:
+        return track, 0
+    keep = np.ones(len(track), bool)
+    seen: set[tuple[int, bytes, str]] = set()
+    for row in np.unique(np.concatenate([starts, starts + 1])).tolist():
+        label = "" if track.labels is None else str(track.labels[row])
+        content = (int(utc[row].astype(np.int64)), (track.values[row] + 0.0).tobytes(), label)
+        keep[row] = content not in seen
+        seen.add(content)
+    return track.take(keep), int((~keep).sum())
+
+
+def repeated(track: Track) -> Repeated | None:
+    """Find the first two rows of one time."""
+    utc, local = track.times()
+    steps = np.diff(utc).astype(np.int64)
+    same = np.flatnonzero(steps == 0)
+    if len(same) == 0:
+        return None
+    row = int(same[0])
+    step = float(np.median(steps[steps > 0])) / 1e6 if (steps > 0).any() else 86_400.0
+    return Repeated(int(track.rows[row]), int(track.rows[row + 1]), local[row], step)
+
+
+def settle(track: Track, policy: str) -> tuple[Track, int]:
+    """Make one row of all rows of one time.
+
+    Args:
+        track: rows in order.
+        policy: `"first"` or `"last"` of the table, or `"mean"` of the samples that are there.
+
+    Returns:
+        The rows, and how many fewer they are.
+
+    Raises:
+        DataError: the mean of rows of different classes is asked for.
+    """
+    utc, _ = track.times()
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(utc) > np.timedelta64(0)]))
+    fewer = len(track) - len(starts)
+    if fewer == 0:
+        return track, 0
+    if policy == "last":
+        return track.take(np.append(starts[1:], len(track)) - 1), fewer
+    first = track.take(starts)
+    if policy == "first":
+        return first, fewer
+    labels, kept = track.labels, first.labels
+    sizes = np.diff(np.append(starts, len(track)))
+    if labels is not None and kept is not None and (np.repeat(kept, sizes) != labels).any():
+        raise DataError("--duplicates mean averages numbers, and classes have no average: choose first or last")
+    return replace(first, values=means(track.values, starts)), fewer
+
+
+def means(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Average stretches of rows.
+
+    Args:
+        values: float64 [N, C], NaN where a sample is missing.
+        starts: int64 [M], the first row of each stretch, from 0, rising.
+
+    Returns:
+        float64 [M, C], of the samples that are there; NaN where none is.
+
+    Example:
+        >>> means(np.array([[1.0], [3.0], [np.nan]]), np.array([0, 2])).ravel()
+        array([ 2., nan])
+    """
+    known = ~np.isnan(values)
+    counts = np.add.reduceat(known, starts, axis=0, dtype=np.int64)
+    sums = np.add.reduceat(np.where(known, values, 0.0), starts, axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def refuse_repeated(found: Repeated, place: Place, zone: str | None, column: str | None) -> DataError:
+    """Say what to do about several rows of one time.
+
+    Args:
+        found: the rows.
+        place: names a row.
+        zone: in which the times were read.
+        column: that may tell series apart.
+    """
+    stamp = np.datetime_as_string(found.local, unit="auto").replace("T", " ")
+    way = f"give --duplicates first, last or mean, or --resample {length_for(found.step_s)}"
+    if column is not None:
+        way = f"give --series {column!r} if that column tells series apart, else {way.removeprefix('give ')}"
+    elif zone is None and _may_be_change(found.local):
+        way = f"the clock was put back then: give --time-zone of the place, such as Europe/Berlin, or {way}"
+    return DataError(
+        f"{place(found.second)}: the time {stamp} stands there twice, first at "
+        f"{place(found.first).rpartition(': ')[2]}; {way}"
+    )
+
+
+def of_change(tracks: Sequence[Track], zone: str | None) -> str:
+    """What to add where equal rows of one time may be those of the hour that comes twice in autumn; empty elsewhere."""
+    found = next(filter(None, map(repeated, tracks)), None)
+    if zone is not None or found is None or not _may_be_change(found.local):
+        return ""
+    return "; the clock may have been put back then: --time-zone of the place tells those hours apart"
+
+
+def tells_apart(names: list[str], times: Times) -> bool:
+    """Whether a column may tell series apart: in each of few series no time comes twice."""
+    codes: dict[str, int] = {}
+    numbers = np.array([codes.setdefault(name, len(codes)) for name in names])
+    if not 1 < len(codes) <= len(names) // 2 or "" in codes:
+        return False
+    order = np.lexsort((times, numbers))
+    again = (np.diff(numbers[order]) == 0) & (np.diff(times[order]).astype(np.int64) == 0)
+    return not again.any()
+
+
+def _may_be_change(local: np.datetime64) -> bool:
+    """Whether it is a Sunday night in the months in which clocks are put back."""
+    day = local.astype("datetime64[D]")
+    month = int(day.astype("datetime64[M]").astype(int)) % 12 + 1
+    hour = int((local - day).astype("timedelta64[h]").astype(int))
+    sunday = int(day.astype(int)) % 7 == _SUNDAY
+    return sunday and month in _MONTHS_OF_CHANGE and _HOURS_OF_CHANGE[0] <= hour <= _HOURS_OF_CHANGE[1]
