@@ -14,7 +14,7 @@ HEAVY = {
     "onnx",
     "typer",
     "polars",
-    "pytorch_lightning",
+    "lightning_fabric",
     "pydantic",
     "safetensors",
     "matplotlib",

@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from edgelstm.train import fit_recipe
+from edgelstm.train.devices import fabric_of
 from edgelstm.train.feeding.batches import Shuffled
 from edgelstm.train.feeding.feed import feed_of
-from edgelstm.train.loop import GAINS, run_loop
-from edgelstm.train.loop import _validate as validate
+from edgelstm.train.loop import GAINS, run_loop, validate
 from edgelstm.train.losses import losses_of
-from edgelstm.train.module import LstmModule
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.recipe_sections import seconds_of
 from edgelstm.train.setup import make_network
@@ -50,11 +49,8 @@ def test_a_training_stops_in_time_and_says_so(tmp_path, limit, epochs, stopped):
 @pytest.mark.parametrize(("drawn", "batches"), [(None, 4), (10, 4), (6, 2), (99, 4)])
 def test_an_epoch_draws_some_windows_and_others_in_the_next(drawn, batches):
     sampler = Shuffled(10, 3, 0, drawn)
-    epochs = []
-    for epoch in range(40):
-        sampler.set_epoch(epoch)
-        epochs.append(torch.cat(list(sampler)).tolist())
-    assert len(sampler) == len(list(sampler)) == batches
+    epochs = [torch.cat(list(sampler.of_epoch(epoch))).tolist() for epoch in range(40)]
+    assert len(sampler) == len(list(sampler.of_epoch(0))) == batches
     assert all(len(set(epoch)) == len(epoch) == min(drawn or 10, 10) for epoch in epochs)
     assert set().union(*epochs) == set(range(10))
 
@@ -64,7 +60,7 @@ def test_an_epoch_of_a_training_sees_so_many_windows(tmp_path):
     problem = TASKS["forecast"].read(asked)
     feed = feed_of(problem, asked.training, False)
     assert (feed.samples, feed.steps) == (50, 4 * 4)
-    assert sum(len(batch.x) for batches in feed.training for batch in batches) == 50
+    assert sum(len(batch.x) for batch in feed.training.of_epoch(0)) == 50
 
 
 def test_no_other_gain_of_what_was_learned_is_better_on_validation(tmp_path):
@@ -81,6 +77,6 @@ def test_no_other_gain_of_what_was_learned_is_better_on_validation(tmp_path):
         scale = gain / trained.gain
         weights = {n: scale * t if n.startswith("head.") else t for n, t in trained.weights.items()}
         network.load_state_dict(weights)
-        losses = losses_of(problem, asked.training, False, network.output_scale)
-        found[gain] = validate(LstmModule(network, asked.training, *losses, 1, ""), feed.validation)
+        loss = losses_of(problem, asked.training, False, network.output_scale)[1]
+        found[gain] = validate(fabric_of(asked.training), network, loss, feed.validation)
     assert min(found, key=found.get) == trained.gain

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from edgelstm.data.scores.score import score
 from edgelstm.errors import TrainingError
 from edgelstm.train import answers as answering
+from edgelstm.train import loop
 from edgelstm.train.answers import network_answerer
+from edgelstm.train.devices import Arithmetic, fabric_of
 from edgelstm.train.feeding import chunks
-from edgelstm.train.feeding import feed as feeding
 from edgelstm.train.feeding.batches import Batch
 from edgelstm.train.feeding.feed import feed_of
-from edgelstm.train.loop import _validate as validate
-from edgelstm.train.loop import run_loop
+from edgelstm.train.interrupt import Interrupt
+from edgelstm.train.loop import learn, look, run_loop, state_of, validate
 from edgelstm.train.losses import losses_of, number_loss
-from edgelstm.train.module import LstmModule
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.setup import make_network
@@ -99,17 +101,14 @@ def test_the_loss_that_chooses_an_epoch_is_of_the_network_as_it_will_be_run(kind
     assert trained.history[trained.best_epoch - 1][1] == pytest.approx(expected, rel=1e-4)
 
 
-def module_of(network, training=None, loss=None):
-    loss = loss or number_loss("mse", masked=True)
-    return LstmModule(network, training or TrainingRecipe(), loss, loss, 10, "")
+FABRIC = fabric_of(TrainingRecipe())
+MASKED = number_loss("mse", masked=True)
 
 
 def test_a_state_carried_over_chunks_is_one_long_pass():
     problem, network, training = problem_of("numbers at every step", batch_size=3)
     torch.nn.init.normal_(network.head.weight)
-    module, seen = module_of(network), []
-    feed = feed_of(problem, training, every_step=True)
-    feed.training.sampler.set_epoch(1)
+    seen, state = [], None
     run = network.run
 
     def recorded(x, lengths, times, state):
@@ -118,9 +117,9 @@ def test_a_state_carried_over_chunks_is_one_long_pass():
         return answer
 
     network.run = recorded
-    batches = [batch for some in feed.training for batch in some]
+    batches = list(feed_of(problem, training, every_step=True).training.of_epoch(1))
     for batch in batches:
-        module._learn(batch)
+        state = look(FABRIC, network, MASKED, batch, state).state
     rows, pieces = {}, []  # of each lane, what it has seen since it last began from zero
     for batch, (x, z) in zip(batches, seen, strict=True):
         for lane in range(len(x)):
@@ -135,55 +134,101 @@ def test_a_state_carried_over_chunks_is_one_long_pass():
         torch.testing.assert_close(run(x).z, z)
 
 
-def test_a_row_that_begins_begins_from_zero_and_so_does_an_epoch():
-    module, x = module_of(make_carried()), torch.zeros(2, 5, 3)
-    module._state = ((torch.ones(1, 3, 12), torch.ones(1, 3, 12)),)  # of three rows: one of them has ended
+def test_a_row_that_begins_begins_from_zero():
+    x = torch.zeros(2, 5, 3)
+    state = ((torch.ones(1, 3, 12), torch.ones(1, 3, 12)),)  # of three rows: one of them has ended
     batch = Batch(x, x, fresh=torch.tensor([True, False]))
-    ((h, c),) = module._state_of(batch)
+    ((h, c),) = state_of(batch, state)
     assert torch.equal(h, torch.tensor([0.0, 1.0])[None, :, None].expand(1, 2, 12))
     assert torch.equal(c, h)
-    module.on_train_batch_start([batch], 1)
-    assert module._state_of(batch) is not None
-    assert module._state_of(Batch(x, x)) is None
-    module.on_train_batch_start([batch], 0)
-    assert module._state_of(batch) is None
+    assert state_of(Batch(x, x), state) is None
+    assert state_of(batch, None) is None
+
+
+def test_an_epoch_begins_from_zero_and_goes_on_from_batch_to_batch(monkeypatch):
+    seen = []
+    real = loop.step
+
+    def step(trainer, batch, state):
+        seen.append(state)
+        return real(trainer, batch, state)
+
+    monkeypatch.setattr(loop, "step", step)
+    problem, network, training = problem_of("numbers at every step")
+    trainer = loop.trainer_of(loop.Job(network, problem, training, None, False, False), FABRIC, 10)
+    feed = feed_of(problem, training, every_step=True)
+    for epoch in range(2):
+        seen.clear()
+        assert learn(trainer, feed.training.of_epoch(epoch), Interrupt()) > 0
+        assert seen[0] is None
+        assert all(state is not None for state in seen[1:])
 
 
 def test_losses_are_counted_by_how_much_truth_they_are_of():
-    network = make_carried(input_size=1, output_size=1, horizon=1)
-    module = module_of(network)
+    network, losses = make_carried(input_size=1, output_size=1, horizon=1), loop._Losses()
     total, known = 0.0, 0
     for steps in (6, 2):
         x = torch.randn(3, 9, 1)
         y = torch.randn(3, 9, 1, 1)
         y[:, steps:] = torch.nan
         batch = Batch(x, y, fresh=torch.ones(3, dtype=torch.bool))
-        module._learn(batch)
+        losses.add(look(FABRIC, network, MASKED, batch, None))
         z, frame, _ = network.run(x)
         error = (z - network.scale_targets(y, frame))[:, :steps]
         total, known = total + error.square().sum().item(), known + 3 * steps
-    assert module.mean_loss("training") == pytest.approx(total / known, rel=1e-5)
-    assert math.isnan(module.mean_loss("validation"))
+    assert losses.mean(FABRIC) == pytest.approx(total / known, rel=1e-5)
 
 
 def test_a_step_of_which_half_is_known_counts_half():
     """The last steps of a series have fewer steps ahead of them."""
-    module = module_of(make_carried(input_size=1, output_size=1, horizon=2))
+    network, counted = make_carried(input_size=1, output_size=1, horizon=2), loop._Losses()
     losses, known = [], []
     for ahead in (2, 1):
         y = torch.zeros(3, 4, 2, 1)
         y[:, :, ahead:] = torch.nan
-        losses.append(module._learn(Batch(torch.randn(3, 4, 1), y, fresh=torch.ones(3, dtype=torch.bool))).item())
+        batch = Batch(torch.randn(3, 4, 1), y, fresh=torch.ones(3, dtype=torch.bool))
+        counted.add(look(FABRIC, network, MASKED, batch, None))
+        losses.append(look(FABRIC, network, MASKED, batch, None).loss.item())
         known.append(3 * 4 * ahead)
-    assert module.mean_loss("training") == pytest.approx(np.average(losses, weights=known), rel=1e-6)
+    assert counted.mean(FABRIC) == pytest.approx(np.average(losses, weights=known), rel=1e-6)
+
+
+class Multiplied(Arithmetic):
+    """Gradients as of float16, multiplied and divided, on a CPU that has no LSTM in float16."""
+
+    def forward_context(self):
+        return contextlib.nullcontext()
+
+
+def trainer_in_fp16(**training):
+    problem, network, training = problem_of("windows", **training)
+    fabric = Fabric(accelerator="cpu", devices=1, plugins=[Multiplied("16-mixed", "cpu")])
+    return problem, loop.trainer_of(loop.Job(network, problem, training, None, False, False), fabric, 30)
 
 
 def test_what_float16_gradients_are_multiplied_by_is_kept_for_a_resume():
-    before, after, checkpoint = module_of(make_carried()), module_of(make_carried()), {}
-    before._scaler, after._scaler = torch.amp.GradScaler("cpu", init_scale=128.0), torch.amp.GradScaler("cpu")
-    before.on_save_checkpoint(checkpoint)
-    after.on_load_checkpoint(checkpoint)
-    assert after._scaler.get_scale() == 128.0
+    (_, before), (_, after) = trainer_in_fp16(), trainer_in_fp16()
+    before.fabric.strategy.precision.scaler = torch.amp.GradScaler("cpu", init_scale=128.0)
+    after.parts["arithmetic"].load_state_dict(before.parts["arithmetic"].state_dict())
+    assert after.fabric.strategy.precision.scaler.get_scale() == 128.0
+
+
+def test_float16_clips_the_gradients_as_they_are_and_learns():
+    """Not those that are multiplied: their norm would be some 65,536 times the limit."""
+    problem, trainer = trainer_in_fp16(optimizer="sgd", learning_rate=1.0, gradient_clip=1e-3)
+    feed = feed_of(problem, trainer.training, False)
+    before = torch.cat([parameter.detach().flatten().clone() for parameter in trainer.network.parameters()])
+    loop.step(trainer, next(feed.training.of_epoch(0)), None)
+    after = torch.cat([parameter.detach().flatten() for parameter in trainer.network.parameters()])
+    assert float((after - before).norm()) == pytest.approx(1e-3, rel=1e-2)
+    assert math.isfinite(learn(trainer, feed.training.of_epoch(1), Interrupt()))
+
+
+def test_physical_units_reach_the_network_as_they_are():
+    """In float16, 20,000.5 would be 20,000 before its origin is taken from it."""
+    x = torch.tensor([[[20_000.5]]])
+    for name in ("convert_input", "convert_output"):
+        assert getattr(Arithmetic("16-mixed", "cpu"), name)(x) is x
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.9])
@@ -258,15 +303,17 @@ def test_a_resumed_training_ends_like_an_uninterrupted_one(kind, average, tmp_pa
     settings = {"average": average, "epochs": 4, "schedule": "one-cycle", "batch_size": 2}
     problem, whole, training = problem_of(kind, dropout=0.3, **settings)
     uninterrupted = run_loop(whole, problem, training, tmp_path / "whole.ckpt", False)
-    learn, killed = LstmModule._learn, problem_of(kind, dropout=0.3, **settings)[1]
+    learned, epochs = loop.learn, []
 
-    def die(module, batch):
-        if module.current_epoch == 2:
+    def die(*arguments):
+        epochs.append(1)
+        if len(epochs) == 3:
             raise KilledError
-        return learn(module, batch)
+        return learned(*arguments)
 
+    killed = problem_of(kind, dropout=0.3, **settings)[1]
     with monkeypatch.context() as patch:
-        patch.setattr(LstmModule, "_learn", die)
+        patch.setattr(loop, "learn", die)
         with pytest.raises(KilledError):
             run_loop(killed, problem, training, tmp_path / "resume.ckpt", False)
     torch.manual_seed(99)
@@ -290,11 +337,7 @@ def test_an_epoch_goes_over_what_it_says(kind):
         "sequences": (6, "sequences"),
         "numbers at every step": (rows, "steps"),
     }[kind]
-    taken = 0
-    for epoch in range(training.epochs):
-        feed.training.sampler.set_epoch(epoch)
-        taken += sum(len(some) for some in feed.training)
-    assert feed.steps == taken
+    assert feed.steps == sum(len(list(feed.training.of_epoch(epoch))) for epoch in range(training.epochs))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -310,10 +353,10 @@ def test_long_series_are_evaluated_in_pieces_that_carry_their_state(kind, monkey
 
     def evaluated():
         feed = feed_of(problem, training, every_step=True)
-        module = LstmModule(network, training, *losses_of(problem, training, True), 10, "")
+        loss = losses_of(problem, training, True)[1]
         answerer = network_answerer(network, problem.validation)
-        batches = sum(len(some) for some in feed.validation)
-        return batches, validate(module, feed.validation), [answerer(np.array([i])) for i in range(6)]
+        batches = len(list(feed.validation.of_epoch(0)))
+        return batches, validate(FABRIC, network, loss, feed.validation), [answerer(np.array([i])) for i in range(6)]
 
     whole, loss, answers = evaluated()
     monkeypatch.setattr(chunks, "EVALUATED_STEPS", 5 * whole)
@@ -326,22 +369,13 @@ def test_long_series_are_evaluated_in_pieces_that_carry_their_state(kind, monkey
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_fewer_batches_are_gathered_at_once_where_they_are_large(monkeypatch):
-    problem, _, training = problem_of("windows", batch_size=5)
-    lists = [[len(some) for some in feed_of(problem, training, False).training]]
-    for size in (4 * 5 * (8 * 2 + 3) * 4, 1):  # four batches of x [5, 8, 2] and y [5, 3, 1]; not even one
-        monkeypatch.setattr(feeding, "TOGETHER_BYTES", size)
-        lists.append([len(some) for some in feed_of(problem, training, False).training])
-    assert lists == [[10], [4, 4, 2], [1] * 10]
-
-
 def test_what_is_capped_is_learnt_validated_and_scaled_so():
     problem, network, training = problem_of("numbers at every step")
     assert problem.outputs[0].cap == 2.0
     assert problem.training.targets.max() > 2
     feed = feed_of(problem, training, every_step=True)
     for loader in (feed.training, feed.validation):
-        targets = torch.cat([batch.y.flatten() for some in loader for batch in some])
+        targets = torch.cat([batch.y.flatten() for batch in loader.of_epoch(0)])
         assert float(targets[~targets.isnan()].max()) == 2.0
     capped = np.minimum(problem.training.targets, 2)
     assert float(network.output_scale[0]) == pytest.approx(capped.std(), rel=1e-5)
