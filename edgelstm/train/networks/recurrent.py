@@ -5,8 +5,9 @@ Notation: B batch, T steps, C size of the last axis, H hidden size, D directions
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol
 
@@ -101,10 +102,16 @@ def run_float(
 
 
 def _called(lstm: nn.LSTM, weights: Tensors | None, x: Any, before: Pair | None) -> Any:
-    # oneDNN knows no projections: torch goes without it and warns.
-    without = torch.backends.mkldnn.flags(enabled=False) if lstm.proj_size else nullcontext()  # type: ignore[no-untyped-call]
-    with without:
+    with _without_advice() if lstm.proj_size else nullcontext():
         return lstm(x, before) if weights is None else functional_call(lstm, weights, (x, before))
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep it from people that oneDNN, which torch goes without here, knows no projections."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="LSTM with projections is not supported")
+        yield
 
 
 def by_layers(
