@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from edgelstm.data.readers.columns.categories import one_hot, words_of
 from edgelstm.data.readers.columns.fields import are_bookkept
 from edgelstm.data.readers.columns.units import unit_of
 from edgelstm.data.readers.formats.table import Table
+from edgelstm.data.readers.times.stamps import moments_in
 from edgelstm.errors import DataError
 
 MAX_WORDS = 256
@@ -99,6 +101,11 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
         raise DataError(
             f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: "
             f"{mend}"
+        )
+    if words and moments_in(words[:MAX_WORDS]) is not None:
+        raise DataError(
+            f"{table.name}: column {column!r} holds times, {_listed(words[:2])}, which are no categories: give "
+            f"--time {shlex.quote(column)}, or name other columns with --feature"
         )
     if len(words) > MAX_WORDS:
         raise DataError(

@@ -29,6 +29,8 @@ from edgelstm.data.readers.rows.order import (
 )
 from edgelstm.data.readers.rows.resample import bins_of, resample
 from edgelstm.data.readers.rows.track import Track
+from edgelstm.data.readers.totals import refuse_totals
+from edgelstm.data.readers.untimed import look_for_times
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.reading import ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, Reading, Rhythm, TimeForm
@@ -75,6 +77,8 @@ def read(source: Source, asking: Asking) -> Found:
     table = read_table(path_of(source) if isinstance(source, (str, Path)) else source, asking)
     channels = read_channels(table, asking)
     split = _split(table, asking.series, len(channels.values))
+    if not table.channels:
+        refuse_totals(table, len(channels.values))
     tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
     stamps = _stamps(table, asking, split)
     understood = asking.like is None  # else it was said in training, and only what was done is news
@@ -91,6 +95,8 @@ def read(source: Source, asking: Asking) -> Found:
         )
     elif asking.resample is not None:
         raise DataError("--resample needs a column of timestamps: give --time")
+    elif not table.channels:
+        notes += look_for_times(table, asking, split.of)
     reading = Reading(
         table.format,
         table.dialect,

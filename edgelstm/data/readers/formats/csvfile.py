@@ -18,7 +18,7 @@ from edgelstm.data.readers.columns.fields import Missing, Sifted, as_numbers, ho
 from edgelstm.data.readers.columns.remarks import remarks
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table, positions_of
-from edgelstm.data.readers.text import dialect, encoding, foreign, layout
+from edgelstm.data.readers.text import dialect, drawn, encoding, foreign, layout
 from edgelstm.data.readers.text.layout import Layout
 from edgelstm.data.readers.text.lines import BLANK, QUOTE, Even, Listed, Row, Rows, even, is_comment, split, unquoted
 from edgelstm.data.readers.times.stamps import read_stamps
@@ -75,6 +75,9 @@ class _Cells:
     def texts(self, position: int) -> list[str]:
         return known_texts(self.grid.column(position), self.missing)
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        return [field.strip() for field in self.grid.rows.some(position + self.grid.offset, rows)]
+
     def is_text(self, position: int) -> bool:
         return holds_text(self._sift(position))
 
@@ -111,10 +114,13 @@ def read(file: File, asking: Asking) -> Table:
     foreign.refuse(file.content, file.name)
     trained = asking.like.dialect if asking.like else None
     text, code, notes = encoding.decode(file.content, file.name, asking.encoding, trained and trained.encoding)
+    undrawn = drawn.without_drawing(text, file.name)
+    text = undrawn.text
     found = _layout(text, asking, file.name)
     if trained is None:
         _refuse_names_below(text, found, asking, file.name)
     grid = _grid(text, found, asking, file.name)
+    drawn.check_count(undrawn, len(grid.rows), file.name)
     signs = _signs(text, grid, found, asking, file.name)
     written = Dialect(
         found.delimiter,
@@ -128,7 +134,7 @@ def read(file: File, asking: Asking) -> Table:
     cells = _Cells(file.name, grid, signs, missing_of(asking))
     unnamed = [position for position, name in enumerate(grid.header) if not name or found.names is None]
     empty = frozenset(position for position in unnamed if grid.rows.is_blank(position + grid.offset))
-    lines = (*_in_words(written), *notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
+    lines = (*_in_words(written), *notes, *undrawn.notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
     return Table(file.name, "csv", grid.header, cells, cells.place, written, notes=lines, empty=empty)
 
 

@@ -67,6 +67,9 @@ class _Cells(NamedTuple):
             )
         return known_texts(self._written(column), self.missing)
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        return self._written(self.frame.to_series(position).gather(rows))
+
     def is_text(self, position: int) -> bool:
         column = self.frame.to_series(position)
         return self._is_words(column) and holds_text(self._sifted(column))

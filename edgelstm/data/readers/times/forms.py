@@ -14,15 +14,27 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTH_OF = {name: i for i, month in enumerate(_MONTHS, 1) for name in (month, month[:3])} | {"sept": 9}
 _WORDS = {
     **dict.fromkeys(MONTH_OF, "b"),
-    **{name: "a" for day in _WEEKDAYS for name in (day, day[:3])},
+    **{name: "a" for day in WEEKDAYS for name in (day, day[:3])},
     **dict.fromkeys(("am", "pm"), "p"),
     **dict.fromkeys(("st", "nd", "rd", "th"), "o"),
     **dict.fromkeys(("z", "utc", "gmt"), "z"),
     **{"t": "t", "q": "q", "w": "w"},
+}
+# Columns that hold a part of a time each, and its letter in `strptime`.
+FIELD_NAMES = {
+    **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
+    **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
+    **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
+    **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
+    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
+    **dict.fromkeys(("quarter", "qtr"), "q"),
+    **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
+    **dict.fromkeys(("minute", "min"), "M"),
+    **dict.fromkeys(("second", "sec", "s"), "S"),
 }
 
 # A shape with words: 0 a digit, b the name of a month, a of a weekday, p AM or PM, o the th of 5th, z UTC; t, q, w.
@@ -108,7 +120,8 @@ class Candidate(NamedTuple):
     Attributes:
         core: what it has in common with other shapes of the column.
         form: in the words of `strptime`, `%q` for a quarter.
-        fields: where each number stands, by its letter there; `u` the day of a week and `w` its number, `z` an offset.
+        fields: where each number stands, by its letter there; `a` a weekday, `u` the day of a week and `w` its number,
+            `z` an offset.
         zoned: the text names UTC or an offset.
         digits: it has no sign between its numbers.
     """
@@ -155,7 +168,8 @@ def candidates_of(shape: str) -> tuple[Candidate, ...]:
         date = pattern.match(shape, start)
         if date is not None:
             name = form.format(s=date["s"], c=date.groupdict().get("c", ""))
-            found += _dated(shape, date, prefix + name)
+            named = {"a": (0, weekday.start(1))} if weekday else {}
+            found += _dated(shape, date, prefix + name, named)
     return tuple(found)
 
 
@@ -196,9 +210,11 @@ def _numbers(shape: str) -> Iterator[Candidate]:
             yield Candidate(core_of(form), form, _fields(found), digits=True)
 
 
-def _dated(shape: str, date: re.Match[str], name: str) -> Iterator[Candidate]:
+def _dated(shape: str, date: re.Match[str], name: str, weekday: dict[str, tuple[int, int]]) -> Iterator[Candidate]:
     """The candidates of a date and what may follow: nothing, or a clock and a zone."""
-    fields, rest = _fields(date), shape[date.end() :]
+    fields, rest = _fields(date) | weekday, shape[date.end() :]
+    if weekday and not fields.keys() & {"d", "j"}:
+        return  # months and weeks have all weekdays
     if re.fullmatch(" ?z+|", rest):
         whole = name + (f"{rest[: rest.count(' ')]}%Z" if rest else "")
         yield Candidate(core_of(whole), _named(whole), fields, zoned=bool(rest), digits=set(shape) == {"0"})

@@ -18,12 +18,28 @@ from edgelstm.data.readers.columns.fields import Place
 from edgelstm.data.readers.columns.words import MISSING_AMONG_NUMBERS
 from edgelstm.data.readers.rows import rhythms
 from edgelstm.data.readers.times import epochs
-from edgelstm.data.readers.times.forms import Candidate, Core, candidates_of, core_of, names_offset
+from edgelstm.data.readers.times.forms import (
+    FIELD_NAMES,
+    WEEKDAYS,
+    Candidate,
+    Core,
+    candidates_of,
+    core_of,
+    names_offset,
+)
 from edgelstm.data.readers.times.languages import in_english
-from edgelstm.data.readers.times.moments import Moments, among_words, by_strptime, moments_of, shape_with_words
+from edgelstm.data.readers.times.moments import (
+    Moments,
+    among_words,
+    by_strptime,
+    moments_of,
+    shape_with_words,
+    weekday_of,
+)
 from edgelstm.data.readers.times.offsets import refuse_other_kind
 from edgelstm.data.readers.times.shapes import Shape, shapes_of
 from edgelstm.data.readers.times.zones import local_to_utc
+from edgelstm.data.readers.times.zonewords import ZoneWords, ahead_of_utc, cut, place_of
 from edgelstm.errors import DataError
 from edgelstm.reading import ISO, ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, TimeForm
 from edgelstm.rhythm import DAY_US
@@ -32,20 +48,10 @@ from edgelstm.zones import to_local
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
-_ZONED = "a zone behind the time, as other rows have one,"
+_ZONED = "a zone behind the time, as other rows name it,"
+_WORD_BEHIND = re.compile(r"\s?[A-Za-z]+\s*$")
 _CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
-_FIELD_NAMES = {
-    **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
-    **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
-    **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
-    **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
-    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
-    **dict.fromkeys(("quarter", "qtr"), "q"),
-    **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
-    **dict.fromkeys(("minute", "min"), "M"),
-    **dict.fromkeys(("second", "sec", "s"), "S"),
-}
 
 
 class _Way(NamedTuple):
@@ -56,12 +62,13 @@ class _Way(NamedTuple):
 
 
 class _Column(NamedTuple):
-    """What is read: texts, how to name them in messages, and their shapes."""
+    """What is read: texts, how to name them in messages, and their shapes without words of zones behind them."""
 
     texts: Sequence[str]
     ask: TimeAsk
     place: Place
     shapes: list[Shape]
+    words: ZoneWords | None = None
 
     @property
     def name(self) -> str:
@@ -89,10 +96,31 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
         >>> stamps.form.form, stamps.utc.astype(str).tolist()[0]
         ('%d.%m.%Y %H:%M', '2020-02-01T10:00:00.000000')
     """
-    column = _Column(texts, ask, place, _shapes(texts))
+    column = _Column(texts, ask, place, *_shapes(texts))
     _refuse_missing(column)
     form, found = _found(column)
     return _stamps(column, form, found)
+
+
+def moments_in(texts: Sequence[str]) -> NDArray[np.int64] | None:
+    """Give the moments of texts that plainly are times, all in one form: int64 [N], microseconds; else None.
+
+    Words of zones are passed over, and of two forms the first is taken: this tells in which order rows run.
+
+    Example:
+        >>> moments_in(["1970-01-01 00:01 CET", "1970-01-01 00:02 CET"]), moments_in(["1-01", "1-02"])
+        (array([ 60000000, 120000000]), None)
+    """
+    column = _Column(texts, TimeAsk(()), str, _shapes(texts)[0])
+    try:
+        found = _found(column)[1]
+    except DataError:
+        try:
+            readable = (_read(column, way) for way in _ways(column, None) if None not in way.of)
+            found = next(moments for moments in readable if moments.valid.all())
+        except (DataError, StopIteration):
+            return None
+    return found.local if found.offset is None else found.local - found.offset
 
 
 def stamps_of(
@@ -137,11 +165,11 @@ def stamps_of(
     return Stamps(utc, wall, TimeForm(ask.columns, form, zone), resolution_us, notes, example)
 
 
-def _shapes(texts: Sequence[str]) -> list[Shape]:
+def _shapes(texts: Sequence[str]) -> tuple[list[Shape], ZoneWords | None]:
     """The shapes of texts; where they hold words that say nothing, or points at months, of their translation."""
-    shapes = shapes_of(texts)
+    shapes, words = cut(shapes_of(texts), len(texts))
     strange = any(not shape.text or _STRANGE.search(shape_with_words(shape)) for shape in shapes)
-    return shapes_of(in_english(texts)) if strange else shapes
+    return cut(shapes_of(in_english(texts)), len(texts)) if strange else (shapes, words)
 
 
 def _refuse_missing(column: _Column) -> None:
@@ -224,14 +252,14 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
 
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
     """Leave out ways that contradict the names of the columns, `year month day hour`."""
-    letters = [_FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
+    letters = [FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
     numbers = max(len(re.findall("[0a-z]+", shape.text)) for shape in column.shapes)
     if len(letters) < 2 or None in letters or numbers > len(letters):
         return ways  # a column `day` may hold whole dates
 
     def fits(way: _Way) -> bool:
         fields = next(candidate.fields for candidate in way.of if candidate is not None)
-        order = sorted(fields.keys() - {"f"}, key=lambda letter: fields[letter])
+        order = sorted(fields.keys() - {"f", "a"}, key=lambda letter: fields[letter])
         return [{"y": "Y", "b": "m"}.get(letter, letter) for letter in order] == letters
 
     return [way for way in ways if fits(way)]
@@ -251,14 +279,17 @@ def _read(column: _Column, way: _Way) -> Moments:
         return parts[0]
     rows = len(column.texts)
     local, offset, valid, zoned = np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, bool), set()
+    mistold = np.full(rows, -1)
     for shape, part in zip(column.shapes, parts, strict=True):
         local[shape.rows], valid[shape.rows] = part.local, part.valid
+        mistold[shape.rows] = -1 if part.mistold is None else part.mistold
         zoned.add(part.offset is not None)
         if part.offset is not None:
             offset[shape.rows] = part.offset
     if len(zoned) > 1:
         raise _partly_zoned(column, parts)
-    return Moments(local, offset if zoned == {True} else None, valid, min(part.resolution_us for part in parts))
+    resolution_us = min(part.resolution_us for part in parts)
+    return Moments(local, offset if zoned == {True} else None, valid, resolution_us, mistold)
 
 
 def _partly_zoned(column: _Column, parts: list[Moments]) -> DataError:
@@ -290,7 +321,7 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
 
 def _say_days_of_year(columns: tuple[str, ...]) -> bool:
     """Whether a column is called so, or there is one alone: `2020 7` in two may as well be a week."""
-    return len(columns) == 1 or any(_FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
+    return len(columns) == 1 or any(FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
 
 
 def _refuse_centuries(column: _Column, form: str, found: Moments) -> None:
@@ -326,14 +357,19 @@ def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
     if form == ISO:
         raise column.error(0, "ISO 8601 times such as 2001-12-29T13:00:00", _otherwise(column))
     known: dict[str, tuple[int, int | None]] = {}
-    for row, text in enumerate(column.texts):
+    texts = column.texts
+    if column.words is not None:
+        texts, form = [_WORD_BEHIND.sub("", text) for text in texts], re.sub(" ?%Z$", "", form)
+    for row, text in enumerate(texts):
         if text in known:
             continue
         found = by_strptime(text.strip(), form)
         if found is None:
             raise column.error(row, f"times in the form {form!r}", _otherwise(column))
+        if re.search("%[aAcuw]", form) and (day := weekday_of(text.strip(), form)) >= 0:
+            raise _mistold(column, row, day)
         known[text] = found
-    pairs = [known[text] for text in column.texts]
+    pairs = [known[text] for text in texts]
     _refuse_zones(column, form, [zone is not None for _, zone in pairs])
     local = np.array([moment for moment, _ in pairs], np.int64)
     offset = None if pairs[0][1] is None else np.array([zone or 0 for _, zone in pairs], np.int64)
@@ -364,6 +400,8 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     if readable:
         _, found = max(readable, key=lambda pair: int(pair[1].valid.sum()))
         row = int(np.flatnonzero(~found.valid)[0])
+        if found.mistold is not None and found.mistold[row] >= 0:
+            return _mistold(column, row, int(found.mistold[row]))
         if found.valid.any():
             example = column.texts[int(np.flatnonzero(found.valid)[0])].strip()[:40]
             return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
@@ -375,12 +413,19 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     if not ways and odd is not None:
         return column.error(odd[1], f"a timestamp like {column.texts[odd[0]].strip()[:40]!r}")
     if not ways:
-        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}")
+        place = next(filter(None, map(place_of, re.findall("[A-Z]{2,5}", column.texts[0]))), None)
+        zoned = f" without the zone, for which give --time-zone {place} or another" if place else ""
+        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}{zoned}")
     best = max(ways, key=lambda way: sum(n for n, of in zip(sizes, way.of, strict=True) if of is not None))
     fitting = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is not None]
     others = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is None]
     example = column.texts[min(fitting)].strip()[:40]
     return column.error(min(others), f"a timestamp like {example!r}")
+
+
+def _mistold(column: _Column, row: int, day: int) -> DataError:
+    advice = ": mend the row, or take the weekdays out of the table"
+    return column.error(row, f"the weekday of the date, {WEEKDAYS[day].capitalize()},", advice)
 
 
 def _first_row(shape: Shape) -> int:
@@ -389,4 +434,8 @@ def _first_row(shape: Shape) -> int:
 
 def _stamps(column: _Column, form: str, found: Moments) -> Stamps:
     example = column.texts[0].strip()
-    return stamps_of(found.local, found.offset, form, column.ask, column.place, found.resolution_us, example)
+    offset, words, ask = found.offset, column.words, column.ask
+    if words is not None:
+        zone = ask.zone or (ask.like.zone if ask.like else None)
+        offset = ahead_of_utc(found.local, offset, words, zone, column.error)
+    return stamps_of(found.local, offset, form, column.ask, column.place, found.resolution_us, example)

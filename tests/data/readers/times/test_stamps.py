@@ -315,7 +315,7 @@ def test_a_missing_time_names_its_line(text):
 
 
 def test_rows_without_a_zone_among_others_are_refused():
-    with pytest.raises(DataError, match=r"line 3: expected a zone behind the time, as other rows have one"):
+    with pytest.raises(DataError, match=r"line 3: expected a zone behind the time, as other rows name it"):
         stamps("2001-01-01T00:00Z", "2001-01-01T01:00", "2001-01-01T02:00Z")
 
 
@@ -509,3 +509,38 @@ def test_ticks_of_windows_are_not_taken_for_nanoseconds(first):
     with pytest.raises(DataError, match=r"line 2: .* may count 100 ns of Windows or .NET: .*--time-format 'epoch ns'"):
         stamps(*texts)
     assert stamps(*texts, format="epoch ns").form.form == "epoch ns"
+
+
+class TestWeekdays:
+    """A weekday beside a date is held against it."""
+
+    FORMS = ("%a %Y-%m-%d", "%A, %d %B %Y", "%a, %d.%m.%Y %H:%M", "%A, %B %d, %Y %I:%M %p", "%a %Y%m%d")
+
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(st.datetimes(datetime(1970, 1, 1), datetime(2049, 1, 1)), st.sampled_from(FORMS), st.integers(1, 6))
+    def test_the_right_one_is_read_and_any_other_refused(self, first, form, wrong):
+        days = [first.replace(second=0, microsecond=0) + timedelta(days=n) for n in range(40)]
+        texts = [day.strftime(form) for day in days]
+        assert [str(time)[:10] for time in stamps(*texts).utc] == [f"{day:%Y-%m-%d}" for day in days]
+        word = "%A" if "%A" in form else "%a"
+        texts[7] = texts[7].replace(days[7].strftime(word), days[7 + wrong].strftime(word), 1)
+        _, said = read_or_complaint(*texts)
+        assert f"x.csv: line 9: expected the weekday of the date, {days[7]:%A}, in column 't'" in said
+        assert "take the weekdays out of the table" in said
+
+    def test_it_is_held_where_the_form_is_typed(self):
+        form = "%a %b %d %H:%M:%S %Y"
+        assert moments(stamps("Mon Jan 6 13:00:00 2020", format=form)) == ["2020-01-06 13:00:00"]
+        with pytest.raises(DataError, match="line 3: expected the weekday of the date, Tuesday"):
+            stamps("Mon Jan 6 13:00:00 2020", "Mon Jan 7 13:00:00 2020", format=form)
+
+    def test_it_is_that_of_the_day_which_ends_at_24_00(self):
+        assert moments(stamps("Mon 2020-01-06 24:00", "Tue 2020-01-07 24:00")) == ["2020-01-07", "2020-01-08"]
+        assert "the date, Tuesday" in read_or_complaint("Mon 2020-01-06 24:00", "Wed 2020-01-07 24:00")[1]
+
+    def test_it_tells_day_and_month_apart(self):
+        assert stamps("Fri 01/02/2019", "Sat 02/02/2019").form.form == "%a %d/%m/%Y"
+        assert stamps("Wed 01/02/2019", "Sat 02/02/2019").form.form == "%a %m/%d/%Y"
+
+    def test_months_have_none(self):
+        assert "no date" in read_or_complaint("Mon Jan 2020")[1]
