@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgelstm.train import fit_recipe
+from edgelstm.train import fit, fit_recipe
 from edgelstm.train.devices import fabric_of
 from edgelstm.train.feeding.batches import Shuffled
 from edgelstm.train.feeding.feed import feed_of
@@ -80,3 +80,18 @@ def test_no_other_gain_of_what_was_learned_is_better_on_validation(tmp_path):
         loss = losses_of(problem, asked.training, False, network.output_scale)[1]
         found[gain] = validate(fabric_of(asked.training), network, loss, feed.validation)
     assert min(found, key=found.get) == trained.gain
+
+
+@pytest.mark.parametrize(("share", "gain"), [(1.0, 1.0), (0.75, 0.75), (0.6, 0.5)])
+def test_as_much_of_what_was_learned_is_said_as_validation_asks_for(tmp_path, share, gain):
+    """Its targets lie that far from the start, the last value, to what the whole LSTM would answer."""
+    x = np.random.default_rng(0).normal(size=(40, 5, 1)).astype(np.float32).cumsum(1)
+    y = (0.5 * x[:, -1:] + 1).astype(np.float32)
+    options = {"inputs": ("a",), "outputs": ("a",), "progress": False, "hidden_size": 4, "epochs": 1, "batch_size": 4}
+    options |= {**plain.OPTIONS, "start": "persistence", "learning_rate": 0.02}
+    whole = fit(x, y, tmp_path / "whole", **options).run
+    start = whole.golden_x[:, -1:]
+    wanted = (whole.golden_x, start + np.float32(share) * (whole.golden_y - start))
+    found = fit(x, y, tmp_path / "run", validation=wanted, **options)
+    assert (found.trained.gain, found.run.record.best_epoch) == (gain, 1)
+    np.testing.assert_allclose(found.run.weights["head.weight"], gain * whole.weights["head.weight"], rtol=1e-5)
