@@ -35,9 +35,9 @@ from edgelstm import __version__
 from edgelstm.errors import ContractError, ModelFileError
 from edgelstm.files import write_all_whole
 from edgelstm.runtime import Predictor, parse_model_file
-from edgelstm.runtime.golden import PYPI, worst_by_channel
+from edgelstm.runtime.engine.session import Settings, create_session
+from edgelstm.runtime.file.golden import PYPI, worst_by_channel
 from edgelstm.runtime.replay import golden_rows
-from edgelstm.runtime.session import Settings, create_session
 from edgelstm.runtime.trial import IDENTITY
 from tests.attack.canary import Watch, prove
 from tests.attack.fresh import all_kinds, model_file

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import onnxruntime
 
 from edgelstm.errors import InputError, ModelFileError, ProviderError
-from edgelstm.runtime import providers
+from edgelstm.runtime.engine import providers
 
 # What goes wrong is raised; logged beside, it would be told twice.
 _FATAL_ONLY = 4

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError, ModelFileError, ModelFileNotFoundError
-from edgelstm.runtime.golden import Golden
-from edgelstm.runtime.protobuf import BYTES, VARINT, DamagedProtobufError, fields, varint
-from edgelstm.runtime.structure import check_structure
+from edgelstm.runtime.file.golden import Golden
+from edgelstm.runtime.file.protobuf import BYTES, VARINT, DamagedProtobufError, fields, varint
+from edgelstm.runtime.file.structure import check_structure
 
 CONTRACT_KEY = "edgelstm.contract"
 GOLDEN_KEY = "edgelstm.golden"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edgelstm.errors import ModelFileError
-from edgelstm.runtime.protobuf import BYTES, FIXED32, VARINT, DamagedProtobufError, Field, fields, varint
+from edgelstm.runtime.file.protobuf import BYTES, FIXED32, VARINT, DamagedProtobufError, Field, fields, varint
 
 MAX_NODES = 4096
 MAX_TENSORS = 4096

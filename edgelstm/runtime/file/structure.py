@@ -10,9 +10,9 @@ import math
 from typing import NamedTuple
 
 from edgelstm.errors import ModelFileError
-from edgelstm.runtime import schema
-from edgelstm.runtime.protobuf import BYTES, DamagedProtobufError, Field
-from edgelstm.runtime.schema import MAX_DIM, MAX_RANK, Message, number, numbers, read_message, text, texts
+from edgelstm.runtime.file import schema
+from edgelstm.runtime.file.protobuf import BYTES, DamagedProtobufError, Field
+from edgelstm.runtime.file.schema import MAX_DIM, MAX_RANK, Message, number, numbers, read_message, text, texts
 
 IR_VERSION = 8
 OPSETS = {"": 17, "com.microsoft": 1}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edgelstm.errors import InputError
-from edgelstm.runtime.drift import THRESHOLD
+from edgelstm.runtime.guard.drift import THRESHOLD
 
 _CHOICES = {
     "on_missing": ("hold", "reset", "error"),

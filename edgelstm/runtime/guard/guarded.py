@@ -11,9 +11,9 @@ from edgelstm.contract import Channel
 from edgelstm.errors import InputError, SharingError
 from edgelstm.reading import Reading
 from edgelstm.runtime.clock import NS, as_ns
-from edgelstm.runtime.drift import Drift, measure_drift
-from edgelstm.runtime.guard import MAX_HOLD, ChannelCounts, Counts, Guard
-from edgelstm.runtime.pace import Pace
+from edgelstm.runtime.guard.drift import Drift, measure_drift
+from edgelstm.runtime.guard.guard import MAX_HOLD, ChannelCounts, Counts, Guard
+from edgelstm.runtime.guard.pace import Pace
 from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.samples import as_float32, from_origins, origins_of
 
@@ -68,7 +68,7 @@ class GuardedStream:
         plain = contract is predictor.contract
         self._quick = _FLOAT32 if plain else np.dtype(np.void)  # what goes into the ring as it is
         self._moved = not plain and bool(self._origins.any())
-        self._free: list[None] = [None]  # empty while a thread is inside; see edgelstm.runtime.sharing
+        self._free: list[None] = [None]  # empty while a thread is inside; see edgelstm.runtime.engine.sharing
         self._low, self._high = _limits(contract.inputs, self._guard.margin)
         # One row more than the window: the next sample is read into it before anything is known about it.
         self._ring = np.full((max(self._guard.drift_window, 1) + 1, *self._shape), np.nan, np.float32)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.errors import InputError
-from edgelstm.runtime.sharing import refuse_pickle
-from edgelstm.runtime.streams import Streams
+from edgelstm.runtime.engine.sharing import refuse_pickle
+from edgelstm.runtime.streams.streams import Streams
 
 
 class NamedStreams:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.runtime.samples import from_origins, origins_of
-from edgelstm.runtime.stream import Stream
-from edgelstm.runtime.streams import Streams
+from edgelstm.runtime.streams.stream import Stream
+from edgelstm.runtime.streams.streams import Streams
 
 
 class OriginStream(Stream):

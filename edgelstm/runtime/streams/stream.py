@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
-from edgelstm.runtime.binding import bind, kept_windows, zero_given, zero_states, zero_y
 from edgelstm.runtime.clock import MAX_TIME_S, as_times, backwards, check_order
+from edgelstm.runtime.engine.binding import bind, kept_windows, zero_given, zero_states, zero_y
+from edgelstm.runtime.engine.sharing import Token, refuse_pickle
 from edgelstm.runtime.samples import as_x
-from edgelstm.runtime.sharing import Token, refuse_pickle
-from edgelstm.runtime.state import all_rows_finite, beyond, check_rows, check_snapshot
+from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_rows, check_snapshot
 
 Array = NDArray[np.float32]
 _SUMMED = 48  # channels up to which a sum of Python floats is the cheapest look for NaN: 0.16 us for 8, 0.57 for any F

@@ -11,11 +11,20 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
-from edgelstm.runtime.binding import Room, bind_room, kept_windows, make_room, part_of, zero_given, zero_states, zero_y
 from edgelstm.runtime.clock import as_times, backwards
+from edgelstm.runtime.engine.binding import (
+    Room,
+    bind_room,
+    kept_windows,
+    make_room,
+    part_of,
+    zero_given,
+    zero_states,
+    zero_y,
+)
+from edgelstm.runtime.engine.sharing import Token, refuse_pickle
 from edgelstm.runtime.samples import as_x
-from edgelstm.runtime.sharing import Token, refuse_pickle
-from edgelstm.runtime.state import all_rows_finite, beyond, check_snapshot
+from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_snapshot
 
 Array = NDArray[np.float32]
 Places = slice | NDArray[np.int64]

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from edgelstm.runtime import stream
+from edgelstm.runtime.streams import stream
 
 
 class PublicOnly:

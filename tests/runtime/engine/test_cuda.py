@@ -8,7 +8,7 @@ import pytest
 
 from edgelstm.errors import ProviderError
 from edgelstm.runtime import load, replay
-from edgelstm.runtime.providers import CUDA, did_not_start, look, not_built_in
+from edgelstm.runtime.engine.providers import CUDA, did_not_start, look, not_built_in
 
 
 def missing():

@@ -10,8 +10,8 @@ from edgelstm.errors import InputError, ModelFileError, ProviderError
 from edgelstm.host import BUILDS, installed_builds
 from edgelstm.runtime import Predictor, load, read_model_file
 from edgelstm.runtime.choice import choose
-from edgelstm.runtime.providers import Found, did_not_start, left_on_cpu, look, not_built_in
-from edgelstm.runtime.session import Settings, create_session
+from edgelstm.runtime.engine.providers import Found, did_not_start, left_on_cpu, look, not_built_in
+from edgelstm.runtime.engine.session import Settings, create_session
 
 CPU_BUILD = Found("1.32.0", {"onnxruntime": "1.32.0"}, None)
 GPU_BUILD = Found("1.31.1", {"onnxruntime-gpu": "1.31.1"}, None, nodes=("/dev/nvidia0",), cuda="13.0")

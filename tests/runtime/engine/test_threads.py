@@ -8,9 +8,9 @@ import pytest
 from edgelstm.errors import InputError
 from edgelstm.host import available_cores, cgroup_cores
 from edgelstm.runtime import load
-from edgelstm.runtime import threads as choosing
-from edgelstm.runtime.model_file import recurrent_width
-from edgelstm.runtime.threads import choose_threads
+from edgelstm.runtime.engine import threads as choosing
+from edgelstm.runtime.engine.threads import choose_threads
+from edgelstm.runtime.file.model_file import recurrent_width
 
 
 def test_the_width_is_the_hidden_size_that_the_onnx_package_reads(path):

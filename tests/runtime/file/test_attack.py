@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from edgelstm.errors import ModelFileError
 from edgelstm.runtime import parse_model_file
-from edgelstm.runtime.structure import OPERATORS
+from edgelstm.runtime.file.structure import OPERATORS
 from tests.attack.attack import originals
 from tests.attack.canary import Watch
 from tests.attack.mutations import mutate, reseal

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 
 from edgelstm.errors import ModelFileError
 from edgelstm.runtime import Golden, parse_model_file
-from edgelstm.runtime.golden import worst_by_channel
+from edgelstm.runtime.file.golden import worst_by_channel
 from tests.resealed import altered
 
 GOLDEN = "edgelstm.golden"

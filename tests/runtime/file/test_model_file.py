@@ -9,7 +9,7 @@ from onnx import helper
 
 from edgelstm.errors import ContractError, InputError, ModelFileError, ModelFileNotFoundError
 from edgelstm.runtime import Predictor, load, parse_model_file, read_model_file
-from edgelstm.runtime.model_file import compute_digest, digest_span, summarize_graph
+from edgelstm.runtime.file.model_file import compute_digest, digest_span, summarize_graph
 from tests.resealed import altered, entry, resealed
 
 CONTRACT, GOLDEN, DIGEST = "edgelstm.contract", "edgelstm.golden", "edgelstm.digest"

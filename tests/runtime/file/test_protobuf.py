@@ -6,7 +6,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.runtime.protobuf import BYTES, FIXED32, FIXED64, VARINT, DamagedProtobufError, fields, varint
+from edgelstm.runtime.file.protobuf import BYTES, FIXED32, FIXED64, VARINT, DamagedProtobufError, fields, varint
 
 GROUPS = {3, 4}
 int64s = st.integers(-(2**63), 2**63 - 1)

@@ -12,8 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm.errors import ExportError, ModelFileError
 from edgelstm.export.pack import pack
-from edgelstm.runtime import parse_model_file, schema
-from edgelstm.runtime.structure import ELEMENT_BYTES, OPERATORS, OPSETS, check_structure
+from edgelstm.runtime import parse_model_file
+from edgelstm.runtime.file import schema
+from edgelstm.runtime.file.structure import ELEMENT_BYTES, OPERATORS, OPSETS, check_structure
 from tests.attack.fresh import all_kinds, model_file
 from tests.conftest import CO2_FILES, ROOT
 from tests.resealed import resealed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgelstm.errors import InputError, SharingError
 from edgelstm.runtime import Guard, GuardedStream, Predictor
-from tests.runtime.guarded import FATES, HIGH, LOW, NAMES, PERIOD_NS, Policy, make_file, with_statistics
+from tests.runtime.guard.guarded import FATES, HIGH, LOW, NAMES, PERIOD_NS, Policy, make_file, with_statistics
 from tests.runtime.timed import load_timed, make_timed
 
 START_S, PERIOD_S = 1_700_000_000, PERIOD_NS // 10**9

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from edgelstm.errors import InputError
 from edgelstm.network import Embedding, Linear, Lstm, Network, Take
-from edgelstm.runtime import load, streams
+from edgelstm.runtime import load
+from edgelstm.runtime.streams import streams
 from tests.export.drawn import load_graph, make_contract, make_weights
 
 
