@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgelstm.host import available_cores
-from edgelstm.runtime.file.model_file import recurrent_width
+from edgelstm.runtime.file.summary import recurrent_width
 
 # See benchmarks/results/threads.md: below, a second thread made steps and windows slower.
 WIDE = 1024

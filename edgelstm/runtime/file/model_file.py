@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError, ModelFileError, ModelFileNotFoundError
 from edgelstm.runtime.file.golden import Golden
-from edgelstm.runtime.file.protobuf import BYTES, VARINT, DamagedProtobufError, fields, varint
+from edgelstm.runtime.file.protobuf import BYTES, DamagedProtobufError, Field
+from edgelstm.runtime.file.schema import ENTRY, MAX_ENTRIES, MODEL, named_fields, whole
 from edgelstm.runtime.file.structure import check_structure
 
 CONTRACT_KEY = "edgelstm.contract"
@@ -23,19 +24,9 @@ GOLDEN_KEY = "edgelstm.golden"
 DIGEST_KEY = "edgelstm.digest"
 
 MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit
-MAX_METADATA_ENTRIES = 256
 MAX_METADATA_BYTES = 32 * 2**20
 
 _WAY_ROUND = "copy or export it again; if it was altered on purpose, load it with unverified=True (--unverified)"
-
-# Field numbers of onnx.proto3.
-_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA = 1, 7, 8, 14
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
-_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
-_NODE_OP_TYPE, _NODE_ATTRIBUTE = 4, 5
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT = 1, 3
-_TENSOR_DIMS = 1
-_OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 
 
 class ModelFile(NamedTuple):
@@ -54,22 +45,6 @@ class ModelFile(NamedTuple):
     golden: Golden
     digest: str
     let_pass: tuple[str, ...] = ()
-
-
-class GraphSummary(NamedTuple):
-    """What a graph is made of, for people.
-
-    Attributes:
-        ir_version: of the ONNX file.
-        opsets: version by domain; `""` is the standard one.
-        nodes: how many nodes of each operator, most frequent first.
-        parameters: how many numbers the initializers hold.
-    """
-
-    ir_version: int
-    opsets: dict[str, int]
-    nodes: dict[str, int]
-    parameters: int
 
 
 def read_model_file(path: str | os.PathLike[str], unverified: bool = False) -> ModelFile:
@@ -160,121 +135,35 @@ def compute_digest(content: bytes, span: tuple[int, int]) -> str:
     return hasher.hexdigest()
 
 
-def summarize_graph(content: bytes) -> GraphSummary:
-    """Count the nodes and parameters of a checked model file's graph without the onnx package.
-
-    Raises:
-        ModelFileError: the graph does not follow the wire format.
-    """
-    try:
-        return _summarize(content)
-    except (DamagedProtobufError, UnicodeDecodeError) as error:
-        raise ModelFileError(f"the graph is damaged: {error}") from error
-
-
-def recurrent_width(content: bytes) -> int:
-    """Tell the hidden size of the widest recurrent layer of a checked model file; 0 where there is none.
-
-    Raises:
-        ModelFileError: the graph does not follow the wire format.
-    """
-    try:
-        graphs = [field for field in fields(content, 0, len(content)) if field.number == _MODEL_GRAPH]
-        nodes = [part for graph in graphs for part in fields(content, graph.start, graph.end)]
-        return max((_hidden_size(content, n.start, n.end) for n in nodes if n.number == _GRAPH_NODE), default=0)
-    except DamagedProtobufError as error:
-        raise ModelFileError(f"the graph is damaged: {error}") from error
-
-
-def _hidden_size(content: bytes, start: int, end: int) -> int:
-    """Read the attribute `hidden_size` of a node, which recurrent layers alone have."""
-    for field in fields(content, start, end):
-        if field.number == _NODE_ATTRIBUTE:
-            name, value = b"", 0
-            for part in fields(content, field.start, field.end):
-                if part.number == _ATTRIBUTE_NAME:
-                    name = content[part.start : part.end]
-                elif part.number == _ATTRIBUTE_INT:
-                    value = part.value
-            if name == b"hidden_size":
-                return value
-    return 0
-
-
-def _summarize(content: bytes) -> GraphSummary:
-    ir_version, parameters = 0, 0
-    opsets: dict[str, int] = {}
-    nodes: Counter[str] = Counter()
-    for field in fields(content, 0, len(content)):
-        if field.number == _MODEL_IR_VERSION:
-            ir_version = field.value
-        elif field.number == _MODEL_OPSET:
-            domain, version = "", 0
-            for part in fields(content, field.start, field.end):
-                if part.number == _OPSET_DOMAIN:
-                    domain = content[part.start : part.end].decode()
-                elif part.number == _OPSET_VERSION:
-                    version = part.value
-            opsets[domain] = version
-        elif field.number == _MODEL_GRAPH:
-            for part in fields(content, field.start, field.end):
-                if part.number == _GRAPH_NODE:
-                    nodes[_operator(content, part.start, part.end)] += 1
-                elif part.number == _GRAPH_INITIALIZER:
-                    parameters += _elements(content, part.start, part.end)
-    return GraphSummary(ir_version, opsets, dict(nodes.most_common()), parameters)
-
-
-def _operator(content: bytes, start: int, end: int) -> str:
-    for field in fields(content, start, end):
-        if field.number == _NODE_OP_TYPE and field.wire_type == BYTES:
-            return content[field.start : field.end].decode()
-    return "?"
-
-
-def _elements(content: bytes, start: int, end: int) -> int:
-    """Multiply the dims of an initializer; protobuf writers may pack them into one field."""
-    elements = 1
-    for field in fields(content, start, end):
-        if field.number == _TENSOR_DIMS and field.wire_type == VARINT:
-            elements *= field.value
-        elif field.number == _TENSOR_DIMS:
-            position = field.start
-            while position < field.end:
-                size, position = varint(content, position, field.end)
-                elements *= size
-    return elements
-
-
 def _metadata_spans(content: bytes, name: str) -> dict[str, tuple[int, int]]:
     """Walk the top-level fields and find the span of each metadata value, by key."""
     if not content:
         raise ModelFileError(f"{name}: the file is empty")
     spans: dict[str, tuple[int, int]] = {}
-    seen: Counter[int] = Counter()
+    seen: Counter[str] = Counter()
     try:
-        for field in fields(content, 0, len(content)):
-            seen[field.number] += 1
-            if field.number == _MODEL_METADATA and field.wire_type == BYTES:
-                key, span = _metadata_entry(content, field.start, field.end)
+        for field_name, field in named_fields(content, whole(content), MODEL):
+            seen[field_name] += 1
+            if field_name == "metadata_props" and field.wire_type == BYTES:
+                key, span = _metadata_entry(content, field)
                 if key in spans:
                     raise DamagedProtobufError(f"the metadata {key!r} is given twice")
                 spans[key] = span
-            if len(spans) > MAX_METADATA_ENTRIES:
-                raise DamagedProtobufError(f"more than {MAX_METADATA_ENTRIES} metadata entries")
+            if len(spans) > MAX_ENTRIES:
+                raise DamagedProtobufError(f"more than {MAX_ENTRIES} metadata entries")
     except (DamagedProtobufError, UnicodeDecodeError) as error:
         raise ModelFileError(f"{name}: truncated, damaged or no ONNX file: {error}") from error
-    if seen[_MODEL_IR_VERSION] != 1 or seen[_MODEL_GRAPH] != 1:
+    if seen["ir_version"] != 1 or seen["graph"] != 1:
         raise ModelFileError(f"{name}: truncated, damaged or no ONNX file: expected one graph and one IR version")
     return spans
 
 
-def _metadata_entry(content: bytes, start: int, end: int) -> tuple[str, tuple[int, int]]:
-    key, span = "", (end, end)
-    for field in fields(content, start, end):
-        if field.wire_type == BYTES and field.number == _ENTRY_KEY:
+def _metadata_entry(content: bytes, entry: Field) -> tuple[str, tuple[int, int]]:
+    key, span = "", (entry.end, entry.end)
+    for field_name, field in named_fields(content, entry, ENTRY):
+        if field_name == "key" and field.wire_type == BYTES:
             key = content[field.start : field.end].decode()
-        elif field.wire_type == BYTES and field.number == _ENTRY_VALUE:
+        elif field_name == "value" and field.wire_type == BYTES:
             span = (field.start, field.end)
     if span[1] - span[0] > MAX_METADATA_BYTES:
         raise DamagedProtobufError(f"the metadata {key!r} is longer than {MAX_METADATA_BYTES} bytes")

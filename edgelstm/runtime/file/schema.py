@@ -6,6 +6,7 @@ what onnxruntime sees. Field numbers from onnx/onnx.proto3.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from edgelstm.errors import ModelFileError
@@ -158,15 +159,26 @@ DIM = Schema("dim", {1: ("dim_value", _NUMBER, 1), 2: ("dim_param", _NAME, 1), 3
 Message = dict[str, list[Field]]
 
 
+def whole(content: bytes) -> Field:
+    """Give a file as the field that a message in it would be."""
+    return Field(0, BYTES, 0, 0, len(content))
+
+
+def named_fields(content: bytes, span: Field, schema: Schema) -> Iterator[tuple[str, Field]]:
+    """Walk the fields of a message, unchecked, and name them by its schema; one that it does not take has no name."""
+    for field in fields(content, span.start, span.end):
+        known = schema.fields.get(field.number)
+        yield known[0] if known else "", field
+
+
 def read_message(content: bytes, span: Field, schema: Schema, place: str = "") -> Message:
     """Read the fields of a message by its schema; see that each is known, of its type, and not given too often."""
     message: Message = {}
-    for field in fields(content, span.start, span.end):
-        known = schema.fields.get(field.number)
-        if known is None:
+    for name, field in named_fields(content, span, schema):
+        if not name:
             what = schema.refused.get(field.number, f"an unknown field {field.number}")
             raise ModelFileError(f"{place or 'a ' + schema.name} has {what}; such a file is not taken")
-        name, kind, most = known
+        _, kind, most = schema.fields[field.number]
         if field.wire_type not in kind.wire_types:
             raise DamagedProtobufError(f"{name} of a {schema.name} has the wire type {field.wire_type}")
         if field.end - field.start > kind.most_bytes:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from edgelstm.errors import ModelFileError
 from edgelstm.runtime.file import schema
-from edgelstm.runtime.file.protobuf import BYTES, DamagedProtobufError, Field
-from edgelstm.runtime.file.schema import MAX_DIM, MAX_RANK, Message, number, numbers, read_message, text, texts
+from edgelstm.runtime.file.protobuf import DamagedProtobufError, Field
+from edgelstm.runtime.file.schema import MAX_DIM, MAX_RANK, Message, number, numbers, read_message, text, texts, whole
 
 IR_VERSION = 8
 OPSETS = {"": 17, "com.microsoft": 1}
@@ -84,7 +84,7 @@ def check_structure(content: bytes) -> tuple[str, ...]:
 
 
 def _check_model(content: bytes) -> list[str]:
-    model = read_message(content, Field(0, BYTES, 0, 0, len(content)), schema.MODEL)
+    model = read_message(content, whole(content), schema.MODEL)
     _check_entries(content, model)
     foreign = _foreign_versions(content, model)
     for graph in model.get("graph", ()):

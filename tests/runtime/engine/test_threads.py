@@ -10,7 +10,7 @@ from edgelstm.host import available_cores, cgroup_cores
 from edgelstm.runtime import load
 from edgelstm.runtime.engine import threads as choosing
 from edgelstm.runtime.engine.threads import choose_threads
-from edgelstm.runtime.file.model_file import recurrent_width
+from edgelstm.runtime.file.summary import recurrent_width
 
 
 def test_the_width_is_the_hidden_size_that_the_onnx_package_reads(path):

@@ -1,15 +1,12 @@
 import hashlib
-import math
 import os
-from collections import Counter
 
 import onnx
 import pytest
-from onnx import helper
 
 from edgelstm.errors import ContractError, InputError, ModelFileError, ModelFileNotFoundError
 from edgelstm.runtime import Predictor, load, parse_model_file, read_model_file
-from edgelstm.runtime.file.model_file import compute_digest, digest_span, summarize_graph
+from edgelstm.runtime.file.model_file import compute_digest, digest_span
 from tests.resealed import altered, entry, resealed
 
 CONTRACT, GOLDEN, DIGEST = "edgelstm.contract", "edgelstm.golden", "edgelstm.digest"
@@ -206,26 +203,3 @@ def test_a_file_that_onnxruntime_refuses_is_a_model_file_error(model, tmp_path):
     (tmp_path / "foreign.onnx").write_bytes(resealed(model))
     with pytest.raises(ModelFileError, match="refuses the graph"):
         load(tmp_path / "foreign.onnx")
-
-
-def test_the_summary_counts_what_the_onnx_package_counts(path):
-    model = onnx.load(path)
-    summary = summarize_graph(path.read_bytes())
-    assert summary.ir_version == model.ir_version
-    assert summary.opsets == {opset.domain: opset.version for opset in model.opset_import}
-    assert summary.nodes == Counter(node.op_type for node in model.graph.node)
-    assert list(summary.nodes.values()) == sorted(summary.nodes.values(), reverse=True)
-    assert summary.parameters == sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
-
-
-def test_the_summary_understands_packed_and_absent_dims():
-    scalar = helper.make_tensor("scalar", onnx.TensorProto.FLOAT, [], [1.0])
-    packed = b"\x0a\x03\x05\xac\x02" + b"\x10\x01"  # dims 5, 300 in one field, then data_type 1
-    initializers = [scalar.SerializeToString(), packed]
-    graph = b"".join(b"\x2a" + bytes([len(tensor)]) + tensor for tensor in initializers)
-    assert summarize_graph(b"\x08\x08" + b"\x3a" + bytes([len(graph)]) + graph).parameters == 1 + 5 * 300
-
-
-def test_a_damaged_graph_has_no_summary():
-    with pytest.raises(ModelFileError, match="the graph is damaged"):
-        summarize_graph(b"\x08\x08\x3a\x02\x0a\x7f")
