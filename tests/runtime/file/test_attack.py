@@ -19,7 +19,7 @@ from edgelstm.runtime.file.structure import OPERATORS
 from tests.attack.attack import originals
 from tests.attack.canary import Watch
 from tests.attack.mutations import mutate, reseal
-from tests.attack.tree import join, parse
+from tests.attack.tree import Field, join, parse
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -65,6 +65,18 @@ def test_a_tree_is_written_as_it_was_read_and_a_good_digest_stays():
     for content in originals().values():
         assert join(parse(content)) == content
         assert reseal(content) == content
+
+
+@pytest.mark.parametrize("kind", ["number", "bytes", "message"])
+def test_a_value_where_an_earlier_mutation_left_another_kind_of_field_is_no_mutation(kind):
+    """Such a file once ended 500 others: a number was put into a name that had been given a number's place."""
+    values = {"number": 7, "bytes": b"y", "message": [Field(1, 0, 7)]}
+    field = Field(2, 0 if kind == "number" else 2, values[kind], "tensor" if kind == "message" else None)
+    assert bytes(field)
+    for other in values.keys() - {kind}:
+        field.value = values[other]
+        with pytest.raises(ValueError, match=r"expected \w+ in field 2, got \w+"):
+            bytes(field)
 
 
 def test_a_mutation_is_the_same_each_time():
