@@ -308,11 +308,11 @@ def _facts(arguments, seconds, opened, control, broken):
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     stretch = f" from {arguments.first:,} on" if arguments.first else ""
     words = (
-        f"{arguments.files:,} files{stretch}, seed {arguments.seed}, {told}, {platform.machine()}; {seconds:.0f} s with "
-        f"{arguments.workers} workers. A child has {MEMORY_BYTES >> 20} MiB, {CPU_S} s of processor time, {WALL_S} s "
-        f"in all. Processes of ours that failed: {len(broken)}. Times a file outside was opened: {opened}. That the "
-        f"watch works: it saw {control['open']} plain open; of {control['files']} files that name it, handed to "
-        f"onnxruntime without the reader, {control['onnxruntime']} opened it."
+        f"{arguments.files:,} files{stretch}, seed {arguments.seed}, {told}, {platform.machine()}; {seconds:.0f} s "
+        f"with {arguments.workers} workers. A child has {MEMORY_BYTES >> 20} MiB, {CPU_S} s of processor time, "
+        f"{WALL_S} s in all. Processes of ours that failed: {len(broken)}. Times a file outside was opened: {opened}. "
+        f"That the watch works: it saw {control['open']} plain open; of {control['files']} files that name it, handed "
+        f"to onnxruntime without the reader, {control['onnxruntime']} opened it."
     )
     names = ("files", "seed", "workers")
     return {
