@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import floor, isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
 from edgelstm.runtime.clock import MAX_TIME_S, as_times, backwards, check_order
-from edgelstm.runtime.engine.binding import bind, kept_windows, zero_given, zero_states, zero_y
 from edgelstm.runtime.engine.sharing import Token, refuse_pickle
 from edgelstm.runtime.samples import as_x
+from edgelstm.runtime.streams.room import Room, bind_room, last_of, make_turns
 from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_rows, check_snapshot
 
 Array = NDArray[np.float32]
@@ -52,22 +52,17 @@ class Stream:
         self._token = Token(session)
         self._free = self._token.free
         self._timed = contract.times
-        self._kept = kept_windows(contract)
-        given, other = zero_given(contract, batch), zero_given(contract, batch)
-        self._windows = {name: (given[name], other[name] if name in self._kept else given[name]) for name in given}
-        y = zero_y(contract, batch, given["x"].shape[1])
-        rows = 1 if contract.precision == "int8" else batch  # int8 neighbours would change each other's answers
-        self._lanes = [
-            _make_lane(session, contract, self._windows, y, slice(i, i + rows)) for i in range(0, batch, rows)
-        ]
-        self._runs = tuple(_in_turn([lane.runs[turn] for lane in self._lanes]) for turn in range(2))
-        self._moves = _moves(self._windows["x"])
-        self._time_moves = _moves(self._windows["time_s"]) if contract.times else ()
-        self._answer = y[:, -1] if contract.every_step else y
+        # An int8 file's neighbours would change each other's answers.
+        self._rooms = make_turns(contract, batch, apart=contract.precision == "int8")
+        self._runs = tuple(bind_room(session, contract, room) for room in self._rooms)
+        self._moves = () if self._carried else _moves(self._rooms, "x")
+        self._time_moves = _moves(self._rooms, "time_s") if contract.times else ()
+        self._answer = last_of(contract, self._rooms[0].y)
         self._first = self._answer[0]
         self._probe = memoryview(self._first.reshape(-1)[:1])
         # What a sample is written to and looked at before the stream knows of it.
-        self._new = given["x"][:, 0] if self._carried else given["x"][:, 0].copy()
+        x = self._rooms[0].given["x"]
+        self._new = x[:, 0] if self._carried else x[:, 0].copy()
         self._finite = np.empty(self._new.shape, bool)
         self._numbers: Any = memoryview(self._new[0]) if batch == 1 and not contract.tokens else memoryview(b"")
         self._summed = len(contract.inputs) <= _SUMMED
@@ -245,24 +240,20 @@ class Stream:
 
     def _check_times(self, times: NDArray[np.int64]) -> None:
         """See that the times of a piece go on from the last one."""
-        check_order(times, before=self._windows["time_s"][self._turn][:, -1] if self._seen else None)
+        check_order(times, before=self._rooms[self._turn].old["time_s"][:, -1] if self._seen else None)
 
     def _all_finite(self) -> bool:
         return b"\0" not in np.isfinite(self._new, self._finite).tobytes()
 
     def _run_carried(self, given: dict[str, NDArray[Any]]) -> Array:
         """All steps in one call; the new state goes where the next step reads."""
-        (lane,) = self._lanes
-        old, new = lane.states[self._turn], lane.states[1 - self._turn]
-        outputs = [state.output for state in self._contract.states]
-        y, *states = self._session.run(["y", *outputs], {**given, **old})
+        room = self._rooms[self._turn]
+        states = self._contract.states
+        y, *values = self._session.run(["y", *(state.output for state in states)], {**room.old, **given})
         check_rows(y, axes=2)
-        for state, value in zip(self._contract.states, states, strict=True):
-            new[state.input][...] = value
-        for name in self._kept:
-            self._windows[name][1 - self._turn][...] = given[name][:, -1:]
-        self._turn = 1 - self._turn
-        self._seen += given["x"].shape[1]
+        kept = {state.input: value for state, value in zip(states, values, strict=True)}
+        kept |= {name: given[name][:, -1:] for name in room.new.keys() - kept.keys()}
+        self._keep(kept, self._seen + given["x"].shape[1])
         return y  # type: ignore[no-any-return]
 
     def _run_steps(self, given: dict[str, NDArray[Any]]) -> Array:
@@ -273,7 +264,7 @@ class Stream:
         try:
             for t in range(count):
                 for name, values in given.items():
-                    self._windows[name][1 - self._turn][:, 0] = values[:, t]
+                    self._rooms[self._turn].given[name][:, 0] = values[:, t]
                 self._runs[self._turn]()
                 check_rows(self._answer)
                 y[:, t] = self._answer
@@ -287,7 +278,8 @@ class Stream:
     def _run_windows(self, given: dict[str, NDArray[Any]]) -> Array:
         """Every window that ends in the piece, many in one call; an int8 file's one by one."""
         count, window = given["x"].shape[1], self._contract.window
-        series = {name: np.concatenate([self._windows[name][self._turn], given[name]], axis=1) for name in given}
+        old = self._rooms[self._turn].old
+        series = {name: np.concatenate([old[name], given[name]], axis=1) for name in given}
         windows = {
             name: np.moveaxis(sliding_window_view(values, window, axis=1), -1, 2)[:, 1:]
             for name, values in series.items()
@@ -300,31 +292,21 @@ class Stream:
                 part = {name: np.ascontiguousarray(values[row, some]) for name, values in windows.items()}
                 y[row, some] = run_windows(self._session, self._contract, part)
                 check_rows(y[row, some])
-        for name, values in series.items():
-            self._windows[name][1 - self._turn][...] = values[:, -window:]
-        self._turn = 1 - self._turn
-        self._seen += count
+        self._keep({name: values[:, -window:] for name, values in series.items()}, self._seen + count)
         return y
 
     def _snapshot(self) -> dict[str, NDArray[Any]]:
-        snapshot: dict[str, NDArray[Any]] = {"seen": np.array([self._seen], np.int64)}
-        for name in self._kept:
-            snapshot[name] = self._windows[name][self._turn].copy()
-        for state in self._contract.states:
-            parts = [lane.states[self._turn][state.input] for lane in self._lanes]
-            snapshot[state.input] = np.concatenate(parts, axis=state.shape.index("B"))
-        return snapshot
+        kept = {name: buffer.copy() for name, buffer in self._rooms[self._turn].old.items()}
+        return {"seen": np.array([self._seen], np.int64), **kept}
 
     def _restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
-        """Write a snapshot where the state does not lie, then turn to it: an interruption leaves the old one whole."""
-        seen, turn = int(snapshot["seen"][0]), 1 - self._turn
-        for name in self._kept:
-            self._windows[name][turn][:] = snapshot[name]
-        for state in self._contract.states:
-            parts = np.split(snapshot[state.input], len(self._lanes), axis=state.shape.index("B"))
-            for lane, part in zip(self._lanes, parts, strict=True):
-                lane.states[turn][state.input][:] = part
-        self._seen, self._turn = seen, turn
+        self._keep({name: snapshot[name] for name in self._rooms[0].old}, int(snapshot["seen"][0]))
+
+    def _keep(self, values: Mapping[str, NDArray[Any]], seen: int) -> None:
+        """Write what is kept where it does not lie, then turn to it: an interruption leaves the old one whole."""
+        for name, value in values.items():
+            self._rooms[self._turn].new[name][...] = value
+        self._seen, self._turn = seen, 1 - self._turn
 
 
 def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given: dict[str, NDArray[Any]]) -> Array:
@@ -332,55 +314,10 @@ def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given
     feeds = dict(given)
     if contract.lengths:
         feeds["lengths"] = np.full(len(given["x"]), contract.window, np.int64)
-    y: Array = session.run(["y"], feeds)[0]
-    return y[:, -1] if contract.every_step else y
+    return last_of(contract, session.run(["y"], feeds)[0])
 
 
-class _Lane(NamedTuple):
-    """The rows that go through onnxruntime in one call.
-
-    Attributes:
-        states: two sets of state tensors; the one of this turn is read, the other written, so that no state is copied.
-        runs: the call of either turn.
-        lengths: bound beside them, and kept.
-    """
-
-    states: tuple[dict[str, Array], dict[str, Array]]
-    runs: tuple[Callable[[], None], ...]
-    lengths: NDArray[np.int64]
-
-
-def _make_lane(
-    session: onnxruntime.InferenceSession,
-    contract: Contract,
-    windows: Mapping[str, tuple[NDArray[Any], ...]],
-    y: Array,
-    rows: slice,
-) -> _Lane:
-    """Bind both turns of some rows: a turn reads its states, or the window that was moved out of its own."""
-    count = rows.stop - rows.start
-    states = zero_states(contract, count), zero_states(contract, count)
-    lengths = np.full(count, contract.window, np.int64)
-    runs = []
-    for turn in range(2):
-        inputs = {name: turns[1 - turn][rows] for name, turns in windows.items()} | states[turn]
-        inputs |= {"lengths": lengths} if contract.lengths else {}
-        new = {state.output: states[1 - turn][state.input] for state in contract.states}
-        runs.append(bind(session, inputs, {"y": y[rows], **new}))
-    return _Lane(states, tuple(runs), lengths)
-
-
-def _moves(turns: tuple[NDArray[Any], ...]) -> tuple[tuple[NDArray[Any], ...], ...]:
+def _moves(rooms: tuple[Room, Room], name: str) -> tuple[tuple[NDArray[Any], ...], ...]:
     """Views that move a window on, in either turn: where its last samples go, those, where the next goes, the last."""
-    return tuple((new[:, :-1], old[:, 1:], new[:, -1], old[:, -1]) for old, new in (turns, turns[::-1]))
-
-
-def _in_turn(runs: list[Callable[[], None]]) -> Callable[[], None]:
-    if len(runs) == 1:
-        return runs[0]
-
-    def run() -> None:
-        for run in runs:
-            run()
-
-    return run
+    turns = ((room.new[name], room.old[name]) for room in rooms)
+    return tuple((new[:, :-1], old[:, 1:], new[:, -1], old[:, -1]) for new, old in turns)

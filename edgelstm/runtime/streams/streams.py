@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
 from edgelstm.runtime.clock import as_times, backwards
-from edgelstm.runtime.engine.binding import (
-    Room,
-    bind_room,
-    kept_windows,
-    make_room,
-    part_of,
-    zero_given,
-    zero_states,
-    zero_y,
-)
 from edgelstm.runtime.engine.sharing import Token, refuse_pickle
 from edgelstm.runtime.samples import as_x
+from edgelstm.runtime.streams.room import (
+    Room,
+    batch_axes,
+    bind_room,
+    bind_rows,
+    in_turn,
+    last_of,
+    make_room,
+    rows_of,
+    zero_y,
+)
 from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_snapshot
 
 Array = NDArray[np.float32]
@@ -49,16 +50,13 @@ class Streams:
         self._contract = contract
         self._token = Token(session)
         self._needed = contract.window if contract.state == "window" else 1
-        self._one_by_one = exact and contract.precision == "int8"
-        rows_lie_apart = all(set(state.shape[: state.shape.index("B")]) <= {1} for state in contract.states)
-        self._most = MAX_ROWS if rows_lie_apart or not self._one_by_one else 1
-        self._axes = {state.input: state.shape.index("B") for state in contract.states}
-        self._axes |= dict.fromkeys(kept_windows(contract), 0)
+        self._axes = batch_axes(contract)
         self._alive = np.zeros(0, bool)
         self._seen = np.zeros(0, np.int64)
         self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all goes from one to the other
-        self._room = make_room(contract, 1)
-        self._singles: list[Callable[[], None]] = []  # the call of each row of the room, where they run one by one
+        self._nothing = last_of(contract, zero_y(contract, 0, 1))
+        self._room = make_room(contract, 1, apart=exact and contract.precision == "int8")
+        self._singles: list[Callable[[], None]] = []  # the call of each row of the room, where they are apart
         self._blocks: dict[int, _Block] = {}
         if type(count) is not int or not 0 <= count <= MAX_STREAMS:
             raise InputError(f"count: expected a whole number from 0 to {MAX_STREAMS}, got {count!r}")
@@ -118,7 +116,7 @@ class Streams:
             if times is not None:
                 self._check_times(times, places)
                 given["time_s"] = times
-            answers = self._step(given, places, count) if count else self._last(zero_y(self._contract, 0, 1))
+            answers = self._step(given, places, count) if count else self._nothing
             if mask is None:
                 return answers
             y = np.full((len(mask), *answers.shape[1:]), np.nan, np.float32)
@@ -259,7 +257,7 @@ class Streams:
 
     def _step(self, given: dict[str, NDArray[Any]], places: Places, count: int) -> Array:
         """Run all parts, then keep what came out."""
-        size = -(-count // -(-count // self._most))  # even: they share their buffers
+        size = -(-count // -(-count // MAX_ROWS))  # even: they share their buffers
         starts = range(0, count, size)
         parts = [_part(places, start, min(start + size, count)) for start in starts]
         seen = self._seen[places] + 1
@@ -303,14 +301,11 @@ class Streams:
             buffer[...] = self._get(name, places)
         if ready:
             run()
-        answer = self._last(room.y).copy()
+        answer = last_of(self._contract, room.y).copy()
         if isinstance(places, slice):
             self._put(room.new, places, self._spare)
             return answer, {}
         return answer, {name: tensor.copy() for name, tensor in room.new.items()} if copy else room.new
-
-    def _last(self, y: Array) -> Array:
-        return y[:, -1] if self._contract.every_step else y
 
     def _block(self, count: int) -> _Block:
         """Give the call for so many rows, bound once; all calls share their buffers, so that memory stays flat."""
@@ -318,29 +313,20 @@ class Streams:
         if count > rows:
             self._blocks.clear()
             self._singles.clear()
-            self._room = make_room(self._contract, max(count, min(2 * rows, MAX_ROWS)))
+            self._room = make_room(self._contract, max(count, min(2 * rows, MAX_ROWS)), self._room.apart)
         if count not in self._blocks:
-            whole = part_of(self._room, self._axes, 0, count)
-            self._blocks[count] = _Block(self._bind(whole, count), whole)
+            part = rows_of(self._contract, self._room, 0, count)
+            self._blocks[count] = _Block(self._bind(part, count), part)
         return self._blocks[count]
 
-    def _bind(self, whole: Room, count: int) -> Callable[[], None]:
-        if not self._one_by_one:
-            return bind_room(self._session, self._contract, whole)
-        for row in range(len(self._singles), count):
-            part = part_of(self._room, self._axes, row, 1)
-            self._singles.append(bind_room(self._session, self._contract, part))
-        singles = self._singles[:count]
-
-        def run() -> None:
-            for single in singles:
-                single()
-
-        return run
+    def _bind(self, part: Room, count: int) -> Callable[[], None]:
+        if not part.apart:
+            return bind_room(self._session, self._contract, part)
+        self._singles = self._singles or bind_rows(self._session, self._contract, self._room)
+        return in_turn(self._singles[:count])
 
     def _zeros(self, count: int) -> dict[str, NDArray[Any]]:
-        given = zero_given(self._contract, count)
-        return {**zero_states(self._contract, count), **{name: given[name] for name in kept_windows(self._contract)}}
+        return make_room(self._contract, count, apart=False).new
 
     def _grow(self, count: int) -> None:
         for name, zeros in self._zeros(count).items():
