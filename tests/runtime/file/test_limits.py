@@ -7,8 +7,9 @@ import pytest
 from onnx import helper
 
 from edgelstm.errors import ModelFileError
-from edgelstm.runtime.file import model_file, schema
+from edgelstm.runtime.file import model_file, schema, structure
 from edgelstm.runtime.file.structure import check_structure
+from tests.attack.tree import varint
 from tests.conftest import CO2_FILES, ROOT
 
 FORMAT = " ".join((ROOT / "edgelstm" / "FORMAT.md").read_text().split())
@@ -105,3 +106,28 @@ def test_a_value_of_metadata_has_at_most_32_mib(model, bytes_):
     else:
         with pytest.raises(ModelFileError, match="the metadata 'note' is longer than 33554432 bytes"):
             model_file._metadata_spans(model.SerializeToString(), "file")
+
+
+@pytest.mark.parametrize(
+    ("message", "number", "most"),
+    [(schema.ATTRIBUTE, 8, 10 * 4096), (schema.ATTRIBUTE, 7, 4 * 4096), (schema.ATTRIBUTE, 9, 1024)],
+    ids=["packed whole numbers", "packed reals", "a text"],
+)
+def test_a_field_has_so_many_bytes_at_most(message, number, most):
+    for size, fits in ((most, True), (most + 1, False)):
+        content = varint(number << 3 | 2) + varint(size) + bytes(size)
+        if fits:
+            assert len(schema.read_message(content, schema.whole(content), message)) == 1
+        else:
+            with pytest.raises(ModelFileError, match=f"is longer than {most} bytes"):
+                schema.read_message(content, schema.whole(content), message)
+
+
+@pytest.mark.parametrize(("axes", "fits"), [(8, True), (9, False)])
+def test_a_shape_that_is_packed_into_one_field_has_as_few_axes_as_any(axes, fits):
+    content = b"\x0a" + varint(axes) + b"\1" * axes + b"\x10\1" + b"\x4a\4" + bytes(4)  # dims, data_type, raw_data
+    if fits:
+        assert structure._check_tensor(content, schema.whole(content))[1].axes == axes
+    else:
+        with pytest.raises(ModelFileError, match="expected at most 8 axes"):
+            structure._check_tensor(content, schema.whole(content))
