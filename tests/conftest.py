@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# The networks of the tests are small: a second thread of torch or of BLAS only waits for the first, and on a busy
+# machine for its turn. Children inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import base64
+import functools
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("tests", deadline=None)  # timings are no unit tests
+hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parent.parent
 CO2_FILES = ROOT / "models" / "co2"
@@ -95,12 +104,49 @@ def keras_files(tmp_path_factory):
     return folder
 
 
+PLOTS = [f"edgelstm.report.plots.{plot}.as_png" for plot in ("classes", "forecast", "loss", "series")]
+BLANK = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_waits_for_what_nobody_looks_at():
+    """An export times one call, not half a second of them; and figures are made but come out blank, see `rendered`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgelstm.export.export._TIMED_S", 0)
+        for plot in PLOTS:
+            patch.setattr(plot, lambda figure: BLANK)
+        yield
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    """From here to the end of the module pictures are rendered, which is two thirds of the time of a small training."""
+    from edgelstm.report.plots.paper import as_png
+
+    with pytest.MonkeyPatch.context() as patch:
+        for plot in PLOTS:
+            patch.setattr(plot, as_png)
+        yield
+
+
+@functools.cache
+def _command_of(app):
+    """The commands of the command line, made once: that takes a tenth of a second."""
+    from typer.main import get_command
+
+    return get_command(app)
+
+
 @pytest.fixture
 def cli_here(tmp_path, monkeypatch):
     """Run the command line in this process, in the folder of the test; gives what a process would give."""
     from typer.testing import CliRunner
 
     from edgelstm.cli.app import app
+
+    monkeypatch.setattr("typer.testing._get_command", _command_of)
 
     def run(*arguments, input=None):  # noqa: A002  (called like subprocess.run)
         monkeypatch.chdir(tmp_path)

@@ -17,6 +17,7 @@ from edgelstm.export import export_run
 from edgelstm.train import fit_recipe
 from edgelstm.train.recipe_file import check_recipe
 
+pytestmark = pytest.mark.usefixtures("rendered")
 exporting = importlib.import_module("edgelstm.export.export")
 ROWS, TEST, STEPS, HORIZON = 400, 340, 12, 3  # of the table to forecast
 LEVELS = np.array([0.1, 0.5, 0.9])

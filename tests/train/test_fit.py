@@ -71,7 +71,7 @@ def train_on(path, folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def whole(table, tmp_path_factory):
+def whole(rendered, table, tmp_path_factory):
     """A run with everything: several channels, gaps, three parts, a season."""
     return train_on(table / "t.csv", tmp_path_factory.mktemp("whole") / "run", training__epochs=4)
 
