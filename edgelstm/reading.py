@@ -12,6 +12,7 @@ DUPLICATES = ("error", "first", "last", "mean")
 GAPS = ("interpolate", "forward", "drop", "error")
 ENCODINGS = ("utf-8", "utf-16", "latin-1")
 UNITS = {"second": 1.0, "day": 86_400.0, "business day": 7 / 5 * 86_400.0, "month": 365.2425 / 12 * 86_400.0}
+ISO, ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET = "iso", "iso with offset", "iso without offset"
 _NAMES = {
     (1, "day"): "day",
     (7, "day"): "week",
@@ -27,7 +28,7 @@ class Dialect(NamedTuple):
 
     Attributes:
         delimiter: between two fields, one character; `" "` stands for runs of blanks.
-        decimal: `"."` or `","`.
+        decimal: `"."` or `","`; empty where no number had one, so that nobody knows.
         thousands: between groups of three digits; empty where there is none.
         encoding: `"utf-8"`, `"utf-16"` or `"latin-1"`; a byte order mark is passed over.
         skip_rows: lines in front of the header.
@@ -49,8 +50,9 @@ class TimeForm(NamedTuple):
 
     Attributes:
         columns: that make it, in the order in which their texts are joined by a blank.
-        form: `"iso"`; `"epoch s"`, `"epoch ms"`, `"epoch us"`, `"epoch ns"` since 1970; or a format of `strptime`, with
-            `%q` for a quarter from 1 to 4.
+        form: `"iso with offset"` where each names UTC or its offset from it, `"iso without offset"` where none does,
+            `"iso"` in files that did not record which; `"epoch s"`, `"epoch ms"`, `"epoch us"`, `"epoch ns"` since
+            1970; or a format of `strptime`, with `%q` for a quarter from 1 to 4.
         zone: IANA zone of stamps that do not name one, `"Europe/Berlin"`; None: they are taken as UTC.
     """
 

@@ -131,6 +131,25 @@ def to_utc(local: Times, zone: str | None, later: bool = False) -> Times:
     return (at - turns.offset[np.searchsorted(borders, at, side="right")]).astype("datetime64[us]")
 
 
+def called(microseconds: int, zone: str) -> str:
+    """Say what the clock of a zone is called at a moment.
+
+    Args:
+        microseconds: since 1970, UTC.
+        zone: IANA name.
+
+    Raises:
+        DataError: there is no such zone.
+
+    Example:
+        >>> called(0, "Europe/Berlin"), called(0, "Asia/Dubai")
+        ('CET', '+04')
+    """
+    found = find_zone(zone)
+    moment = datetime(1970, 1, 1, tzinfo=found) + microseconds * _US
+    return found.fromutc(moment).tzname() or ""
+
+
 @lru_cache(maxsize=4096)
 def _turns_in(zone: str, year: int) -> tuple[tuple[int, int], ...]:
     """The changes within a year, each as its moment and the new offset in microseconds."""

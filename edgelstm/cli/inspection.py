@@ -121,6 +121,9 @@ def reading_words(reading: Reading) -> str:
         >>> reading_words(Reading("csv", dialect, ("-200",), time, None, None, None, "error", "interpolate", 6))
         "csv, fields between ';', decimal ',', time in Date, Time as %d.%m.%Y %H:%M (Europe/Berlin), missing: -200, \
 gaps of up to 6 interpolated"
+        >>> whole = Dialect("|", "")
+        >>> reading_words(Reading("csv", whole, (), None, None, None, None, "error", "drop", 6))
+        "csv, fields between '|', decimal sign unknown, gaps left open"
     """
     words = [reading.format]
     if reading.dialect is not None:
@@ -142,10 +145,10 @@ gaps of up to 6 interpolated"
 def _dialect_words(dialect: Dialect) -> list[str]:
     names = {" ": "blanks", "\t": "tab"}
     words = [f"fields between {names.get(dialect.delimiter, repr(dialect.delimiter))}"]
-    if (dialect.decimal, dialect.thousands) != (".", ""):
-        words.append(
-            f"decimal {dialect.decimal!r}" + (f", thousands {dialect.thousands!r}" if dialect.thousands else "")
-        )
+    if dialect.decimal != "." or dialect.thousands:
+        words.append(f"decimal {dialect.decimal!r}" if dialect.decimal else "decimal sign unknown")
+    if dialect.thousands:
+        words.append(f"thousands {dialect.thousands!r}")
     if dialect.encoding != "utf-8":
         words.append(dialect.encoding)
     if dialect.skip_rows:

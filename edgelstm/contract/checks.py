@@ -189,11 +189,17 @@ def _check_dialect(dialect: Dialect) -> None:
     delimiter = dialect.delimiter
     usable = len(delimiter) == 1 and not delimiter.isalnum() and delimiter not in '"\r\n'
     _require(usable, f"reading.dialect.delimiter is {delimiter!r}")
-    _one_of("reading.dialect.decimal", dialect.decimal, (".", ","))
-    apart = len(dialect.thousands) <= 1 and dialect.thousands != dialect.decimal and not dialect.thousands.isalnum()
-    _require(apart, f"reading.dialect.thousands is {dialect.thousands!r}")
+    _check_signs(dialect.decimal, dialect.thousands)
     _one_of("reading.dialect.encoding", dialect.encoding, ENCODINGS)
     _require(dialect.skip_rows >= 0, f"reading.dialect.skip_rows is {dialect.skip_rows}")
+
+
+def _check_signs(decimal: str, thousands: str) -> None:
+    """One sign has one meaning; a point or a comma between thousands leaves the other one for decimals."""
+    _one_of("reading.dialect.decimal", decimal, (".", ",", ""))
+    apart = not thousands or (len(thousands) == 1 and thousands != decimal and not thousands.isalnum())
+    told = bool(decimal) or thousands not in (".", ",")
+    _require(apart and told, f"reading.dialect.thousands is {thousands!r}, and decimal {decimal!r}")
 
 
 def _check_rhythm(rhythm: Rhythm) -> None:

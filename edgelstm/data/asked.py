@@ -93,7 +93,15 @@ def asking_for(takes: Takes, given: Mapping[str, Any], targets: Sequence[str] = 
     if reading is not None:
         reading = reading._replace(**{key: about[key] for key in ("duplicates", "gaps", "max_gap")})
     columns = tuple(dict.fromkeys([*sources, *targets]))
-    return Asking(columns=columns, targets=targets, label=label, categories=categories, like=reading, **about)
+    return Asking(
+        columns=columns,
+        targets=targets,
+        label=label,
+        categories=categories,
+        measured=_measured(takes.inputs),
+        like=reading,
+        **about,
+    )
 
 
 def read_for(
@@ -125,6 +133,12 @@ def read_for(
     series = tuple(replace(one, names=names, values=one.columns(names)) for one in found.series)
     reading = found.reading._replace(gaps=asking.gaps, max_gap=asking.max_gap)
     return Reread(series, reading, found.notes)
+
+
+def _measured(channels: Sequence[Channel]) -> frozenset[str]:
+    """The columns that held other numbers than 1 and 0, the values of words of yes and no."""
+    known = [(channel.source, channel.statistics) for channel in channels if channel.category is None]
+    return frozenset(name for name, seen in known if seen and not {seen.min, seen.max} <= {0.0, 1.0})
 
 
 def _as_trained(reading: Reading) -> dict[str, Any]:

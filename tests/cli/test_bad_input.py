@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timedelta
 
 import numpy as np
 import onnx
@@ -74,6 +75,41 @@ TRAINING = {
 }
 
 
+def hours(form, *behind):
+    moments = [np.datetime64("2024-01-01T00").astype(datetime) + timedelta(hours=n) for n in range(200)]
+    rows = [f"{moment:{form}},{value}" for moment, value in zip(moments, wave(200), strict=True)]
+    return "\n".join(["date,co2", *rows, *behind]) + "\n"
+
+
+def backwards(table):
+    first, *rows = table.splitlines()
+    return "\n".join([first, *rows[::-1]]) + "\n"
+
+
+UNTIMED = {
+    "rows from the latest on": (backwards(hours("%d.%m.%Y %H:%M")), [], "give --time date to have them turned round"),
+    "a line of totals": (hours("%Y-%m-%d %H:%M", "Total,70000"), [], "line 202: 'Total' in column 'date' marks a line"),
+    "a last line without a time": (hours("%Y-%m-%d %H:%M", ",70000"), [], "line 202: expected a time in column 'date'"),
+    "a wrong weekday": (
+        hours("Mon %Y-%m-%d %H:%M"),
+        ["--time", "date"],
+        "line 26: expected the weekday of the date, Tuesday, in column 'date'",
+    ),
+    "the word of a zone": (hours("%Y-%m-%d %H:%M EST"), ["--time", "date"], "such as America/New_York"),
+    "the word of another zone": (
+        hours("%Y-%m-%d %H:%M EST"),
+        ["--time", "date", "--time-zone", "Europe/Berlin"],
+        "line 2: expected CET, as the clocks of Europe/Berlin were called then",
+    ),
+    "a table drawn for the screen": ("┌──────┬─────┐\n│ date ┆ co2 │\n", [], "drawn for the screen"),
+    "a count that is not that of the rows": (
+        hours("%Y-%m-%d %H:%M", "(201 rows)"),
+        ["--time", "date"],
+        "line 202 counts 201 row(s), the table has 200",
+    ),
+}
+
+
 def assert_one_line_and_exit_2(process, expected):
     assert process.returncode == 2, process.stderr
     assert len(process.stderr.splitlines()) == 1, process.stderr
@@ -86,6 +122,15 @@ def test_training_refuses(case, cli_here, tmp_path):
     content, options, expected = TRAINING[case]
     (tmp_path / "data.csv").write_text(content)
     process = cli_here("train", "data.csv", "--time", "date", "--window", "30", "--horizon", "3", *options, "-o", "run")
+    assert_one_line_and_exit_2(process, expected)
+    assert sorted(os.listdir(tmp_path)) == ["data.csv"]
+
+
+@pytest.mark.parametrize("case", UNTIMED, ids=lambda case: case.replace(" ", "-"))
+def test_training_refuses_what_would_train_on_wrong_numbers(case, cli_here, tmp_path):
+    content, options, expected = UNTIMED[case]
+    (tmp_path / "data.csv").write_text(content, encoding="utf-8")
+    process = cli_here("train", "data.csv", "--target", "co2", "--window", "30", *options, "-o", "run")
     assert_one_line_and_exit_2(process, expected)
     assert sorted(os.listdir(tmp_path)) == ["data.csv"]
 

@@ -113,6 +113,8 @@ def test_fields_that_contradict_each_other_are_refused(change):
         {"dialect": DIALECT._replace(delimiter="7")},
         {"dialect": DIALECT._replace(decimal="·")},
         {"dialect": DIALECT._replace(thousands=",")},
+        {"dialect": DIALECT._replace(decimal="", thousands=".")},
+        {"dialect": DIALECT._replace(decimal="", thousands=",")},
         {"dialect": DIALECT._replace(thousands="00")},
         {"dialect": DIALECT._replace(encoding="ebcdic")},
         {"dialect": DIALECT._replace(skip_rows=-1)},
@@ -122,6 +124,14 @@ def test_fields_that_contradict_each_other_are_refused(change):
 def test_a_reading_that_contradicts_itself_or_the_rest_is_refused(change):
     with pytest.raises(ContractError, match=r"^contract: "):
         replace(EXAMPLE, reading=READING._replace(**change))
+
+
+@pytest.mark.parametrize("thousands", ["", "'", " "])
+@pytest.mark.parametrize("form", ["iso", "iso with offset", "iso without offset", "%d.%m.%Y %H:%M%z"])
+def test_a_sign_that_nobody_knows_and_every_kind_of_stamps_come_back(thousands, form):
+    dialect = DIALECT._replace(decimal="", thousands=thousands)
+    reading = READING._replace(dialect=dialect, time=TIME._replace(form=form))
+    assert Contract.from_json(replace(EXAMPLE, reading=reading).to_json()).reading == reading
 
 
 @pytest.mark.parametrize(

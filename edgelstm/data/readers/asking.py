@@ -35,6 +35,7 @@ class Asking:
         max_gap: likewise recorded.
         categories: of each column of text the words that training knew; a column that is not named here holds numbers,
             or gets the words that the table has where there is no `like`.
+        measured: columns that held other numbers than 1 and 0 in training: there words of yes and no are refused.
         like: the reading of training: the table is read in the same way or refused with the difference named. Options
             that are given as well win.
     """
@@ -59,6 +60,7 @@ class Asking:
     gaps: str = "interpolate"
     max_gap: int | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    measured: frozenset[str] = frozenset()
     like: Reading | None = None
 
     @property

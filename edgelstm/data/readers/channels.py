@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from edgelstm.data.readers.columns.categories import one_hot, words_of
 from edgelstm.data.readers.columns.fields import are_bookkept
 from edgelstm.data.readers.columns.units import unit_of
 from edgelstm.data.readers.formats.table import Table
+from edgelstm.data.readers.times.stamps import moments_in
 from edgelstm.errors import DataError
 
 MAX_WORDS = 256
@@ -59,6 +61,7 @@ def read_channels(table: Table, asking: Asking) -> Channels:
     for column in dict.fromkeys(columns):
         words = _words(table, column, asking)
         if words is None:
+            _refuse_truths(table, column, asking)
             names.append(column)
             parts.append(table.numbers(column)[:, None])
             notes += table.remarks(column) if asking.like is None else ()
@@ -99,12 +102,27 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
             f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: "
             f"{mend}"
         )
+    if words and moments_in(words[:MAX_WORDS]) is not None:
+        raise DataError(
+            f"{table.name}: column {column!r} holds times, {_listed(words[:2])}, which are no categories: give "
+            f"--time {shlex.quote(column)}, or name other columns with --feature"
+        )
     if len(words) > MAX_WORDS:
         raise DataError(
             f"{table.name}: column {column!r} holds {len(words)} different texts, more than {MAX_WORDS} categories: "
             "leave it out of --feature, or give --series if it tells series apart"
         )
     return words
+
+
+def _refuse_truths(table: Table, column: str, asking: Asking) -> None:
+    """Refuse words of yes and no where training had other numbers: 1 and 0 would be wrong in the scale of these."""
+    truths = table.truths(column) if column in asking.measured else ()
+    if truths:
+        raise DataError(
+            f"{table.name}: expected numbers in column {column!r}, as in training, got {' and '.join(truths)}: write "
+            "numbers as then"
+        )
 
 
 def _words_as_labels(table: Table, column: str, words: tuple[str, ...]) -> DataError:

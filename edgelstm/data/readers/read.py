@@ -29,9 +29,11 @@ from edgelstm.data.readers.rows.order import (
 )
 from edgelstm.data.readers.rows.resample import bins_of, resample
 from edgelstm.data.readers.rows.track import Track
+from edgelstm.data.readers.totals import refuse_totals
+from edgelstm.data.readers.untimed import look_for_times
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
-from edgelstm.reading import Reading, Rhythm, TimeForm
+from edgelstm.reading import ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
 
@@ -75,6 +77,8 @@ def read(source: Source, asking: Asking) -> Found:
     table = read_table(path_of(source) if isinstance(source, (str, Path)) else source, asking)
     channels = read_channels(table, asking)
     split = _split(table, asking.series, len(channels.values))
+    if not table.channels:
+        refuse_totals(table, len(channels.values))
     tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
     stamps = _stamps(table, asking, split)
     understood = asking.like is None  # else it was said in training, and only what was done is news
@@ -91,6 +95,8 @@ def read(source: Source, asking: Asking) -> Found:
         )
     elif asking.resample is not None:
         raise DataError("--resample needs a column of timestamps: give --time")
+    elif not table.channels:
+        notes += look_for_times(table, asking, split.of)
     reading = Reading(
         table.format,
         table.dialect,
@@ -310,7 +316,7 @@ def _gaps(places: list[NDArray[np.int64]], restarts: int) -> list[str]:
 def _described(stamps: Stamps, rhythm: Rhythm | None) -> tuple[str, ...]:
     form, zone = stamps.form.form, stamps.form.zone
     where = "" if zone is None else f" in {zone}"
-    how = {"iso": "ISO 8601"}.get(form, form)
+    how = "ISO 8601" if form in (ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET) else form
     often = "" if rhythm is None else f", one every {rhythm.name}"
     return (f"times: {stamps.example} is {how}{where}{often}" if stamps.example else f"times{where}{often}",)
 

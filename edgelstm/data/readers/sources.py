@@ -112,6 +112,7 @@ def _read_files(files: tuple[Path, ...], asking: Asking) -> Found:
     for file, name in zip(files, _names(files), strict=True):
         found = model if file == largest and not categories else _read_one(file, again)
         (one,) = found.series
+        again = replace(again, like=_with_sign(again.like, found.reading))
         names = names or one.names
         if one.names != names:
             raise DataError(
@@ -120,7 +121,15 @@ def _read_files(files: tuple[Path, ...], asking: Asking) -> Found:
         series.append(replace(one, name=name))
     said = f"{len(files)} files, each a series"
     notes = (f"{said}; {largest.name}:", *model.notes) if model.notes else (said,)
-    return Found(tuple(series), model.reading, categories, notes)
+    return Found(tuple(series), again.like or model.reading, categories, notes)
+
+
+def _with_sign(known: Reading | None, found: Reading) -> Reading | None:
+    """Take the decimal sign of a file where those before it had whole numbers alone."""
+    if known is None or known.dialect is None or found.dialect is None or known.dialect.decimal:
+        return known
+    thousands = found.dialect.thousands or known.dialect.thousands
+    return known._replace(dialect=known.dialect._replace(decimal=found.dialect.decimal, thousands=thousands))
 
 
 def _read_one(file: Path, asking: Asking) -> Found:

@@ -291,7 +291,7 @@ class TestTraining:
     def test_options_that_are_given_win_over_training(self):
         reading = replace_time(self.trained())
         found = read(csv("2020-03-02,1", header="when,a"), Asking(("a",), time=("when",), like=reading))
-        assert found.reading.time == TimeForm(("when",), "iso", None)
+        assert found.reading.time == TimeForm(("when",), "iso without offset", None)
 
     def test_categories_of_training_are_kept_and_unseen_words_counted(self):
         rows = [f"2001-01-0{n},{n},{word}" for n, word in enumerate(("N", "S", "", "N"), 1)]

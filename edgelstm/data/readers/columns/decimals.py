@@ -3,6 +3,9 @@
 `1,5` tells that the comma is decimal and `1,234,567` that it is not; `1,234` could be either, and is refused where
 nothing else in the table tells. `1.234` alone is one and a bit: what programs write. Beside `987`, and with nothing
 that tells, it could be a thousand as well: programs write `987.000` there, or `987.5` somewhere.
+
+Whole numbers alone tell nothing, and nothing is recorded of them. After such a training the next table must tell by
+itself: there `1.234` alone is refused, because the same column may count in thousands.
 """
 
 from __future__ import annotations
@@ -26,10 +29,12 @@ class Signs(NamedTuple):
     Attributes:
         decimal: `"."` or `","`.
         thousands: between groups of three digits; empty where there is none.
+        known: something tells the decimal sign; else no field has one, and `decimal` is only what `float` takes.
     """
 
     decimal: str = "."
     thousands: str = ""
+    known: bool = True
 
 
 class _Evidence(NamedTuple):
@@ -62,26 +67,42 @@ def find(
         others: the remaining ones, which are asked where the first leave it open.
         name: of the file, for messages.
         decimal: what somebody typed; wins.
-        trained: the signs of training, which the table must allow.
+        trained: the signs of training, which the table must allow; where they are not known, the table itself must
+            leave one of them.
 
     Raises:
         DataError: the signs contradict each other or those of training, or could be read in two ways.
 
     Example:
         >>> find([("v", ["20,013", "40,5"])], [], "a.csv")
-        Signs(decimal=',', thousands='')
+        Signs(decimal=',', thousands='', known=True)
+        >>> find([("v", ["20", "40"])], [], "a.csv").known
+        False
     """
     evidence = _evidence(asked)
-    fixed = decimal or (trained.decimal if trained else None)
-    if trained is not None and decimal is None:
-        _agree(evidence, trained, name)
+    said = trained if trained is not None and trained.known else None
+    fixed = decimal or (said.decimal if said else None)
+    if said is not None and decimal is None:
+        _agree(evidence, said, name)
     if fixed is None:
         fixed = _decimal(evidence, name)
     if fixed is None and evidence.open:
-        fixed = _decimal(_evidence(others), name, strict=False)
+        fixed = _decimal(_evidence(column for column in others if not _are_clocks(column[1])), name, strict=False)
     if fixed is None:
-        fixed = _usual(evidence, name)
-    return Signs(fixed, _thousands(evidence, fixed, trained if decimal is None else None))
+        _refuse_doubtful(evidence, name, trained is not None)
+    known = fixed is not None or "." in evidence.open
+    fixed = fixed or "."
+    return Signs(fixed, _thousands(evidence, fixed, trained if decimal is None else None), known)
+
+
+def shows_point(columns: Iterable[tuple[str, list[str]]]) -> bool:
+    """Say whether a field of some columns has a decimal point, or what may be one; stops at the first that has.
+
+    Example:
+        >>> shows_point([("n", ["1", "2"]), ("v", ["1.5"])]), shows_point([("day", ["10.03.2004"])])
+        (True, False)
+    """
+    return any("." in kind for column in columns for kind in _evidence([column])[:3])
 
 
 def _decimal(evidence: _Evidence, name: str, strict: bool = True) -> str | None:
@@ -97,16 +118,22 @@ def _decimal(evidence: _Evidence, name: str, strict: bool = True) -> str | None:
     return next(iter(says)) if len(says) == 1 else None
 
 
-def _usual(evidence: _Evidence, name: str) -> str:
-    """What is meant where nothing tells: a point, unless a comma could stand for it."""
+def _refuse_doubtful(evidence: _Evidence, name: str, trained: bool) -> None:
+    """Refuse a field that nothing tells about; `1.234` is one and a bit unless training knew whole numbers alone.
+
+    Raises:
+        DataError: there is one.
+    """
     doubtful = evidence.open.get(",") or next(iter(evidence.thousand), None)
+    doubtful = doubtful or (evidence.open.get(".") if trained else None)
     if doubtful is None:
-        return "."
+        return
     field, column = doubtful
     digits = re.sub("[.,]", "", field)
+    untold = ", and no number of training had a decimal sign" if trained else ""
     raise DataError(
-        f"{name}: {field!r} in column {column!r} could be {digits} or {field.replace(',', '.')}: give --decimal . or "
-        "--decimal ,"
+        f"{name}: {field!r} in column {column!r} could be {digits} or {field.replace(',', '.')}{untold}: give "
+        "--decimal . or --decimal ,"
     )
 
 
@@ -125,13 +152,15 @@ def _agree(evidence: _Evidence, trained: Signs, name: str) -> None:
     other = _other(trained.decimal)
     against = evidence.decimal.get(other) or evidence.grouped.get(trained.decimal)
     known = trained.thousands == other or other in evidence.grouped or trained.decimal in evidence.decimal
+    mend = f"--decimal {other}"
     if against is None and not known:
         against = evidence.open.get(other)
+        mend += f" or, if it is a thousand, --decimal {trained.decimal}"
     if against is not None:
         field, column = against
         raise DataError(
             f"{name}: expected {_NAMES[trained.decimal]}, as in training, got {field!r} in column {column!r}: write "
-            f"it as then, or type --decimal {other}"
+            f"it as then, or type {mend}"
         )
 
 
@@ -163,6 +192,11 @@ def _search(found: _Evidence, sign: str, text: str, column: str) -> None:
             return
 
 
+def _are_clocks(fields: list[str]) -> bool:
+    """Whether a column may hold times of the day, `13.30`, whose points are no decimal signs."""
+    return all(not field.strip() or _CLOCK.fullmatch(field) for field in fields)
+
+
 def _is_counted(text: str) -> bool:
     """Whether whole numbers below a thousand stand in a column, 0 apart, and none above."""
     return _SHORT.search(text) is not None and _LONG.search(text) is None
@@ -191,5 +225,6 @@ def _field(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"^[ \t]*([+\N{{MINUS SIGN}}-]?(?:{pattern}))[ \t]*$", re.MULTILINE | re.ASCII)
 
 
+_CLOCK = re.compile(r"\s*(?:[01]?\d|2[0-4])[.,][0-5]\d(?:[.,][0-5]\d)?\s*", re.ASCII)
 _SHORT = _field(r"[1-9]\d{0,2}")
 _LONG = _field(r"\d{4,}")

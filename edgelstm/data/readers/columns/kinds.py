@@ -20,7 +20,7 @@ _DATE = (
     rf"|\d{{1,4}}\.?\s{_NAME}\.?\s\d{{1,4}}"
 )
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]\.?m\.?)?"
-_ZONE = r"\s?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})"
+_ZONE = r"\s?(?:Z|UTC|GMT|[A-Z]{2,5}|[+-]\d{2}:?\d{2})"
 _TIME = re.compile(rf"(?:{_DATE})(?:[T\s]\s?{_CLOCK}(?:{_ZONE})?)?|{_CLOCK}", re.ASCII | re.IGNORECASE)
 
 

@@ -24,5 +24,24 @@ MISSING_AMONG_NUMBERS = frozenset(
     )
 )
 
+# What spreadsheets and reports call a line that sums up the others, in several languages.
+SUMS = frozenset(
+    (
+        *("total", "totals", "subtotal", "sum", "sums", "overall"),
+        *("gesamt", "gesamtsumme", "insgesamt", "summe", "zwischensumme", "totaal", "som", "summa", "suma", "soma"),
+        *("somma", "somme", "totale", "totaux", "totales", "totais", "subtotaal", "sous-total", "razem", "celkem"),
+        *("\u0438\u0442\u043e\u0433\u043e", "\u5408\u8ba1", "\u603b\u8ba1", "\u5408\u8a08", "\u7dcf\u8a08"),
+        *("mean", "average", "avg", "mittelwert", "mittel", "durchschnitt", "moyenne", "media", "m\u00e9dia"),
+        *("promedio", "gemiddelde", "gemiddeld", "medelv\u00e4rde", "\u5e73\u5747"),
+    )
+)
+# These mean that only where they stand alone.
+SUMMARIES = SUMS | frozenset(
+    (
+        *("min", "max", "min.", "max.", "minimum", "maximum", "median", "mediane", "m\u00e9diane", "mediana"),
+        *("std", "std.", "stddev", "stdev", "sd", "count", "anzahl", "all", "alle", "\u03a3", "\u2211", "\u00f8"),
+    )
+)
+
 TRUTHS = {"true": "false", "on": "off", "yes": "no"}
 TRUTH_OF = {word: value for yes, no in TRUTHS.items() for word, value in ((yes, 1.0), (no, 0.0))}

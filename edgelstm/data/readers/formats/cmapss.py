@@ -50,6 +50,10 @@ class _Cells(NamedTuple):
             raise DataError(f"{self.path.name}: {RUL!r} holds numbers, it is no column of classes")
         return self.words[position]
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        texts = self.texts(position)
+        return [texts[row] for row in rows]
+
     def is_text(self, position: int) -> bool:
         return False
 

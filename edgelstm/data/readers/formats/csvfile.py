@@ -18,7 +18,7 @@ from edgelstm.data.readers.columns.fields import Missing, Sifted, as_numbers, ho
 from edgelstm.data.readers.columns.remarks import remarks
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table, positions_of
-from edgelstm.data.readers.text import dialect, encoding, foreign, layout
+from edgelstm.data.readers.text import dialect, drawn, encoding, foreign, layout
 from edgelstm.data.readers.text.layout import Layout
 from edgelstm.data.readers.text.lines import BLANK, QUOTE, Even, Listed, Row, Rows, even, is_comment, split, unquoted
 from edgelstm.data.readers.times.stamps import read_stamps
@@ -28,6 +28,7 @@ from edgelstm.reading import Dialect
 _MOST_COLUMNS = 100_000
 _GROUPED = re.compile("[0-9][' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}][0-9]{3}")
 _TOP = 50  # lines in which a table may begin
+_HEAD = 200  # rows that are searched for a decimal point before all are
 _SEEN = 1 << 20  # characters that are searched for groups of digits
 
 
@@ -74,6 +75,9 @@ class _Cells:
     def texts(self, position: int) -> list[str]:
         return known_texts(self.grid.column(position), self.missing)
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        return [field.strip() for field in self.grid.rows.some(position + self.grid.offset, rows)]
+
     def is_text(self, position: int) -> bool:
         return holds_text(self._sift(position))
 
@@ -110,14 +114,18 @@ def read(file: File, asking: Asking) -> Table:
     foreign.refuse(file.content, file.name)
     trained = asking.like.dialect if asking.like else None
     text, code, notes = encoding.decode(file.content, file.name, asking.encoding, trained and trained.encoding)
+    undrawn = drawn.without_drawing(text, file.name)
+    text = undrawn.text
     found = _layout(text, asking, file.name)
     if trained is None:
         _refuse_names_below(text, found, asking, file.name)
     grid = _grid(text, found, asking, file.name)
+    drawn.check_count(undrawn, len(grid.rows), file.name)
     signs = _signs(text, grid, found, asking, file.name)
     written = Dialect(
         found.delimiter,
-        *signs,
+        signs.decimal if signs.known else "",
+        signs.thousands,
         code,
         found.skip_rows if asking.skip_rows is None else asking.skip_rows,
         found.names is not None,
@@ -126,7 +134,7 @@ def read(file: File, asking: Asking) -> Table:
     cells = _Cells(file.name, grid, signs, missing_of(asking))
     unnamed = [position for position, name in enumerate(grid.header) if not name or found.names is None]
     empty = frozenset(position for position in unnamed if grid.rows.is_blank(position + grid.offset))
-    lines = (*_in_words(written), *notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
+    lines = (*_in_words(written), *notes, *undrawn.notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
     return Table(file.name, "csv", grid.header, cells, cells.place, written, notes=lines, empty=empty)
 
 
@@ -270,22 +278,38 @@ def _without_hollow(rows: Rows, timed: bool, name: str) -> tuple[Rows, int]:
 
 def _signs(text: str, grid: Grid, found: Layout, asking: Asking, name: str) -> Signs:
     """Find the signs of numbers; commas between fields without quotes leave the point alone."""
-    dialect_of_training = asking.like.dialect if asking.like else None
-    trained = Signs(dialect_of_training.decimal, dialect_of_training.thousands) if dialect_of_training else None
-    fixed = asking.decimal or (trained.decimal if trained else ".")
+    trained = _signs_of(asking.like.dialect) if asking.like and asking.like.dialect else None
+    asked, others = _numbers(grid, asking)
     bare = QUOTE not in text or isinstance(grid.rows, Even)
-    if found.delimiter == "," and fixed == "." and bare and not _GROUPED.search(text, 0, _SEEN):
-        return Signs(".", trained.thousands if trained else "")
-    others = {
-        place
-        for column in (*asking.time, asking.series, asking.label)
-        if column
-        for place in positions_of(grid.header, column)
-    }
+    if found.delimiter == "," and bare and not _GROUPED.search(text, 0, _SEEN):
+        usual = trained._replace(decimal=".", known=True) if trained else Signs()
+        if (asking.decimal or (trained and trained.known and trained.decimal)) == ".":
+            return usual
+        if asking.decimal is None and (trained is None or not trained.known) and "." not in text:
+            return usual._replace(known=False)
+        if asking.decimal is None and trained is None:
+            return usual._replace(known=_shows_point(grid, asked))
+    return decimals.find(_fields(grid, asked), _fields(grid, others), name, asking.decimal, trained)
+
+
+def _signs_of(written: Dialect) -> Signs:
+    return Signs(written.decimal or ".", written.thousands, bool(written.decimal))
+
+
+def _numbers(grid: Grid, asking: Asking) -> tuple[set[int], set[int]]:
+    """The positions of columns that may hold numbers: those that are to be read, and the others."""
+    columns = (*asking.time, asking.series, asking.label)
+    told = {place for column in columns if column for place in positions_of(grid.header, column)}
     wanted = {place for column in asking.columns for place in positions_of(grid.header, column)}
-    everything = set(range(len(grid.header))) - others
-    asked = (wanted or everything) - others
-    return decimals.find(_fields(grid, asked), _fields(grid, everything - asked), name, asking.decimal, trained)
+    everything = set(range(len(grid.header))) - told
+    asked = (wanted or everything) - told
+    return asked, everything - asked
+
+
+def _shows_point(grid: Grid, asked: set[int]) -> bool:
+    """Whether a field of some columns has a decimal point: mostly one of the first has."""
+    head = grid._replace(rows=grid.rows.keep(np.arange(len(grid.rows)) < _HEAD))
+    return decimals.shows_point(_fields(head, asked)) or decimals.shows_point(_fields(grid, asked))
 
 
 def _fields(grid: Grid, positions: set[int]) -> Iterator[tuple[str, list[str]]]:

@@ -25,6 +25,7 @@ from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.stamps import read_stamps, stamps_of
 from edgelstm.errors import DataError, require
+from edgelstm.reading import ISO
 from edgelstm.rhythm import DAY_US
 
 
@@ -65,6 +66,9 @@ class _Cells(NamedTuple):
                 f"{self.place(0)}: expected whole numbers or text in column {column.name!r}, got {column.dtype}"
             )
         return known_texts(self._written(column), self.missing)
+
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        return self._written(self.frame.to_series(position).gather(rows))
 
     def is_text(self, position: int) -> bool:
         column = self.frame.to_series(position)
@@ -140,7 +144,7 @@ def _times(polars: Any, column: Any, ask: TimeAsk, place: Place) -> Stamps:
         ask = ask if ask.zone or ask.like or zone == "UTC" else ask._replace(zone=zone)
     local = column.cast(polars.Datetime("us")).to_numpy().astype("datetime64[us]").astype(np.int64)
     return stamps_of(
-        local, np.zeros_like(local) if zone else None, "iso", ask, place, _resolution_us(local), str(column[0])
+        local, np.zeros_like(local) if zone else None, ISO, ask, place, _resolution_us(local), str(column[0])
     )
 
 

@@ -28,6 +28,9 @@ class Cells(Protocol):
     def texts(self, position: int) -> list[str]:
         """Give a column as N texts, empty where one is missing."""
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        """Give the texts of a few rows of a column, as they are written."""
+
     def is_text(self, position: int) -> bool:
         """Say whether a column holds words that are no numbers, booleans or missing samples."""
 
@@ -98,6 +101,14 @@ class Table:
             DataError: there is no such column, or the format knows no text of it.
         """
         return self.cells.texts(self.position(column))
+
+    def some(self, column: str, rows: list[int]) -> list[str]:
+        """Give a few fields of a column as they are written, without the cost of reading all.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self.cells.some(self.position(column), rows)
 
     def is_text(self, column: str) -> bool:
         """Say whether most of the known fields of a column are neither numbers nor booleans: whether it has categories.

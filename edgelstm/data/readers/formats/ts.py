@@ -182,6 +182,9 @@ class _Cells(NamedTuple):
         lengths = np.diff([*self.starts, len(self.values)])
         return [text for text, length in zip(self.classes, lengths, strict=True) for _ in range(length)]
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        return []  # a file of series without times and words
+
     def is_text(self, position: int) -> bool:
         return bool(position == self.values.shape[1])
 

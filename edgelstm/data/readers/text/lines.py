@@ -79,6 +79,10 @@ class Listed:
         """Give the fields of a column."""
         return self.columns[position]
 
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        """Give some fields of a column."""
+        return [self.columns[position][row] for row in rows]
+
     def is_blank(self, position: int) -> bool:
         """Say whether a column holds nothing."""
         return not any(map(str.strip, self.columns[position]))
@@ -136,6 +140,11 @@ class Even:
         starts, ends = self._borders(position)
         text = self.text
         return [text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def some(self, position: int, rows: list[int]) -> list[str]:
+        """Give some fields of a column."""
+        starts = self.starts[rows] if position == 0 else self.ends[rows, position - 1] + 1
+        return [self.text[start:end] for start, end in zip(starts, self.ends[rows, position], strict=True)]
 
     def is_blank(self, position: int) -> bool:
         """Say whether a column holds nothing."""

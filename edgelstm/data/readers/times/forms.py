@@ -7,19 +7,34 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from edgelstm.data.readers.times.epochs import UNITS
+from edgelstm.reading import ISO, ISO_WITH_OFFSET
+
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTH_OF = {name: i for i, month in enumerate(_MONTHS, 1) for name in (month, month[:3])} | {"sept": 9}
 _WORDS = {
     **dict.fromkeys(MONTH_OF, "b"),
-    **{name: "a" for day in _WEEKDAYS for name in (day, day[:3])},
+    **{name: "a" for day in WEEKDAYS for name in (day, day[:3])},
     **dict.fromkeys(("am", "pm"), "p"),
     **dict.fromkeys(("st", "nd", "rd", "th"), "o"),
     **dict.fromkeys(("z", "utc", "gmt"), "z"),
     **{"t": "t", "q": "q", "w": "w"},
+}
+# Columns that hold a part of a time each, and its letter in `strptime`.
+FIELD_NAMES = {
+    **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
+    **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
+    **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
+    **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
+    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
+    **dict.fromkeys(("quarter", "qtr"), "q"),
+    **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
+    **dict.fromkeys(("minute", "min"), "M"),
+    **dict.fromkeys(("second", "sec", "s"), "S"),
 }
 
 # A shape with words: 0 a digit, b the name of a month, a of a weekday, p AM or PM, o the th of 5th, z UTC; t, q, w.
@@ -105,7 +120,8 @@ class Candidate(NamedTuple):
     Attributes:
         core: what it has in common with other shapes of the column.
         form: in the words of `strptime`, `%q` for a quarter.
-        fields: where each number stands, by its letter there; `u` the day of a week and `w` its number, `z` an offset.
+        fields: where each number stands, by its letter there; `a` a weekday, `u` the day of a week and `w` its number,
+            `z` an offset.
         zoned: the text names UTC or an offset.
         digits: it has no sign between its numbers.
     """
@@ -152,7 +168,8 @@ def candidates_of(shape: str) -> tuple[Candidate, ...]:
         date = pattern.match(shape, start)
         if date is not None:
             name = form.format(s=date["s"], c=date.groupdict().get("c", ""))
-            found += _dated(shape, date, prefix + name)
+            named = {"a": (0, weekday.start(1))} if weekday else {}
+            found += _dated(shape, date, prefix + name, named)
     return tuple(found)
 
 
@@ -166,12 +183,24 @@ def core_of(form: str) -> Core:
     for short, long in (("%T", "%H:%M:%S"), ("%R", "%H:%M"), ("%F", "%Y-%m-%d"), ("%D", "%m/%d/%y"), ("%B", "%b")):
         form = form.replace(short, long)
     form = form.replace("%A", "%a").replace("%-", "%")
-    if form in ("iso", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"):
+    if form in (ISO, "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"):
         return Core(form, "24")
     date, hour, clock = re.fullmatch(r"(.*?)(%[HI]|$)(.*)", form, re.DOTALL).groups()  # type: ignore[union-attr]
     date = re.sub(r" ?%[zZ]$", "", date).rstrip(" T_:,")
     kind = "" if not hour else "12" if hour == "%I" or "%p" in clock else "hhmm" if clock[:2] == "%M" else "24"
-    return Core("iso" if date in _ISO else date, kind)
+    return Core(ISO if date in _ISO else date, kind)
+
+
+def names_offset(form: str) -> bool | None:
+    """Say whether times of a form name UTC or their offset from it; None where the form does not tell.
+
+    Example:
+        >>> [names_offset(form) for form in ("%d.%m.%Y %H:%M%z", "%d.%m.%Y", "iso with offset", "iso", "epoch s")]
+        [True, False, True, None, None]
+    """
+    if form in (ISO, *UNITS):
+        return None
+    return form == ISO_WITH_OFFSET or re.search("%[zZ]", form.replace("%%", "")) is not None
 
 
 def _numbers(shape: str) -> Iterator[Candidate]:
@@ -181,11 +210,14 @@ def _numbers(shape: str) -> Iterator[Candidate]:
             yield Candidate(core_of(form), form, _fields(found), digits=True)
 
 
-def _dated(shape: str, date: re.Match[str], name: str) -> Iterator[Candidate]:
+def _dated(shape: str, date: re.Match[str], name: str, weekday: dict[str, tuple[int, int]]) -> Iterator[Candidate]:
     """The candidates of a date and what may follow: nothing, or a clock and a zone."""
-    fields, rest = _fields(date), shape[date.end() :]
+    fields, rest = _fields(date) | weekday, shape[date.end() :]
+    if weekday and not fields.keys() & {"d", "j"}:
+        return  # months and weeks have all weekdays
     if re.fullmatch(" ?z+|", rest):
-        yield Candidate(core_of(name), _named(name), fields, zoned=bool(rest), digits=set(shape) == {"0"})
+        whole = name + (f"{rest[: rest.count(' ')]}%Z" if rest else "")
+        yield Candidate(core_of(whole), _named(whole), fields, zoned=bool(rest), digits=set(shape) == {"0"})
     if not fields.keys() & {"d", "j", "u"}:
         return
     for pattern, form in _CLOCKS:
@@ -207,7 +239,9 @@ def _clock_form(form: str, clock: re.Match[str]) -> str:
 
 
 def _named(form: str) -> str:
-    return "iso" if core_of(form).date == "iso" else form
+    """ISO 8601 goes by that name, but for the clock `hhmm`: without its form `15` would be three in the afternoon."""
+    core = core_of(form)
+    return ISO if core.date == ISO and core.clock != "hhmm" else form
 
 
 def _fields(found: re.Match[str]) -> dict[str, tuple[int, int]]:

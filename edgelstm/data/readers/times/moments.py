@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.readers.times.forms import MONTH_OF, Candidate, says_something, with_words
+from edgelstm.data.readers.times.forms import MONTH_OF, WEEKDAYS, Candidate, says_something, with_words
 from edgelstm.data.readers.times.shapes import Shape
 from edgelstm.rhythm import DAY_US
 
@@ -27,14 +28,17 @@ class Moments(NamedTuple):
     Attributes:
         local: int64 [n], microseconds since 1970 of what the text says, without its zone.
         offset: int64 [n], microseconds that the zone of the text is ahead of UTC; None where it names none.
-        valid: bool [n]; there is such a day, and such an hour.
+        valid: bool [n]; there is such a day, and such an hour, and the day has the weekday that is named.
         resolution_us: the smallest step that such texts can tell.
+        mistold: int64 [n]; the weekday of the date, from 0 for Monday, where the text names another and nothing else is
+            wrong, else -1; None where it names none.
     """
 
     local: _Ints
     offset: _Ints | None
     valid: _Bools
     resolution_us: int
+    mistold: _Ints | None = None
 
 
 def shape_with_words(shape: Shape) -> str:
@@ -66,8 +70,12 @@ def moments_of(shape: Shape, how: Candidate) -> Moments:
     """
     days, right = _days(shape, how)
     clock, fits = _clock(shape, how)
-    offset = _offset(shape, how)
-    return Moments(days * DAY_US + clock, offset, right & fits, _resolution(how))
+    at, offset, valid = days * DAY_US + clock, _offset(shape, how), right & fits
+    if "a" not in how.fields:
+        return Moments(at, offset, valid, _resolution(how))
+    weekday = (days + 3) % 7  # the first day of 1970 was a Thursday
+    right = _weekday(shape, how) == weekday
+    return Moments(at, offset, valid & right, _resolution(how), np.where(valid & ~right, weekday, -1))
 
 
 def by_strptime(text: str, form: str) -> tuple[int, int | None] | None:
@@ -82,6 +90,23 @@ def by_strptime(text: str, form: str) -> tuple[int, int | None] | None:
     since = moment.replace(tzinfo=timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc)
     one = timedelta(microseconds=1)
     return since // one, None if offset is None else offset // one
+
+
+def weekday_of(text: str, form: str) -> int:
+    """Give the weekday of a date, from 0 for Monday, whose text names another, which `datetime` does not see; else -1.
+
+    Example:
+        >>> weekday_of("Mon 7.1.2020", "%a %d.%m.%Y"), weekday_of("Tue 7.1.2020", "%a %d.%m.%Y")
+        (1, -1)
+    """
+    day = datetime.strptime(text, form).weekday()
+    return -1 if time.strptime(text, form).tm_wday == day else day
+
+
+def _weekday(shape: Shape, how: Candidate) -> _Ints:
+    """Which weekday the text names, from Monday."""
+    words, which = shape.words(*how.fields["a"])
+    return np.array([next(n for n, day in enumerate(WEEKDAYS) if day.startswith(word)) for word in words])[which]
 
 
 def _days(shape: Shape, how: Candidate) -> tuple[_Ints, _Bools]:

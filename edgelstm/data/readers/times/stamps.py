@@ -18,32 +18,40 @@ from edgelstm.data.readers.columns.fields import Place
 from edgelstm.data.readers.columns.words import MISSING_AMONG_NUMBERS
 from edgelstm.data.readers.rows import rhythms
 from edgelstm.data.readers.times import epochs
-from edgelstm.data.readers.times.forms import Candidate, Core, candidates_of, core_of
+from edgelstm.data.readers.times.forms import (
+    FIELD_NAMES,
+    WEEKDAYS,
+    Candidate,
+    Core,
+    candidates_of,
+    core_of,
+    names_offset,
+)
 from edgelstm.data.readers.times.languages import in_english
-from edgelstm.data.readers.times.moments import Moments, among_words, by_strptime, moments_of, shape_with_words
+from edgelstm.data.readers.times.moments import (
+    Moments,
+    among_words,
+    by_strptime,
+    moments_of,
+    shape_with_words,
+    weekday_of,
+)
+from edgelstm.data.readers.times.offsets import refuse_other_kind
 from edgelstm.data.readers.times.shapes import Shape, shapes_of
 from edgelstm.data.readers.times.zones import local_to_utc
+from edgelstm.data.readers.times.zonewords import ZoneWords, ahead_of_utc, cut, place_of
 from edgelstm.errors import DataError
-from edgelstm.reading import TimeForm
+from edgelstm.reading import ISO, ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, TimeForm
 from edgelstm.rhythm import DAY_US
 from edgelstm.zones import to_local
 
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
 _EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
+_ZONED = "a zone behind the time, as other rows name it,"
+_WORD_BEHIND = re.compile(r"\s?[A-Za-z]+\s*$")
 _CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
 _LEAVE_OUT = "leave out --time where rows are equally spaced"
-_FIELD_NAMES = {
-    **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
-    **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
-    **dict.fromkeys(("day", "dy", "dd", "d", "mday"), "d"),
-    **dict.fromkeys(("doy", "yday", "jday", "julian", "day_of_year", "dayofyear"), "j"),
-    **dict.fromkeys(("week", "wk", "kw", "isoweek", "iso_week", "week_of_year", "weekofyear"), "w"),
-    **dict.fromkeys(("quarter", "qtr"), "q"),
-    **dict.fromkeys(("hour", "hr", "hh", "h"), "H"),
-    **dict.fromkeys(("minute", "min"), "M"),
-    **dict.fromkeys(("second", "sec", "s"), "S"),
-}
 
 
 class _Way(NamedTuple):
@@ -54,12 +62,13 @@ class _Way(NamedTuple):
 
 
 class _Column(NamedTuple):
-    """What is read: texts, how to name them in messages, and their shapes."""
+    """What is read: texts, how to name them in messages, and their shapes without words of zones behind them."""
 
     texts: Sequence[str]
     ask: TimeAsk
     place: Place
     shapes: list[Shape]
+    words: ZoneWords | None = None
 
     @property
     def name(self) -> str:
@@ -87,10 +96,31 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
         >>> stamps.form.form, stamps.utc.astype(str).tolist()[0]
         ('%d.%m.%Y %H:%M', '2020-02-01T10:00:00.000000')
     """
-    column = _Column(texts, ask, place, _shapes(texts))
+    column = _Column(texts, ask, place, *_shapes(texts))
     _refuse_missing(column)
     form, found = _found(column)
     return _stamps(column, form, found)
+
+
+def moments_in(texts: Sequence[str]) -> NDArray[np.int64] | None:
+    """Give the moments of texts that plainly are times, all in one form: int64 [N], microseconds; else None.
+
+    Words of zones are passed over, and of two forms the first is taken: this tells in which order rows run.
+
+    Example:
+        >>> moments_in(["1970-01-01 00:01 CET", "1970-01-01 00:02 CET"]), moments_in(["1-01", "1-02"])
+        (array([ 60000000, 120000000]), None)
+    """
+    column = _Column(texts, TimeAsk(()), str, _shapes(texts)[0])
+    try:
+        found = _found(column)[1]
+    except DataError:
+        try:
+            readable = (_read(column, way) for way in _ways(column, None) if None not in way.of)
+            found = next(moments for moments in readable if moments.valid.all())
+        except (DataError, StopIteration):
+            return None
+    return found.local if found.offset is None else found.local - found.offset
 
 
 def stamps_of(
@@ -114,8 +144,12 @@ def stamps_of(
         example: see `Stamps`.
 
     Raises:
-        DataError: there is no such zone, or a time was left out there in spring.
+        DataError: there is no such zone, a time was left out there in spring, or times name their offset where those
+            of training did not, or the other way round.
     """
+    if form == ISO:
+        form = ISO_WITHOUT_OFFSET if offset is None else ISO_WITH_OFFSET
+    refuse_other_kind(form, ask, place, example)
     zone = ask.zone or (ask.like.zone if ask.like else None)
     notes: tuple[str, ...] = ()
     wall = local.astype("datetime64[us]")
@@ -131,11 +165,11 @@ def stamps_of(
     return Stamps(utc, wall, TimeForm(ask.columns, form, zone), resolution_us, notes, example)
 
 
-def _shapes(texts: Sequence[str]) -> list[Shape]:
+def _shapes(texts: Sequence[str]) -> tuple[list[Shape], ZoneWords | None]:
     """The shapes of texts; where they hold words that say nothing, or points at months, of their translation."""
-    shapes = shapes_of(texts)
+    shapes, words = cut(shapes_of(texts), len(texts))
     strange = any(not shape.text or _STRANGE.search(shape_with_words(shape)) for shape in shapes)
-    return shapes_of(in_english(texts)) if strange else shapes
+    return cut(shapes_of(in_english(texts)), len(texts)) if strange else (shapes, words)
 
 
 def _refuse_missing(column: _Column) -> None:
@@ -150,17 +184,14 @@ def _refuse_missing(column: _Column) -> None:
 
 def _found(column: _Column) -> tuple[str, Moments]:
     """Choose the one way to read the column, as it is asked for or as its texts allow."""
-    wanted = column.ask.format or (column.ask.like.form if column.ask.like else None)
-    wanted = {"%s": "epoch s"}.get(wanted or "", wanted)
+    wanted = _wanted(column.ask)
     if wanted in epochs.UNITS:
         return _as_epoch(column, wanted)
-    ways = _ways(column)
-    if wanted is not None:
-        ways = [way for way in ways if _same(way.core, core_of(wanted))]
-        if not any(None not in way.of for way in ways):
-            if ways and wanted == "iso":
-                raise _unreadable(column, ways, [])
-            return _in_words(column, wanted)
+    ways = _ways(column, core_of(wanted) if wanted else None)
+    if wanted is not None and not any(None not in way.of for way in ways):
+        if ways and wanted == ISO:
+            raise _unreadable(column, ways, [])
+        return _in_words(column, wanted)
     numbers = epochs.epochs_of(column.shapes, len(column.texts)) if wanted is None else None
     unit = None if numbers is None else epochs.unit_of(numbers)
     readable = [(way, _read(column, way)) for way in ways if None not in way.of]
@@ -184,8 +215,19 @@ def _found(column: _Column) -> tuple[str, Moments]:
     return form, moments
 
 
-def _ways(column: _Column) -> list[_Way]:
-    """List the ways to read at least one shape; dates without a clock are midnights among times with one."""
+def _wanted(ask: TimeAsk) -> str | None:
+    """The form that is asked for, else that of training; of ISO 8601 both kinds are read, and one is refused later."""
+    if ask.format is not None:
+        return "epoch s" if ask.format == "%s" else ask.format
+    trained = ask.like.form if ask.like else None
+    return ISO if trained in (ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET) else trained
+
+
+def _ways(column: _Column, wanted: Core | None) -> list[_Way]:
+    """List the ways to read at least one shape; dates without a clock are midnights among times with one.
+
+    Of two that fit, `15` is the hour and not a quarter past midnight, unless the core that is wanted says so.
+    """
     found = [candidates_of(shape_with_words(shape)) for shape in column.shapes]
     cores = dict.fromkeys(candidate.core for candidates in found for candidate in candidates)
     ways = []
@@ -193,6 +235,7 @@ def _ways(column: _Column) -> list[_Way]:
         by_core = [next((c for c in candidates if c.core == core), None) for candidates in found]
         midnights = [next((c for c in candidates if c.core == Core(core.date, "")), None) for candidates in found]
         ways.append(_Way(core, tuple(a or b for a, b in zip(by_core, midnights, strict=True))))
+    ways = [way for way in ways if wanted is None or _same(way.core, wanted)]
     whole = {way.core for way in ways if None not in way.of}
     ways = [way for way in ways if not (way.core.clock == "hhmm" and Core(way.core.date, "24") in whole)]
     return _named(column, [way for way in ways if not _mostly_midnights(column, way)])
@@ -209,24 +252,24 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
 
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
     """Leave out ways that contradict the names of the columns, `year month day hour`."""
-    letters = [_FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
+    letters = [FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
     numbers = max(len(re.findall("[0a-z]+", shape.text)) for shape in column.shapes)
     if len(letters) < 2 or None in letters or numbers > len(letters):
         return ways  # a column `day` may hold whole dates
 
     def fits(way: _Way) -> bool:
         fields = next(candidate.fields for candidate in way.of if candidate is not None)
-        order = sorted(fields.keys() - {"f"}, key=lambda letter: fields[letter])
+        order = sorted(fields.keys() - {"f", "a"}, key=lambda letter: fields[letter])
         return [{"y": "Y", "b": "m"}.get(letter, letter) for letter in order] == letters
 
     return [way for way in ways if fits(way)]
 
 
 def _same(core: Core, wanted: Core) -> bool:
-    """Whether a core is the one asked for; `iso` is every clock, and a date fits where midnights have no clock."""
+    """Whether a core is the one asked for; `iso` is every usual clock, and midnights may have none."""
     if core.date != wanted.date:
         return False
-    return wanted.date == "iso" or core.clock in (wanted.clock, "")
+    return (wanted.date == ISO and wanted.clock != "hhmm") or core.clock in (wanted.clock, "")
 
 
 def _read(column: _Column, way: _Way) -> Moments:
@@ -236,19 +279,22 @@ def _read(column: _Column, way: _Way) -> Moments:
         return parts[0]
     rows = len(column.texts)
     local, offset, valid, zoned = np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, bool), set()
+    mistold = np.full(rows, -1)
     for shape, part in zip(column.shapes, parts, strict=True):
         local[shape.rows], valid[shape.rows] = part.local, part.valid
+        mistold[shape.rows] = -1 if part.mistold is None else part.mistold
         zoned.add(part.offset is not None)
         if part.offset is not None:
             offset[shape.rows] = part.offset
     if len(zoned) > 1:
         raise _partly_zoned(column, parts)
-    return Moments(local, offset if zoned == {True} else None, valid, min(part.resolution_us for part in parts))
+    resolution_us = min(part.resolution_us for part in parts)
+    return Moments(local, offset if zoned == {True} else None, valid, resolution_us, mistold)
 
 
 def _partly_zoned(column: _Column, parts: list[Moments]) -> DataError:
     bare = [_first_row(shape) for shape, part in zip(column.shapes, parts, strict=True) if part.offset is None]
-    return column.error(min(bare), "a zone behind the time, as other rows have one,")
+    return column.error(min(bare), _ZONED)
 
 
 def _form(way: _Way) -> str:
@@ -275,7 +321,7 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
 
 def _say_days_of_year(columns: tuple[str, ...]) -> bool:
     """Whether a column is called so, or there is one alone: `2020 7` in two may as well be a week."""
-    return len(columns) == 1 or any(_FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
+    return len(columns) == 1 or any(FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
 
 
 def _refuse_centuries(column: _Column, form: str, found: Moments) -> None:
@@ -308,21 +354,37 @@ def _moments_of_numbers(numbers: epochs.Epochs, unit: str) -> Moments:
 
 def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
     """Read by the words of `strptime`, each different text once."""
-    if form == "iso":
+    if form == ISO:
         raise column.error(0, "ISO 8601 times such as 2001-12-29T13:00:00", _otherwise(column))
     known: dict[str, tuple[int, int | None]] = {}
-    for row, text in enumerate(column.texts):
+    texts = column.texts
+    if column.words is not None:
+        texts, form = [_WORD_BEHIND.sub("", text) for text in texts], re.sub(" ?%Z$", "", form)
+    for row, text in enumerate(texts):
         if text in known:
             continue
         found = by_strptime(text.strip(), form)
         if found is None:
             raise column.error(row, f"times in the form {form!r}", _otherwise(column))
+        if re.search("%[aAcuw]", form) and (day := weekday_of(text.strip(), form)) >= 0:
+            raise _mistold(column, row, day)
         known[text] = found
-    pairs = [known[text] for text in column.texts]
+    pairs = [known[text] for text in texts]
+    _refuse_zones(column, form, [zone is not None for _, zone in pairs])
     local = np.array([moment for moment, _ in pairs], np.int64)
     offset = None if pairs[0][1] is None else np.array([zone or 0 for _, zone in pairs], np.int64)
     clock = next((size for word, size in (("%f", 1), ("%S", 10**6), ("%M", 6 * 10**7)) if word in form), 36 * 10**8)
     return form, Moments(local, offset, np.ones(len(local), bool), clock if core_of(form).clock else DAY_US)
+
+
+def _refuse_zones(column: _Column, form: str, zoned: list[bool]) -> None:
+    """Refuse the name of a zone that is no offset: `CET` fits `%Z` only where the machine itself lies there."""
+    zone = column.ask.zone or (column.ask.like.zone if column.ask.like else None)
+    if all(zoned) or not names_offset(form) or (zone is not None and not any(zoned)):
+        return
+    raise column.error(
+        zoned.index(False), "UTC or an offset from it", ": where all rows are of one zone, give --time-zone"
+    )
 
 
 def _otherwise(column: _Column) -> str:
@@ -338,6 +400,8 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     if readable:
         _, found = max(readable, key=lambda pair: int(pair[1].valid.sum()))
         row = int(np.flatnonzero(~found.valid)[0])
+        if found.mistold is not None and found.mistold[row] >= 0:
+            return _mistold(column, row, int(found.mistold[row]))
         if found.valid.any():
             example = column.texts[int(np.flatnonzero(found.valid)[0])].strip()[:40]
             return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
@@ -349,12 +413,19 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     if not ways and odd is not None:
         return column.error(odd[1], f"a timestamp like {column.texts[odd[0]].strip()[:40]!r}")
     if not ways:
-        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}")
+        place = next(filter(None, map(place_of, re.findall("[A-Z]{2,5}", column.texts[0]))), None)
+        zoned = f" without the zone, for which give --time-zone {place} or another" if place else ""
+        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}{zoned}")
     best = max(ways, key=lambda way: sum(n for n, of in zip(sizes, way.of, strict=True) if of is not None))
     fitting = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is not None]
     others = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is None]
     example = column.texts[min(fitting)].strip()[:40]
     return column.error(min(others), f"a timestamp like {example!r}")
+
+
+def _mistold(column: _Column, row: int, day: int) -> DataError:
+    advice = ": mend the row, or take the weekdays out of the table"
+    return column.error(row, f"the weekday of the date, {WEEKDAYS[day].capitalize()},", advice)
 
 
 def _first_row(shape: Shape) -> int:
@@ -363,4 +434,8 @@ def _first_row(shape: Shape) -> int:
 
 def _stamps(column: _Column, form: str, found: Moments) -> Stamps:
     example = column.texts[0].strip()
-    return stamps_of(found.local, found.offset, form, column.ask, column.place, found.resolution_us, example)
+    offset, words, ask = found.offset, column.words, column.ask
+    if words is not None:
+        zone = ask.zone or (ask.like.zone if ask.like else None)
+        offset = ahead_of_utc(found.local, offset, words, zone, column.error)
+    return stamps_of(found.local, offset, form, column.ask, column.place, found.resolution_us, example)

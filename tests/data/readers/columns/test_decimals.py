@@ -19,7 +19,9 @@ def of(*fields, **asked):
 @pytest.mark.parametrize(
     ("fields", "signs"),
     [
-        (["1", "2"], (".", "")),
+        (["1", "2"], (".", "", False)),
+        (["1'234", "2"], (".", "'", False)),
+        (["1e5", "-2", "?", ""], (".", "", False)),
         (["1.5", "2"], (".", "")),
         (["1,5", "2"], (",", "")),
         (["20,013", "40,0"], (",", "")),
@@ -39,7 +41,7 @@ def of(*fields, **asked):
         (["1 234,5", "2 345,6"], (",", " ")),
         (["1\u00a0234", "5,6"], (",", "\u00a0")),
         (["-1,5", "+2,5"], (",", "")),
-        (["10.03.2004", "a,b", ""], (".", "")),
+        (["10.03.2004", "a,b", ""], (".", "", False)),
     ],
 )
 def test_the_fields_tell_the_signs(fields, signs):
@@ -108,6 +110,20 @@ def test_what_is_open_is_read_as_in_training(trained, fields, values):
     assert columns("t;v\n" + "".join(f"0;{field}\n" for field in fields), dialect)["v"] == values
 
 
+@pytest.mark.parametrize(
+    ("trained", "field", "mend", "values"),
+    [
+        (",", "1.234", "--decimal . or, if it is a thousand, --decimal ,", {".": 1.234, ",": 1234}),
+        (".", "1,234", "--decimal , or, if it is a thousand, --decimal .", {",": 1.234, ".": 1234}),
+        (".", "1,5", "type --decimal ,", {",": 1.5}),
+    ],
+)
+def test_what_is_refused_can_be_typed(trained, field, mend, values):
+    assert complaint(f"t;v\n0;{field}\n", Dialect(";", trained)).endswith(mend)
+    for typed, value in values.items():
+        assert columns(f"t;v\n0;{field}\n", Dialect(";", trained), decimal=typed)["v"] == [value]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     values=st.lists(
@@ -162,3 +178,92 @@ def test_a_thousand_with_a_point_beside_hundreds_is_not_one_and_a_bit():
 def test_a_point_stays_one_where_a_thousand_would_be_written_otherwise(rows):
     text = "t;v\n" + "".join(f"{n};{row}\n" for n, row in enumerate(rows))
     assert columns(text)["v"] == [float(row) for row in rows]
+
+
+WHOLE = ("t;v\n0;996\n1;1001\n", "t,v\n0,996\n1,1001\n", "v\n996\n1001\n", 't,v\n"0","996"\n"1","1001"\n')
+
+
+@pytest.mark.parametrize("text", [*WHOLE, "t,v\n0.5,996\n1.5,1001\n", "t;v\n0,5;996\n1,5;1001\n"])
+def test_a_sign_that_no_number_shows_is_unknown(text):
+    found = table(text, columns=("v",))
+    assert (found.dialect.decimal, found.dialect.thousands) == ("", "")
+    assert found.numbers("v").tolist() == [996, 1001]
+
+
+@pytest.mark.parametrize("text", ["t,v\n0,996\n1,1001.5\n", "t,v\n0,20.013\n", "t,v\n" + "1,7\n" * 300 + "1,.5\n"])
+def test_a_point_between_commas_is_known_wherever_it_stands(text):
+    assert table(text, columns=("v",)).dialect.decimal == "."
+
+
+@pytest.mark.parametrize("trained", [None, Dialect(";", "")])
+def test_a_clock_that_nobody_reads_tells_no_decimal_sign(trained):
+    rows = ["996;13.30", "1.004;13.31", "998;"]
+    said = complaint("v;at\n" + "\n".join(rows), trained, columns=("v",))
+    assert "'1.004' in column 'v' could be 1004 or 1.004" in said
+    told = table("v;at\n" + "\n".join([*rows, "7;13.61"]), trained, columns=("v",))
+    assert told.numbers("v").tolist() == [996, 1.004, 998, 7]
+
+
+def test_a_sign_that_is_typed_is_known():
+    assert [table("t,v\n0,996\n", decimal=sign).dialect.decimal for sign in ".,"] == [".", ","]
+
+
+UNKNOWN = ("", "'")
+
+
+@pytest.mark.parametrize(
+    ("fields", "values"),
+    [
+        (["996", "1,5"], [996, 1.5]),
+        (["996", "1.5"], [996, 1.5]),
+        (["1.234,5", "2.345"], [1234.5, 2345]),
+        (["1,234.5", "2,345"], [1234.5, 2345]),
+        (["1.234.567", "2.345"], [1234567, 2345]),
+        (["1'234", "7"], [1234, 7]),
+        (["1'234,5", "1,004"], [1234.5, 1.004]),
+        (["996", "1001"], [996, 1001]),
+    ],
+)
+def test_behind_whole_numbers_the_next_table_tells_its_signs_itself(fields, values):
+    text = "t;v\n" + "".join(f"0;{field}\n" for field in fields)
+    assert [columns(text, Dialect(";", "", thousands))["v"] for thousands in UNKNOWN] == [values, values]
+
+
+@pytest.mark.parametrize("fields", [["996", "1.004"], ["1.234", "2.345"], ["1,234", "7"], ["2000", "1.004"]])
+@pytest.mark.parametrize("delimiter", ";,")
+def test_behind_whole_numbers_what_may_be_a_thousand_is_asked_for(fields, delimiter):
+    quoted = [f'"{field}"' if delimiter in field else field for field in fields]
+    text = f"t{delimiter}v\n" + "".join(f"0{delimiter}{field}\n" for field in quoted)
+    said = complaint(text, Dialect(delimiter, ""))
+    assert "no number of training had a decimal sign: give --decimal . or --decimal ," in said
+    odd = next(field for field in fields if not field.isdigit())
+    assert repr(odd) in said
+    for sign in ".,":
+        read = [float(field.replace({".": ",", ",": "."}[sign], "").replace(",", ".")) for field in fields]
+        assert columns(text, Dialect(delimiter, ""), decimal=sign)["v"] == read
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    values=st.lists(
+        st.decimals(-(10**7), 10**7, places=3, allow_nan=False, allow_infinity=False), min_size=1, max_size=8
+    ),
+    places=st.integers(0, 3),
+    signs=st.sampled_from([(".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (",", "\u202f")]),
+    whole=st.sampled_from(WHOLE[:1] + WHOLE[3:]),
+)
+def test_behind_whole_numbers_no_number_is_ever_wrong(values, places, signs, whole):
+    decimal, thousands = signs
+    written = [f"{value:,.{places}f}" for value in values]
+    fields = [
+        text.replace(",", "T").replace(".", "D").replace("T", thousands).replace("D", decimal) for text in written
+    ]
+    trained = table(whole).dialect
+    delimiter = trained.delimiter
+    text = f"t{delimiter}v\n" + "".join(f'"{n}"{delimiter}"{field}"\n' for n, field in enumerate(fields))
+    expected = [float(field.replace(",", "")) for field in written]
+    try:
+        assert columns(text, trained)["v"] == expected
+    except DataError as error:
+        assert "--decimal" in str(error)  # noqa: PT017
+    assert columns(text, trained, decimal=decimal)["v"] == expected

@@ -227,12 +227,12 @@ def test_a_csv_needs_no_polars():
 
 PUBLIC = {
     "air_quality/AirQualityUCI.csv": (Dialect(";", ","), 9357, 15, {"CO(GT)": 2.6, "T": 13.6, "AH": 0.7578}),
-    "airline/airline-passengers.csv": (Dialect(), 144, 2, {"Passengers": 112}),
-    "milk_gaps/monthly-milk-incomplete.csv": (Dialect(), 155, 2, {"Pounds per cow": 589}),
-    "wool_quarterly/woolyrnq.csv": (Dialect(), 119, 2, {"Y": 6172}),
+    "airline/airline-passengers.csv": (Dialect(decimal=""), 144, 2, {"Passengers": 112}),
+    "milk_gaps/monthly-milk-incomplete.csv": (Dialect(decimal=""), 155, 2, {"Pounds per cow": 589}),
+    "wool_quarterly/woolyrnq.csv": (Dialect(decimal=""), 119, 2, {"Y": 6172}),
     "shampoo/shampoo.csv": (Dialect(), 36, 2, {"Sales": 266}),
     "mintemp/daily-min-temperatures.csv": (Dialect(), 3650, 2, {"Temp": 20.7}),
-    "pjm/PJME_hourly.csv": (Dialect(), 145_366, 2, {"PJME_MW": 26498}),
+    "pjm/PJME_hourly.csv": (Dialect(decimal=""), 145_366, 2, {"PJME_MW": 26498}),
     "beijing_pm25/pollution.csv": (Dialect(), 43_824, 13, {"DEWP": -21, "Iws": 1.79}),
     "jena/jena_climate.csv": (Dialect(), 4000, 12, {"T (degC)": -8.02}),
     "brent/brent_crude_oil.csv": (Dialect(), 8195, 2, {"DPB": 18.63}),

@@ -1,0 +1,166 @@
+"""Tables that were drawn for the eye: by psql, MySQL, sqlcmd, or in Markdown. Lines without a sample are blanked out.
+
+Lines keep their numbers. What counts the rows at the end is held against the rows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from edgelstm.data.readers.columns.kinds import is_value
+from edgelstm.errors import DataError
+
+_TOP = 50  # lines in which the ruler below the names stands
+_SEEN = 1 << 16  # characters of them
+_BOTTOM = 10  # lines in which rows are counted
+# Of lines without blanks: psql's `----+----`, Markdown's `|:---|---:|`, MySQL's `+----+----+`, Org's `|----+----|`.
+_BARS = re.compile(r"[|+]?:?[-=]+:?(?:[|+]:?[-=]+:?)*[|+]?")
+_CORNERS = re.compile(r"[|+](?:[-=]+\+)+[-=]+[|+]|\+[-=]+\+")
+_PLAIN = re.compile(r"(?:-{3,}|={3,})(?:(?:[ \t]+|[,;])(?:-{3,}|={3,}))*")
+_COUNT = re.compile(
+    r"\((\d+) (?:rows?|Zeilen?|lignes?|filas?|righe?)(?: affected)?\)|(\d+) rows? (?:in set|selected|affected)\b.*"
+    r"|\[(\d+) rows x \d+ columns\]|Time: \d.* ms.*",
+    re.IGNORECASE,
+)
+_SCREEN = re.compile("^[ \t]*[\u250c\u2552\u2554\u256d]|[\u2500\u2550][\u253c\u256a\u256c][\u2500\u2550]", re.MULTILINE)
+_RECORDS = re.compile(r"^(?:-\[ RECORD 1 \]|\*+ 1\. row \*+)", re.MULTILINE)
+_FOLDED = re.compile(r"\+\s*(?:\||$)")
+
+
+class Drawn(NamedTuple):
+    """A text whose lines hold rows, names or what belongs to neither, and no lines that are drawn.
+
+    Attributes:
+        text: as many lines as before.
+        notes: in lines for people.
+        counted: the rows that a line at the end says there are, and the number of that line; None without one.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+    counted: tuple[int, int] | None = None
+
+
+def without_drawing(text: str, name: str) -> Drawn:
+    r"""Blank out rulers and what counts the rows, and cut bars at both ends of lines.
+
+    Args:
+        text: of a table; lines end in line feeds.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: the table is drawn with signs of the screen, which may leave rows out, folds its cells, or has a line
+            for each field.
+
+    Example:
+        >>> without_drawing(" t | v\n---+---\n 1 | 2\n(1 row)\n", "a.txt").text
+        ' t | v\n\n 1 | 2\n\n'
+    """
+    for pattern, what in (
+        (_SCREEN, "one drawn for the screen, which may leave rows out"),
+        (_RECORDS, "one with a line for each field"),
+    ):
+        if pattern.search(text, 0, _SEEN):
+            raise DataError(f"{name}: expected a table of text, got {what}: write it as CSV")
+    counted = _counted(text)
+    below = _ruler(text[:_SEEN].split("\n")[:_TOP])
+    if below is None and counted is None:
+        return Drawn(text)
+    lines = text.split("\n")
+    notes: tuple[str, ...] = ()
+    if counted is not None:
+        shown = lines[counted[1] - 1].strip()
+        lines[counted[1] - 1 :] = [""] * (len(lines) - counted[1] + 1)
+        notes = (f"line {counted[1]} ({shown[:40]}) counts the rows and is left out",)
+    if below is not None:
+        rulers = _blank_rulers(lines, below, name)
+        notes = (f"{rulers} line(s) that are drawn below names or around rows are left out", *notes)
+    return Drawn("\n".join(lines), notes, counted)
+
+
+def check_count(drawn: Drawn, rows: int, name: str) -> None:
+    """Hold the rows against the line that counts them.
+
+    Raises:
+        DataError: there are more or fewer.
+    """
+    if drawn.counted is not None and drawn.counted[0] != rows:
+        said, line = drawn.counted
+        raise DataError(
+            f"{name}: line {line} counts {said} row(s), the table has {rows}: export it as CSV, or delete that line"
+        )
+
+
+def _ruler(lines: list[str]) -> int | None:
+    """The place of the ruler below the names; None without one. A row of dashes below other rows is none."""
+    above = ""
+    for place, line in enumerate(lines):
+        fields = above.strip().strip("|").split("|") if "|" in above else re.split("[,;]|\\s+", above.strip())
+        if above and not _is_bars(above) and ("+" in line or not any(map(is_value, fields))):
+            if "|" in above and _is_bars(line) and len(re.split("[|+]", line.strip().strip("|+"))) == len(fields):
+                return place
+            if (
+                "|" not in above
+                and _PLAIN.fullmatch(line.strip())
+                and len(re.split("[,; \\t]+", line.strip())) == len(fields)
+            ):
+                return place
+        above = line if line.strip() else above
+    return None
+
+
+def _is_bars(line: str) -> bool:
+    return _BARS.fullmatch("".join(line.split())) is not None
+
+
+def _blank_rulers(lines: list[str], below: int, name: str) -> int:
+    """Blank rulers and cut bars, in place; gives how many rulers there were."""
+    ruler = lines[below].strip()
+    boxed, folded = ruler[0] in "|+", ruler[0] not in "|+" and "+" in ruler
+    rulers = 0
+    for place, line in enumerate(lines):
+        if place == below or _CORNERS.fullmatch(line.strip()) or ("=" in ruler and line.strip() == ruler):
+            lines[place] = ""
+            rulers += 1
+        elif boxed and line.strip():
+            lines[place] = _unboxed(line, f"{name}: line {place + 1}" if place > below else None)
+        elif folded and place > below and _FOLDED.search(line):
+            raise DataError(f"{name}: line {place + 1}: a cell goes on in the next line (+): export the table as CSV")
+    return rulers
+
+
+def _unboxed(line: str, place: str | None) -> str:
+    """Cut the bars at both ends; above the names a line may have none.
+
+    Raises:
+        DataError: a row has none.
+    """
+    bare = line.strip()
+    if len(bare) > 1 and bare.startswith("|") and bare.endswith("|"):
+        return bare[1:-1]
+    if place is not None:
+        raise DataError(
+            f"{place}: expected a row between bars, as those above, got {bare[:40]!r}: take that line out, or mend it"
+        )
+    return line
+
+
+def _counted(text: str) -> tuple[int, int] | None:
+    """What the last lines say of the number of rows, and the number of the first of them; None where they do not."""
+    start = len(text) - _SEEN + len(text[-_SEEN:].rstrip()) if len(text) > _SEEN else len(text.rstrip())
+    found: int | None = None
+    first = start
+    for _ in range(_BOTTOM):
+        begin = text.rfind("\n", 0, start) + 1
+        line = text[begin:start].strip()
+        count = _COUNT.fullmatch(line)
+        if line and count is None:
+            break
+        if count is not None:
+            said = next(filter(None, count.groups()), None)
+            found, first = (int(said), begin) if said else (found, begin)
+        if begin == 0:
+            break
+        start = begin - 1
+    return None if found is None else (found, text.count("\n", 0, first) + 1)
