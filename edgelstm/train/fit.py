@@ -30,7 +30,7 @@ from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, 
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
 from edgelstm.train.label_start import LabelStart
-from edgelstm.train.loop import Trained, run_loop
+from edgelstm.train.loop import Trained, run_loop, threads
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
@@ -221,8 +221,11 @@ def _fit(
         litter.unlink()
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
-    evaluation = _evaluate(network, asked)
-    run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
+    # The windows of a report are answered one by one: a second thread waits for the first at each of their steps,
+    # and where other processes are busy for its turn, which was half of a small training.
+    with threads(recipe.training.threads):
+        evaluation = _evaluate(network, asked)
+        run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
     write_run(run, _for_people(evaluation, trained))
     if not trained.interrupted:
         for name in CHECKPOINTS:

@@ -93,7 +93,7 @@ def run_loop(
         callbacks.append(StopEarly(best, training.patience))
     callbacks.append(SaveEveryEpoch(checkpoint))
     start_s = time.perf_counter()
-    with _quiet(), _threads(training.threads):
+    with _quiet(), threads(training.threads):
         trainer = lightning.Trainer(
             max_epochs=training.epochs,
             devices=1,
@@ -210,8 +210,8 @@ def _next_epoch(checkpoint: Path, data: str) -> int:
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Give torch so many threads for a while."""
+def threads(count: int | None) -> Iterator[None]:
+    """Give torch so many threads for a while; None for its own choice."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
