@@ -35,6 +35,8 @@ REDUCED = {
     "occupancy": ({"training": {"epochs": 6}}, "majority"),
 }
 
+pytestmark = pytest.mark.usefixtures("rendered")
+
 
 def recipe_of(name):
     return MODELS / name / "recipe.toml"
