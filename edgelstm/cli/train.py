@@ -94,6 +94,9 @@ _KEYS = {
     "precision": ("training", "precision"),
     "patience": ("training", "patience"),
     "threads": ("training", "threads"),
+    "devices": ("training", "devices"),
+    "nodes": ("training", "nodes"),
+    "strategy": ("training", "strategy"),
     "seed": ("training", "seed"),
 }
 
@@ -203,6 +206,9 @@ def train(
     precision: Annotated[str | None, typer.Option(help="bf16 or fp16 on a GPU. [fp32]")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without progress before stopping. [none]")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [1 for a small network]")] = None,
+    devices: Annotated[int | None, typer.Option(help="GPUs, or CPU processes, of each node. [1]")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Machines that train together. [1]")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Of several devices: auto, ddp. [auto]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random. [0]")] = None,
     quantization_aware: Annotated[
         bool, typer.Option("--quantization-aware", help="Then fine-tune for its int8 file, as `finetune` does.")
@@ -305,6 +311,8 @@ def _show(train: Callable[[], Fitted]) -> None:
     except KeyboardInterrupt:
         print("stopped before an epoch had ended: nothing was kept", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    if not fitted.written:  # another node tells
+        return
     show_fitted(fitted)
     if fitted.interrupted:
         print(

@@ -29,12 +29,14 @@ from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inpu
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
+from edgelstm.train.devices import check_devices
 from edgelstm.train.imported import begun_with, fitting, with_run
 from edgelstm.train.label_start import LabelStart
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
+from edgelstm.train.ranks import writes
 from edgelstm.train.recipe import Recipe
 from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.recipe_sections import NetworkRecipe, TrainingRecipe, nearest
@@ -73,6 +75,11 @@ class Fitted:
     def seconds(self) -> float:
         """Spent in the loop."""
         return self.trained.seconds
+
+    @property
+    def written(self) -> bool:
+        """Whether the run lies in its directory: of several nodes the first writes it."""
+        return writes(self.recipe.training)
 
 
 def fit(
@@ -217,7 +224,9 @@ def _fit(
 ) -> Fitted:
     problem, recipe = asked.problem, asked.recipe
     made = make_network(problem, recipe)
-    network, start = made.network, made.start
+    check_devices(problem, recipe.training, made.network.plan.every_step)
+    if not writes(recipe.training):
+        return _trained(asked, made, directory, progress=False)
     if resume:
         check_resumable(directory, asked.record)
     else:
@@ -226,15 +235,22 @@ def _fit(
         print("\n".join([*problem.report, *filter(None, (asked.chosen, _start_words(made, problem)))]), file=sys.stderr)
     for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
         litter.unlink()
+    fitted = _trained(asked, made, directory, progress)
+    write_run(fitted.run, _for_people(fitted.evaluation, fitted.trained))
+    if not fitted.interrupted:
+        for name in CHECKPOINTS:
+            (directory / name).unlink(missing_ok=True)
+    return fitted
+
+
+def _trained(asked: _Asked, made: Made, directory: Path, progress: bool) -> Fitted:
+    """Train and judge; on every node, of which the first writes what came out."""
+    network = made.network
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
     evaluation = _evaluate(network, asked)
     run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
-    write_run(run, _for_people(evaluation, trained))
-    if not trained.interrupted:
-        for name in CHECKPOINTS:
-            (directory / name).unlink(missing_ok=True)
-    return Fitted(run, evaluation, problem, asked.recipe, start, trained)
+    return Fitted(run, evaluation, asked.problem, asked.recipe, made.start, trained)
 
 
 def _start_words(made: Made, problem: Problem) -> str:

@@ -274,7 +274,7 @@ class TrainingRecipe(Section):
     time_limit: Annotated[str, Field(pattern=DURATION)] | None = Field(
         None, description="stop before an epoch that would end later: 90s, 10m, 2h; none: 10m where epochs are by rule"
     )
-    batch_size: Count = _by_rule("windows in a batch; of a carried state, series side by side")
+    batch_size: Count = _by_rule("windows in a batch of each device; of a carried state, series side by side")
     loss: Literal["mse", "mae", "huber", "pinball", "cross-entropy"] | None = Field(
         None, description="on scaled targets; none: mse, of quantiles pinball, of classes cross-entropy"
     )
@@ -295,6 +295,16 @@ class TrainingRecipe(Section):
         None,
         description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, "
         "pin it to reproduce",
+    )
+    devices: Count = Field(
+        1, description="that train together on each node: GPUs, or processes where there are none; each has its batches"
+    )
+    nodes: Count = Field(
+        1,
+        description="machines that train together; each needs NODE_RANK, and MASTER_ADDR and MASTER_PORT of the first",
+    )
+    strategy: Literal["auto", "ddp"] = Field(
+        "auto", description="how several devices train together; ddp: each has the network, gradients are averaged"
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
 

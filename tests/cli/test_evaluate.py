@@ -183,7 +183,7 @@ def test_it_needs_no_torch(cli, window_files, tmp_path):
     """As on a workstation that only judges."""
     blocked = tmp_path / "blocked"
     blocked.mkdir()
-    for name in ("torch", "pytorch_lightning", "matplotlib", "polars"):
+    for name in ("torch", "lightning_fabric", "matplotlib", "polars"):
         (blocked / f"{name}.py").write_text("raise ImportError('not here')")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(blocked), str(ROOT)])}
     process = cli("evaluate", window_files.run, "--output", "report", env=environment)

@@ -30,7 +30,7 @@ from edgelstm.network import (
     Standardize,
     Take,
 )
-from edgelstm.runtime.structure import check_structure
+from edgelstm.runtime.file.structure import check_structure
 from edgelstm.strict_json import decode, dumps, parse
 from tests import oracles
 from tests.export import drawn

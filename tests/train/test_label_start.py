@@ -159,3 +159,14 @@ def test_a_training_begins_there_unless_it_is_told_not_to(start, begun, tmp_path
             some[name].score["accuracy"] for some, name in ((part.networks, "network"), (part.baselines, "linear"))
         )
         assert own >= 0.93 > linear
+
+
+def test_a_training_of_which_nothing_is_kept_has_no_best_epoch(tmp_path):
+    """The loss fell, but no label of validation is righter for it."""
+    problem, series = problem_of(by_light, shift=3.0), []
+    for part in (problem.training, problem.validation):
+        series.append(([part.x(0)], [[CLASSES[k] for k in part.truth(0)]]))
+    options = {"task": "label", "classes": True, "outputs": CLASSES, "hidden_size": 4, "epochs": 2, "threads": 1}
+    fitted = fit(*series[0], tmp_path / "run", validation=series[1], progress=False, learning_rate=0.01, **options)
+    assert (fitted.trained.gain, fitted.run.record.best_epoch) == (0.0, 0)
+    assert not fitted.run.weights["head.weight"].any()

@@ -108,9 +108,9 @@ def _called(lstm: nn.LSTM, weights: Tensors | None, x: Any, before: Pair | None)
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """OneDNN knows no projections: torch goes without it and warns, which is nothing to tell a user."""
+    """Keep it from people that oneDNN, which torch goes without here, knows no projections."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="LSTM with projections is not supported with oneDNN")
+        warnings.filterwarnings("ignore", message="LSTM with projections is not supported")
         yield
 
 
