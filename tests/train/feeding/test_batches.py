@@ -110,8 +110,8 @@ def test_there_is_no_copy_of_all_windows():
         from_arrays(np.zeros((200, 100, 4), np.float32), np.zeros((200, 1, 1), np.float32), ()),
     ):
         dataset = WindowDataset(examples)
-        assert dataset._x_rows.data_ptr() == examples.x_rows.ctypes.data
-        assert dataset._y_rows.data_ptr() == examples.y_rows.ctypes.data
-        largest = max(len(examples.x_rows), len(examples.y_rows)) * 4
+        assert dataset._x.data_ptr() == examples.x_rows.ctypes.data
+        assert dataset._y.data_ptr() == examples.y_rows.ctypes.data
+        largest = max(examples.x_rows.nbytes, examples.y_rows.nbytes)
         held = [value for value in vars(dataset).values() if isinstance(value, torch.Tensor)]
-        assert max(tensor.numel() for tensor in held) <= largest
+        assert max(tensor.untyped_storage().nbytes() for tensor in held) <= largest
