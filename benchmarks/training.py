@@ -24,11 +24,11 @@ from torch import nn
 
 from edgelstm.bench.machine import describe_machine
 from edgelstm.data.windows import Windows, from_rows
+from edgelstm.recipe.sections import DataRecipe, NetworkRecipe, TrainingRecipe
 from edgelstm.strict_json import plain
 from edgelstm.train.feeding.feed import EVALUATION_BATCH
 from edgelstm.train.loop import run_loop
 from edgelstm.train.problem import Problem, channels_of
-from edgelstm.train.recipe_sections import DataRecipe, NetworkRecipe, TrainingRecipe
 from edgelstm.train.setup import make_network
 
 RESULTS = Path(__file__).parent / "results"

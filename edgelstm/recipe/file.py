@@ -15,9 +15,9 @@ from edgelstm.data.readers.formats import read_table
 from edgelstm.data.readers.read import BUILTIN, path_of
 from edgelstm.data.readers.sources import files_of
 from edgelstm.errors import RecipeError, require
-from edgelstm.train.recipe import MISSING_TARGETS, Recipe
-from edgelstm.train.recipe_sections import nearest
-from edgelstm.train.tasks.asking import asking_of
+from edgelstm.recipe.asking import asking_of
+from edgelstm.recipe.recipe import MISSING_TARGETS, Recipe
+from edgelstm.recipe.sections import nearest
 
 _LISTED = 12  # columns in a message
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from edgelstm.train.recipe_sections import (
+from edgelstm.recipe.sections import (
     DataRecipe,
     NetworkRecipe,
     QuantizationRecipe,

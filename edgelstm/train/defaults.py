@@ -10,9 +10,9 @@ from typing import Any
 
 from edgelstm.data.parts import Rows64
 from edgelstm.data.windows import Windows
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe
 
 # What is usual for labels, for classes, for a carried state, and where there is no validation to choose on.
 USUAL: dict[str, dict[str, Any]] = {
@@ -88,7 +88,7 @@ def chosen_words(asked: Recipe, settled: Recipe) -> str:
     """Say in a line what was chosen; nothing where everything was given.
 
     Example:
-        >>> from edgelstm.train.recipe_file import load_recipe
+        >>> from edgelstm.recipe.file import load_recipe
         >>> asked = load_recipe(None, {"data": {"path": "x.csv", "targets": ("y",)}})
         >>> chosen_words(asked, asked.model_copy(update={"network": asked.network.model_copy(update={"segment": 6})}))
         'chosen: segments of 6'

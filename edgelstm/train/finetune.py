@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.errors import RecipeError, TrainingError
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.run import read_run
 from edgelstm.train.fit import Fitted, fit_recipe
-from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.recipe_sections import QuantizationRecipe
 
 
 def finetune(

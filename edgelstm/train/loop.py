@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from edgelstm.errors import TrainingError
+from edgelstm.recipe.sections import TrainingRecipe, seconds_of
 from edgelstm.train.callbacks import (
     BestWeights,
     SaveEveryEpoch,
@@ -32,7 +33,6 @@ from edgelstm.train.losses import losses_of
 from edgelstm.train.module import DATA, SCALER, LstmModule
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe_sections import TrainingRecipe, seconds_of
 
 GAINS = (1.0, 0.75, 0.5, 0.25)  # of what an LSTM says beside its start; none at all is epoch 0
 

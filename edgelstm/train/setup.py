@@ -11,14 +11,14 @@ from edgelstm.data.scaling import Scaling, measure, measure_rows
 from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.network import Highway
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.run import Run, read_run
 from edgelstm.train.label_start import LabelStart, start_weights
 from edgelstm.train.losses import DEFAULTS
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.shape import EVERY, NetworkShape
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.starts import Chosen, Start, begin_with, choose_start
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from edgelstm.cli.train import INTERRUPTED
+from edgelstm.recipe.sections import DataRecipe, NetworkRecipe, TrainingRecipe
 from edgelstm.run import read_run
-from edgelstm.train.recipe_sections import DataRecipe, NetworkRecipe, TrainingRecipe
 
 CO2 = ("builtin:co2", "--time", "date", "--target", "co2", "--missing", "interpolate", "--window", "24")
 SMALL = (*CO2, "--horizon", "3", "--stride", "16", "--hidden-size", "8", "--threads", "1")
@@ -316,7 +316,7 @@ def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
 
 
 def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked, tmp_path):
-    from edgelstm.train.recipe_sections import QuantizationRecipe
+    from edgelstm.recipe.sections import QuantizationRecipe
 
     assert checked(*SMALL)[0].quantization is None
     assert checked(*SMALL, "--quantization-aware")[0].quantization == QuantizationRecipe()

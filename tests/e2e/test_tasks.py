@@ -14,8 +14,8 @@ import pytest
 from edgelstm import load
 from edgelstm.bench import judge
 from edgelstm.export import export_run
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train import fit_recipe
-from edgelstm.train.recipe_file import check_recipe
 
 exporting = importlib.import_module("edgelstm.export.export")
 ROWS, TEST, STEPS, HORIZON = 400, 340, 12, 3  # of the table to forecast

@@ -12,8 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from edgelstm.errors import RecipeError
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe, load_recipe, render_recipe
+from edgelstm.recipe.file import check_recipe, load_recipe, render_recipe
+from edgelstm.recipe.recipe import Recipe
 from tests.conftest import CO2_FILES, ROOT, small_recipe
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.sections import seconds_of
 from edgelstm.train import fit_recipe
 from edgelstm.train.feeding.batches import Shuffled
 from edgelstm.train.feeding.feed import feed_of
@@ -13,8 +15,6 @@ from edgelstm.train.loop import GAINS, run_loop
 from edgelstm.train.loop import _validate as validate
 from edgelstm.train.losses import losses_of
 from edgelstm.train.module import LstmModule
-from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.recipe_sections import seconds_of
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS
 from tests.train import plain

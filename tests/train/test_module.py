@@ -11,6 +11,8 @@ import torch
 
 from edgelstm.data.scores.score import score
 from edgelstm.errors import TrainingError
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train import answers as answering
 from edgelstm.train.answers import network_answerer
 from edgelstm.train.feeding import chunks
@@ -21,8 +23,6 @@ from edgelstm.train.loop import _validate as validate
 from edgelstm.train.loop import run_loop
 from edgelstm.train.losses import losses_of, number_loss
 from edgelstm.train.module import LstmModule
-from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 from tests.train import plain

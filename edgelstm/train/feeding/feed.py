@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from edgelstm.data.windows import Windows
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train.feeding.batches import Loader, Shuffled, dataset_of
 from edgelstm.train.feeding.chunks import Lanes, SeriesDataset, Whole, series_of
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe_sections import TrainingRecipe
 
 EVALUATION_BATCH = 512
 TOGETHER, TOGETHER_BYTES = 16, 2**26  # batches that Lightning is handed at once, fewer of large ones

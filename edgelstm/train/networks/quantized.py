@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from edgelstm.data.scaling import Scaling
 from edgelstm.quantization import LEVELS, quantize_rows
+from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.train.networks.network import Answer, LstmNetwork, State
-from edgelstm.train.recipe_sections import QuantizationRecipe
 
 ACTIVATION_LEVELS = 255  # uint8
 _CONSTANTS = ("input_offset", "input_factor", "output_scale", "output_offset")

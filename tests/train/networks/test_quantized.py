@@ -11,9 +11,9 @@ import torch
 from edgelstm.contract import Quantization
 from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
+from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.runtime import Golden, ModelFile, Predictor
 from edgelstm.train.networks.quantized import QuantizedNetwork, whole_activations
-from edgelstm.train.recipe_sections import QuantizationRecipe
 from tests import oracles
 from tests.train.shapes import CARRIED, SHAPES, STEPS, ask, contract_of, make_carried, make_network, weights_of
 
