@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgelstm.data.readers.asking import Asking
+from edgelstm.options import TableOptions, asked_as
 from edgelstm.recipe.recipe import Recipe
 
 
@@ -18,24 +19,11 @@ def asking_of(
         label: the column of classes; None for none.
     """
     data = recipe.data
+    how = {asked_as(key): getattr(data, key) for key in TableOptions.__annotations__ if key != "path"}
     return Asking(
         columns=tuple(dict.fromkeys(columns)),
         targets=targets,
         task=recipe.task,
         label=label,
-        time=data.time,
-        series=data.series,
-        format=data.format,
-        delimiter=data.delimiter,
-        decimal=data.decimal,
-        encoding=data.encoding,
-        skip_rows=data.skip_rows,
-        header=data.header,
-        na=data.na,
-        time_format=data.time_format,
-        time_zone=data.time_zone,
-        resample=data.resample,
-        duplicates=data.duplicates,
-        gaps=data.missing,
-        max_gap=data.max_gap,
+        **how,
     )

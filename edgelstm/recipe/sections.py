@@ -6,17 +6,21 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+from edgelstm.options import Option, TableOptions
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 DURATION = r"^[0-9]+(\.[0-9]+)?[smh]$"
+TIME_LIMIT = "10m"  # of a training whose epochs nobody gave
 
-
-def _by_rule(about: str) -> Any:
-    """A key that `edgelstm.train.defaults` settles where nobody gives it; None until then, whatever its type says."""
-    return Field(None, description=f"{about}; none: by rule, printed and kept with the run")
+# What `edgelstm.train.defaults` settles, prints and keeps with the run; None until then, whatever the type says.
+BY_RULE: Any = None
+_SIZE, _TASK = "by the number of windows", "by the task"
+_BY_SPLIT = "with --split"
 
 
 class Section(BaseModel):
@@ -48,63 +52,54 @@ def seconds_of(duration: str) -> float:
     return float(duration[:-1]) * {"s": 1.0, "m": 60.0, "h": 3600.0}[duration[-1]]
 
 
-class DataRecipe(Section):
+class DataRecipe(TableOptions, Section):
     """`[data]`: which columns of which table, and what to do about gaps."""
 
-    path: str = Field(
-        description="a file, a folder or a pattern of files with a series in each, beside the recipe, or builtin:co2"
-    )
-    format: str | None = Field(None, description="csv, parquet, ts, cmapss; none: by the ending of the file")
-    delimiter: str | None = Field(None, description="between fields: ',', ';', tab, '|' or blank; none: found out")
-    decimal: Literal[".", ","] | None = Field(None, description="the decimal sign; none: found out")
-    encoding: str | None = Field(None, description="utf-8, utf-16, latin-1; none: found out")
-    skip_rows: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="lines in front of the header; none: found out"
-    )
-    header: bool | None = Field(None, description="the first line names the columns; none: found out")
-    na: tuple[str, ...] = Field((), description="words and numbers that stand for a missing sample: ['-200']")
-    time: tuple[str, ...] = Field(
-        (), description="the column of timestamps, or several that make one; none: rows are equally spaced"
-    )
-    time_format: str | None = Field(None, description="of the timestamps, in strptime's words; none: found out")
-    time_zone: str | None = Field(None, description="of timestamps without one: Europe/Berlin; none: UTC")
-    duplicates: Literal["error", "first", "last", "mean"] = Field(
-        "error", description="what to take of different rows of one time"
-    )
-    series: str | None = Field(None, description="the column that tells series apart; none: the table is one")
-    features: tuple[str, ...] = Field((), description="input columns; none named: the targets, or all of a .ts file")
-    targets: tuple[str, ...] = Field((), description="columns to forecast or to label; the class of each series")
-    ahead: tuple[str, ...] = Field((), description="features that are known a horizon ahead: plans, holidays")
-    calendar: tuple[Literal["hour", "weekday", "yearday"], ...] = Field(
-        (), description="features of the timestamps, computed in the graph, UTC"
-    )
-    drift: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        {},
-        description="of features whose zero wanders: by how many standard deviations training shifts them, anew for "
-        "each window or chunk",
-    )
-    labels: str | None = Field(
-        None, description="to classify: a table with the class of each series or file; none: a column or folders say it"
-    )
-    classes: bool = Field(False, description="to label: the target is a class, not a number")
-    cap: float | None = Field(None, description="to label: targets above it count as it")
-    units: dict[str, str] = Field({}, description="unit of each column, for people and plots")
-    missing: Literal["interpolate", "forward", "drop", "error"] = Field(
-        "interpolate", description="what to do about gaps"
-    )
-    max_gap: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="the most samples in a row that are filled; no window reaches over more; none: by the season"
-    )
-    resample: str | None = Field(None, description="average into bins of this length: 10m, 1h, 1d, 1w, 1mo, 1q, 1y")
-    season: Annotated[int, Field(ge=2)] | None = Field(
-        None, description="samples in a season, for the seasonal baseline; none: guessed from the timestamps"
-    )
+    features: Annotated[
+        tuple[str, ...], Option("input columns", "the targets, or all of a .ts file", flag="--feature")
+    ] = ()
+    targets: Annotated[
+        tuple[str, ...], Option("columns to forecast or to label; the class of each series", flag="--target")
+    ] = ()
+    ahead: Annotated[tuple[str, ...], Option("features that are known a horizon ahead: plans, holidays")] = ()
+    calendar: Annotated[
+        tuple[Literal["hour", "weekday", "yearday"], ...],
+        Option("features of the timestamps, computed in the graph, UTC"),
+    ] = ()
+    drift: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]],
+        Option(
+            "standard deviations by which training shifts a feature whose zero wanders, anew for each window or chunk",
+            example="CO2=3",
+        ),
+    ] = {}
+    labels: Annotated[
+        str | None,
+        Option("to classify: a table with the class of each series or file", "a column or folders say it"),
+    ] = None
+    classes: Annotated[bool, Option("to label: the target is a class, not a number")] = False
+    cap: Annotated[float | None, Option("to label: clip targets at this value", "not clipped")] = None
+    units: Annotated[
+        dict[str, str], Option("unit of each column, for people and plots", flag="--unit", example="co2=ppm")
+    ] = {}
+    season: Annotated[
+        Annotated[int, Field(ge=2)] | None,
+        Option("samples in a season, for the seasonal baseline", "by the calendar and the data"),
+    ] = None
 
     @field_validator("time", mode="before")
     @classmethod
     def _one_column_is_a_list(cls, value: Any) -> Any:
         """Take `time = "date"` and `time = ["date", "clock"]`."""
         return (value,) if isinstance(value, str) else value or ()
+
+    @field_validator("skip_rows", "max_gap")
+    @classmethod
+    def _as_many_as_the_option_says(cls, value: int | None, info: ValidationInfo) -> int | None:
+        least = option_of(cls.model_fields[str(info.field_name)]).least
+        if value is not None and least is not None and value < least:
+            raise ValueError(f"expected {least} or more, got {value}")
+        return value
 
     @model_validator(mode="after")
     def _columns_fit(self) -> DataRecipe:
@@ -137,22 +132,39 @@ class DataRecipe(Section):
 class SplitRecipe(Section):
     """`[split]`: training, validation and test; a long series in the order of time, many series by whole ones."""
 
-    training: Fraction | None = Field(
-        None, description="fraction of the rows from the start, or of the series; none: what the others leave"
-    )
-    validation: Fraction = Field(0.15, description="fraction of the rows behind those, or of the series")
-    test: Fraction = Field(0.15, description="fraction of the rows at the end, or of the series")
-    borders: tuple[int | str, ...] = Field(
-        (), max_length=3, description="instead of fractions: the row or the date at which each part ends"
-    )
-    validation_path: str | None = Field(None, description="a file of its own for validation")
-    test_path: str | tuple[str, ...] | None = Field(None, description="a file of its own for test, or several")
-    overlap: bool = _by_rule("validation and test windows may reach back for their inputs")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="which of many series go where")
-    groups: str | None = Field(None, description="a table that says the group of each series or file")
-    group: str | None = Field(None, description="its column of groups; none: called group, or the other one of two")
-    validation_groups: tuple[str, ...] = Field((), description="groups whose series are for validation")
-    test_groups: tuple[str, ...] = Field((), description="groups whose series are for test")
+    training: Annotated[
+        Fraction | None,
+        Option("fraction of the rows from the start, or of the series", "what the others leave", instead=_BY_SPLIT),
+    ] = None
+    validation: Annotated[
+        Fraction, Option("fraction of the rows behind those, or of the series", instead=_BY_SPLIT)
+    ] = 0.15
+    test: Annotated[Fraction, Option("fraction of the rows at the end, or of the series", instead=_BY_SPLIT)] = 0.15
+    borders: Annotated[
+        tuple[int | str, ...],
+        Field(max_length=3),
+        Option("instead of fractions: the row or the date at which each part ends", flag="--border"),
+    ] = ()
+    validation_path: Annotated[
+        str | None, Option("a file of its own for validation", "a part of the data", flag="--validation-file")
+    ] = None
+    test_path: Annotated[
+        str | tuple[str, ...] | None,
+        Option("a file of its own for test, or several", "a part of the data", flag="--test-file"),
+    ] = None
+    overlap: Annotated[bool, Option("validation and test windows may reach back for their inputs", _TASK)] = BY_RULE
+    seed: Annotated[
+        Annotated[int, Field(ge=0)],
+        Option("which of many series go where", instead="in a recipe alone: --seed is that of the training"),
+    ] = 0
+    groups: Annotated[
+        str | None, Option("a table that says the group of each series or file", "there are no groups")
+    ] = None
+    group: Annotated[str | None, Option("its column of groups", "the one called group, or the other one of two")] = None
+    validation_groups: Annotated[
+        tuple[str, ...], Option("groups whose series are for validation", flag="--validation-group")
+    ] = ()
+    test_groups: Annotated[tuple[str, ...], Option("groups whose series are for test", flag="--test-group")] = ()
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> SplitRecipe:
@@ -190,16 +202,20 @@ class SplitRecipe(Section):
 class WindowRecipe(Section):
     """`[window]`: what the network sees and what it answers."""
 
-    steps: Count | None = Field(
-        None,
-        description="samples in a window, or in a chunk of a carried series; to classify: the most that a series may "
-        "have; none: what the longest has; of a forecast by the season",
-    )
-    horizon: Count = Field(1, description="samples to forecast at once")
-    stride: Count = Field(1, description="samples from one window to the next")
-    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        (), description="forecast these quantiles, such as [0.1, 0.5, 0.9], not one number"
-    )
+    steps: Annotated[
+        Count | None,
+        Option(
+            "samples in a window, or in a chunk of a carried series; to classify: the most that a series may have",
+            "by the season; to classify, what the longest has",
+            flag="--window",
+        ),
+    ] = None
+    horizon: Annotated[Count, Option("samples to forecast at once")] = 1
+    stride: Annotated[Count, Option("samples from one window to the next")] = 1
+    quantiles: Annotated[
+        tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+        Option("quantiles to forecast in place of one number, such as 0.1", flag="--quantile"),
+    ] = ()
 
     @model_validator(mode="after")
     def _levels_grow(self) -> WindowRecipe:
@@ -211,36 +227,47 @@ class WindowRecipe(Section):
 class NetworkRecipe(Section):
     """`[network]`: the LSTM and what stands around it."""
 
-    hidden_size: Count = _by_rule("units of each layer")
-    num_layers: Annotated[int, Field(ge=1, le=8)] = Field(1, description="stacked LSTM layers")
-    bidirectional: bool = Field(False, description="the layers run backwards too; windows only")
-    pooling: Literal["last", "mean"] = Field("last", description="the step that answers, or the mean of all")
-    segment: Count = _by_rule("samples that one step eats; windows only")
-    shared: bool = Field(False, description="the channels share one network, each is forecast from itself")
-    layer_norm: bool = Field(False, description="layer normalization behind each layer")
-    embedding_size: Annotated[int, Field(ge=0)] = Field(
-        0, description="width of a linear layer with ReLU in front of the LSTM; 0: none"
-    )
-    head_size: Annotated[int, Field(ge=0)] = Field(
-        0, description="width of a linear layer with ReLU in front of the head; 0: none"
-    )
-    dropout: Probability = _by_rule("between layers and before the head")
-    input_dropout: Probability = Field(0.0, description="of whole input channels of a window")
-    input_noise: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="standard deviation of what is added to scaled inputs, in training only"
-    )
-    scaling: Literal["standard", "minmax", "none", "relative", "instance"] = _by_rule(
-        "done inside the exported graph; relative: minus the window's last value; instance: by the window's own mean "
-        "and deviation"
-    )
-    start: Literal["auto", "none", "persistence", "seasonal", "ridge"] = Field(
-        "auto",
-        description="the line that the network begins with; auto: of a forecast the blend of baselines that is best on "
-        "validation, of classes at every step a logistic regression on the sample",
-    )
-    state: Literal["window", "carried"] = Field(
-        "window", description="window: from a zero state over a window; carried: may be stepped on"
-    )
+    hidden_size: Annotated[Count, Option("units of each LSTM layer", _SIZE)] = BY_RULE
+    num_layers: Annotated[Annotated[int, Field(ge=1, le=8)], Option("stacked LSTM layers")] = 1
+    bidirectional: Annotated[bool, Option("the layers run backwards too; windows only")] = False
+    pooling: Annotated[Literal["last", "mean"], Option("the step that answers, or the mean of all")] = "last"
+    segment: Annotated[Count, Option("samples that one step eats; windows only", "by window and season")] = BY_RULE
+    shared: Annotated[bool, Option("the channels share one network, each is forecast from itself")] = False
+    layer_norm: Annotated[bool, Option("layer normalization behind each layer")] = False
+    embedding_size: Annotated[
+        Annotated[int, Field(ge=0)], Option("width of a linear layer with ReLU in front of the LSTM; 0: none")
+    ] = 0
+    head_size: Annotated[
+        Annotated[int, Field(ge=0)], Option("width of a linear layer with ReLU in front of the head; 0: none")
+    ] = 0
+    dropout: Annotated[Probability, Option("dropout between layers and before the head", _TASK)] = BY_RULE
+    input_dropout: Annotated[Probability, Option("dropout of whole input channels of a window")] = 0.0
+    input_noise: Annotated[
+        Annotated[float, Field(ge=0)],
+        Option("standard deviation of the noise added to scaled inputs, in training only"),
+    ] = 0.0
+    scaling: Annotated[
+        Literal["standard", "minmax", "none", "relative", "instance"],
+        Option(
+            "done inside the exported graph; relative: minus the window's last value; instance: by the window's own "
+            "mean and deviation",
+            "by the data",
+        ),
+    ] = BY_RULE
+    start: Annotated[
+        Literal["auto", "none", "persistence", "seasonal", "ridge"],
+        Option(
+            "the line that the network begins with; auto: of a forecast the blend of baselines that is best on "
+            "validation, of classes at every step a logistic regression on the sample"
+        ),
+    ] = "auto"
+    state: Annotated[
+        Literal["window", "carried"],
+        Option(
+            "window: from a zero state over a window; carried: may be stepped on",
+            "window; of labels carried",
+        ),
+    ] = "window"
 
     @model_validator(mode="after")
     def _a_carried_state_sees_no_window(self) -> NetworkRecipe:
@@ -263,50 +290,76 @@ class NetworkRecipe(Section):
 class TrainingRecipe(Section):
     """`[training]`: how the weights are found."""
 
-    epochs: Count = _by_rule("passes over the training windows")
-    epoch_windows: Count | None = Field(
-        None, description="of a forecast: windows drawn for an epoch; none: all, by rule fewer of very many"
+    epochs: Annotated[Count, Option("passes over the training windows", _SIZE)] = BY_RULE
+    epoch_windows: Annotated[
+        Count | None, Option("of a forecast: windows drawn for an epoch", "all, by rule fewer of very many")
+    ] = None
+    time_limit: Annotated[
+        Annotated[str, Field(pattern=DURATION)] | None,
+        Option("stop before an epoch that would end later: 90s, 10m, 2h", f"{TIME_LIMIT} where epochs are by rule"),
+    ] = None
+    batch_size: Annotated[Count, Option("windows in a batch; of a carried state, series side by side", _SIZE)] = BY_RULE
+    loss: Annotated[
+        Literal["mse", "mae", "huber", "pinball", "cross-entropy"] | None,
+        Option("loss on scaled targets", "mse, of quantiles pinball, of classes cross-entropy"),
+    ] = None
+    class_weights: Annotated[Literal["none", "balanced"], Option("balanced: rare classes weigh more")] = "none"
+    label_smoothing: Annotated[Probability, Option("label smoothing of the cross-entropy")] = 0.0
+    initialization: Annotated[
+        Literal["orthogonal", "uniform"],
+        Option(
+            "weights to begin with; orthogonal: recurrence orthogonal, forget gates open, a head of zeros; uniform: as "
+            "torch begins"
+        ),
+    ] = "orthogonal"
+    optimizer: Annotated[Literal["adam", "adamw", "sgd"], Option("optimizer; sgd has momentum 0.9")] = "adamw"
+    learning_rate: Annotated[Annotated[float, Field(gt=0)], Option("learning rate at its highest", _TASK)] = BY_RULE
+    schedule: Annotated[Literal["constant", "cosine", "one-cycle"], Option("schedule of the learning rate", _TASK)] = (
+        BY_RULE
     )
-    time_limit: Annotated[str, Field(pattern=DURATION)] | None = Field(
-        None, description="stop before an epoch that would end later: 90s, 10m, 2h; none: 10m where epochs are by rule"
-    )
-    batch_size: Count = _by_rule("windows in a batch; of a carried state, series side by side")
-    loss: Literal["mse", "mae", "huber", "pinball", "cross-entropy"] | None = Field(
-        None, description="on scaled targets; none: mse, of quantiles pinball, of classes cross-entropy"
-    )
-    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
-    label_smoothing: Probability = Field(0.0, description="of cross-entropy")
-    initialization: Literal["orthogonal", "uniform"] = Field(
-        "orthogonal", description="orthogonal recurrence, open forget gates, a head of zeros; uniform: as torch begins"
-    )
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
-    learning_rate: Annotated[float, Field(gt=0)] = _by_rule("at its highest")
-    schedule: Literal["constant", "cosine", "one-cycle"] = _by_rule("of the learning rate")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="pull of the weights towards zero")
-    gradient_clip: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no limit")
-    average: Probability = _by_rule("keep an exponential moving average of the weights with this decay, 0.99; 0: none")
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the arithmetic; others need a GPU")
-    patience: Count | None = Field(None, description="stop after so many epochs without a better validation loss")
-    threads: Count | None = Field(
-        None,
-        description="CPU threads; none: 1 for a small network, else torch's choice. Another count rounds differently, "
-        "pin it to reproduce",
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
+    weight_decay: Annotated[Annotated[float, Field(ge=0)], Option("pull of the weights towards zero")] = 0.0
+    gradient_clip: Annotated[Annotated[float, Field(ge=0)], Option("largest gradient norm; 0: no limit")] = 1.0
+    average: Annotated[
+        Probability,
+        Option("decay of the moving average of the weights that is kept, 0.99; 0: no average", _TASK),
+    ] = BY_RULE
+    precision: Annotated[
+        Literal["fp32", "bf16", "fp16"], Option("precision of the arithmetic; others than fp32 need a GPU")
+    ] = "fp32"
+    patience: Annotated[
+        Count | None, Option("epochs without a better validation loss before it stops", "all epochs are trained")
+    ] = None
+    threads: Annotated[
+        Count | None,
+        Option(
+            "CPU threads; another count rounds differently, pin it to reproduce",
+            "1 for a small network, else torch's choice",
+        ),
+    ] = None
+    seed: Annotated[Annotated[int, Field(ge=0, lt=2**31)], Option("seed of everything random")] = 0
 
 
 class QuantizationRecipe(Section):
     """`[quantization]`: after the training, epochs that feel the arithmetic of an int8 file; absent, there are none."""
 
-    precision: Literal["int8", "int8w"] = Field("int8", description="the file to train for")
-    per_channel: bool = Field(True, description="a scale for each gate row and output; else one for each tensor")
-    clip: Literal["none", "percentile", "mse"] = Field("none", description="how the range of a scale is chosen")
-    head: Literal["int8", "fp32"] = Field("int8", description="precision of the layers behind the LSTM")
-    epochs: Count = Field(8, description="further passes over the training windows")
-    learning_rate_factor: Annotated[float, Field(gt=0)] = Field(
-        0.2, description="times the learning rate of the training, falling to 0 as a cosine"
-    )
-    start: str | None = Field(None, description="a run whose weights to begin with; none: they are trained first")
+    precision: Annotated[Literal["int8", "int8w"], Option("the file to train for", flag="--quantize")] = "int8"
+    per_channel: Annotated[
+        bool,
+        Option("a scale for each gate row and output; else one for each tensor", flag="--per-channel/--per-tensor"),
+    ] = True
+    clip: Annotated[
+        Literal["none", "percentile", "mse"], Option("how the range of a scale of int8 weights is chosen")
+    ] = "none"
+    head: Annotated[Literal["int8", "fp32"], Option("precision of the layers behind the LSTM")] = "int8"
+    epochs: Annotated[Count, Option("further passes over the training windows")] = 8
+    learning_rate_factor: Annotated[
+        Annotated[float, Field(gt=0)],
+        Option("times the learning rate of the training, falling to 0 as a cosine"),
+    ] = 0.2
+    start: Annotated[
+        str | None,
+        Option("a run whose weights to begin with", "they are trained first", instead="as the run to fine-tune"),
+    ] = None
 
     def training_of(self, training: TrainingRecipe) -> TrainingRecipe:
         """Give the settings of the further epochs: those of the training, gentler and without early stopping."""
@@ -320,6 +373,16 @@ class QuantizationRecipe(Section):
             "time_limit": None,
         }
         return training.model_copy(update=changes)
+
+
+def option_of(field: FieldInfo) -> Option:
+    """Find what is said of a key of a recipe.
+
+    Example:
+        >>> option_of(TrainingRecipe.model_fields["patience"]).about
+        'epochs without a better validation loss before it stops'
+    """
+    return next(one for one in field.metadata if isinstance(one, Option))
 
 
 def nearest(key: str, known: list[str]) -> str:

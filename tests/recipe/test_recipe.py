@@ -12,8 +12,9 @@ import pytest
 from pydantic import BaseModel
 
 from edgelstm.errors import RecipeError
-from edgelstm.recipe.file import check_recipe, load_recipe, render_recipe
+from edgelstm.recipe.file import check_recipe, comment_of, load_recipe, render_recipe
 from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import option_of
 from tests.conftest import CO2_FILES, ROOT, small_recipe
 
 
@@ -225,7 +226,7 @@ def test_a_checked_recipe_cannot_be_changed():
 def test_every_key_says_what_it_is():
     for kind in SECTIONS.values():
         assert typing.get_type_hints(kind)
-        assert all(field.description for field in kind.model_fields.values())
+        assert all(option_of(field).about for field in kind.model_fields.values())
 
 
 def test_the_recipe_of_the_model_zoo_is_the_one_in_the_package():
@@ -428,7 +429,7 @@ def test_the_whole_of_a_recipe_of_the_zoo_comes_back(name, tmp_path, monkeypatch
         if getattr(recipe, section) is not None:
             assert f"\n[{section}]\n" in text
             for key, field in kind.model_fields.items():
-                assert re.search(rf"^(# )?{key} = ?.*  # {re.escape(field.description)}$", text, re.MULTILINE), key
+                assert re.search(rf"^(# )?{key} = ?.*  # {re.escape(comment_of(field))}$", text, re.MULTILINE), key
 
 
 @pytest.mark.parametrize(
