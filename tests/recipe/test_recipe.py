@@ -217,6 +217,13 @@ def test_a_recipe_written_as_json_comes_back(changes):
     assert check_recipe(json.loads(json.dumps(recipe.model_dump(mode="json"))), "again") == recipe
 
 
+@pytest.mark.parametrize("key", ["skip_rows", "max_gap"])
+def test_a_count_of_lines_or_samples_is_not_negative(key):
+    assert getattr(check_recipe(changed("data", key, 0), "test").data, key) == 0
+    with pytest.raises(RecipeError, match=rf"^test: data\.{key}: expected 0 or more, got -1$"):
+        check_recipe(changed("data", key, -1), "test")
+
+
 def test_a_checked_recipe_cannot_be_changed():
     recipe = check_recipe(small_recipe(), "test")
     with pytest.raises(ValueError, match="frozen"):
