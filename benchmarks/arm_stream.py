@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgelstm.runtime import load
-from edgelstm.runtime.golden import PYPI, worst_by_channel
+from edgelstm.runtime.file.golden import PYPI, worst_by_channel
 
 
 def compare(path: str, steps: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import onnxruntime
 
 from edgelstm.errors import EdgeLstmError
 from edgelstm.runtime import Predictor, load, replay
-from edgelstm.runtime.golden import worst_by_channel
+from edgelstm.runtime.file.golden import worst_by_channel
 
 
 def windows(predictor: Predictor) -> list[tuple[np.ndarray, np.ndarray | None]]:

@@ -17,6 +17,7 @@ import multiprocessing
 import re
 import sys
 import warnings
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ SIZES = {"as exported": (2, 12), "batch": (5, 12), "time": (2, 7)}
 LIMIT = 1e-6  # of max(1, max |y|)
 
 LSTM = Lstm("lstm", FEATURES, HIDDEN)
-BOTH = LSTM._replace(bidirectional=True)
+BOTH = replace(LSTM, bidirectional=True)
 WORDS = Embedding("words", TOKENS, FEATURES)
 BEFORE, BEHIND = Standardize("input_offset", "input_factor"), Rescale("output_scale", "output_offset")
 
@@ -82,14 +83,14 @@ DECODER = (Take("final"), Repeat(HORIZON), Lstm("decoder", HIDDEN, HIDDEN), Line
 CASES = (
     Case("1 layer", forecaster(LSTM)),
     Case("1 layer, exported a second time in one process", forecaster(LSTM), times=2),
-    Case("2 layers", forecaster(LSTM._replace(num_layers=2))),
-    Case("8 layers", forecaster(LSTM._replace(num_layers=8))),
-    Case("1 layer, no bias", forecaster(LSTM._replace(bias=False))),
+    Case("2 layers", forecaster(replace(LSTM, num_layers=2))),
+    Case("8 layers", forecaster(replace(LSTM, num_layers=8))),
+    Case("1 layer, no bias", forecaster(replace(LSTM, bias=False))),
     Case("2 directions, last step", forecaster(BOTH)),
     Case("2 directions, final states", forecaster(BOTH, "final")),
-    Case("2 directions, 8 layers", forecaster(BOTH._replace(num_layers=8))),
-    Case("proj_size", forecaster(LSTM._replace(proj_size=5))),
-    Case("proj_size, 2 directions, 2 layers", forecaster(BOTH._replace(proj_size=5, num_layers=2))),
+    Case("2 directions, 8 layers", forecaster(replace(BOTH, num_layers=8))),
+    Case("proj_size", forecaster(replace(LSTM, proj_size=5))),
+    Case("proj_size, 2 directions, 2 layers", forecaster(replace(BOTH, proj_size=5, num_layers=2))),
     Case("relative scaling", forecaster(LSTM), relative=(2, 0)),
     Case("MLP head with GELU", (BEFORE, LSTM, Take("last"), *MLP, BEHIND)),
     Case("classes, softmax", (BEFORE, LSTM, Take("last"), *CLASSES), "classify"),
@@ -98,7 +99,7 @@ CASES = (
     Case("embedding", (WORDS, *forecaster(LSTM)[1:])),
     Case("embedding, lengths, classes", (WORDS, LSTM, Take("last"), *CLASSES), "classify", lengths=True),
     Case("lengths", forecaster(LSTM), lengths=True),
-    Case("lengths, 2 layers", forecaster(LSTM._replace(num_layers=2)), lengths=True),
+    Case("lengths, 2 layers", forecaster(replace(LSTM, num_layers=2)), lengths=True),
     Case("lengths, 2 directions, final states", forecaster(BOTH, "final"), lengths=True),
     Case("lengths, every step", every_step(LSTM), "label", lengths=True),
     Case("lengths, relative scaling", forecaster(LSTM), relative=(2, 0), lengths=True),

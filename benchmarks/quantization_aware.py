@@ -166,7 +166,7 @@ def begun(run: Run, parts: Callable | None) -> tuple[Problem, Recipe]:
 
 def network_of(run: Run, problem: Problem, recipe: Recipe) -> LstmNetwork:
     """The trained network in torch."""
-    network = make_network(problem, recipe.network, recipe.data, recipe.training, None)
+    network = make_network(problem, recipe).network
     network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
     return network
 

@@ -28,7 +28,8 @@ from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance
 from edgelstm.export.graph import build_graph
 from edgelstm.network import Linear, Lstm, Network, Rescale, Standardize, carried_states
 from edgelstm.runtime import Golden, ModelFile, Predictor
-from edgelstm.runtime.binding import bind, zero_states, zero_y
+from edgelstm.runtime.engine.binding import bind
+from edgelstm.runtime.streams.room import zero_states, zero_y
 from edgelstm.strict_json import plain
 
 RESULTS = Path(__file__).parent / "results"

@@ -24,7 +24,8 @@ from torch import nn
 
 from edgelstm.bench.machine import describe_machine
 from edgelstm.data.windows import Windows, from_rows
-from edgelstm.recipe.sections import DataRecipe, NetworkRecipe, TrainingRecipe
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.strict_json import plain
 from edgelstm.train.feeding.feed import EVALUATION_BATCH
 from edgelstm.train.loop import run_loop
@@ -89,19 +90,20 @@ def problem_of(case: Case) -> Problem:
     )
 
 
-def settings(case: Case) -> tuple[NetworkRecipe, TrainingRecipe]:
-    return NetworkRecipe(hidden_size=case.hidden_size), TrainingRecipe(
-        epochs=EPOCHS, batch_size=case.batch_size, schedule="one-cycle", threads=1
-    )
+def recipe_of(case: Case) -> Recipe:
+    network = {"hidden_size": case.hidden_size, "segment": 1, "dropout": 0, "scaling": "standard", "start": "none"}
+    training = {"epochs": EPOCHS, "batch_size": case.batch_size, "learning_rate": 1e-3, "average": 0, "threads": 1}
+    content = {"data": {"path": "", "targets": ["x0"]}, "network": network}
+    return check_recipe({**content, "training": {**training, "schedule": "one-cycle"}}, "benchmark")
 
 
 def ours(problem: Problem, case: Case) -> float:
     """Windows per second of the trainer, from the first line of its loop to the last."""
-    options, training = settings(case)
-    network = make_network(problem, options, DataRecipe(path=""), training, None)
+    recipe = recipe_of(case)
+    network = make_network(problem, recipe).network
     with tempfile.TemporaryDirectory() as folder:
         start_s = time.perf_counter()
-        run_loop(network, problem, training, Path(folder) / "resume.ckpt", False)
+        run_loop(network, problem, recipe.training, Path(folder) / "resume.ckpt", False)
         return EPOCHS * len(problem.training) / (time.perf_counter() - start_s)
 
 

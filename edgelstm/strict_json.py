@@ -132,10 +132,15 @@ def _decode_union(choices: tuple[Any, ...], value: Any, place: str) -> Any:
 
 def _decode_kind(choices: list[Any], value: Any, place: str) -> Any:
     """Choose between records by their key `kind`, whose default names each."""
-    by_kind = {choice._field_defaults["kind"]: choice for choice in choices}
+    by_kind: dict[Any, Any] = {_kind_of(choice): choice for choice in choices}
     kind = value.get("kind") if isinstance(value, dict) else None
     _expect(isinstance(kind, str) and kind in by_kind, f"a kind of {', '.join(by_kind)}", value, place)
     return decode(by_kind[kind], value, place)
+
+
+def _kind_of(record: Any) -> str:
+    defaults = record._field_defaults if hasattr(record, "_fields") else vars(record)
+    return str(defaults["kind"])
 
 
 def _decode_plain(hint: Any, value: Any, place: str) -> Any:
@@ -159,7 +164,9 @@ def _name(value: Any) -> str:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    """The fields of a record and their types; what its class says of itself is no field."""
+    hints = typing.get_type_hints(kind)
+    return {name: hint for name, hint in hints.items() if typing.get_origin(hint) is not typing.ClassVar}
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

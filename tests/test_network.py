@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from edgelstm.errors import NetworkError
+from edgelstm.export.graph import NODES
 from edgelstm.network import (
     Activation,
     Calendar,
     Embedding,
     Highway,
     Join,
+    Layer,
     LayerNorm,
     Linear,
     Lstm,
@@ -29,6 +32,8 @@ from edgelstm.network import (
     check_network,
     size_behind,
 )
+from edgelstm.network.kind import SEQUENCE, VECTOR, Kind, Shape
+from edgelstm.reference import compute
 
 LSTM, HEAD = Lstm("lstm", 3, 8), Linear("head", 8, 2)
 SHARED = (Lstm("b", 2, 4), Take("last"))
@@ -173,7 +178,7 @@ def test_a_state_pair_for_each_layer_is_as_large_as_what_is_in_front_of_the_proj
         ((Linear("in", 3, 2), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer in front gives 2"),
         ((LSTM, Linear("head", 8, 0)), "sizes of at least 1"),
         ((LSTM, Linear("lstm", 8, 2), Linear("lstm", 2, 2)), "'lstm.weight' belongs to two layers"),
-        ((LSTM, LSTM._replace(input_size=8)), "belongs to two layers"),
+        ((LSTM, replace(LSTM, input_size=8)), "belongs to two layers"),
         ((LSTM, Rescale("offset", "offset")), "'offset' belongs to two layers"),
     ],
 )
@@ -188,17 +193,17 @@ IN, PAST = Standardize("offset", "factor"), Highway("past", 4, 3, 2)
     ("layers", "match"),
     [
         ((LSTM, Take("last"), HEAD, PAST), "expected a standardize as the first layer, whose values it reads"),
-        ((PAST._replace(alone=True),), "expected a standardize as the first layer"),
+        ((replace(PAST, alone=True),), "expected a standardize as the first layer"),
         ((IN, LSTM, Take("last"), PAST, HEAD), "the softmax of classes or nothing behind it, got linear"),
         ((IN, LSTM, Take("last"), HEAD, PAST, Activation("sigmoid")), "or nothing behind it, got activation"),
-        ((IN, LSTM, Take("last"), HEAD, PAST, PAST._replace(name="b")), "one in a network, got 2"),
-        ((IN, LSTM, Take("last"), HEAD, PAST._replace(steps=0)), "expected at least 1 step, got 0"),
+        ((IN, LSTM, Take("last"), HEAD, PAST, replace(PAST, name="b")), "one in a network, got 2"),
+        ((IN, LSTM, Take("last"), HEAD, replace(PAST, steps=0)), "expected at least 1 step, got 0"),
         ((IN, Mask(0.0), LSTM, Take("last"), HEAD, PAST), "as they come; expected no mask"),
         ((IN, Reverse(), LSTM, Take("last"), HEAD, PAST), "expected no reverse"),
         ((IN, LSTM, Take("last"), Repeat(3), Lstm("b", 8, 2), PAST), "expected no repeat"),
         ((IN, LSTM, HEAD, PAST), "expected 1 step and no segment, got 4"),
-        ((IN, Segment(2, False), Lstm("b", 6, 2), PAST._replace(steps=1)), "expected 1 step and no segment"),
-        ((IN, LSTM, Take("last"), HEAD, PAST._replace(in_features=2)), r"expected 3 input\(s\) .* got 2"),
+        ((IN, Segment(2, False), Lstm("b", 6, 2), replace(PAST, steps=1)), "expected 1 step and no segment"),
+        ((IN, LSTM, Take("last"), HEAD, replace(PAST, in_features=2)), r"expected 3 input\(s\) .* got 2"),
         ((IN, Segment(3, True), LSTM, Take("last"), HEAD, PAST, Join(3)), "each by itself; got 3"),
         (
             (
@@ -208,20 +213,20 @@ IN, PAST = Standardize("offset", "factor"), Highway("past", 4, 3, 2)
                 LSTM,
                 Take("last"),
                 HEAD,
-                PAST._replace(in_features=1),
+                replace(PAST, in_features=1),
                 Join(5),
             ),
             "reads those of x: expected a join of 3",
         ),
         ((IN, Segment(3, True), LSTM, Take("last"), HEAD, Join(3), PAST), "expected no join in front of it"),
         (
-            (IN, LSTM, Take("last"), HEAD, PAST._replace(out_features=3)),
+            (IN, LSTM, Take("last"), HEAD, replace(PAST, out_features=3)),
             "expected 3 inputs, the layer in front gives 2",
         ),
-        ((IN, LSTM, Take("last"), PAST._replace(alone=True)), "alone, expected between it and .* got lstm, take"),
-        ((IN, Take("mean"), PAST._replace(alone=True)), "alone, expected between it and"),
+        ((IN, LSTM, Take("last"), replace(PAST, alone=True)), "alone, expected between it and .* got lstm, take"),
+        ((IN, Take("mean"), replace(PAST, alone=True)), "alone, expected between it and"),
         (
-            (IN, Segment(2, True), Take("last"), PAST._replace(alone=True, in_features=1), Join(3)),
+            (IN, Segment(2, True), Take("last"), replace(PAST, alone=True, in_features=1), Join(3)),
             "shared segment of 1",
         ),
     ],
@@ -231,7 +236,7 @@ def test_a_highway_that_leads_nowhere_is_refused_in_one_line(layers, match):
 
 
 def test_a_highway_owns_a_matrix_over_the_window_and_needs_no_lstm_alone():
-    network = Network((IN, Take("last"), PAST._replace(alone=True), Rescale("scale", "shift")))
+    network = Network((IN, Take("last"), replace(PAST, alone=True), Rescale("scale", "shift")))
     check_network(network, weights_of(network))
     assert dict(network.tensors())["past.weight"] == (2, 12)
     assert (network.input_size, network.output_size, network.lstms) == (3, 2, ())
@@ -284,3 +289,89 @@ def test_rescaling_runs_over_whole_horizon_steps(count):
     constants = np.ones(count, np.float32)
     with pytest.raises(NetworkError, match="whole part"):
         check_network(network, weights_of(network, scale=constants, shift=constants))
+
+
+KINDS = get_args(Layer)
+POINTWISE = (
+    Linear("a", 3, 3),
+    Standardize("offset", "factor"),
+    Rescale("scale", "shift"),
+    LayerNorm("norm", 3),
+    Activation("relu"),
+)
+
+
+def test_every_kind_has_a_name_of_its_own_a_formula_and_nodes():
+    assert len({kind.kind for kind in KINDS}) == len(KINDS)
+    assert all(kind.compute is not Kind.compute for kind in KINDS)
+    assert set(NODES) == set(KINDS)
+
+
+def computed(*layers):
+    """On eight steps of three channels, of which the first and the last are zeros."""
+    rng = np.random.default_rng(0)
+    network = Network(layers)
+    weights = {name: rng.normal(size=shape or 3).astype(np.float32) for name, shape in network.tensors()}
+    x = rng.normal(size=(4, 8, 3)).astype(np.float32)
+    x[:, [0, -1]] = 0
+    return compute(network, weights, x)
+
+
+@pytest.mark.parametrize("mover", [Take("last"), Take("mean"), Reverse()], ids=str)
+@pytest.mark.parametrize("layer", [*POINTWISE, Mask(0.0)], ids=str)
+def test_a_layer_moves_in_front_of_another_exactly_where_nothing_changes(mover, layer):
+    end = (Take("last"),) if isinstance(mover, Reverse) else ()
+    behind = computed(layer, mover, *end)
+    if mover.moves_before(layer, masked=False):
+        np.testing.assert_allclose(computed(mover, layer, *end), behind, rtol=1e-12, atol=1e-14)
+    elif layer.kind != "mask":
+        assert np.abs(computed(mover, layer, *end) - behind).max() > 1e-3
+
+
+def test_a_mean_moves_in_front_of_nothing_where_it_may_be_one_of_no_steps():
+    assert not any(Take("mean").moves_before(layer, masked=True) for layer in POINTWISE)
+    assert all(Take("last").moves_before(layer, masked=True) for layer in POINTWISE)
+
+
+def test_what_comes_out_follows_from_layer_to_layer():
+    apart = (Segment(4, False), Segment(2, True), Lstm("lstm", 2, 8))
+    joined = Network((*apart, Take("last"), Linear("head", 8, 6), Join(12, 2)))
+    assert joined.answer == Shape(24, SEQUENCE, steps=3, cut=8)
+    assert apart[1].behind(Shape(12, SEQUENCE, cut=4)) == Shape(2, SEQUENCE, cut=8, apart=12)
+    assert Network((LSTM, Take("last"))).answer == Shape(8, VECTOR)
+    assert Network((LSTM, Take("last"), Repeat(6), Segment(2, False))).answer == Shape(16, SEQUENCE, steps=3)
+
+
+def test_a_network_at_every_step_is_the_same_without_what_takes_one():
+    network = Network(SCALED, (0, 2), instance=True)
+    assert network.at_every_step == Network((*SCALED[:2], *SCALED[3:]), (0, 2), instance=True)
+    assert network.of(Take) == (Take("last"),)
+    assert network.at_every_step.of(Take) == ()
+
+
+def test_what_cannot_carry_a_state_says_why():
+    both = replace(LSTM, bidirectional=True)
+    able = (LSTM, Take("last"), Take("final"), *POINTWISE, Calendar(("hour",)), Embedding("words", 5, 3), PAST)
+    unable = (both, Take("mean"), Repeat(2), Reverse(), Mask(0.0), Segment(2, False))
+    assert not any(layer.no_state for layer in able)
+    assert all(layer.no_state for layer in unable)
+    assert [layer.kind for layer in (*able, *unable) if layer.no_lengths] == ["mask", "segment"]
+
+
+def test_layers_are_told_in_a_few_words():
+    layers = (
+        replace(LSTM, bidirectional=True),
+        HEAD,
+        Activation("relu"),
+        Take("final"),
+        Take("mean"),
+        LayerNorm("n", 2),
+    )
+    assert [layer.words for layer in layers] == [
+        "LSTM 3 -> 16, both directions",
+        "linear 8 -> 2",
+        "relu",
+        "last step of each direction",
+        "mean over the steps",
+        "layer norm",
+    ]

@@ -1,7 +1,7 @@
 import contextlib
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -182,3 +182,29 @@ def test_deep_nesting_is_refused_and_never_overflows(depth):
     text = '{"text":' + "[" * depth + "]" * depth + "}"
     with pytest.raises(StrictJsonError):
         read({**GOOD, **parse(text)})
+
+
+@dataclass(frozen=True)
+class Circle:
+    CORNERS: ClassVar[int] = 0
+    radius: float
+    kind: str = "circle"
+
+
+class Square(NamedTuple):
+    side: float
+    kind: str = "square"
+
+
+class Drawing(NamedTuple):
+    shapes: tuple[Circle | Square, ...]
+
+
+def test_records_are_told_apart_by_their_kind_and_keep_their_fields_alone():
+    drawing = Drawing((Circle(1.0), Square(2.0)))
+    content = [{"radius": 1.0, "kind": "circle"}, {"side": 2.0, "kind": "square"}]
+    assert plain(drawing) == {"shapes": content}
+    assert decode(Drawing, {"shapes": content}, "here") == drawing
+    for strange in ({"radius": 1.0, "kind": "triangle"}, {"radius": 1.0}, {"radius": 1.0, "kind": ["circle"]}, None):
+        with pytest.raises(StrictJsonError, match=r"^here\.shapes\[0\]: expected a kind of circle, square, got"):
+            decode(Drawing, {"shapes": [strange]}, "here")

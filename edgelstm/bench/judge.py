@@ -25,7 +25,7 @@ from edgelstm.data.scores.score import Examples, score
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError
 from edgelstm.runtime import Predictor
-from edgelstm.runtime.golden import worst_by_channel
+from edgelstm.runtime.file.golden import worst_by_channel
 from edgelstm.runtime.replay import golden_rows, passing_times
 
 CARRIED_STEPS = 10_000

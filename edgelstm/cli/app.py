@@ -17,7 +17,7 @@ _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's UsageError, whose m
 # The options of these are keys of a recipe, for which a device lacks pydantic: only who calls them imports it.
 _OF_A_RECIPE = {
     "train": "Train an LSTM on a table and write a run directory.",
-    "finetune": "Train a run on, so that its int8 file loses less.",
+    "finetune": "Train a run on: for its int8 file, or on a table of yours.",
 }
 FAILED = 1  # as a replay that fails: the input is well-formed, and the answer is no
 BAD_INPUT = 2

@@ -133,7 +133,7 @@ def inspect(
 ) -> None:
     """Print the contract, the graph and the metrics of a file, without running it."""
     from edgelstm.runtime import read_model_file
-    from edgelstm.runtime.model_file import summarize_graph
+    from edgelstm.runtime.file.summary import summarize_graph
 
     model_file = read_model_file(file, unverified)
     graph = summarize_graph(model_file.content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,7 +77,7 @@ def import_torch(
 def _words(layer: Layer) -> str:
     """A layer in a line: `lstm (input_size 1, hidden_size 8)`."""
     name = getattr(layer, "name", layer.kind)
-    told = {key: value for key, value in layer._asdict().items() if isinstance(value, (int, str)) and value}
+    told = {key: value for key, value in asdict(layer).items() if isinstance(value, (int, str)) and value}
     return f"{name} ({', '.join(f'{k} {v}' for k, v in told.items() if k not in ('name', 'kind', 'bias'))})"
 
 

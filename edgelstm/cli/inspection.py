@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgelstm.contract import Channel, Contract, Metrics, Provenance, Score
     from edgelstm.reading import Dialect, Reading
     from edgelstm.runtime import ModelFile
-    from edgelstm.runtime.model_file import GraphSummary
+    from edgelstm.runtime.file.summary import GraphSummary
 
 
 _FIGURES = {

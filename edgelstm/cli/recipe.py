@@ -20,7 +20,7 @@ _PANELS = {
     "window": "Network",
     "network": "Network",
     "training": "Training",
-    "quantization": "Training",
+    "quantization": "The int8 file",
 }
 
 
@@ -48,6 +48,11 @@ def recipe_options(*sections: str) -> list[Asked]:
         for option in (option_of(field),)
         if not option.instead
     ]
+
+
+def first_flag(options: list[Asked], asked: Sections) -> str | None:
+    """Name the first of some options that was typed; None for none."""
+    return next((one.flag for one in options if one.key in asked.get(one.section, {})), None)
 
 
 def asks_a_recipe(options: list[Asked]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgelstm.cli.options import Panelled, usual_words
-from edgelstm.cli.recipe import Sections, asks_a_recipe, recipe_options
+from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, recipe_options
 from edgelstm.cli.words import table
 from edgelstm.errors import RecipeError
 from edgelstm.recipe import load_recipe, render_recipe
@@ -52,7 +52,9 @@ def train(
     asked: Sections,
 ) -> None:
     """Train an LSTM on a table and write a run directory."""
-    flags = _flags(asked, data, split, recipe)
+    flags = _flags(asked, data, split)
+    if data is not None and recipe is None:
+        flags.setdefault("", {}).setdefault("name", _name_of(data))
     if quantization_aware:
         flags["quantization"] = {}  # with what the recipe says there
     if show_recipe:
@@ -63,19 +65,41 @@ def train(
     _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
 
 
+# What a run settles.
+_SETTLED = ("calendar", "classes", "cap", "drift", "epochs", "initialization")
+_OF_A_TABLE = [
+    option
+    for option in recipe_options("data", "split", "window", "network", "training")
+    if option.key in ("stride", "dropout")
+    or (option.section not in ("window", "network") and option.key not in _SETTLED)
+]
+
+
 @app.command("finetune", cls=Panelled)
-@asks_a_recipe(recipe_options("quantization"))
+@asks_a_recipe([*recipe_options("quantization"), *_OF_A_TABLE])
 def finetune(
     run: Annotated[Path, typer.Argument(help="A run directory; stays as it is.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The new run. [RUN-int8]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The new run. [RUN-int8; in float32 RUN-tuned]")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
+    data: Annotated[str | None, typer.Option(help="For an imported run: the table to train on.")] = None,
+    split: Split = None,
     *,
     asked: Sections,
 ) -> None:
-    """Train a run on, simulating its int8 file, so that the file loses less."""
+    """Train a run on: for its int8 file, or an imported one on a table of yours."""
     from edgelstm.train import finetune as finetune_run
 
-    _show(lambda: finetune_run(run, output, overwrite=overwrite, **asked.get("quantization", {})))
+    options = asked.pop("quantization", {})
+    if data is None and (asked or split):
+        flag = first_flag(_OF_A_TABLE, asked) or "--split"
+        raise RecipeError(f"{flag}: expected --data as well; without it the run learns from its own table, as it did")
+    if data is not None and set(options) == {"epochs"}:  # in float32
+        asked.setdefault("training", {}).update(options)
+        options = {}
+    sections = None if data is None else _flags(asked, data, split)
+    _show(lambda: finetune_run(run, output, asked=sections, overwrite=overwrite, **options))
 
 
 def _show(train: Callable[[], Fitted]) -> None:
@@ -85,6 +109,8 @@ def _show(train: Callable[[], Fitted]) -> None:
     except KeyboardInterrupt:
         print("stopped before an epoch had ended: nothing was kept", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    if not fitted.written:  # another node tells
+        return
     show_fitted(fitted)
     if fitted.interrupted:
         print(
@@ -164,15 +190,13 @@ def _tuned_for(fitted: Fitted) -> str:
     return tuned_for[0] if tuned_for else ""
 
 
-def _flags(asked: Sections, data: str | None, split: str | None, recipe: Path | None) -> Sections:
-    """Put what was typed beside the options that are keys of a recipe in its place."""
+def _flags(asked: Sections, data: str | None, split: str | None) -> Sections:
+    """Put the data and how it is split beside what else was typed."""
     flags = {section: dict(values) for section, values in asked.items()}
-    if split is not None:
-        flags.setdefault("split", {}).update(_fractions(split))
     if data is not None:
         flags.setdefault("data", {})["path"] = data
-    if data is not None and recipe is None:
-        flags.setdefault("", {}).setdefault("name", _name_of(data))
+    if split is not None:
+        flags.setdefault("split", {}).update(_fractions(split))
     return flags
 
 

@@ -90,8 +90,8 @@ def _check_quantization(contract: Contract) -> None:
 
 def _check_channels(inputs: tuple[Channel, ...], outputs: tuple[Channel, ...]) -> None:
     tokens = len(inputs) == 1 and inputs[0].dtype == "int64"
-    for channel in inputs + outputs:
-        expected = "int64" if tokens and channel is inputs[0] else "float32"
+    for place, channel in enumerate(inputs + outputs):
+        expected = "int64" if tokens and place == 0 else "float32"
         _require(channel.dtype == expected, f"channel {channel.name!r} has dtype {channel.dtype!r}, not {expected!r}")
         known = channel.categories is not None and channel.categories >= 1
         _require(

@@ -52,7 +52,7 @@ _DEVICE = (
     _PATH
     + f"""
 try:
-    from edgelstm.runtime.session import Settings, create_session
+    from edgelstm.runtime.engine.session import Settings, create_session
     from edgelstm.runtime.trial import IDENTITY
     create_session(IDENTITY, Settings(sys.argv[2]))
 except Exception as error:

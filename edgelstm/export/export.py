@@ -29,7 +29,7 @@ from edgelstm.files import write_all_whole
 from edgelstm.network import carried_states
 from edgelstm.run import Run, read_run
 from edgelstm.runtime import Golden, ModelFile, Predictor, parse_model_file
-from edgelstm.runtime.golden import OTHER, PYPI, worst_by_channel
+from edgelstm.runtime.file.golden import OTHER, PYPI, worst_by_channel
 from edgelstm.runtime.replay import golden_rows
 from edgelstm.strict_json import plain
 

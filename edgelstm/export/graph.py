@@ -9,53 +9,22 @@ inputs are no outputs.
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx
 from onnx import TensorProto, helper
 
 from edgelstm import __version__
 from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
-from edgelstm.export.highway import add_highway
-from edgelstm.export.layout import Graph, Value, batch_first
-from edgelstm.export.plan import check_contract, folded, reordered
-from edgelstm.export.pointwise import (
-    add_activation,
-    add_calendar,
-    add_embedding,
-    add_layer_norm,
-    add_linear,
-    add_rescale,
-    add_standardize,
-)
-from edgelstm.export.recurrent import add_lstm
+from edgelstm.export import highway, pointwise, recurrent, steps
+from edgelstm.export.layout import Graph, Nodes, Value, batch_first
+from edgelstm.export.plan import check_contract
 from edgelstm.export.relative import by_spread, with_base, without_base
-from edgelstm.export.steps import add_join, add_mask, add_repeat, add_reverse, add_segment, add_take, unmasked
-from edgelstm.network import (
-    Activation,
-    Calendar,
-    Embedding,
-    Highway,
-    Join,
-    LayerNorm,
-    Linear,
-    Lstm,
-    Mask,
-    Network,
-    Repeat,
-    Rescale,
-    Reverse,
-    Segment,
-    Standardize,
-    Take,
-    Weights,
-    check_network,
-    size_behind,
-)
+from edgelstm.network import Network, Take, Weights, check_network, folded, reordered, size_behind
 
 OPSET = 17
 IR_VERSION = 8  # so that the old onnxruntimes of devices load it
+
+NODES: Nodes = {**pointwise.NODES, **recurrent.NODES, **steps.NODES, **highway.NODES}
 
 
 def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.ModelProto:
@@ -75,7 +44,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     """
     check_network(network, weights)
     check_contract(network, contract)
-    layers, weights = folded(reordered(network, contract), weights)
+    layers, weights = folded(reordered(network, bool(contract.states)), weights)
     graph = Graph(contract, weights, layers, network.input_size)
     value = Value("x", "BT" if contract.tokens else "BTC")
     if contract.lengths:
@@ -83,16 +52,15 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
         graph.sequence_lens = graph.add("Cast", ["lengths"], "sequence_lens", to=TensorProto.INT32)
     if network.relative_inputs:
         value = without_base(graph, value, network)
-    last_lstm = max((i for i, layer in enumerate(layers) if isinstance(layer, Lstm)), default=-1)
     for i, layer in enumerate(layers):
-        value = _LAYERS[type(layer)](graph, value, layer, i)
+        value = NODES[type(layer)](graph, value, layer, i)
         graph.size = size_behind(layer, graph.size)
         if i == 0 and network.instance:
             value = by_spread(graph, value, network)
         if i == 0:
             graph.scaled = value
-        if i == last_lstm and graph.mask and not any(isinstance(behind, Take) for behind in layers[i:]):
-            value = unmasked(graph, value, network.lstms[-1])
+        if graph.mask and layer == network.lstms[-1] and not any(isinstance(behind, Take) for behind in layers[i:]):
+            value = steps.unmasked(graph, value, network.lstms[-1])
     value = _as_answer(graph, value)
     if network.relative_inputs:
         value = with_base(graph, value, network)
@@ -158,22 +126,3 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(f"this network gives no valid graph: {reason}; rename its tensors, or report it") from error
     return model
-
-
-_LAYERS: dict[type, Any] = {
-    Standardize: add_standardize,
-    Rescale: add_rescale,
-    Embedding: add_embedding,
-    Lstm: add_lstm,
-    Take: add_take,
-    Repeat: add_repeat,
-    Reverse: add_reverse,
-    Mask: add_mask,
-    Linear: add_linear,
-    Activation: add_activation,
-    Segment: add_segment,
-    Join: add_join,
-    LayerNorm: add_layer_norm,
-    Calendar: add_calendar,
-    Highway: add_highway,
-}

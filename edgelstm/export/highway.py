@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgelstm.export.layout import Graph, Value, batch_first
+from edgelstm.export.layout import Graph, Nodes, Value, batch_first
 from edgelstm.network import Highway, Join
 
 # Its weights in the graph, by which `quantize` knows the node.
@@ -40,3 +40,6 @@ def windows(graph: Graph, layer: Highway) -> str:
     else:
         rows = batch_first(graph, scaled).name
     return graph.once("Reshape", [rows, graph.integers(-1, width)], "windows")
+
+
+NODES: Nodes = {Highway: add_highway}

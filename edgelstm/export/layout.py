@@ -5,8 +5,9 @@ The API is batch-first, an LSTM node is time-first, and between the two stands a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from onnx import helper, numpy_helper
 
 from edgelstm.contract import Contract
 from edgelstm.network import Layer, Weights
+from edgelstm.network.kind import Kind
 
 Array = NDArray[Any]
 
@@ -78,6 +80,11 @@ class Graph:
     def integers(self, *values: int) -> str:
         """Add whole numbers, int64 [n], as axes and shapes take them; equal ones share an initializer."""
         return self.constant("integers_" + "_".join(map(str, values)).replace("-", "minus"), np.array(values, np.int64))
+
+
+# From a kind of layer to what adds its nodes: it takes the graph, the value in front, the layer and its place among the
+# layers, and gives the value behind.
+Nodes: TypeAlias = dict[type[Kind], Callable[[Graph, Value, Any, int], Value]]
 
 
 def time_first(graph: Graph, value: Value) -> Value:

@@ -58,9 +58,9 @@ def _others(baselines: dict[str, Score]) -> dict[str, Score]:
 def _alone(network: Network, highway: Highway) -> Network:
     """The leading standardize, what tells which samples are read, the line, and the way back."""
     place = network.layers.index(highway)
-    apart = [Segment(1, True)] if any(isinstance(x, Segment) and x.shared for x in network.layers) else []
-    whole = [Take(LAST)] if any(isinstance(x, Take) for x in network.layers) else []
-    layers: list[Layer] = [network.layers[0], *apart, *whole, highway._replace(alone=True)]
+    apart = [Segment(1, True)] if any(segment.shared for segment in network.of(Segment)) else []
+    whole = [Take(LAST)] if network.of(Take) else []
+    layers: list[Layer] = [network.layers[0], *apart, *whole, replace(highway, alone=True)]
     return replace(network, layers=(*layers, *network.layers[place + 1 :]))
 
 

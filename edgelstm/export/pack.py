@@ -7,8 +7,8 @@ import onnx
 from edgelstm.contract import Contract
 from edgelstm.errors import ExportError, ModelFileError
 from edgelstm.runtime import Golden
-from edgelstm.runtime.model_file import CONTRACT_KEY, DIGEST_KEY, GOLDEN_KEY, compute_digest, digest_span
-from edgelstm.runtime.structure import check_structure
+from edgelstm.runtime.file.model_file import CONTRACT_KEY, DIGEST_KEY, GOLDEN_KEY, compute_digest, digest_span
+from edgelstm.runtime.file.structure import check_structure
 
 _NO_DIGEST = "0" * 64
 

@@ -1,38 +1,11 @@
-"""Before the first node: hold layers and contract against each other, and put the layers in the order of the graph."""
+"""Before the first node: hold layers and contract against each other."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-import numpy as np
-
 from edgelstm.contract import Contract
 from edgelstm.errors import ExportError
-from edgelstm.network import (
-    MEAN,
-    Activation,
-    Embedding,
-    Highway,
-    Join,
-    Layer,
-    LayerNorm,
-    Linear,
-    Mask,
-    Network,
-    Repeat,
-    Rescale,
-    Reverse,
-    Segment,
-    Standardize,
-    Take,
-    Weights,
-    carried_states,
-    size_behind,
-)
-
-# Layers that work on each step by itself.
-_AFFINE = (Linear, Standardize, Rescale)
-_STEP_BY_STEP = (*_AFFINE, Activation, LayerNorm)
+from edgelstm.network import Embedding, Network, Take, carried_states
+from edgelstm.network.kind import SEQUENCE, Shape
 
 
 def check_contract(network: Network, contract: Contract) -> None:
@@ -45,10 +18,9 @@ def check_contract(network: Network, contract: Contract) -> None:
         _check_carried(network, contract)
     _check_inputs(network, contract)
     _check_answer(network, contract)
-    if contract.lengths and any(isinstance(layer, Mask) for layer in network.layers):
-        raise ExportError("mask: the lengths tell already which steps count; export without lengths, or without a mask")
-    if contract.lengths and any(isinstance(layer, Segment) for layer in network.layers):
-        raise ExportError("segment: a row may end inside a segment; export without lengths, or without segments")
+    reason = next((layer.no_lengths for layer in network.layers if layer.no_lengths), "")
+    if contract.lengths and reason:
+        raise ExportError(reason)
     _check_highway(network, contract)
     if network.relative_inputs and (
         contract.answer == "class" or len(network.relative_inputs) != len(contract.outputs)
@@ -83,7 +55,7 @@ def _check_inputs(network: Network, contract: Contract) -> None:
         says = "takes them" if contract.times else "does not"
         raise ExportError(f"times: the network has {takes}; the contract says that the file {says}")
     if contract.tokens:
-        (known,) = (layer.num_embeddings for layer in network.layers if isinstance(layer, Embedding))
+        (known,) = (layer.num_embeddings for layer in network.of(Embedding))
         if (contract.inputs[0].categories or 0) > known:
             raise ExportError(f"the embedding knows {known} tokens, the contract has {contract.inputs[0].categories}")
 
@@ -98,7 +70,13 @@ def _check_answer(network: Network, contract: Contract) -> None:
         accepted = [[horizon * outputs], [horizon, outputs]]
     else:
         accepted = [[outputs]]
-    found = [*_steps_at_the_end(network, contract), network.output_size]
+    shape = (network.at_every_step if contract.states else network).answer
+    if contract.window % shape.cut:
+        raise ExportError(
+            f"segment: expected a window of a multiple of {shape.cut} steps, got {contract.window}; choose another "
+            "window or other segments"
+        )
+    found = [*_steps(shape), shape.size]
     if found not in accepted:
         wanted = contract.answer_shape("B", *(("T",) if contract.every_step else ()))
         raise ExportError(
@@ -107,29 +85,11 @@ def _check_answer(network: Network, contract: Contract) -> None:
         )
 
 
-def _steps_at_the_end(network: Network, contract: Contract) -> list[str | int]:
-    """The axis of steps behind the last layer: none, T, a part of T, or a number of its own."""
-    steps: list[str | int] = ["T"]
-    size, cut = network.input_size, 1
-    for layer in network.layers:
-        if isinstance(layer, Take) and not contract.states:
-            steps = []
-        elif isinstance(layer, Repeat):
-            steps = [layer.steps]
-        elif isinstance(layer, Join):
-            steps = [size // layer.values]
-        elif isinstance(layer, Segment) and isinstance(steps[0], int):
-            steps = [steps[0] // layer.steps]
-        elif isinstance(layer, Segment):
-            cut *= layer.steps
-            steps = [f"T/{cut}" if cut > 1 else "T"]
-        size = size_behind(layer, size)
-    if contract.window % cut:
-        raise ExportError(
-            f"segment: expected a window of a multiple of {cut} steps, got {contract.window}; choose another "
-            "window or other segments"
-        )
-    return steps
+def _steps(shape: Shape) -> list[str | int]:
+    """The axis of steps: none, a number of its own, T or a part of T."""
+    if shape.form != SEQUENCE:
+        return []
+    return [shape.steps or (f"T/{shape.cut}" if shape.cut > 1 else "T")]
 
 
 def _words(*shape: str | int) -> str:
@@ -137,111 +97,16 @@ def _words(*shape: str | int) -> str:
 
 
 def _check_carried(network: Network, contract: Contract) -> None:
-    reasons = {
-        "both directions (the backward one begins at the end)": any(lstm.bidirectional for lstm in network.lstms),
-        "relative scaling (relative to the end of a window)": bool(network.relative_inputs) and not network.instance,
-        "instance scaling (by mean and deviation of a window)": network.instance,
-        "segments (of several samples)": any(isinstance(layer, Segment) for layer in network.layers),
-        "a mean over the steps of a window": Take(MEAN) in network.layers,
-        "steps in reverse order": any(isinstance(layer, Reverse) for layer in network.layers),
-        "steps that repeat one vector": any(isinstance(layer, Repeat) for layer in network.layers),
-        "a highway over a window": network.highway is not None and any(isinstance(x, Take) for x in network.layers),
-        "a mask": any(isinstance(layer, Mask) for layer in network.layers),
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise ExportError(f"state: a network with {reason} cannot carry a state on; export a window file")
+    reasons = [lstm.no_state for lstm in network.lstms]
+    if network.instance:
+        reasons.append("instance scaling (by mean and deviation of a window)")
+    elif network.relative_inputs:
+        reasons.append("relative scaling (relative to the end of a window)")
+    reasons += [layer.no_state for layer in network.layers]
+    if network.highway is not None and network.of(Take):
+        reasons.append("a highway over a window")
+    reason = next(filter(None, reasons), "")
+    if reason:
+        raise ExportError(f"state: a network with {reason} cannot carry a state on; export a window file")
     if contract.states != carried_states(network):
         raise ExportError(f"state: expected the states {carried_states(network)}, got {contract.states}")
-
-
-def reordered(network: Network, contract: Contract) -> list[Layer]:
-    """Put a Take in front of what works step by step: it gives the same there at a fraction of the cost.
-
-    An LSTM with a Take right behind it gives its final state at once. A mean goes through what is linear alone, and
-    not where a mask may leave nothing to average. A carried file answers at every step: nothing is taken. A Reverse
-    goes in front of a Mask too, which changes the order of the steps. Instance scaling begins with its Standardize.
-    """
-    if not network.lstms:  # a highway alone: what tells it which samples it reads makes no node
-        return [layer for layer in network.layers if not isinstance(layer, (Segment, Take))]
-    layers: list[Layer] = []
-    masked = any(isinstance(layer, Mask) for layer in network.layers)
-    for layer in network.layers:
-        passes: tuple[type, ...] = ()
-        if isinstance(layer, Take):
-            if contract.states:
-                continue
-            passes = _STEP_BY_STEP if layer.which != MEAN else () if masked else _AFFINE
-        elif isinstance(layer, Reverse):
-            passes = (*_STEP_BY_STEP, Mask)
-        place, first = len(layers), int(network.instance)
-        while place > first and isinstance(layers[place - 1], passes):
-            place -= 1
-        layers.insert(place, layer)
-    return layers
-
-
-def folded(layers: list[Layer], weights: Weights) -> tuple[list[Layer], Weights]:
-    """Fold each way back to physical units into the linear layer in front of it, and a highway's bias into the head."""
-    done: list[Layer] = []
-    for layer in _through_joins(layers, weights):
-        if isinstance(layer, Rescale) and _takes_scale(done):
-            weights = _folded(done, layer, weights)
-        else:
-            done.append(layer)
-    for linear, highway in pairwise(done):
-        if isinstance(linear, Linear) and isinstance(highway, Highway):
-            weights = _with_one_bias(linear, highway, weights)
-            done[done.index(linear)] = linear._replace(bias=True)
-    return done, weights
-
-
-def _takes_scale(done: list[Layer]) -> bool:
-    """Whether what stands last can answer in other units: a linear layer, or a highway alone or behind one."""
-    if done and isinstance(done[-1], Highway):
-        return done[-1].alone or isinstance(done[-2], Linear)
-    return bool(done) and isinstance(done[-1], Linear)
-
-
-def _through_joins(layers: list[Layer], weights: Weights) -> list[Layer]:
-    """Put a way back that is the same for all channels in front of the Join, where one head answers for all of them."""
-    layers = list(layers)
-    for i in range(len(layers) - 2):
-        linear, join, rescale = layers[i : i + 3]
-        if isinstance(linear, (Linear, Highway)) and isinstance(join, Join) and isinstance(rescale, Rescale):
-            same = all((weights[name] == weights[name][0]).all() for name in (rescale.scale, rescale.offset))
-            layers[i + 1 : i + 3] = (rescale, join) if same else (join, rescale)
-    return layers
-
-
-def _folded(done: list[Layer], rescale: Rescale, weights: Weights) -> Weights:
-    """Fold in float64: row k*O + o of a layer belongs to step k of output o. The offset goes into the last one.
-
-    A per-channel int8 scale absorbs the factor exactly, so nothing is lost by it, unlike in the LSTM's own weights.
-    """
-    last = done[-1]
-    if isinstance(last, Linear):
-        done[-1] = last._replace(bias=True)
-    elif not (isinstance(last, Highway) and last.alone):
-        weights = _scaled(done[-2], rescale, weights, offset=False)
-    return _scaled(last, rescale, weights, offset=True)
-
-
-def _scaled(layer: Layer, rescale: Rescale, weights: Weights, *, offset: bool) -> Weights:
-    if not isinstance(layer, (Linear, Highway)):
-        raise TypeError(layer.kind)
-    parts = weights[rescale.scale], weights[rescale.offset]
-    scale, moved = (np.resize(part.astype(np.float64), layer.out_features) for part in parts)
-    bias = weights.get(f"{layer.name}.bias", np.zeros(layer.out_features)).astype(np.float64) * scale
-    replaced = {
-        f"{layer.name}.weight": (weights[f"{layer.name}.weight"] * scale[:, np.newaxis]).astype(np.float32),
-        f"{layer.name}.bias": (bias + moved * offset).astype(np.float32),
-    }
-    return {**weights, **replaced}
-
-
-def _with_one_bias(linear: Linear, highway: Highway, weights: Weights) -> Weights:
-    """Let the head alone have a bias: the product of the highway is then added to it in one node."""
-    names = [f"{linear.name}.bias", f"{highway.name}.bias"]
-    both = sum(weights[name].astype(np.float64) for name in names if name in weights)
-    return {**weights, names[0]: np.asarray(both, np.float32), names[1]: np.zeros(highway.out_features, np.float32)}

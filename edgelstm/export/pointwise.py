@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from edgelstm.export.functions import add_function
-from edgelstm.export.layout import Array, Graph, Value, batch_first
+from edgelstm.export.layout import Array, Graph, Nodes, Value, batch_first
 from edgelstm.network import (
     CYCLES,
     LAYER_NORM_EPSILON,
@@ -121,3 +121,14 @@ def add_calendar(graph: Graph, value: Value, layer: Calendar, i: int) -> Value:
     phase = graph.add("Mul", [wide, constant("radians", 2 * math.pi / periods)], f"phase{i}")
     features = graph.add("Cast", [graph.add("Sin", [phase], f"sine{i}")], f"features{i}", to=TensorProto.FLOAT)
     return Value(graph.add("Concat", [value.name, features], f"with_calendar{i}", axis=2), value.axes)
+
+
+NODES: Nodes = {
+    Standardize: add_standardize,
+    Rescale: add_rescale,
+    Embedding: add_embedding,
+    Linear: add_linear,
+    LayerNorm: add_layer_norm,
+    Activation: add_activation,
+    Calendar: add_calendar,
+}

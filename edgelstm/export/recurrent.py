@@ -6,14 +6,14 @@ from typing import Any
 
 from edgelstm.export.functions import LSTM_OPERATORS
 from edgelstm.export.gates import LstmTensors, lstm_tensors
-from edgelstm.export.layout import Array, Graph, Value, time_first
+from edgelstm.export.layout import Array, Graph, Nodes, Value, time_first
 from edgelstm.network import FINAL, LAST, Lstm, Take
 
 
 def add_lstm(graph: Graph, value: Value, lstm: Lstm, i: int) -> Value:
     """One node for each layer; the last one gives its final state at once where a Take wants nothing else."""
-    behind = graph.layers[i + 1] if i + 1 < len(graph.layers) else None
-    final = isinstance(behind, Take) and (behind.which == FINAL or (behind.which == LAST and not lstm.bidirectional))
+    behind = graph.layers[i + 1 : i + 2]
+    final = behind == [Take(FINAL)] or (behind == [Take(LAST)] and not lstm.bidirectional)
     for layer in range(lstm.num_layers):
         tensors = lstm_tensors(lstm, graph.weights, layer)
         only_final = final and layer == lstm.num_layers - 1
@@ -81,3 +81,6 @@ def _lstm_functions(lstm: Lstm) -> dict[str, Any]:
         if any(value is not None for value in values):
             attributes[key] = [float(value) for value in values if value is not None]
     return attributes
+
+
+NODES: Nodes = {Lstm: add_lstm}

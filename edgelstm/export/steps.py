@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from edgelstm.errors import ExportError
 from edgelstm.export.highway import windows
-from edgelstm.export.layout import Graph, Value, batch_first, time_first
+from edgelstm.export.layout import Graph, Nodes, Value, batch_first, time_first
 from edgelstm.network import MEAN, Highway, Join, Lstm, Mask, Repeat, Reverse, Segment, Take
 
 
@@ -175,3 +175,13 @@ def add_join(graph: Graph, value: Value, layer: Join, i: int) -> Value:
     if values == 1:
         return Value(beside, "BTC")
     return Value(graph.add("Reshape", [beside, graph.integers(0, 0, channels * values)], f"joined{i}"), "BTC")
+
+
+NODES: Nodes = {
+    Take: add_take,
+    Repeat: add_repeat,
+    Reverse: add_reverse,
+    Mask: add_mask,
+    Segment: add_segment,
+    Join: add_join,
+}

@@ -219,12 +219,11 @@ def _golden(
 
 def _plausible(imported: Imported, x: Rows) -> Rows:
     """Bring standard normal numbers to where the network's own scaling expects them, and mask the end of one row."""
-    layers = imported.network.layers if imported.network is not None else ()
-    first = layers[0] if layers else None
-    if isinstance(first, Standardize):
-        x = (x / imported.weights[first.factor] + imported.weights[first.offset]).astype(np.float32)
-    if isinstance(first, Mask):
-        x[-1, x.shape[1] // 2 :] = first.value
+    match imported.network.layers if imported.network is not None else ():
+        case [Standardize() as scaling, *_]:
+            x = (x / imported.weights[scaling.factor] + imported.weights[scaling.offset]).astype(np.float32)
+        case [Mask() as mask, *_]:
+            x[-1, x.shape[1] // 2 :] = mask.value
     return x
 
 

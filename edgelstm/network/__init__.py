@@ -4,69 +4,40 @@ The trainer and the importers write it into a run directory beside the weights, 
 it. Tensors have the names, layouts and gate order (i f g o) of PyTorch: an `Lstm` called `"lstm"` owns
 `lstm.weight_ih_l0`, `lstm.weight_hh_l0_reverse`, ..., a `Linear` called `"head"` owns `head.weight`, `head.bias`.
 
+A kind of layer is one class, filed under what it does: `pointwise`, `recurrent`, `steps`, `highway`. It carries its
+sizes, its check, its tensors and its formula; `export` has a table from kinds to nodes, `train` one to modules. To add
+a kind, write its class, name it in the `__all__` and in the union of its file, and give it a line in these tables.
+
 Notation: B batch, T steps, F input channels, H hidden size, D directions, K horizon, O outputs.
 """
 
-from __future__ import annotations
-
+# A star takes what a file's own __all__ names, so that a new kind is named in its file alone.
+from edgelstm.network import highway, pointwise, recurrent, steps
 from edgelstm.network.checks import check_network
-from edgelstm.network.layers import (
-    CYCLES,
-    FINAL,
-    FUNCTIONS,
-    INSTANCE_EPSILON,
-    LAST,
-    LAYER_NORM_EPSILON,
-    LSTM_FUNCTIONS,
-    MEAN,
-    Activation,
-    Calendar,
-    Embedding,
-    Highway,
-    Join,
-    Layer,
-    LayerNorm,
-    Linear,
-    Lstm,
-    Mask,
-    Repeat,
-    Rescale,
-    Reverse,
-    Segment,
-    Standardize,
-    Take,
-    size_behind,
-)
-from edgelstm.network.network import Network, Weights, carried_states
+from edgelstm.network.flow import Weights
+from edgelstm.network.folding import folded, reordered
+from edgelstm.network.functions import FUNCTIONS, LSTM_FUNCTIONS
+from edgelstm.network.highway import *  # noqa: F403
+from edgelstm.network.kind import size_behind
+from edgelstm.network.network import INSTANCE_EPSILON, Layer, Network, carried_states
+from edgelstm.network.pointwise import *  # noqa: F403
+from edgelstm.network.recurrent import *  # noqa: F403
+from edgelstm.network.steps import *  # noqa: F403
 
 __all__ = [
-    "CYCLES",
-    "FINAL",
     "FUNCTIONS",
     "INSTANCE_EPSILON",
-    "LAST",
-    "LAYER_NORM_EPSILON",
     "LSTM_FUNCTIONS",
-    "MEAN",
-    "Activation",
-    "Calendar",
-    "Embedding",
-    "Highway",
-    "Join",
     "Layer",
-    "LayerNorm",
-    "Linear",
-    "Lstm",
-    "Mask",
     "Network",
-    "Repeat",
-    "Rescale",
-    "Reverse",
-    "Segment",
-    "Standardize",
-    "Take",
     "Weights",
     "carried_states",
     "check_network",
+    "folded",
+    "reordered",
     "size_behind",
 ]
+__all__ += highway.__all__
+__all__ += pointwise.__all__
+__all__ += recurrent.__all__
+__all__ += steps.__all__

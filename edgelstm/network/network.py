@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 from edgelstm.contract import StateTensor
-from edgelstm.network.layers import (
-    Calendar,
-    Embedding,
-    Highway,
-    Join,
-    Layer,
-    LayerNorm,
-    Linear,
-    Lstm,
-    Rescale,
-    Segment,
-    Standardize,
-    size_behind,
-    size_in_front,
-    sizes_of,
-)
+from edgelstm.network.highway import Highway
+from edgelstm.network.kind import Kind, Shape, Tensor, input_size
+from edgelstm.network.pointwise import Calendar, Embedding, Pointwise, Standardize
+from edgelstm.network.recurrent import Lstm
+from edgelstm.network.steps import Steps, Take
 
-Weights = dict[str, NDArray[Any]]
+INSTANCE_EPSILON = 1e-5  # RevIN's
+
+Layer: TypeAlias = Pointwise | Lstm | Steps | Highway
+OneKind = TypeVar("OneKind", bound=Kind)
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class Network:
             "Reversible Instance Normalization".
 
     Example:
-        >>> from edgelstm.network import Take
+        >>> from edgelstm.network import Linear, Take
         >>> lstm = Lstm("lstm", input_size=3, hidden_size=8)
         >>> network = Network((lstm, Take("last"), Linear("head", 8, 2)))
         >>> [name for name, shape in network.tensors()][:2]
@@ -55,15 +45,30 @@ class Network:
     relative_inputs: tuple[int, ...] = ()
     instance: bool = False
 
+    def of(self, kind: type[OneKind]) -> tuple[OneKind, ...]:
+        """The layers of a kind, in their order.
+
+        Example:
+            >>> Network((Lstm("lstm", 3, 8), Take("last"))).of(Take)
+            (Take(which='last', kind='take'),)
+        """
+        return tuple(layer for layer in self.layers if isinstance(layer, kind))
+
     @property
     def lstms(self) -> tuple[Lstm, ...]:
         """The LSTM stacks among the layers."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Lstm))
+        return self.of(Lstm)
 
     @property
     def highway(self) -> Highway | None:
         """The linear layer past the LSTM; None: there is none."""
-        return next((layer for layer in self.layers if isinstance(layer, Highway)), None)
+        return next(iter(self.of(Highway)), None)
+
+    @property
+    def scaling(self) -> Standardize | None:
+        """The scaling that x goes through before anything else; None: there is none."""
+        first = self.layers[0]
+        return first if isinstance(first, Standardize) else None
 
     @property
     def centred(self) -> tuple[bool, ...]:
@@ -78,72 +83,35 @@ class Network:
     @property
     def times(self) -> bool:
         """Whether it takes the moment of each sample, `time_s` int64 [B, T], beside x."""
-        return any(isinstance(layer, Calendar) for layer in self.layers)
+        return bool(self.of(Calendar))
+
+    @property
+    def at_every_step(self) -> Network:
+        """The same without what takes one answer of many: what a file computes that carries its state on."""
+        return replace(self, layers=tuple(layer for layer in self.layers if not isinstance(layer, Take)))
 
     @property
     def input_size(self) -> int:
         """F; 1 where x holds tokens."""
-        in_front: list[Layer] = []
-        for i, layer in enumerate(self.layers):
-            fixed = sizes_of(layer)
-            size = fixed.into if fixed else _channels(self.layers[i:])
-            if size is not None:
-                for passed in reversed(in_front):
-                    size = size_in_front(passed, size)
-                return size
-            in_front.append(layer)
-        return 1
+        return input_size(self.layers)
+
+    @property
+    def answer(self) -> Shape:
+        """What comes out."""
+        shape = Shape(self.input_size)
+        for layer in self.layers:
+            shape = layer.behind(shape)
+        return shape
 
     @property
     def output_size(self) -> int:
         """Size of the last axis of what comes out."""
-        size = self.input_size
-        for layer in self.layers:
-            size = size_behind(layer, size)
-        return size
+        return self.answer.size
 
-    def tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def tensors(self) -> Iterator[Tensor]:
         """List the names and shapes of the weights; a scaling constant, whose size is not in the layer, has `()`."""
         for layer in self.layers:
-            if isinstance(layer, Lstm):
-                yield from _lstm_tensors(layer)
-            elif isinstance(layer, Embedding):
-                yield f"{layer.name}.weight", (layer.num_embeddings, layer.embedding_dim)
-            elif isinstance(layer, Linear):
-                yield f"{layer.name}.weight", (layer.out_features, layer.in_features)
-                if layer.bias:
-                    yield f"{layer.name}.bias", (layer.out_features,)
-            elif isinstance(layer, Highway):
-                yield f"{layer.name}.weight", (layer.out_features, layer.steps * layer.in_features)
-                yield f"{layer.name}.bias", (layer.out_features,)
-            elif isinstance(layer, LayerNorm):
-                yield from ((f"{layer.name}.{part}", (layer.size,)) for part in ("weight", "bias"))
-            elif isinstance(layer, Standardize):
-                yield from ((layer.offset, ()), (layer.factor, ()))
-            elif isinstance(layer, Rescale):
-                yield from ((layer.scale, ()), (layer.offset, ()))
-
-
-def _channels(layers: tuple[Layer, ...]) -> int | None:
-    """Give the channels in front of a shared segment, which the way back names; None: here is no such segment."""
-    if not (isinstance(layers[0], Segment) and layers[0].shared):
-        return None
-    return next((layer.channels for layer in layers if isinstance(layer, Join)), None)
-
-
-def _lstm_tensors(lstm: Lstm) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes as `torch.nn.LSTM` documents them."""
-    gates, state = 4 * lstm.hidden_size, lstm.proj_size or lstm.hidden_size
-    for layer in range(lstm.num_layers):
-        size = lstm.input_size if layer == 0 else lstm.output_size
-        for suffix in ("", "_reverse")[: lstm.directions]:
-            yield f"{lstm.name}.weight_ih_l{layer}{suffix}", (gates, size)
-            yield f"{lstm.name}.weight_hh_l{layer}{suffix}", (gates, state)
-            if lstm.bias:
-                yield f"{lstm.name}.bias_ih_l{layer}{suffix}", (gates,)
-                yield f"{lstm.name}.bias_hh_l{layer}{suffix}", (gates,)
-            if lstm.proj_size:
-                yield f"{lstm.name}.weight_hr_l{layer}{suffix}", (lstm.proj_size, lstm.hidden_size)
+            yield from layer.tensors()
 
 
 def carried_states(network: Network) -> tuple[StateTensor, ...]:

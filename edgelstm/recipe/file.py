@@ -137,6 +137,7 @@ def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None
         ("split", "validation_path"),
         ("split", "test_path"),
         ("split", "groups"),
+        ("network", "run"),
         ("quantization", "start"),
     ):
         table = content.get(section)

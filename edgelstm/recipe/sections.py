@@ -227,6 +227,14 @@ class WindowRecipe(Section):
 class NetworkRecipe(Section):
     """`[network]`: the LSTM and what stands around it."""
 
+    run: Annotated[
+        str | None,
+        Option(
+            "an imported run whose layers and weights to train on",
+            "layers as below, with new weights",
+            instead="as the run to fine-tune",
+        ),
+    ] = None
     hidden_size: Annotated[Count, Option("units of each LSTM layer", _SIZE)] = BY_RULE
     num_layers: Annotated[Annotated[int, Field(ge=1, le=8)], Option("stacked LSTM layers")] = 1
     bidirectional: Annotated[bool, Option("the layers run backwards too; windows only")] = False
@@ -298,7 +306,9 @@ class TrainingRecipe(Section):
         Annotated[str, Field(pattern=DURATION)] | None,
         Option("stop before an epoch that would end later: 90s, 10m, 2h", f"{TIME_LIMIT} where epochs are by rule"),
     ] = None
-    batch_size: Annotated[Count, Option("windows in a batch; of a carried state, series side by side", _SIZE)] = BY_RULE
+    batch_size: Annotated[
+        Count, Option("windows in a batch of each device; of a carried state, series side by side", _SIZE)
+    ] = BY_RULE
     loss: Annotated[
         Literal["mse", "mae", "huber", "pinball", "cross-entropy"] | None,
         Option("loss on scaled targets", "mse, of quantiles pinball, of classes cross-entropy"),
@@ -336,13 +346,25 @@ class TrainingRecipe(Section):
             "1 for a small network, else torch's choice",
         ),
     ] = None
+    devices: Annotated[Count, Option("devices of each node: GPUs, or processes without any; each has its batches")] = 1
+    nodes: Annotated[
+        Count,
+        Option("machines that train together; each needs NODE_RANK, MASTER_ADDR and MASTER_PORT"),
+    ] = 1
+    strategy: Annotated[
+        Literal["auto", "ddp"],
+        Option("how several devices train together; ddp: each has the network, gradients are averaged"),
+    ] = "auto"
     seed: Annotated[Annotated[int, Field(ge=0, lt=2**31)], Option("seed of everything random")] = 0
 
 
 class QuantizationRecipe(Section):
     """`[quantization]`: after the training, epochs that feel the arithmetic of an int8 file; absent, there are none."""
 
-    precision: Annotated[Literal["int8", "int8w"], Option("the file to train for", flag="--quantize")] = "int8"
+    precision: Annotated[
+        Literal["int8", "int8w"],
+        Option("the file to train for; left out, an imported run learns in float32", flag="--quantize"),
+    ] = "int8"
     per_channel: Annotated[
         bool,
         Option("a scale for each gate row and output; else one for each tensor", flag="--per-channel/--per-tensor"),
@@ -351,7 +373,7 @@ class QuantizationRecipe(Section):
         Literal["none", "percentile", "mse"], Option("how the range of a scale of int8 weights is chosen")
     ] = "none"
     head: Annotated[Literal["int8", "fp32"], Option("precision of the layers behind the LSTM")] = "int8"
-    epochs: Annotated[Count, Option("further passes over the training windows")] = 8
+    epochs: Annotated[Count, Option("further passes over the training windows; of an imported run in float32 more")] = 8
     learning_rate_factor: Annotated[
         Annotated[float, Field(gt=0)],
         Option("times the learning rate of the training, falling to 0 as a cosine"),

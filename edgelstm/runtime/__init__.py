@@ -26,19 +26,19 @@ except ModuleNotFoundError as error:
         "(on a machine with an NVIDIA GPU: 'edgelstm[gpu]')"
     ) from error
 
-from edgelstm.runtime.golden import Golden
+from edgelstm.runtime.file.golden import Golden
+from edgelstm.runtime.file.model_file import ModelFile, parse_model_file, read_model_file
 from edgelstm.runtime.loading import load
-from edgelstm.runtime.model_file import ModelFile, parse_model_file, read_model_file
-from edgelstm.runtime.named import NamedStreams
 from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.replay import Replay, replay
-from edgelstm.runtime.stream import Stream
-from edgelstm.runtime.streams import Streams
+from edgelstm.runtime.streams.named import NamedStreams
+from edgelstm.runtime.streams.stream import Stream
+from edgelstm.runtime.streams.streams import Streams
 
 if TYPE_CHECKING:
-    from edgelstm.runtime.drift import measure_drift
-    from edgelstm.runtime.guard import Guard
-    from edgelstm.runtime.guarded import GuardedStream
+    from edgelstm.runtime.guard.drift import measure_drift
+    from edgelstm.runtime.guard.guard import Guard
+    from edgelstm.runtime.guard.guarded import GuardedStream
 
 __all__ = [
     "Golden",
@@ -64,5 +64,5 @@ _GUARDS = {"Guard": "guard", "GuardedStream": "guarded", "measure_drift": "drift
 def __getattr__(name: str) -> Any:
     """Import the guard when it is first asked for: a device that does without does not wait for it."""
     if name in _GUARDS:
-        return getattr(importlib.import_module(f"edgelstm.runtime.{_GUARDS[name]}"), name)
+        return getattr(importlib.import_module(f"edgelstm.runtime.guard.{_GUARDS[name]}"), name)
     raise AttributeError(f"module 'edgelstm.runtime' has no attribute {name!r}")

@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 
 from edgelstm.errors import EdgeLstmError, InputError, ProviderError
+from edgelstm.runtime.engine.providers import AUTO, CPU, Choice, device_of
 from edgelstm.runtime.predictor import Predictor
-from edgelstm.runtime.providers import AUTO, CPU, Choice, device_of
 from edgelstm.runtime.replay import golden_rows, passing_times, replay
 
 VARIABLE = "EDGELSTM_DEVICE"

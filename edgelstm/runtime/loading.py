@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgelstm.errors import InputError
-from edgelstm.runtime.model_file import ModelFile, read_model_file
+from edgelstm.runtime.engine.providers import AUTO
+from edgelstm.runtime.file.model_file import ModelFile, read_model_file
 from edgelstm.runtime.predictor import Predictor
-from edgelstm.runtime.providers import AUTO
 
 
 def load(

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from edgelstm.contract import STATES, Contract
 from edgelstm.errors import InputError, ModelFileError
-from edgelstm.runtime.binding import zero_states
 from edgelstm.runtime.clock import as_times, check_order
-from edgelstm.runtime.golden import Golden
-from edgelstm.runtime.model_file import ModelFile
-from edgelstm.runtime.named import NamedStreams
-from edgelstm.runtime.origins import OriginStream, OriginStreams
-from edgelstm.runtime.providers import Choice, device_of
+from edgelstm.runtime.engine.providers import Choice, device_of
+from edgelstm.runtime.engine.session import Settings, create_session
+from edgelstm.runtime.engine.sharing import Token, refuse_pickle
+from edgelstm.runtime.engine.threads import choose_threads
+from edgelstm.runtime.file.golden import Golden
+from edgelstm.runtime.file.model_file import ModelFile
 from edgelstm.runtime.samples import as_float32, as_x, from_origins, to_origins
-from edgelstm.runtime.session import Settings, create_session
-from edgelstm.runtime.sharing import Token, refuse_pickle
-from edgelstm.runtime.stream import Stream
-from edgelstm.runtime.streams import Streams
-from edgelstm.runtime.threads import choose_threads
+from edgelstm.runtime.streams.named import NamedStreams
+from edgelstm.runtime.streams.origins import OriginStream, OriginStreams
+from edgelstm.runtime.streams.room import zero_states
+from edgelstm.runtime.streams.stream import Stream
+from edgelstm.runtime.streams.streams import Streams
 
 Array = NDArray[np.float32]
 

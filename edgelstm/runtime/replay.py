@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.errors import ModelFileError
-from edgelstm.runtime.golden import OTHER, PYPI, Golden, worst_by_channel
+from edgelstm.runtime.file.golden import OTHER, PYPI, Golden, worst_by_channel
 from edgelstm.runtime.predictor import Predictor
 
 

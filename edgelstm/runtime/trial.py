@@ -1,7 +1,7 @@
 """Try a file that is not verified in a child process with limits, before this process loads it.
 
-The structure of such a file is as safe as that of any other (`edgelstm.runtime.structure`), but its operators may be
-any that onnxruntime knows, and nobody says who wrote it. What it then asks of memory and time, and whether a kernel
+The structure of such a file is as safe as that of any other (`edgelstm.runtime.file.structure`), but its operators may
+be any that onnxruntime knows, and nobody says who wrote it. What it then asks of memory and time, and whether a kernel
 falls over it, is seen in a process that may die.
 """
 
@@ -79,10 +79,10 @@ def _ending(code: int) -> str:
 def _try() -> None:
     """Be the child: read the file from stdin, load it, run it; say why not on stdout."""
     try:
-        from edgelstm.runtime.model_file import compute_digest, parse_model_file
+        from edgelstm.runtime.engine.session import Settings, create_session
+        from edgelstm.runtime.file.model_file import compute_digest, parse_model_file
         from edgelstm.runtime.predictor import Predictor
         from edgelstm.runtime.replay import golden_rows
-        from edgelstm.runtime.session import Settings, create_session
 
         compute_digest(b"", (0, 0))
         create_session(IDENTITY, Settings())

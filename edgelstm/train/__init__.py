@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgelstm.errors import require
 
 require("torch", "train")
-require("pytorch_lightning", "train")
+require("lightning_fabric", "train")
 
 from edgelstm.recipe import Recipe, load_recipe, render_recipe  # noqa: E402  (the sentence above must come first)
 from edgelstm.train.finetune import finetune  # noqa: E402  (the sentence above must come first)

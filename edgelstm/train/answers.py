@@ -50,15 +50,14 @@ def parts_of(
 def network_of_line(network: LstmNetwork) -> LstmNetwork:
     """Copy a network that has a start, and silence its LSTM."""
     line = copy.deepcopy(network)
-    torch.nn.init.zeros_(line.head.weight)
-    torch.nn.init.zeros_(line.head.bias)
+    line.silence()
     return line
 
 
 def network_answerer(network: LstmNetwork, examples: Examples) -> Answerer:
     """Answer with the network as its state says: each window from zero, or a state that goes on over a whole series."""
     if isinstance(examples, Windows):
-        return _carried_forecasts(network, examples) if network.shape.every_step else _forecasts(network, examples)
+        return _carried_forecasts(network, examples) if network.plan.every_step else _forecasts(network, examples)
     return _labels(network, examples) if examples.every_step else _classes(network, examples)
 
 
@@ -134,7 +133,7 @@ def answer(
     """
     was_training = network.training
     network.eval()
-    device = network.input_offset.device
+    device = next(network.parameters()).device
     found = []
     with torch.inference_mode():
         for i in range(0, len(x), rows):
@@ -147,7 +146,7 @@ def answer(
 
 def _run(network: LstmNetwork, x: Tensor, lengths: Tensor | None, time_s: Tensor | None) -> Tensor:
     """Run some rows; where a state is carried, long ones in pieces."""
-    if not network.shape.every_step:
+    if not network.plan.every_step:
         return cast(Tensor, network(x, lengths, time_s))
     steps, state, found = max(1, EVALUATED_STEPS // len(x)), None, []
     for start in range(0, x.shape[1], steps):

@@ -30,12 +30,22 @@ def claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
 
 def check_resumable(directory: Path, record: dict[str, Any]) -> None:
     """See that an unfinished training with the same settings lies there."""
-    if recorded_in(directory) != json.loads(json.dumps(record)):
+    recorded = recorded_in(directory)
+    if recorded != _as_known(recorded, json.loads(json.dumps(record))):
         raise TrainingError(f"{directory}: was begun with other settings; give the same ones or train elsewhere")
     if (directory / RECORD).exists() and not any((directory / name).exists() for name in CHECKPOINTS):
         raise TrainingError(
             f"{directory}: this training is finished; leave out --resume, or begin anew with --overwrite"
         )
+
+
+def _as_known(recorded: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of what is asked the keys that an older version did not know when it wrote the record."""
+    return {
+        key: _as_known(recorded[key], value) if isinstance(value, dict) and isinstance(recorded[key], dict) else value
+        for key, value in asked.items()
+        if key in recorded
+    }
 
 
 def recorded_in(directory: Path) -> dict[str, Any]:

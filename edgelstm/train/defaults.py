@@ -20,6 +20,11 @@ USUAL: dict[str, dict[str, Any]] = {
     "network": {"hidden_size": 64, "segment": 1, "dropout": 0.0, "scaling": "standard"},
     "training": {"epochs": 60, "batch_size": 32, "learning_rate": 1e-3, "schedule": "constant", "average": 0.0},
 }
+# For the weights of a run: gentle enough to keep what they know.
+TRAINED_ON: dict[str, dict[str, Any]] = {
+    "network": {"dropout": 0.0},
+    "training": {"epochs": 20, "learning_rate": 1e-3, "schedule": "cosine", "average": 0.0},
+}
 LEAST_WINDOW, SEASONS = 48, 3  # samples in a window; seasons of up to 48 samples, fewer of longer ones
 STEPS = 7  # that the LSTM best sees of a window, each a segment of it
 FEWEST_STEPS, MOST_STEPS = 4, 12
@@ -73,7 +78,7 @@ def settle(recipe: Recipe, problem: Problem) -> Recipe:
         "data": {"season": problem.season},
         "split": {"overlap": overlaps(recipe)},
         "window": {"steps": problem.window},
-        **(_for_forecasts(recipe, problem) if _by_windows(recipe, problem) else _usual(recipe, problem)),
+        **_by_task(recipe, problem),
     }
     content = recipe.model_dump(mode="json")
     for section, values in chosen.items():
@@ -107,7 +112,9 @@ def chosen_words(asked: Recipe, settled: Recipe) -> str:
         ("training", "threads"): "threads {}",
         ("training", "time_limit"): "time limit {}",
     }
-    told = []
+    quantization, told = settled.quantization, []
+    if quantization is not None and quantization.start is not None:  # has epochs and a schedule of its own
+        words = {place: word for place, word in words.items() if place[1] not in ("epochs", "schedule", "average")}
     for (section, key), word in words.items():
         before, after = (getattr(getattr(recipe, section), key) for recipe in (asked, settled))
         if (
@@ -117,6 +124,13 @@ def chosen_words(asked: Recipe, settled: Recipe) -> str:
         ):
             told.append(word.format(after))
     return f"chosen: {', '.join(told)}" if told else ""
+
+
+def _by_task(recipe: Recipe, problem: Problem) -> dict[str, dict[str, Any]]:
+    if recipe.network.run is not None:
+        training = {**TRAINED_ON["training"], "batch_size": _batch(len(problem.training))}
+        return {"network": TRAINED_ON["network"], "training": training}
+    return _for_forecasts(recipe, problem) if _by_windows(recipe, problem) else _usual(recipe, problem)
 
 
 def _by_windows(recipe: Recipe, problem: Problem) -> bool:

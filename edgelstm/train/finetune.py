@@ -1,28 +1,44 @@
-"""Fine-tune a finished run for an int8 file: a recipe like its own, beginning with its weights."""
+"""Train a finished run on: for an int8 file on its own data, or an imported one on yours."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgelstm.errors import RecipeError, TrainingError
-from edgelstm.recipe.file import check_recipe
-from edgelstm.recipe.sections import QuantizationRecipe
-from edgelstm.run import read_run
+from edgelstm.recipe.file import check_recipe, load_recipe
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.run import Run, read_run
 from edgelstm.train.fit import Fitted, fit_recipe
+from edgelstm.train.imported import check_trainable
 
 
 def finetune(
-    directory: str | Path, output: str | Path | None = None, *, overwrite: bool = False, **options: Any
+    directory: str | Path,
+    output: str | Path | None = None,
+    *,
+    asked: Mapping[str, Mapping[str, Any]] | None = None,
+    overwrite: bool = False,
+    **options: Any,
 ) -> Fitted:
-    """Train a finished run on, simulating its int8 file, so that the file loses less than the network would by itself.
+    """Train a finished run on: a new run with better weights.
 
-    The weights of the epoch whose simulated file has the best validation loss are kept; that may be the weights it
-    began with. `resume_recipe(output)` goes on after a kill.
+    A run that was trained here learns the arithmetic of its int8 file on the data that it was trained on, so that the
+    file loses less than the network would by itself. A run that was imported as a list of layers (from Keras, from a
+    torch module, from bare weights) learns from the table that you name: in float32, or with `precision` given, that
+    of its int8 file. What it takes, answers and sees of the past stays as it is; scaling constants too.
+
+    The weights of the epoch with the best validation loss are kept; that may be the weights it began with.
+    `resume_recipe(output)` goes on after a kill.
 
     Args:
         directory: a run directory; stays as it is.
-        output: where the new run goes; None for a folder beside it, called after the precision: `runs/co2-int8`.
+        output: where the new run goes; None for a folder beside it, called after the precision: `runs/co2-int8`, in
+            float32 `runs/co2-tuned`.
+        asked: keys of a recipe by section, for an imported run: `{"data": {"path": "mine.csv", "time": "date"},
+            "training": {"epochs": 5}}`. Features and targets are the columns that the run names unless they are given,
+            in the order of its channels.
         overwrite: replace a run that lies there.
         **options: any key of a recipe's `[quantization]` but `start`, such as `precision="int8w"`, `epochs=8`.
 
@@ -31,9 +47,9 @@ def finetune(
 
     Raises:
         RunError: the run is missing, incomplete or damaged, or one lies in `output` already.
-        TrainingError: it was trained on arrays, or elsewhere: there is no table to read again.
-        DataError: the data is no longer what it was trained on.
-        RecipeError: an unknown option or value.
+        TrainingError: it has no table to read again and none is given, or it cannot be trained on.
+        DataError: the data is no longer what it was trained on, or does not fit its channels.
+        RecipeError: an unknown option or value, or one that the run settles.
 
     Example:
         >>> import tempfile
@@ -44,19 +60,40 @@ def finetune(
         >>> finetune(folder, epochs=1).run.path.name
         'co2-int8'
     """
-    directory = Path(directory)
-    recorded = read_run(directory).record.recipe
-    if not isinstance(recorded, dict) or "training" not in recorded:
-        raise TrainingError(f"{directory}: was imported; expected a run that edgelstm trained, whose data is known")
-    if "split" not in recorded:
-        raise TrainingError(
-            f"{directory}: was not trained on a table; give edgelstm.train.fit your arrays and "
-            f"quantization={{'start': '{directory}'}}"
-        )
-    section = {**options, "start": str(directory.absolute())}
-    recipe = check_recipe({**recorded, "quantization": section}, "finetune")
-    precision = (recipe.quantization or QuantizationRecipe()).precision
-    folder = directory.with_name(f"{directory.absolute().name}-{precision}") if output is None else Path(output)
-    if folder.absolute() == directory.absolute():
+    run = read_run(directory)
+    recipe = _on_its_data(run, options) if asked is None else _on_other_data(run, asked, options)
+    precision = "tuned" if recipe.quantization is None else recipe.quantization.precision
+    folder = run.path.with_name(f"{run.path.absolute().name}-{precision}") if output is None else Path(output)
+    if folder.absolute() == run.path.absolute():
         raise RecipeError(f"{folder}: a run cannot replace the one it begins with; give another --output")
     return fit_recipe(recipe, folder, overwrite=overwrite)
+
+
+def _on_its_data(run: Run, options: dict[str, Any]) -> Recipe:
+    """Ask for what a run was trained with, and a file to simulate."""
+    recorded = run.record.recipe
+    if not isinstance(recorded, dict) or "training" not in recorded:
+        check_trainable(run)
+        raise TrainingError(f"{run.path}: was imported, its data is unknown; give a table to train on with --data")
+    if "split" not in recorded:
+        raise TrainingError(
+            f"{run.path}: was not trained on a table; give edgelstm.train.fit your arrays and "
+            f"quantization={{'start': '{run.path}'}}"
+        )
+    return check_recipe({**recorded, "quantization": {**options, "start": str(run.path.absolute())}}, "finetune")
+
+
+def _on_other_data(run: Run, asked: Mapping[str, Mapping[str, Any]], options: dict[str, Any]) -> Recipe:
+    """Ask for the layers and weights of a run on a table."""
+    contract, start = run.record.contract, str(run.path.absolute())
+    sections: dict[str, dict[str, Any]] = {name: dict(values) for name, values in asked.items()}
+    sections["network"] = {**sections.get("network", {}), "run": start, "start": "none"}
+    sections[""] = {"name": contract.name, "task": contract.task, **sections.get("", {})}
+    window = {"steps": contract.window, "horizon": contract.horizon}
+    sections["window"] = {**window, **sections.get("window", {})}
+    if contract.answer == "number":
+        named = {"targets": [channel.name for channel in contract.outputs]}
+        sections["data"] = {**named, **sections.get("data", {})}
+    if options:
+        sections["quantization"] = {**options, "start": start}
+    return load_recipe(None, sections)

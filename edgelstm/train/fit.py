@@ -32,11 +32,14 @@ from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inpu
 from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, parts_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
+from edgelstm.train.devices import check_devices
+from edgelstm.train.imported import begun_with, fitting, with_run
 from edgelstm.train.label_start import LabelStart
 from edgelstm.train.loop import Trained, run_loop
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
+from edgelstm.train.ranks import writes
 from edgelstm.train.setup import Made, make_network
 from edgelstm.train.starts import Start
 from edgelstm.train.tasks import TASKS, Arrays
@@ -72,6 +75,11 @@ class Fitted:
     def seconds(self) -> float:
         """Spent in the loop."""
         return self.trained.seconds
+
+    @property
+    def written(self) -> bool:
+        """Whether the run lies in its directory: of several nodes the first writes it."""
+        return writes(self.recipe.training)
 
 
 def fit(
@@ -137,7 +145,10 @@ def fit(
         4
     """
     recipe = _options(name, task, options, quantization, _window_of(x))
+    begun = begun_with(recipe)
+    recipe = recipe if begun is None else with_run(recipe, begun)
     problem = TASKS[recipe.task].from_arrays(Arrays(x, y, validation, test, tuple(inputs), tuple(outputs)), recipe)
+    problem = problem if begun is None else fitting(problem, begun)
     settled = settle(recipe, problem)
     record = settled.model_dump(mode="json", exclude={"data": {"path"}, "split": True})
     return _fit(
@@ -200,7 +211,10 @@ class _Asked:
 
 
 def _asked_by(recipe: Recipe) -> _Asked:
+    begun = begun_with(recipe)
+    recipe = recipe if begun is None else with_run(recipe, begun)
     problem = TASKS[recipe.task].read(recipe)
+    problem = problem if begun is None else fitting(problem, begun)
     settled = settle(recipe, problem)
     return _Asked(problem, settled, settled.model_dump(mode="json"), chosen_words(recipe, settled))
 
@@ -210,7 +224,9 @@ def _fit(
 ) -> Fitted:
     problem, recipe = asked.problem, asked.recipe
     made = make_network(problem, recipe)
-    network, start = made.network, made.start
+    check_devices(problem, recipe.training, made.network.plan.every_step)
+    if not writes(recipe.training):
+        return _trained(asked, made, directory, progress=False)
     if resume:
         check_resumable(directory, asked.record)
     else:
@@ -219,15 +235,22 @@ def _fit(
         print("\n".join([*problem.report, *filter(None, (asked.chosen, _start_words(made, problem)))]), file=sys.stderr)
     for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
         litter.unlink()
+    fitted = _trained(asked, made, directory, progress)
+    write_run(fitted.run, _for_people(fitted.evaluation, fitted.trained))
+    if not fitted.interrupted:
+        for name in CHECKPOINTS:
+            (directory / name).unlink(missing_ok=True)
+    return fitted
+
+
+def _trained(asked: _Asked, made: Made, directory: Path, progress: bool) -> Fitted:
+    """Train and judge; on every node, of which the first writes what came out."""
+    network = made.network
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
     evaluation = _evaluate(network, asked)
     run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
-    write_run(run, _for_people(evaluation, trained))
-    if not trained.interrupted:
-        for name in CHECKPOINTS:
-            (directory / name).unlink(missing_ok=True)
-    return Fitted(run, evaluation, problem, asked.recipe, start, trained)
+    return Fitted(run, evaluation, asked.problem, asked.recipe, made.start, trained)
 
 
 def _start_words(made: Made, problem: Problem) -> str:
@@ -253,7 +276,9 @@ def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool)
     problem, recipe, quantization = asked.problem, asked.recipe, asked.recipe.quantization
     before = None
     if quantization is None or quantization.start is None:
-        before = run_loop(network, problem, recipe.training, directory / CHECKPOINTS[0], progress)
+        begun = recipe.network.run is not None
+        checkpoint = directory / CHECKPOINTS[0]
+        before = run_loop(network, problem, recipe.training, checkpoint, progress, fine_tuning=begun)
         if quantization is None or before.interrupted:
             return before
         network.load_state_dict(before.weights)
@@ -276,7 +301,7 @@ def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
     """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
     problem, quantization = asked.problem, asked.recipe.quantization
     networks: dict[str, LstmNetwork] = {NETWORK: network}
-    line = network_of_line(network) if problem.task == "forecast" and network.shape.highway else None
+    line = network_of_line(network) if problem.task == "forecast" and network.plan.network.highway else None
     if quantization is not None:
         networks[QUANTIZED] = QuantizedNetwork(network, quantization)
     contract = _draft(network, asked, "")
@@ -291,7 +316,7 @@ def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_
     weights: dict[str, NDArray[Any]] = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     contract = _draft(network, asked, pack_weights(weights)[1])
     contract = replace(contract, metrics=contract_metrics(evaluation, NETWORK))
-    record = RunRecord(RUN_FORMAT_VERSION, contract, network.describe(), asked.record, best_epoch)
+    record = RunRecord(RUN_FORMAT_VERSION, contract, network.plan.network, asked.record, best_epoch)
     golden = golden_inputs(problem.test or problem.validation or problem.training, contract)
     y = answer(network, golden.x, golden.lengths, golden.times, rows=1)
     y = y if problem.task == "forecast" else y[..., 0, :]
@@ -313,7 +338,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
         lengths=problem.task == "classify",
         state=options.state,
         trained_state=options.state,
-        states=carried_states(network.describe()) if options.state == "carried" else (),
+        states=carried_states(network.plan.network) if options.state == "carried" else (),
         scaling=options.scaling,
         sample_period_s=problem.period_s,
         quantization=None,
@@ -326,7 +351,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
             seed=asked.recipe.training.seed,
         ),
         answer=problem.answer,
-        times=bool(network.shape.calendar),
+        times=network.plan.network.times,
         reading=problem.reading,
         many_series=problem.many_series,
     )

@@ -83,7 +83,7 @@ def settle_share(network: LstmNetwork, problem: Problem) -> float:
     Returns:
         The share, of `SHARES`.
     """
-    if problem.validation is None or not network.shape.highway:
+    if problem.validation is None or not network.plan.network.highway:
         return 1.0
     head = {name: tensor.clone() for name, tensor in network.head.state_dict().items()}
     found = []

@@ -1,38 +1,36 @@
-"""The loop: Lightning runs the epochs, the callbacks around it keep and save."""
+"""The training loop, from top to bottom. Fabric brings the device, its arithmetic and the other processes, no more."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import logging
 import math
 import time
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-import pytorch_lightning as lightning
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
 
-from edgelstm.errors import TrainingError
 from edgelstm.recipe.sections import TrainingRecipe, seconds_of
-from edgelstm.train.callbacks import (
-    BestWeights,
-    SaveEveryEpoch,
-    ShowProgress,
-    StopEarly,
-    StopInTime,
-    StopOnInterrupt,
-)
+from edgelstm.train import checkpoint as checkpoints
+from edgelstm.train.best import Best, beginning, with_epoch
+from edgelstm.train.devices import fabric_of
+from edgelstm.train.feeding.batches import Batch, Loader, Share
 from edgelstm.train.feeding.feed import feed_of
+from edgelstm.train.interrupt import Interrupt
 from edgelstm.train.label_start import settle_share
-from edgelstm.train.losses import losses_of
-from edgelstm.train.module import DATA, SCALER, LstmModule
+from edgelstm.train.losses import Loss, losses_of
+from edgelstm.train.networks.flow import State
 from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.optimizers import average_of, optimizer_of, schedule_of
 from edgelstm.train.problem import Problem
+from edgelstm.train.progress import telling
+from edgelstm.train.ranks import in_ranks, processes_of
 
 GAINS = (1.0, 0.75, 0.5, 0.25)  # of what an LSTM says beside its start; none at all is epoch 0
 
@@ -60,6 +58,36 @@ class Trained:
     out_of_time: bool = False
 
 
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained and how, see `run_loop`."""
+
+    network: LstmNetwork
+    problem: Problem
+    training: TrainingRecipe
+    checkpoint: Path
+    progress: bool
+    fine_tuning: bool
+
+    @property
+    def digest(self) -> str:
+        """Of what is learnt from; the network must be on the CPU, as it begins."""
+        return checkpoints.digest(self.problem, self.network if self.fine_tuning else None)
+
+    @property
+    def begins(self) -> bool:
+        """Whether there are weights worth keeping before the first epoch: those of epoch 0."""
+        return self.fine_tuning or bool(self.network.plan.network.highway)
+
+
+class Learned(NamedTuple):
+    """How the epochs went: the best one, and what ended them."""
+
+    best: Best
+    interrupted: bool = False
+    out_of_time: bool = False
+
+
 def run_loop(
     network: LstmNetwork,
     problem: Problem,
@@ -69,144 +97,326 @@ def run_loop(
     *,
     fine_tuning: bool = False,
 ) -> Trained:
-    """Train until the last epoch, the patience or Ctrl-C ends it.
+    """Train until the last epoch, the patience, the time limit or Ctrl-C ends it.
 
     Args:
-        network: is trained in place; the best weights are in the result.
+        network: is trained in place, and is on the CPU afterwards; the best weights are in the result.
         problem: gives the training and validation windows.
-        training: how to train.
+        training: how to train, and in how many processes.
         checkpoint: written after each epoch; if it is there already, training goes on from it.
         progress: tell on stderr how it goes.
         fine_tuning: the network has been trained: its weights are kept as epoch 0 unless an epoch is better.
 
     Raises:
-        TrainingError: the loss is no longer a number, or the checkpoint is damaged.
+        TrainingError: the loss is no longer a number, the checkpoint is damaged, or a process has failed.
         KeyboardInterrupt: Ctrl-C before the first epoch had ended, or pressed twice.
     """
-    feed = feed_of(problem, training, network.shape.every_step)
-    best, interrupt = BestWeights(), StopOnInterrupt()
-    limit = StopInTime(math.inf if training.time_limit is None else seconds_of(training.time_limit))
-    callbacks: list[lightning.Callback] = [best, interrupt, limit]
-    if progress:
-        callbacks.append(ShowProgress(best, feed.samples, feed.unit))
-    if training.patience is not None and feed.validation is not None:
-        callbacks.append(StopEarly(best, training.patience))
-    callbacks.append(SaveEveryEpoch(checkpoint))
     start_s = time.perf_counter()
-    with _quiet(), _threads(training.threads):
-        trainer = lightning.Trainer(
-            max_epochs=training.epochs,
-            devices=1,
-            # Not Apple's: it lacks float64, in which losses are summed up and a calendar is computed.
-            accelerator="cuda" if torch.cuda.is_available() else "cpu",
-            callbacks=callbacks,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            default_root_dir=checkpoint.parent,
-        )
-        data = _digest(problem, network if fine_tuning else None)
-        losses = losses_of(problem, training, network.shape.every_step, network.output_scale)
-        module = LstmModule(network, training, *losses, feed.steps, data)
-        if fine_tuning or network.shape.highway:
-            best.begin_with(network, _validate(module, feed.validation))
-        resume = checkpoint if checkpoint.is_file() else None
-        if resume is not None:  # Lightning fetches the first batches before it tells the epoch
-            feed.training.sampler.set_epoch(_next_epoch(resume, data))
-        try:
-            with interrupt.listening():
-                trainer.fit(module, feed.training, feed.validation, ckpt_path=resume, weights_only=True)
-        except SystemExit as error:  # Lightning's answer to a second Ctrl-C
-            raise KeyboardInterrupt from error
+    job = Job(network, problem, training, checkpoint, progress, fine_tuning)
+    with _threads(training.threads):
+        best, interrupted, out_of_time = train(job) if processes_of(training) == 1 else _train_in_ranks(job)
         if not best.weights:
             raise KeyboardInterrupt
-        gain, weights = 1.0, best.weights
-        if network.shape.highway and not fine_tuning and best.best_epoch and feed.validation is not None:
-            of_classes = network.shape.classes
-            gain, weights = (
-                _confirmed(network, weights, problem) if of_classes else _best_gain(module, weights, feed.validation)
-            )
-    return Trained(
-        weights,
-        tuple(best.history),
-        best.best_epoch if gain else 0,
-        interrupt.interrupted,
-        time.perf_counter() - start_s,
-        gain,
-        limit.stopped,
+        gain, weights = _settled(job, best)
+    network.cpu()
+    seconds = time.perf_counter() - start_s
+    return Trained(weights, best.history, best.epoch if gain else 0, interrupted, seconds, gain, out_of_time)
+
+
+def train(job: Job) -> Learned:
+    """Train epoch after epoch; where several processes train together, each of them does this."""
+    training, data, fabric = job.training, job.digest, fabric_of(job.training)
+    share = Share(fabric.global_rank, fabric.world_size)
+    feed = feed_of(job.problem, training, job.network.plan.every_step, share)
+    trainer = trainer_of(job, fabric, feed.steps)
+    kept = checkpoints.load(job.checkpoint, data) if fabric.is_global_zero and job.checkpoint.is_file() else None
+    best, interrupt, out_of_time = _began(job, trainer, feed.validation, kept), Interrupt(), False
+    limit_s = math.inf if training.time_limit is None else seconds_of(training.time_limit)
+    shown = job.progress and fabric.is_global_zero
+
+    start_s = epoch_s = time.perf_counter()
+    with interrupt.listening(), telling(feed, training.epochs, len(best.history), shown) as tell:
+        for epoch in range(len(best.history), training.epochs):
+            if feed.validation is not None and len(best.history) - best.epoch >= (training.patience or math.inf):
+                break
+            # Anew in each epoch: a resumed training then drops out what an uninterrupted one does.
+            torch.manual_seed(training.seed * 1_000_003 + epoch + 1 + (share.rank << 52))
+            loss = learn(trainer, feed.training.of_epoch(epoch), interrupt)
+            if loss is None:
+                break
+            validation = None if feed.validation is None else trainer.validated(feed.validation)
+            best = with_epoch(best, loss, validation, trainer.judged)
+            tell(best)
+            if fabric.is_global_zero:
+                state = {name: part.state_dict() for name, part in trainer.parts.items()}
+                checkpoints.save(job.checkpoint, {**state, "best": best._asdict()}, data)
+            now_s = time.perf_counter()
+            expected_s, epoch_s = 2 * now_s - epoch_s - start_s, now_s  # if the next one takes as long
+            out_of_time = epoch + 1 < training.epochs and fabric.broadcast(expected_s > limit_s)
+            if out_of_time:
+                break
+    return Learned(best, interrupt.pressed, out_of_time)
+
+
+def learn(trainer: Trainer, batches: Iterator[Batch], interrupt: Interrupt) -> float | None:
+    """Take a step of the optimizer for each batch of an epoch; give the mean loss, or None where Ctrl-C ended it."""
+    losses, state = _Losses(), None
+    for batch in batches:
+        if interrupt.pressed:
+            return None
+        found = step(trainer, batch, state)
+        losses.add(found)
+        state = found.state
+    return losses.mean(trainer.fabric)
+
+
+def step(trainer: Trainer, batch: Batch, state: State | None) -> Look:
+    """Learn from one batch."""
+    fabric, optimizer, clip = trainer.fabric, trainer.optimizer, trainer.training.gradient_clip
+    optimizer.zero_grad()
+    found = look(fabric, trainer.network, trainer.losses[0], batch, state, run=trainer.run)
+    fabric.backward(found.loss if fabric.world_size == 1 else found.loss * _weight(fabric, found.known))
+    if clip:
+        fabric.clip_gradients(trainer.network, optimizer, max_norm=clip, error_if_nonfinite=False)
+    optimizer.step()
+    if trainer.schedule is not None:
+        trainer.schedule.step()
+    if trainer.average is not None:
+        trainer.average.update_parameters(trainer.network)
+    return found
+
+
+@torch.inference_mode()
+def validate(fabric: Fabric, network: LstmNetwork, loss: Loss, loader: Loader) -> float:
+    """Give the mean loss over all batches of a loader."""
+    losses, state = _Losses(), None
+    network.eval()
+    for batch in loader.of_epoch(0):
+        found = look(fabric, network, loss, batch, state, counted=True)
+        losses.add(found)
+        state = found.state
+    network.train()
+    return losses.mean(fabric)
+
+
+class Look(NamedTuple):
+    """What came of one batch.
+
+    Attributes:
+        loss: float32 [].
+        known: of how many truths.
+        state: where the series stand behind it; None where nothing is carried on.
+    """
+
+    loss: Tensor
+    known: Tensor | int
+    state: State | None
+
+
+def look(
+    fabric: Fabric,
+    network: LstmNetwork,
+    loss: Loss,
+    batch: Batch,
+    state: State | None,
+    *,
+    run: Any = None,
+    counted: bool = False,
+) -> Look:
+    """Answer a batch, and say how far off the answer is.
+
+    Args:
+        fabric: gives the device and the arithmetic.
+        network: answers.
+        loss: of an answer and the truth, both in scaled units.
+        batch: of examples.
+        state: behind the batch before; rows that go on with their series begin with it.
+        run: the network's, behind what joins the gradients of several processes; None: its own.
+        counted: truths of windows may be unknown, so count them.
+    """
+    batch, carried = batch.to(fabric.device), batch.fresh is not None
+    counted = counted or carried or fabric.world_size > 1
+    with fabric.autocast():
+        z, frame, after = (run or network.run)(batch.x, batch.lengths, batch.time_s, state_of(batch, state))
+        if batch.y.is_floating_point():
+            truth = network.scale_targets(batch.y, frame)
+            if batch.spread is not None:
+                z, truth = network.in_spreads(z, truth, frame, batch.spread)
+            known = (~truth.isnan()).sum() if counted else len(truth)
+        else:
+            z, truth = z.squeeze(-2), batch.y
+            known = (truth >= 0).sum() if counted else len(truth)
+        return Look(loss(z.float(), truth), known, after if carried else None)
+
+
+def state_of(batch: Batch, state: State | None) -> State | None:
+    """The state of the rows that go on, and zeros for those that begin; where there are more, all do."""
+    rows = len(batch.x)
+    if batch.fresh is None or state is None or rows > state[0][0].shape[1]:
+        return None
+    goes_on = ~batch.fresh[:, None]
+    return tuple((h[:, :rows] * goes_on, c[:, :rows] * goes_on) for h, c in state)
+
+
+class _Losses:
+    """A weighted mean that grows; looks at the numbers only in the end, so that a GPU need not be waited for."""
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+        self._weights: list[Tensor | int] = []
+
+    def add(self, found: Look) -> None:
+        self._losses.append(found.loss.detach())
+        self._weights.append(found.known)
+
+    def mean(self, fabric: Fabric) -> float:
+        """Give the mean over all processes."""
+        sums = torch.zeros(2, dtype=torch.float64)
+        if self._losses:  # a process may have had nothing to validate
+            losses = torch.stack(self._losses).double().cpu()
+            weights = torch.stack([torch.as_tensor(weight).cpu() for weight in self._weights]).double()
+            sums = torch.stack([(losses * weights).sum(), weights.sum()])
+        if fabric.world_size > 1:
+            sums = cast(Tensor, fabric.all_reduce(sums.to(fabric.device), reduce_op="sum")).cpu()
+        return float(sums[0] / sums[1])
+
+
+def _weight(fabric: Fabric, known: Tensor | int) -> Tensor:
+    """How much the gradient of a process counts: by what it knows, where the others know as much by 1."""
+    own = torch.as_tensor(known, dtype=torch.float32, device=fabric.device)
+    mean = cast(Tensor, fabric.all_reduce(own.clone(), reduce_op="mean"))
+    return own / mean.clamp(min=1 / fabric.world_size)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A network on its device, and what moves its weights.
+
+    Attributes:
+        training: how to train.
+        fabric: the device, its arithmetic, the other processes.
+        network: what is trained.
+        run: its `run`, behind what joins the gradients of several processes.
+        optimizer: moves the weights.
+        schedule: of the learning rate, moves with every batch; None: it is constant.
+        average: of the weights; None where they are not averaged.
+        losses: what training makes small, and what validation looks at.
+    """
+
+    training: TrainingRecipe
+    fabric: Fabric
+    network: LstmNetwork
+    run: Any
+    optimizer: Any
+    schedule: LRScheduler | None
+    average: AveragedModel | None
+    losses: tuple[Loss, Loss]
+
+    @property
+    def judged(self) -> LstmNetwork:
+        """The network whose weights are validated and kept: the averaged one, where weights are averaged."""
+        return self.network if self.average is None else cast(LstmNetwork, self.average.module)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What changes from step to step, by its name in a checkpoint."""
+        found = {
+            "network": self.network,
+            "average": self.average,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "arithmetic": self.fabric.strategy.precision,
+        }
+        return {name: part for name, part in found.items() if part is not None}
+
+    def validated(self, loader: Loader) -> float:
+        """Give the validation loss."""
+        return validate(self.fabric, self.judged, self.losses[1], loader)
+
+
+def trainer_of(job: Job, fabric: Fabric, steps: int) -> Trainer:
+    """Bring a network to its device, and make what moves its weights in so many steps."""
+    network, training = job.network, job.training
+    model = fabric.setup_module(network.train())
+    model.mark_forward_method("run")
+    optimizer = optimizer_of(network, training)
+    return Trainer(
+        training,
+        fabric,
+        network,
+        model.run,
+        fabric.setup_optimizers(optimizer),
+        schedule_of(optimizer, training, steps),
+        average_of(network, training),
+        _losses_of(job, fabric),
     )
 
 
-def _best_gain(module: LstmModule, weights: dict[str, Tensor], loader: Any) -> tuple[float, dict[str, Tensor]]:
-    """Say less than the LSTM does beside its start, where validation likes that better.
+def _losses_of(job: Job, fabric: Fabric) -> tuple[Loss, Loss]:
+    masked = job.network.plan.every_step or fabric.world_size > 1  # a process may be left without a row
+    return losses_of(job.problem, job.training, masked, job.network.way_back().scale)
 
-    What it learned in a few epochs is often right in its direction and too far: on PM2.5 of Beijing three quarters of
-    it were best with each seed.
+
+def _began(job: Job, trainer: Trainer, validation: Loader | None, kept: dict[str, Any] | None) -> Best:
+    """Begin, or put everything back where it was behind the last whole epoch; the first process knows."""
+    kept = trainer.fabric.broadcast(kept)
+    if kept is not None:
+        for name, part in trainer.parts.items():
+            part.load_state_dict(kept[name])
+        return Best(**kept["best"])
+    if not job.begins:
+        return Best()
+    return beginning(trainer.judged, math.nan if validation is None else trainer.validated(validation))
+
+
+def _settled(job: Job, best: Best) -> tuple[float, dict[str, Tensor]]:
+    """Say less than the LSTM does beside its start, where validation likes that better: the gain, the weights."""
+    network, problem = job.network, job.problem
+    if job.fine_tuning or not network.plan.network.highway or not best.epoch or problem.validation is None:
+        return 1.0, best.weights
+    if not network.plan.classes:
+        return _best_gain(job, best.weights)
+    network.load_state_dict(best.weights)
+    share = settle_share(network, problem)  # what validation confirms; nothing is epoch 0
+    return share, {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _best_gain(job: Job, weights: dict[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
+    """Try each gain on validation.
+
+    What an LSTM learned in a few epochs is often right in its direction and too far: on PM2.5 of Beijing three
+    quarters of it were best with each seed.
     """
-    module.average, network = None, module.network
+    alone = replace(job, training=job.training.model_copy(update={"devices": 1, "nodes": 1}))
+    network, fabric = job.network, fabric_of(alone.training)
+    loader, loss = feed_of(job.problem, alone.training, False).validation, _losses_of(alone, fabric)[1]
+    network.to(fabric.device)
     found: list[tuple[float, float, dict[str, Tensor]]] = []
     for gain in GAINS:
         scaled = {name: gain * tensor if name.startswith("head.") else tensor for name, tensor in weights.items()}
         network.load_state_dict(scaled)
-        found.append((_validate(module, loader), gain, scaled))
+        found.append((validate(fabric, network, loss, cast(Loader, loader)), gain, scaled))
     _, gain, scaled = min(found, key=lambda one: one[0])
     return gain, scaled
 
 
-def _confirmed(network: LstmNetwork, weights: dict[str, Tensor], problem: Problem) -> tuple[float, dict[str, Tensor]]:
-    """Of classes say what validation confirms; nothing is epoch 0."""
-    network.load_state_dict(weights)
-    share = settle_share(network, problem)
-    return share, {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-
-
-def _validate(module: LstmModule, loader: Any) -> float:
-    """Validate once, before the first epoch: NaN without validation data."""
-    if loader is None:
-        return math.nan
-    module.judged.eval()
-    module.on_validation_epoch_start()
-    with torch.no_grad():
-        for batches in loader:
-            module.validation_step(batches, 0)
-    module.judged.train()
-    return module.mean_loss("validation")
-
-
-def _digest(problem: Problem, begun_with: LstmNetwork | None) -> str:
-    """Hash what the weights and their choice depend on: the rows of training and validation, the first weights."""
-    hasher = hashlib.sha256()
-    for tensor in begun_with.state_dict().values() if begun_with else ():
-        hasher.update(tensor.numpy().tobytes())
-    for examples in filter(None, (problem.training, problem.validation)):
-        for name in ("x_rows", "x_starts", "y_rows", "y_starts", "starts", "lengths", "targets", "times"):
-            rows = getattr(examples, name, None)
-            hasher.update(b"" if rows is None else rows.tobytes())
-    return hasher.hexdigest()
-
-
-def _next_epoch(checkpoint: Path, data: str) -> int:
-    """See that torch can read a checkpoint before Lightning stumbles over it, and that it is of the same data.
-
-    Returns:
-        The epoch it goes on with, from 0.
-    """
+def _train_in_ranks(job: Job) -> Learned:
+    """Let several processes train, and take over what they found as if it had happened here."""
+    slim = replace(job, problem=replace(job.problem, test=None))
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        content["state_dict"], content["callbacks"], content["loops"], content[SCALER]
-        epoch, recorded = int(content["epoch"]), content[DATA]
-    except Exception as error:  # torch raises whatever it happens to meet
-        raise TrainingError(
-            f"{checkpoint}: cannot be resumed from, it is damaged; train from the start with --overwrite"
-        ) from error
-    if recorded != data:
-        raise TrainingError(
-            f"{checkpoint}: this training was begun on other data, or with other weights; bring them back, or train "
-            "from the start with --overwrite"
-        )
-    return epoch + 1
+        learned, weights = in_ranks(_train_and_tell, slim, job.training)
+    except KeyboardInterrupt:  # they have been ended; what was whole lies in the checkpoint
+        if job.checkpoint.is_file():
+            return Learned(Best(**checkpoints.load(job.checkpoint, job.digest)["best"]), True)
+        return Learned(beginning(job.network, math.nan) if job.begins else Best(), True)
+    job.network.load_state_dict(weights)
+    return cast(Learned, learned)
+
+
+def _train_and_tell(job: Job) -> tuple[Learned, dict[str, Tensor]]:
+    """Train as one of several processes; give the weights of the last epoch, too."""
+    learned = train(job)
+    return learned, job.network.cpu().state_dict()
 
 
 @contextlib.contextmanager
@@ -218,19 +428,3 @@ def _threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's tips, hardware listings and advice about workers out of people's terminals."""
-    for name in ("pytorch_lightning", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        # Windows are gathered from memory: workers would only copy them about.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")
-        # A training without validation data is nothing to warn of.
-        warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
-        # Lightning's own use of a torch function that torch is giving up.
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
-        yield

@@ -7,19 +7,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from edgelstm.data.baselines.scaled import Space
 from edgelstm.data.scaling import Scaling, measure, measure_rows
 from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError, RecipeError, TrainingError
-from edgelstm.network import Highway
+from edgelstm.network import Weights
 from edgelstm.recipe.recipe import Recipe
 from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.run import Run, read_run
+from edgelstm.train.imported import begun_with, layers_of
 from edgelstm.train.label_start import LabelStart, start_weights
 from edgelstm.train.losses import DEFAULTS
-from edgelstm.train.networks.network import LstmNetwork
-from edgelstm.train.networks.shape import EVERY, NetworkShape
+from edgelstm.train.networks.network import LstmNetwork, begin_orthogonal
+from edgelstm.train.networks.plan import plan_for, plan_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.starts import Chosen, Start, begin_with, choose_start
+
+CONSTANTS = ("input_offset", "input_factor", "output_scale", "output_offset")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ def make_network(problem: Problem, recipe: Recipe) -> Made:
     """
     training, quantization = recipe.training, recipe.quantization
     _check(problem, training)
+    begun = begun_with(recipe)
+    if begun is not None:
+        return Made(_trained_on(problem, recipe, begun), None, "")
     scaling = _scaling(problem, recipe.network.scaling)
     tuned = None if quantization is None or quantization.start is None else read_run(quantization.start)
     chosen = Chosen(None, "")
@@ -62,15 +69,30 @@ def make_network(problem: Problem, recipe: Recipe) -> Made:
         of_label = start_weights(problem, scaling)
     torch.manual_seed(training.seed)
     highway = 1 if of_label is not None else _highway(problem, chosen, tuned)
-    shape = _shape(problem, recipe, scaling, highway)
-    network = LstmNetwork(shape, _at_levels(scaling, problem), orthogonal=training.initialization == "orthogonal")
+    at_levels = _at_levels(scaling, problem)
+    network = LstmNetwork(plan_of(problem, recipe, at_levels, highway), _constants(at_levels))
+    if training.initialization == "orthogonal":
+        begin_orthogonal(network)
     if chosen.start is not None:
-        begin_with(network, problem, chosen.start)
+        begin_with(network, problem, chosen.start, Space(scaling, recipe.network.shared))
     if of_label is not None:
         network.set_start(of_label.weight, of_label.bias)
     if tuned is not None:
         _load_start(network, problem, tuned)
     return Made(network, of_label or chosen.start, chosen.said)
+
+
+def _trained_on(problem: Problem, recipe: Recipe, run: Run) -> LstmNetwork:
+    """Make the network of a run, with its weights."""
+    known, network = run.record.contract.provenance.data_sha256, layers_of(run)
+    if recipe.quantization is not None and known not in (None, problem.data_sha256):
+        raise DataError(f"{run.path}: was trained on other data; bring that back, or give the table with --data")
+    projected = any(lstm.proj_size for lstm in network.lstms)
+    if recipe.quantization is not None and recipe.quantization.precision == "int8" and projected:
+        raise RecipeError(f"quantization: {run.path} has projections, which the simulation of int8 lacks; take int8w")
+    made = LstmNetwork(plan_for(problem, recipe, network), run.weights)
+    made.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
+    return made
 
 
 def _check(problem: Problem, training: TrainingRecipe) -> None:
@@ -86,35 +108,8 @@ def _highway(problem: Problem, chosen: Chosen, tuned: Run | None) -> int:
     """Steps that a line past the LSTM reads; 0 without one."""
     if tuned is None:
         return 0 if chosen.start is None else problem.window
-    layers = () if tuned.record.network is None else tuned.record.network.layers
-    return next((layer.steps for layer in layers if isinstance(layer, Highway)), 0)
-
-
-def _shape(problem: Problem, recipe: Recipe, scaling: Scaling, highway: int) -> NetworkShape:
-    options, data, levels = recipe.network, recipe.data, max(1, len(problem.levels))
-    return NetworkShape(
-        input_size=len(problem.inputs),
-        hidden_size=options.hidden_size,
-        num_layers=options.num_layers,
-        horizon=problem.horizon,
-        output_size=len(problem.outputs),
-        relative_inputs=tuple(np.repeat(scaling.relative_inputs, levels).astype(int).tolist()),
-        bidirectional=options.bidirectional,
-        pooling=EVERY if options.state == "carried" else options.pooling,
-        segment=options.segment,
-        shared=options.shared,
-        layer_norm=options.layer_norm,
-        embedding_size=options.embedding_size,
-        head_size=options.head_size,
-        calendar=data.calendar,
-        levels=levels,
-        classes=problem.answer == "class",
-        highway=highway,
-        dropout=options.dropout,
-        input_dropout=options.input_dropout,
-        input_noise=options.input_noise,
-        drift=tuple(data.drift.get(channel.name, 0.0) for channel in problem.inputs) if data.drift else (),
-    )
+    highway = None if tuned.record.network is None else tuned.record.network.highway
+    return 0 if highway is None else highway.steps
 
 
 def _scaling(problem: Problem, kind: str) -> Scaling:
@@ -140,12 +135,17 @@ def _at_levels(scaling: Scaling, problem: Problem) -> Scaling:
     )
 
 
+def _constants(scaling: Scaling) -> Weights:
+    """Name the constants as the layers of a plan do."""
+    return {name: getattr(scaling, name) for name in CONSTANTS}
+
+
 def _load_start(network: LstmNetwork, problem: Problem, run: Run) -> None:
     """Take the weights of a run, and see that they are of such a network, trained on this data."""
-    if run.record.network != network.describe():
+    if run.record.network != network.plan.network:
         raise RecipeError(f"quantization.start: {run.path} holds another network than the recipe asks for")
     # How far a start was off scales the answers of a network that has one; its inputs are scaled as they were measured.
-    names = ("input_offset", "input_factor") if network.shape.highway else dict(network.named_buffers())
+    names = CONSTANTS[:2] if network.plan.network.highway else CONSTANTS
     scaling = {name: getattr(network, name).numpy() for name in names if name in run.weights}
     same_scaling = all(np.array_equal(run.weights[name], tensor) for name, tensor in scaling.items())
     if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:

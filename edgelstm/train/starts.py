@@ -105,16 +105,21 @@ def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, los
     return Chosen(_chosen(maker, lines, training, validation, loss), "")
 
 
-def begin_with(network: LstmNetwork, problem: Problem, start: Start) -> None:
+def begin_with(network: LstmNetwork, problem: Problem, start: Start, space: Space) -> None:
     """Set the start of a network, and let its LSTM learn in units of what the start leaves.
 
     Of quantiles, each begins where its share of what the start leaves on validation lies.
+
+    Args:
+        network: has a highway.
+        problem: what is forecast.
+        start: of this network.
+        space: in which the network scales, of each target one output.
     """
     training = problem.training
     if not isinstance(training, Windows):
         raise TypeError("what starts from a line forecasts windows")
-    space = _space_of(network)
-    levels, targets = network.shape.levels, len(spread_of(problem.outputs))
+    levels, targets = network.plan.levels, len(spread_of(problem.outputs))
     index = np.unique(np.linspace(0, len(training) - 1, min(len(training), MEASURED)).astype(np.int64))
     left = np.sqrt(np.mean(_residuals(start.line, space, training, index) ** 2, axis=(0, 1)))
     left = np.full(targets, np.sqrt(np.mean(left**2))) if space.shared else left
@@ -129,7 +134,7 @@ def begin_with(network: LstmNetwork, problem: Problem, start: Start) -> None:
         torch.from_numpy((weight / np.repeat(rows, levels)[:, np.newaxis]).astype(np.float32)),
         torch.from_numpy((bias / rows[:, np.newaxis]).reshape(-1).astype(np.float32)),
     )
-    network.output_scale *= torch.from_numpy(np.repeat(left, levels).astype(np.float32))
+    network.way_back().scale.mul_(torch.from_numpy(np.repeat(left, levels).astype(np.float32)))
 
 
 def _none_because(problem: Problem, network: NetworkRecipe) -> str:
@@ -322,22 +327,3 @@ def _quantiles(line: ScaledLine, space: Space, windows: Windows, levels: tuple[f
         left = left.transpose(0, 2, 1).reshape(-1, windows.horizon, 1)
     found = np.nanquantile(left, levels, axis=0)
     return found.reshape(len(levels), -1).T
-
-
-def _space_of(network: LstmNetwork) -> Space:
-    """Read the scaled space of a network that has no start yet."""
-    levels, shape = network.shape.levels, network.shape
-    constants = {
-        name: getattr(network, name).cpu().numpy()
-        for name in ("input_offset", "input_factor", "output_scale", "output_offset")
-    }
-    kind = "instance" if network.instance else "relative" if shape.relative_inputs else "standard"
-    scaling = Scaling(
-        kind,
-        constants["input_offset"],
-        constants["input_factor"],
-        constants["output_scale"][::levels],
-        constants["output_offset"][::levels],
-        shape.relative_inputs[::levels],
-    )
-    return Space(scaling, shape.shared)

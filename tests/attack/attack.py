@@ -35,9 +35,9 @@ from edgelstm import __version__
 from edgelstm.errors import ContractError, ModelFileError
 from edgelstm.files import write_all_whole
 from edgelstm.runtime import Predictor, parse_model_file
-from edgelstm.runtime.golden import PYPI, worst_by_channel
+from edgelstm.runtime.engine.session import Settings, create_session
+from edgelstm.runtime.file.golden import PYPI, worst_by_channel
 from edgelstm.runtime.replay import golden_rows
-from edgelstm.runtime.session import Settings, create_session
 from edgelstm.runtime.trial import IDENTITY
 from tests.attack.canary import Watch, prove
 from tests.attack.fresh import all_kinds, model_file
@@ -247,10 +247,9 @@ def main():
     with Watch([folder / "work" / "canary.bin", folder / "outside" / "canary.bin"]) as watch:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
-            starts = range(0, arguments.files, CHUNK)
-            jobs = [
-                pool.submit(attack_chunk, k, min(k + CHUNK, arguments.files), arguments.seed, folder) for k in starts
-            ]
+            end = arguments.first + arguments.files
+            starts = range(arguments.first, end, CHUNK)
+            jobs = [pool.submit(attack_chunk, k, min(k + CHUNK, end), arguments.seed, folder) for k in starts]
             for done, job in enumerate(as_completed(jobs), 1):
                 error = job.exception()
                 if error is not None:
@@ -284,6 +283,7 @@ def main():
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first file, to try a stretch again")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", help="a folder for attack.md and attack.json")
@@ -306,12 +306,13 @@ def _facts(arguments, seconds, opened, control, broken):
         "python": platform.python_version(),
     }
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    stretch = f" from {arguments.first:,} on" if arguments.first else ""
     words = (
-        f"{arguments.files:,} files, seed {arguments.seed}, {told}, {platform.machine()}; {seconds:.0f} s with "
-        f"{arguments.workers} workers. A child has {MEMORY_BYTES >> 20} MiB, {CPU_S} s of processor time, {WALL_S} s "
-        f"in all. Processes of ours that failed: {len(broken)}. Times a file outside was opened: {opened}. That the "
-        f"watch works: it saw {control['open']} plain open; of {control['files']} files that name it, handed to "
-        f"onnxruntime without the reader, {control['onnxruntime']} opened it."
+        f"{arguments.files:,} files{stretch}, seed {arguments.seed}, {told}, {platform.machine()}; {seconds:.0f} s "
+        f"with {arguments.workers} workers. A child has {MEMORY_BYTES >> 20} MiB, {CPU_S} s of processor time, "
+        f"{WALL_S} s in all. Processes of ours that failed: {len(broken)}. Times a file outside was opened: {opened}. "
+        f"That the watch works: it saw {control['open']} plain open; of {control['files']} files that name it, handed "
+        f"to onnxruntime without the reader, {control['onnxruntime']} opened it."
     )
     names = ("files", "seed", "workers")
     return {

@@ -11,7 +11,7 @@ import json
 import math
 import struct
 
-from edgelstm.runtime.structure import OPERATORS
+from edgelstm.runtime.file.structure import OPERATORS
 from tests.attack.tree import Field, join, messages, parse, varint
 
 _DIGEST = b"\x0a\x0fedgelstm.digest\x12\x40"

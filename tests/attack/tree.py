@@ -23,6 +23,9 @@ class Field:
         self.lie = 0  # added to the length that is written
 
     def __bytes__(self):
+        held = int if self.wire_type == 0 else list if self.message else bytes
+        if not isinstance(self.value, held):  # put there by a mutation, where an earlier one had left another field
+            raise ValueError(f"expected {held.__name__} in field {self.number}, got {type(self.value).__name__}")
         tag = varint(self.number << 3 | self.wire_type)
         if self.wire_type == 0:
             return tag + varint(self.value)

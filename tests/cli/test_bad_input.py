@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from edgelstm.contract import FORMAT_VERSION
-from edgelstm.runtime.model_file import CONTRACT_KEY, DIGEST_KEY, compute_digest, digest_span
+from edgelstm.runtime.file.model_file import CONTRACT_KEY, DIGEST_KEY, compute_digest, digest_span
 
 
 def weekly(values, column="co2"):

@@ -15,7 +15,7 @@ from edgelstm import load
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.read import read
 from edgelstm.runtime import Golden
-from edgelstm.runtime.model_file import CONTRACT_KEY
+from edgelstm.runtime.file.model_file import CONTRACT_KEY
 from tests.cli.test_bad_input import rewritten
 
 

@@ -16,7 +16,7 @@ from edgelstm.data.readers.read import read
 from edgelstm.export import export_run
 from edgelstm.run import read_run
 from tests.cli.test_bad_input import assert_one_line_and_exit_2
-from tests.conftest import ROOT
+from tests.conftest import ROOT, train_small
 from tests.tiny_runs import write_tiny
 
 CO2 = ROOT / "models" / "co2" / "co2.fp32.onnx"
@@ -125,6 +125,31 @@ def test_a_run_reads_a_table_as_it_was_trained(cli_here, window_files, tmp_path)
     assert found["error_over_time"]["data"]["axis"] == "time"
 
 
+def test_the_season_that_is_asked_for_wins_over_the_one_of_the_training(cli_here, tmp_path):
+    """A week of the calendar would be 52; the run was trained with 9."""
+    train_small(tmp_path / "run", data__season=9, training__epochs=1, window__stride=16)
+    for asked, season in (([], 9), (["--season", "5"], 5)):
+        process = cli_here("evaluate", "run", "builtin:co2", "--output", "report", *asked)
+        assert process.returncode == 0, process.stderr
+        found = metrics(tmp_path / "report")
+        assert found["season"] == season
+        values = read("builtin:co2", Asking(("co2",))).series[0].values[:, 0]
+        error = found["parts"]["data"]["seasonal naive with drift"]["mse"]
+        assert error == pytest.approx(seasonal_error(values, season), rel=0.02)
+
+
+def seasonal_error(values, season, horizon=3, window=24):
+    """x[t + k - s] + x[t] - x[t - s], where all of it and of the window is known."""
+    starts = [
+        i for i in range(len(values) - window - horizon + 1) if not np.isnan(values[i : i + window + horizon]).any()
+    ]
+    found = []
+    for last in (start + window - 1 for start in starts):
+        drift = values[last] - values[last - season]
+        found += [values[last + k - season] + drift - values[last + k] for k in range(1, horizon + 1)]
+    return np.mean(np.square(found))
+
+
 BAD = {
     "a file alone": (["FILE"], "brings no data"),
     "no such run": (["nowhere"], "there is no such file"),
@@ -158,7 +183,7 @@ def test_it_needs_no_torch(cli, window_files, tmp_path):
     """As on a workstation that only judges."""
     blocked = tmp_path / "blocked"
     blocked.mkdir()
-    for name in ("torch", "pytorch_lightning", "matplotlib", "polars"):
+    for name in ("torch", "lightning_fabric", "matplotlib", "polars"):
         (blocked / f"{name}.py").write_text("raise ImportError('not here')")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(blocked), str(ROOT)])}
     process = cli("evaluate", window_files.run, "--output", "report", env=environment)

@@ -47,9 +47,9 @@ def with_outliers(window_files, tmp_path_factory):
     weights["lstm.weight_hh_l0"] = np.concatenate([weights["lstm.weight_hh_l0"], deaf], axis=1)
     weights["head.weight"] = np.concatenate([weights["head.weight"], np.zeros((3, 1), np.float32)], axis=1)
     layers = tuple(
-        layer._replace(hidden_size=hidden + 1)
+        replace(layer, hidden_size=hidden + 1)
         if layer.kind == "lstm"
-        else layer._replace(in_features=hidden + 1)
+        else replace(layer, in_features=hidden + 1)
         if layer.kind == "linear"
         else layer
         for layer in run.record.network.layers

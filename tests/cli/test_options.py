@@ -30,6 +30,7 @@ WITHOUT_A_FLAG = {
     ("split", "validation"): "with --split",
     ("split", "test"): "with --split",
     ("split", "seed"): "in a recipe alone: --seed is that of the training",
+    ("network", "run"): "as the run to fine-tune",
     ("quantization", "start"): "as the run to fine-tune",
 }
 CALLED_OTHERWISE = {
@@ -104,7 +105,7 @@ def asked(monkeypatch, cli_here):
         raise RecipeError("stopped")
 
     monkeypatch.setattr(edgelstm.recipe.file, "check_recipe", stop)
-    monkeypatch.setattr(edgelstm.train, "finetune", lambda *_, overwrite, **options: stop(options))
+    monkeypatch.setattr(edgelstm.train, "finetune", lambda *_, asked, overwrite, **options: stop(options))
 
     def ask(*arguments):
         done = cli_here(*arguments)

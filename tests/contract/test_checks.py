@@ -154,6 +154,113 @@ def test_every_rhythm_has_its_period(rhythm, wrong):
         replace(EXAMPLE, reading=reading._replace(rhythm=wrong), sample_period_s=rhythm.period_s)
 
 
+TOKEN = Channel("x", None, "int64", None, 9)
+ONE_OUTPUT = EXAMPLE.outputs[0]._replace(origin=0.0)
+PLAIN = replace(EXAMPLE, reading=None, inputs=(LEVEL,), outputs=(ONE_OUTPUT,), times=False)
+WINDOW = {"state": "window", "states": ()}
+INT8 = EXAMPLE.quantization
+ALONE = [
+    ({"format_version": 0}, "format_version 0 is unknown"),
+    ({"format_version": 4}, "format_version 4 is unknown"),
+    ({"task": "guess"}, "task is 'guess', expected one of"),
+    ({"precision": "int4", "quantization": None}, "precision is 'int4', expected one of"),
+    ({"state": "sometimes"}, "state is 'sometimes', expected one of"),
+    ({"trained_state": "never"}, "trained_state is 'never', expected one of"),
+    ({"scaling": "robust"}, "scaling is 'robust', expected one of"),
+    ({"answer": "word"}, "answer is 'word', expected one of"),
+    ({"window": 0}, "window and horizon must be at least 1"),
+    ({"horizon": 0}, "window and horizon must be at least 1"),
+    ({"sample_period_s": 0.0}, "sample_period_s must be positive or null"),
+    ({"sample_period_s": -1.0}, "sample_period_s must be positive or null"),
+    ({**WINDOW, "trained_state": "carried"}, "trained to carry its state, but has none"),
+    ({"lengths": True}, "a carried file takes no lengths, it is stepped"),
+    ({"task": "label", "horizon": 2}, "a task to label has a horizon of 1"),
+    ({"task": "classify", "horizon": 1}, "a task to classify answers with classes"),
+    ({"answer": "class"}, "a forecast answers with numbers or quantiles"),
+    ({"precision": "fp32"}, "precision fp32 and quantization Quantization(.*) contradict each other"),
+    ({"quantization": None}, "precision int8 and quantization None contradict each other"),
+    ({"quantization": INT8._replace(clip="wide")}, "quantization.clip is 'wide', expected one of"),
+    ({"quantization": INT8._replace(head="fp16")}, "quantization.head is 'fp16', expected one of"),
+    ({"quantization": INT8._replace(highway="fp16")}, "quantization.highway is 'fp16', expected one of"),
+    ({"inputs": (LEVEL._replace(dtype="float64"),)}, "channel 'level' has dtype 'float64', not 'float32'"),
+    ({"inputs": (TOKEN, LEVEL)}, "channel 'x' has dtype 'int64', not 'float32'"),
+    ({"inputs": (TOKEN,), "outputs": (TOKEN,)}, "channel 'x' has dtype 'int64', not 'float32'"),
+    ({"inputs": (TOKEN._replace(categories=None),)}, "channel 'x' has None categories"),
+    ({"inputs": (TOKEN._replace(categories=0),)}, "channel 'x' has 0 categories"),
+    ({"inputs": (LEVEL._replace(categories=9),)}, "channel 'level' has 9 categories"),
+    ({"inputs": (TOKEN,), "times": True}, "tokens have no times"),
+    ({"inputs": (LEVEL._replace(cap=0.5),)}, "an input has no quantile and no cap"),
+    ({"outputs": (ONE_OUTPUT._replace(cap=0.5, origin=1.0),)}, "a class, and what has a cap, has no origin"),
+    (
+        {"task": "label", "horizon": 1, "answer": "class", "outputs": EXAMPLE.outputs},
+        "a class, and what has a cap, has",
+    ),
+    (
+        {
+            "answer": "quantile",
+            "outputs": quantiles(0.1) + quantiles(0.1, of="wind") + quantiles(0.9) + quantiles(0.9, of="wind"),
+        },
+        "the quantiles of a target stand side by side",
+    ),
+    ({"task": "label", "horizon": 1, "many_series": True}, "many_series belongs to forecasts"),
+    (
+        {"reading": READING._replace(time=None, rhythm=None), "sample_period_s": None},
+        "reading has a rhythm and no time",
+    ),
+    ({"reading": READING._replace(time=None, resample=None)}, "reading has a rhythm and no time"),
+    (
+        {"reading": READING._replace(time=None, rhythm=None, resample=None), "sample_period_s": None, "times": True},
+        "the file takes times, but reading has none",
+    ),
+    ({"reading": READING._replace(rhythm=None)}, "sample_period_s is 600.0, but reading.rhythm is None"),
+    ({"reading": READING, "sample_period_s": None}, "sample_period_s is None, but reading.rhythm is 10 min"),
+    ({"reading": READING._replace(max_gap=-1)}, "reading.max_gap is -1"),
+    ({"reading": READING._replace(dialect=DIALECT._replace(thousands=". "))}, "reading.dialect.thousands is '. '"),
+    ({"reading": READING._replace(dialect=DIALECT._replace(thousands="x"))}, "reading.dialect.thousands is 'x'"),
+    ({"reading": READING._replace(rhythm=Rhythm("second", 0.0))}, "reading.rhythm.count is 0.0 seconds"),
+    ({"reading": READING._replace(rhythm=Rhythm("second", -600.0))}, "reading.rhythm.count is -600.0 seconds"),
+    ({"reading": READING, "sample_period_s": 600.0 * (1 + 2e-9)}, "sample_period_s is 600, but one"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), ALONE, ids=[f"{i} {words}" for i, (_, words) in enumerate(ALONE)])
+def test_each_contradiction_is_refused_for_itself_and_in_its_own_words(change, words):
+    """All else fits, so that no other check can stand in for the one that is named."""
+    with pytest.raises(ContractError, match=f"^contract: {words}"):
+        replace(PLAIN, **change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format_version": 1},
+        {"window": 1, "horizon": 1},
+        {"sample_period_s": 5e-324},
+        {"sample_period_s": None},
+        {**WINDOW, "lengths": True},
+        {"trained_state": "carried"},
+        {"many_series": True},
+        {"inputs": (TOKEN._replace(categories=1),)},
+        {"inputs": (LEVEL._replace(ahead=1, dtype="float32"), TOKEN._replace(dtype="float32", categories=None))},
+        {"outputs": (ONE_OUTPUT._replace(cap=0.5),)},
+        {"times": True},
+        {"task": "label", "horizon": 1},
+        {"task": "classify", "horizon": 1, "answer": "class"},
+        {"reading": READING._replace(max_gap=0)},
+        {"reading": READING._replace(max_gap=None)},
+        {"reading": READING._replace(dialect=DIALECT._replace(skip_rows=0, thousands=""))},
+        {"reading": READING._replace(dialect=DIALECT._replace(thousands=" "))},
+        {"reading": READING._replace(dialect=None)},
+        {"reading": READING._replace(time=TIME._replace(zone=None))},
+        {"reading": READING._replace(time=None, rhythm=None, resample=None), "sample_period_s": None},
+        {"reading": READING, "sample_period_s": 600.0 * (1 + 5e-10)},
+    ],
+    ids=str,
+)
+def test_what_is_just_allowed_is_taken(change):
+    assert replace(PLAIN, **change)
+
+
 def test_a_contradiction_is_refused_in_a_file_too():
     with pytest.raises(ContractError, match="state is 'window' but 1 state tensors are listed"):
         Contract.from_json(FROZEN.replace('"carried"', '"window"'))

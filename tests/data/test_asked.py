@@ -106,6 +106,18 @@ def test_a_table_of_another_period_is_refused_where_only_the_period_is_known(tmp
     assert len(read_for(asked, table, {}).series[0].values) == 5  # nobody knows
 
 
+@pytest.mark.parametrize(("off", "taken"), [(0.9e-6, True), (-0.9e-6, True), (1.1e-6, False), (-1.1e-6, False)])
+def test_a_period_may_differ_by_a_millionth(tmp_path, off, taken):
+    rows = [f"2024-01-01 {hour:02}:00,{hour}" for hour in range(6)]
+    (tmp_path / "t.csv").write_text("\n".join(["day,heat", *rows, ""]))
+    asked = takes(None, (HEAT,), period=3600.0 * (1 + off))
+    if taken:
+        assert len(read_for(asked, tmp_path / "t.csv", {"time": "day"}).series[0].values) == 6
+        return
+    with pytest.raises(DataError, match="one sample every 3600 s, but the table has one every 3600 s"):
+        read_for(asked, tmp_path / "t.csv", {"time": "day"})
+
+
 def test_a_network_that_takes_times_asks_for_a_column_of_them(tmp_path):
     (tmp_path / "t.csv").write_text("heat\n1\n2\n")
     with pytest.raises(InputError, match=r"^--time: this file takes the time of each sample"):

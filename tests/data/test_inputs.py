@@ -96,6 +96,12 @@ def test_what_is_picked_to_classify_holds_the_longest_the_shortest_and_several_c
     assert len(found) >= 3
 
 
+def test_windows_are_picked_evenly_from_the_first_to_the_last():
+    examples = examples_of("forecast", "number")
+    picked = pick_inputs(examples, contract_of("forecast", "number"), 5).x
+    np.testing.assert_array_equal(picked, examples.x(np.array([0, 4, 8, 12, 16])))
+
+
 def test_fewer_examples_than_asked_for_are_all_picked_once():
     contract = contract_of("classify", "class", lengths=True)
     assert sorted(pick_inputs(lengths_of(3, 5), contract, 5).lengths.tolist()) == [3, 5]

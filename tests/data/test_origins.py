@@ -62,6 +62,22 @@ def test_with_its_origin_float32_holds_every_change(level, size, seed):
         assert np.abs(left + origin - values).max() <= max(2 * resolution, 1e-6 * np.ptp(values))
 
 
+@pytest.mark.parametrize(("change", "has_one"), [(28.0, True), (30.0, False)])
+def test_rounding_by_a_hundredth_of_a_change_is_good_enough(change, has_one):
+    """Near 1e7, float32 has whole numbers, which round by 1 / sqrt(12) = 0.289."""
+    assert bool(origin_of([1e7 + change * (np.arange(100) % 2)])) == has_one
+
+
+@pytest.mark.parametrize(("span", "has_one"), [(0.99e7, True), (1.01e7, False)])
+def test_an_origin_needs_a_level_sixteen_times_the_span(span, has_one):
+    assert bool(origin_of([np.linspace(1.6e8 - span, 1.6e8, 100_000)])) == has_one
+
+
+@pytest.mark.parametrize(("power", "has_one"), [(-39, True), (-41, False)])
+def test_what_varies_by_the_rounding_of_its_source_is_constant(power, has_one):
+    assert bool(origin_of([1 + 2.0**power * (np.arange(100) % 2)])) == has_one
+
+
 def test_the_jump_from_one_series_to_the_next_is_no_change():
     far_apart = [1e9 + 1e-3 * WAVE, 1e9 + 20 + 1e-3 * WAVE]
     assert origin_of(far_apart) != 0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.data.scaling import measure
-from edgelstm.data.windows import from_arrays, from_rows
+from edgelstm.data.windows import end_to_end, from_arrays, from_rows
 from edgelstm.errors import DataError
 
 NAMES = ("a", "b", "c")
@@ -84,6 +84,19 @@ def test_instance_leaves_offsets_to_the_window_where_a_channel_is_forecast(windo
     x = touched(windows.x_rows, windows.x_starts, windows.steps)
     scaling = measure("instance", windows, NAMES, ("c", "a"))
     assert_is(scaling, x.mean(0) * [0, 1, 0], x.std(0), 0, x.std(0)[[2, 0]])
+
+
+def test_instance_takes_of_many_series_the_spread_of_the_one_that_moves_least():
+    """Of each target its own, in the order of the outputs, and never nothing: a part of the largest."""
+    spreads = np.array([[7.0, 3.0], [5.0, 4.0]])
+    for smallest, expected in ((5.0, 5.0), (0.0, 7e-12)):
+        spreads[1, 0] = smallest
+        rows = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+        cut = [windows_of(part, part[:, [2, 0]]) for part in (rows[:30], rows[30:])]
+        scaling = measure("instance", end_to_end(cut, ("p", "q"), spreads), NAMES, ("c", "a"))
+        np.testing.assert_allclose(scaling.output_scale, [expected, 3.0], rtol=1e-6)
+        np.testing.assert_allclose(1 / scaling.input_factor, [3.0, rows[:, 1].std(), expected], rtol=0.05)
+        assert scaling.input_offset[[0, 2]].tolist() == [0, 0]
 
 
 def test_beside_what_is_relative_a_channel_may_stand_still_over_each_window():

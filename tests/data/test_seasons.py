@@ -68,3 +68,46 @@ def test_the_longest_series_tells_and_gaps_do_not_matter():
 @pytest.mark.parametrize("values", [[], [1.0], [np.nan] * 9, [3.0] * 200])
 def test_what_has_no_season_is_no_error(values):
     assert find_season(None, [series(values)], "v") == (None, "")
+
+
+CONFIRMED, NOT = (
+    "by the calendar, confirmed in the training part",
+    "by the calendar, not confirmed in the training part",
+)
+FOUND = "found in the training part"
+
+
+@pytest.mark.parametrize(("share", "words"), [(0.26, CONFIRMED), (0.14, NOT)])
+def test_a_calendar_is_confirmed_by_a_fifth_of_what_moves(share, words):
+    """A wave of variance 1 / 2 beside noise: what is a season apart correlates by the share of the wave."""
+    found = find_season(None, [series(wave(24, 9_600, np.sqrt(0.5 / share - 0.5)), HOURS)], "v")
+    assert found == (24, words)
+
+
+@pytest.mark.parametrize(("rows", "words"), [(72, CONFIRMED), (71, NOT)])
+def test_a_season_is_confirmed_by_three_of_it(rows, words):
+    assert find_season(None, [series(wave(24, rows, 0), HOURS)], "v") == (24, words)
+
+
+@pytest.mark.parametrize(("season", "found"), [(26, (24, CONFIRMED)), (27, (27, FOUND))])
+def test_another_season_must_be_clearer_by_a_fifth(season, found):
+    """A wave correlates with itself 24 samples on by cos(2 pi 24 / season): 0.89 and 0.77."""
+    assert find_season(None, [series(wave(season, 2_600, 0), HOURS)], "v") == found
+
+
+@pytest.mark.parametrize(("share", "season"), [(0.46, 10), (0.34, None)])
+def test_a_season_that_no_calendar_suggests_is_two_fifths_of_all_changes(share, season):
+    """The changes of such a wave have the variance 2 sin(pi / 10) ** 2, those of noise twice its own."""
+    moves = 2 * np.sin(np.pi / 10) ** 2
+    assert find_season(None, [series(wave(10, 9_600, np.sqrt(moves * (1 / share - 1) / 2)))], "v").samples == season
+
+
+@pytest.mark.parametrize(("season", "found"), [(399, 399), (402, None)])
+def test_a_season_of_up_to_400_samples_is_looked_for(season, found):
+    assert find_season(None, [series(wave(season, 2_500, 0))], "v").samples == found
+
+
+@pytest.mark.parametrize(("long", "found"), [(0.55, 10), (1.5, 30)])
+def test_the_shortest_of_seasons_that_are_about_as_clear_is_taken(long, found):
+    """A third of a season counts as the season where it is at least nine tenths as clear: 0.95 and 0.7 here."""
+    assert find_season(None, [series(wave(10, noise=0) + long * wave(30, noise=0))], "v").samples == found

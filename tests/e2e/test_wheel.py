@@ -19,7 +19,7 @@ from tests.conftest import CO2_FILES, ROOT
 
 # What `pip install onnxruntime` brings.
 DEVICE_PACKAGES = ("numpy", "onnxruntime", "flatbuffers", "packaging", "protobuf")
-FORBIDDEN = ("torch", "onnx", "typer", "polars", "pytorch_lightning", "pydantic", "safetensors", "matplotlib", "rich")
+FORBIDDEN = ("torch", "onnx", "typer", "polars", "lightning_fabric", "pydantic", "safetensors", "matplotlib", "rich")
 
 
 @pytest.fixture(scope="module")

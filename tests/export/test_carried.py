@@ -72,7 +72,7 @@ def test_its_golden_vectors_replay(trained):
 
 
 def test_a_projection_carries_the_state_in_front_of_it(tmp_path):
-    lstm = LSTM._replace(proj_size=3, num_layers=2)
+    lstm = replace(LSTM, proj_size=3, num_layers=2)
     written(tmp_path / "run", lstm, Take("last"), Linear("head", 3, 2))
     export_run(tmp_path / "run", state="carried")
     contract = load(tmp_path / "run" / "drawn.fp32.onnx").contract

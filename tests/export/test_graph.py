@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -27,7 +29,7 @@ from tests.export.test_parity import inputs, make_contract, make_network, predic
 
 
 def graph_of(network, steps=10):
-    return build_graph(network.describe(), weights_of(network), make_contract(network, steps))
+    return build_graph(network.plan.network, weights_of(network), make_contract(network, steps))
 
 
 def operators(model):
@@ -79,8 +81,8 @@ def test_lengths_take_one_node_more():
 def test_each_thing_that_torch_can_describe_costs_the_nodes_that_it_needs():
     counts = {
         "two directions": len(operators(built(*SCALED[:1], BOTH, Take("final"), Linear("head", 16, 6), horizon=3)[0])),
-        "a projection": len(operators(built(LSTM._replace(proj_size=4), Take("last"), Linear("head", 4, 2))[0])),
-        "a second layer": len(operators(built(LSTM._replace(num_layers=2), Take("last"), Linear("head", 8, 2))[0])),
+        "a projection": len(operators(built(replace(LSTM, proj_size=4), Take("last"), Linear("head", 4, 2))[0])),
+        "a second layer": len(operators(built(replace(LSTM, num_layers=2), Take("last"), Linear("head", 8, 2))[0])),
         "an embedding": len(operators(built(Embedding("words", 5, 3), *SCALED[1:4], horizon=3, inputs=1, tokens=5)[0])),
     }
     assert counts == {"two directions": 8, "a projection": 6, "a second layer": 7, "an embedding": 6}
@@ -169,7 +171,7 @@ def test_last_and_final_differ_in_two_directions(x):
 def test_what_lies_in_the_padding_changes_no_bit_in_either_direction(x, padding, end, relative):
     lengths = np.array([6, 1, 3, 5])
     task = {"task": "forecast" if end else "label", "outputs": 2, "relative": relative}
-    layers = (BOTH._replace(num_layers=2), *end, Linear("head", 16, 2))
+    layers = (replace(BOTH, num_layers=2), *end, Linear("head", 16, 2))
     answers = []
     for filled in (0.0, padding):
         padded = x.copy()
@@ -189,7 +191,7 @@ def test_rows_run_over_their_own_length_answer_as_alone(x):
         np.testing.assert_array_equal(alone[0], y)
 
 
-@pytest.mark.parametrize("lstm", [LSTM, LSTM._replace(num_layers=3), BOTH, BOTH._replace(num_layers=2, proj_size=4)])
+@pytest.mark.parametrize("lstm", [LSTM, replace(LSTM, num_layers=3), BOTH, replace(BOTH, num_layers=2, proj_size=4)])
 def test_a_mask_skips_steps_wherever_they_lie(x, lstm):
     x, size = with_gaps(x), lstm.output_size
     assert_computes(Mask(-1.0), lstm, Take("final"), Linear("head", size, 2), x=x)
@@ -275,7 +277,7 @@ def test_layers_that_are_no_answer_to_the_contract_are_refused_in_one_line(layer
 
 def test_a_contract_with_the_states_of_another_network_is_refused():
     network = Network((LSTM, Linear("head", 8, 2)))
-    contract = drawn.make_contract(Network((LSTM._replace(hidden_size=9),)), inputs=3, outputs=2, state="carried")
+    contract = drawn.make_contract(Network((replace(LSTM, hidden_size=9),)), inputs=3, outputs=2, state="carried")
     with pytest.raises(ExportError, match="expected the states"):
         build_graph(network, drawn.make_weights(network, 0), contract)
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from edgelstm import reference
 from edgelstm.errors import ExportError, NetworkError
 from edgelstm.export.graph import build_graph
-from edgelstm.runtime.structure import check_structure
+from edgelstm.runtime.file.structure import check_structure
 from tests import oracles
 from tests.eager import Eager, can_express
 from tests.export.drawn import Bare, cases, layer_lists, load_graph

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,10 +57,10 @@ FORMS = {
         (SCALE, LSTM, Linear("head", 8, 2), Highway("highway", 1, 3, 2), BACK),
         {"horizon": 1, "state": "carried"},
     ),
-    "alone": ((SCALE, LAST, PAST._replace(alone=True), BACK), RELATIVE),
-    "alone, instance": ((SCALE, LAST, PAST._replace(alone=True), BACK), {**RELATIVE, "instance": True}),
+    "alone": ((SCALE, LAST, replace(PAST, alone=True), BACK), RELATIVE),
+    "alone, instance": ((SCALE, LAST, replace(PAST, alone=True), BACK), {**RELATIVE, "instance": True}),
     "alone, shared": (
-        (SCALE, Segment(1, True), LAST, CHANNELS[1]._replace(alone=True), Join(3), BACK),
+        (SCALE, Segment(1, True), LAST, replace(CHANNELS[1], alone=True), Join(3), BACK),
         {"relative": (0, 1, 2), "outputs": 3},
     ),
     "alone at every step": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -28,7 +30,7 @@ from edgelstm.network import (
     Standardize,
     Take,
 )
-from edgelstm.runtime.structure import check_structure
+from edgelstm.runtime.file.structure import check_structure
 from edgelstm.strict_json import decode, dumps, parse
 from tests import oracles
 from tests.export import drawn
@@ -125,7 +127,7 @@ def test_segments_stand_behind_an_lstm_in_both_directions_and_in_front_of_a_deco
     assert_computes(LSTM, *decoder, horizon=3)
 
 
-@pytest.mark.parametrize("lstm", [LSTM, LSTM._replace(num_layers=2, bidirectional=True), LSTM._replace(proj_size=3)])
+@pytest.mark.parametrize("lstm", [LSTM, replace(LSTM, num_layers=2, bidirectional=True), replace(LSTM, proj_size=3)])
 def test_layer_norm_and_mean_work_behind_any_lstm(lstm):
     size = lstm.output_size
     norm, head = LayerNorm("norm", size), Linear("head", size, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -61,7 +63,7 @@ def as_network(node, inputs):
     x = inputs["X"] if is_batch_first(node) else inputs["X"].swapaxes(0, 1)
     direction = attributes.get("direction", b"forward")
     lstm = Lstm("lstm", x.shape[-1], attributes["hidden_size"], bidirectional=direction == b"bidirectional")
-    lstm = lstm._replace(bias="B" in inputs)
+    lstm = replace(lstm, bias="B" in inputs)
     tensors = {"weight_ih": inputs["W"], "weight_hh": inputs["R"]}
     if lstm.bias:
         tensors["bias_ih"], tensors["bias_hh"] = np.split(inputs["B"], 2, axis=1)

@@ -15,11 +15,10 @@ from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance, Qua
 from edgelstm.data.scaling import Scaling
 from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
-from edgelstm.network import LAST, carried_states
+from edgelstm.network import carried_states
 from edgelstm.runtime import Golden, ModelFile, Predictor
-from edgelstm.train.networks.network import LstmNetwork
-from edgelstm.train.networks.shape import EVERY, NetworkShape
 from tests import oracles
+from tests.train.shapes import network_of, planned, sizes_of
 
 FEATURES, OUTPUTS, HORIZON = 3, 2, 4
 LAYERS, HIDDEN, BATCH, STEPS = (1, 2, 3), (1, 7, 64), (1, 5), (1, 2, 104)
@@ -43,10 +42,9 @@ def make_network(
         np.zeros(outputs, np.float32) if relative else rng.normal(size=outputs).astype(np.float32),
         relative,
     )
-    pooling = EVERY if state == "carried" else LAST
-    shape = NetworkShape(features, hidden, layers, horizon, outputs, relative, pooling=pooling)
+    plan = planned(features, hidden, layers, horizon, outputs, relative, every_step=state == "carried")
     torch.manual_seed(seed)
-    network = LstmNetwork(shape, constants)
+    network = network_of(plan, constants)
     for parameter in network.parameters():
         torch.nn.init.uniform_(parameter, -1, 1) if parameter.ndim == 1 else torch.nn.init.xavier_uniform_(parameter)
     return network.eval()
@@ -54,9 +52,9 @@ def make_network(
 
 def make_contract(network, steps, precision="fp32"):
     """The least that a predictor needs to know."""
-    shape, carried = network.shape, network.shape.every_step
-    inputs = tuple(Channel(f"x{i}", None, "float32", None) for i in range(shape.input_size))
-    outputs = tuple(Channel(f"y{i}", None, "float32", None) for i in range(shape.output_size))
+    plan, carried = network.plan, network.plan.every_step
+    inputs = tuple(Channel(f"x{i}", None, "float32", None) for i in range(plan.network.input_size))
+    outputs = tuple(Channel(f"y{i}", None, "float32", None) for i in range(plan.outputs))
     return Contract(
         FORMAT_VERSION,
         "parity",
@@ -65,12 +63,12 @@ def make_contract(network, steps, precision="fp32"):
         inputs,
         outputs,
         steps,
-        shape.horizon,
+        plan.horizon,
         False,
         "carried" if carried else "window",
         "carried" if carried else "window",
-        carried_states(network.describe()) if carried else (),
-        "relative" if shape.relative_inputs else "standard",
+        carried_states(network.plan.network) if carried else (),
+        "relative" if plan.network.relative_inputs else "standard",
         None,
         Quantization() if precision.startswith("int8") else None,
         None,
@@ -86,7 +84,7 @@ def weights_of(network):
 def predictors(network, steps):
     """The fp32 and the int8 graph of a network, loaded."""
     contract = make_contract(network, steps)
-    fp32 = build_graph(network.describe(), weights_of(network), contract)
+    fp32 = build_graph(network.plan.network, weights_of(network), contract)
     nothing = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
     return tuple(
         Predictor(ModelFile(graph.SerializeToString(), make_contract(network, steps, precision), nothing, ""))
@@ -114,7 +112,7 @@ def assert_int8_does_its_arithmetic(predictor, network, x):
     An activation that lies between two whole numbers to the last float32 bit may round either way, and what
     follows differs then. Such a row shows itself: the simulation, moved by one rounding error, jumps as far.
     """
-    weights, shape, every_step = weights_of(network), network.shape, network.shape.every_step
+    weights, shape, every_step = weights_of(network), sizes_of(network), network.plan.every_step
     for row, y in zip(x[:, np.newaxis], predictor.predict(x), strict=True):
         simulated = oracles.quantized_forecast(weights, shape, row, every_step)
         error = np.abs(y - simulated[0]).max()
@@ -129,7 +127,7 @@ def assert_int8_does_its_arithmetic(predictor, network, x):
 @pytest.mark.parametrize(("layers", "hidden", "batch", "steps"), MATRIX)
 def test_oracle_torch_export_fp32_and_int8_agree(layers, hidden, batch, steps, scaling):
     network, x = make_network(layers, hidden, scaling=scaling), inputs(batch, steps)
-    weights, shape = weights_of(network), network.shape
+    weights, shape = weights_of(network), sizes_of(network)
     fp32, int8 = predictors(network, steps)
 
     oracle = oracles.forecast(weights, shape, x)
@@ -150,7 +148,7 @@ def test_oracle_torch_export_fp32_and_int8_agree(layers, hidden, batch, steps, s
 @pytest.mark.parametrize(("layers", "hidden", "batch", "steps"), MATRIX)
 def test_carried_files_answer_at_every_step_like_the_oracle(layers, hidden, batch, steps):
     network, x = make_network(layers, hidden, state="carried"), inputs(batch, steps)
-    weights, shape = weights_of(network), network.shape
+    weights, shape = weights_of(network), sizes_of(network)
     fp32, int8 = predictors(network, steps)
 
     oracle = oracles.forecast(weights, shape, x, every_step=True)

@@ -212,6 +212,6 @@ def test_a_graph_without_an_lstm_is_refused(precision):
 
 def test_a_converted_network_has_the_nodes_of_fp32_and_what_its_precision_needs():
     network = make_network(1, 8)
-    model = build_graph(network.describe(), weights_of(network), make_contract(network, STEPS))
+    model = build_graph(network.plan.network, weights_of(network), make_contract(network, STEPS))
     counts = {p: len(convert_graph(model, p).graph.node) for p in ("fp32", "int8", "int8w", "fp16")}
     assert counts == {"fp32": 7, "int8": 7, "int8w": 11, "fp16": 9}

@@ -21,7 +21,7 @@ from tests.export.test_parity import inputs, make_contract, make_network, predic
 def quantized():
     network = make_network(2, 16)
     return network, convert_graph(
-        build_graph(network.describe(), weights_of(network), make_contract(network, 5)), "int8"
+        build_graph(network.plan.network, weights_of(network), make_contract(network, 5)), "int8"
     )
 
 
@@ -82,7 +82,7 @@ def test_padding_does_not_widen_the_range_of_a_row(task):
 
 def test_the_given_model_is_left_as_it_was():
     network = make_network(1, 8)
-    model = build_graph(network.describe(), weights_of(network), make_contract(network, 5))
+    model = build_graph(network.plan.network, weights_of(network), make_contract(network, 5))
     before = model.SerializeToString(deterministic=True)
     convert_graph(model, "int8")
     assert model.SerializeToString(deterministic=True) == before

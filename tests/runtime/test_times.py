@@ -312,7 +312,7 @@ def test_the_zeros_of_a_stream_that_has_not_seen_a_window_are_no_times(by_window
 @pytest.mark.parametrize("kind", KINDS, ids=" ".join)
 @pytest.mark.parametrize("most", [2, 256])
 def test_many_streams_equal_numpy_whoever_has_a_sample(kind, most, monkeypatch):
-    monkeypatch.setattr("edgelstm.runtime.streams.MAX_ROWS", most)
+    monkeypatch.setattr("edgelstm.runtime.streams.streams.MAX_ROWS", most)
     predictor, rng = load_timed(kind[0], precision=kind[1]), np.random.default_rng(0)
     many, seen = predictor.streams(5), {i: ([], []) for i in range(5)}
     for step in range(40):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from edgelstm.contract import Channel
 from edgelstm.data.scaling import Scaling
-from edgelstm.train.networks.network import LstmNetwork
-from edgelstm.train.networks.shape import EVERY, NetworkShape
+from edgelstm.recipe.file import check_recipe
+from edgelstm.train.networks.network import LstmNetwork, begin_orthogonal
+from edgelstm.train.networks.plan import plan_of
+from edgelstm.train.problem import Problem
+from edgelstm.train.setup import CONSTANTS
 from tests.export.drawn import make_contract
 
 torch.set_num_threads(1)  # these networks are small: a second thread only waits
 STEPS = 24
-BASE = NetworkShape(input_size=3, hidden_size=12, num_layers=1, horizon=4, output_size=2)
+BASE = {"input_size": 3, "hidden_size": 12, "num_layers": 1, "horizon": 4, "output_size": 2}
 STACK = {"num_layers": 2, "layer_norm": True}
 DENSE = {"embedding_size": 7, "head_size": 9}
 CHANNELS = {"output_size": 3, "shared": True, "relative_inputs": (0, 1, 2)}
@@ -86,21 +91,79 @@ class Given(NamedTuple):
         return [None if part is None else torch.from_numpy(part) for part in self]
 
 
-def make_network(*, instance=False, alike=False, seed=0, **shape):
+def planned(
+    input_size,
+    hidden_size,
+    num_layers,
+    horizon,
+    output_size,
+    relative_inputs=(),
+    *,
+    instance=False,
+    every_step=False,
+    levels=1,
+    classes=False,
+    calendar=(),
+    drift=(),
+    highway=0,
+    scaling=None,
+    **options,
+):
+    """Plan what a recipe with these keys asks for, on data with so many channels; `scaling` gives the constants."""
+    names = [f"x{i}" for i in range(input_size)]
+    targets = [f"y{i}" for i in range(output_size // levels)]
+    outputs = tuple(
+        Channel(
+            f"{name} {k}", None, "float32", None, quantile=(k + 1) / (levels + 1) if levels > 1 else None, column=name
+        )
+        for name in targets
+        for k in range(levels)
+    )
+    state = "carried" if every_step else "window"
+    content = {
+        "task": ("label" if every_step else "classify") if classes else "forecast",
+        "data": {"path": "", "features": names, "time": "t", "calendar": calendar, "classes": classes and every_step},
+        "window": {"steps": STEPS},
+        "network": {"hidden_size": hidden_size, "num_layers": num_layers, "state": state, **options},
+    }
+    content["data"]["targets"] = names if options.get("shared") else targets[: 1 if classes else None]
+    content["data"]["drift"] = dict(zip(names, drift, strict=False))
+    inputs = tuple(Channel(name, None, "float32", None) for name in names)
+    answer = "class" if classes else "quantile" if levels > 1 else "number"
+    problem = Problem("drawn", content["task"], answer, inputs, outputs, STEPS, horizon, None, None, None)
+    kind = "instance" if instance else "relative" if relative_inputs else "standard"
+    scaling = replace(scaling or unscaled(input_size, output_size), kind=kind, relative_inputs=tuple(relative_inputs))
+    return plan_of(problem, check_recipe(content, "test"), scaling, highway)
+
+
+def unscaled(inputs, outputs):
+    """Constants that change nothing."""
+    zeros, ones = (lambda n: np.zeros(n, np.float32)), (lambda n: np.ones(n, np.float32))
+    return Scaling("none", zeros(inputs), ones(inputs), ones(outputs), zeros(outputs), ())
+
+
+def network_of(plan, scaling, orthogonal=True):
+    """Make the network of a plan as the trainer does."""
+    network = LstmNetwork(plan, {name: getattr(scaling, name) for name in CONSTANTS})
+    if orthogonal:
+        begin_orthogonal(network)
+    return network
+
+
+def make_network(*, alike=False, seed=0, **shape):
     """Random weights and random scaling; `alike`: the same for all channels."""
     rng = np.random.default_rng(seed)
-    shape = replace(BASE, **shape)
-    relative = bool(shape.relative_inputs)
-    F, targets = shape.input_size, shape.output_size // shape.levels
+    shape = {**BASE, **shape}
+    relative, levels = list(shape.get("relative_inputs", ())), shape.get("levels", 1)
+    F, targets = shape["input_size"], shape["output_size"] // levels
     in_offset, out_offset = (rng.normal(size=n) * 20 for n in (F, targets))
-    in_offset[list(shape.relative_inputs)] = 0
+    in_offset[relative] = 0
     out_offset *= not relative
     in_factor, out_scale = (np.full(n, 1.5) if alike else rng.uniform(0.5, 2, n) for n in (F, targets))
-    constants = (in_offset, in_factor, np.repeat(out_scale, shape.levels), np.repeat(out_offset, shape.levels))
-    kind = "instance" if instance else "relative" if relative else "standard"
-    scaling = Scaling(kind, *(part.astype(np.float32) for part in constants), shape.relative_inputs)
+    constants = (in_offset, in_factor, np.repeat(out_scale, levels), np.repeat(out_offset, levels))
+    scaling = Scaling("standard", *(part.astype(np.float32) for part in constants), ())
     torch.manual_seed(seed)
-    network = LstmNetwork(shape, scaling)
+    network = network_of(planned(**shape, scaling=scaling), scaling)
     for parameter in network.parameters():
         torch.nn.init.uniform_(parameter, -1, 1) if parameter.ndim == 1 else torch.nn.init.xavier_uniform_(parameter)
     return network.eval()
@@ -108,27 +171,36 @@ def make_network(*, instance=False, alike=False, seed=0, **shape):
 
 def make_carried(**shape):
     """A network that answers at every step."""
-    return make_network(pooling=EVERY, **shape)
+    return make_network(every_step=True, **shape)
 
 
 def weights_of(network):
     return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
 
 
+def sizes_of(network):
+    """What an oracle of plain stacks wants to know."""
+    plan, (lstm,) = network.plan, network.plan.network.lstms
+    relative = plan.network.relative_inputs
+    return SimpleNamespace(
+        num_layers=lstm.num_layers, horizon=plan.horizon, output_size=plan.outputs, relative_inputs=relative
+    )
+
+
 def contract_of(network, lengths=False):
     """The least that its file must say."""
-    shape = network.shape
-    forecast = not shape.classes and (shape.horizon > 1 or not shape.every_step)
-    task = "forecast" if forecast else "label" if shape.every_step else "classify"
+    plan = network.plan
+    forecast = not plan.classes and (plan.horizon > 1 or not plan.every_step)
+    task = "forecast" if forecast else "label" if plan.every_step else "classify"
     return make_contract(
-        network.describe(),
+        plan.network,
         task,
-        outputs=shape.output_size,
-        inputs=shape.input_size,
+        outputs=plan.outputs,
+        inputs=plan.network.input_size,
         window=STEPS,
-        horizon=shape.horizon,
+        horizon=plan.horizon,
         lengths=lengths,
-        state="carried" if shape.every_step else "window",
+        state="carried" if plan.every_step else "window",
     )
 
 
@@ -136,9 +208,9 @@ def ask(network, rows, lengths=False, seed=1):
     """Windows around where the scaling expects them, zeros behind the length of each row."""
     rng = np.random.default_rng(seed)
     offset, factor = network.input_offset.numpy(), network.input_factor.numpy()
-    x = (rng.normal(size=(rows, STEPS, network.shape.input_size)) / factor + offset).astype(np.float32)
+    x = (rng.normal(size=(rows, STEPS, network.plan.network.input_size)) / factor + offset).astype(np.float32)
     valid = rng.integers(1, STEPS + 1, rows) if lengths else None
     if lengths:
         x[np.arange(STEPS) >= valid[:, np.newaxis]] = 0
     starts = rng.integers(0, 4 * 10**9, (rows, 1))
-    return Given(x, valid, starts + 1800 * np.arange(STEPS) if network.shape.calendar else None)
+    return Given(x, valid, starts + 1800 * np.arange(STEPS) if network.plan.network.times else None)

@@ -11,8 +11,7 @@ from edgelstm.contract import Quantization
 from edgelstm.errors import DataError, ExportError, RecipeError, RunError, TrainingError
 from edgelstm.export import export_run
 from edgelstm.run import read_run
-from edgelstm.train import finetune, fit, resume_recipe
-from edgelstm.train.module import LstmModule
+from edgelstm.train import finetune, fit, loop, resume_recipe
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from tests.conftest import train_small
 
@@ -109,17 +108,18 @@ def test_arrays_are_fine_tuned_by_fit(tmp_path):
 
 
 def press_ctrl_c(monkeypatch, times):
-    """Let SIGINT arrive in the second epoch of fine-tuning, of which two batches of six are handed over at once."""
-    real = LstmModule.training_step
+    """Let SIGINT arrive in the second epoch of fine-tuning, in the third of its six batches."""
+    real, learnt = loop.step, []
 
-    def training_step(module, batches, number):
-        if isinstance(module.network, QuantizedNetwork) and (module.current_epoch, number) == (1, 1):
-            for _ in range(times):
-                signal.raise_signal(signal.SIGINT)
-        return real(module, batches, number)
+    def step(trainer, *arguments):
+        if isinstance(trainer.network, QuantizedNetwork):
+            learnt.append(1)
+            if len(learnt) == 6 + 3:
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
+        return real(trainer, *arguments)
 
-    monkeypatch.setattr("edgelstm.train.feeding.feed.TOGETHER", 2)
-    monkeypatch.setattr(LstmModule, "training_step", training_step)
+    monkeypatch.setattr(loop, "step", step)
 
 
 @pytest.mark.parametrize("start", ["trained before", "trained here", "stopped early"])

@@ -14,9 +14,8 @@ from edgelstm.data.sequences import lay_out
 from edgelstm.run import read_run
 from edgelstm.train import fit
 from edgelstm.train.label_start import settle_share, start_weights
-from edgelstm.train.networks.network import LstmNetwork
-from edgelstm.train.networks.shape import EVERY, NetworkShape
 from edgelstm.train.problem import Problem, channels_of, class_channels
+from tests.train.shapes import network_of, planned
 
 CLASSES = ("off", "on", "out")
 
@@ -61,8 +60,8 @@ def start_of(problem):
 
 def started(problem, added=(0.0, 0.0, 0.0)):
     """A network at its start whose LSTM adds to the logits."""
-    shape = NetworkShape(2, 4, 1, 1, 3, pooling=EVERY, classes=True, highway=1)
-    network, start = LstmNetwork(shape, scaling_of(problem)), start_of(problem)
+    plan = planned(2, 4, 1, 1, 3, every_step=True, classes=True, highway=1)
+    network, start = network_of(plan, scaling_of(problem)), start_of(problem)
     network.set_start(start.weight, start.bias)
     with torch.no_grad():
         network.head.bias.copy_(torch.tensor(added))
@@ -81,6 +80,23 @@ def test_where_the_others_mislead_in_another_week_one_channel_alone_is_taken():
     assert (start.weight[:, 1] == 0).all()
     assert (start.weight[:, 0] != 0).all()
     assert start.weight.dtype == start.bias.dtype == np.float32
+
+
+def test_of_channels_that_are_as_accurate_the_one_that_is_surer_is_taken():
+    """Both tell the classes apart without a mistake, the second by a wider gap; the third misleads in another week."""
+
+    def part(seed, shift):
+        rng = np.random.default_rng(seed)
+        state = rng.integers(0, 2, 400)
+        near, far = (2 * state - 1 + rng.uniform(-width, width, 400) for width in (0.9, 0.1))
+        x = np.stack([near, far, state + 0.01 * rng.normal(size=400) + shift], axis=1).astype(np.float32)
+        return lay_out([x], [state], every_step=True)
+
+    training = part(0, 0.0)
+    inputs = channels_of(("near", "far", "gone"), training.x_rows, {})
+    outputs = class_channels(("off", "on"), "state")
+    problem = Problem("p", "label", "class", inputs, outputs, 10, 1, training, part(1, 9.0), None)
+    assert start_of(problem).words == "a logistic regression on far alone"
 
 
 def test_a_network_answers_as_its_start_does_until_it_is_trained():
@@ -124,7 +140,7 @@ def test_what_validation_bears_out_is_kept_and_no_more_of_it_than_that():
 def test_without_validation_or_a_start_all_is_kept():
     problem = problem_of(by_light, shift=3.0)
     assert settle_share(started(problem, (0.0, 9.0, 0.0)), replace(problem, validation=None)) == 1.0
-    plain = LstmNetwork(NetworkShape(2, 4, 1, 1, 3, pooling=EVERY, classes=True), scaling_of(problem))
+    plain = network_of(planned(2, 4, 1, 1, 3, every_step=True, classes=True), scaling_of(problem))
     assert settle_share(plain, problem) == 1.0
 
 
@@ -143,3 +159,14 @@ def test_a_training_begins_there_unless_it_is_told_not_to(start, begun, tmp_path
             some[name].score["accuracy"] for some, name in ((part.networks, "network"), (part.baselines, "linear"))
         )
         assert own >= 0.93 > linear
+
+
+def test_a_training_of_which_nothing_is_kept_has_no_best_epoch(tmp_path):
+    """The loss fell, but no label of validation is righter for it."""
+    problem, series = problem_of(by_light, shift=3.0), []
+    for part in (problem.training, problem.validation):
+        series.append(([part.x(0)], [[CLASSES[k] for k in part.truth(0)]]))
+    options = {"task": "label", "classes": True, "outputs": CLASSES, "hidden_size": 4, "epochs": 2, "threads": 1}
+    fitted = fit(*series[0], tmp_path / "run", validation=series[1], progress=False, learning_rate=0.01, **options)
+    assert (fitted.trained.gain, fitted.run.record.best_epoch) == (0.0, 0)
+    assert not fitted.run.weights["head.weight"].any()

@@ -8,13 +8,12 @@ import torch
 
 from edgelstm.recipe.file import check_recipe
 from edgelstm.recipe.sections import seconds_of
-from edgelstm.train import fit_recipe
+from edgelstm.train import fit, fit_recipe
+from edgelstm.train.devices import fabric_of
 from edgelstm.train.feeding.batches import Shuffled
 from edgelstm.train.feeding.feed import feed_of
-from edgelstm.train.loop import GAINS, run_loop
-from edgelstm.train.loop import _validate as validate
+from edgelstm.train.loop import GAINS, run_loop, validate
 from edgelstm.train.losses import losses_of
-from edgelstm.train.module import LstmModule
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS
 from tests.train import plain
@@ -50,11 +49,8 @@ def test_a_training_stops_in_time_and_says_so(tmp_path, limit, epochs, stopped):
 @pytest.mark.parametrize(("drawn", "batches"), [(None, 4), (10, 4), (6, 2), (99, 4)])
 def test_an_epoch_draws_some_windows_and_others_in_the_next(drawn, batches):
     sampler = Shuffled(10, 3, 0, drawn)
-    epochs = []
-    for epoch in range(40):
-        sampler.set_epoch(epoch)
-        epochs.append(torch.cat(list(sampler)).tolist())
-    assert len(sampler) == len(list(sampler)) == batches
+    epochs = [torch.cat(list(sampler.of_epoch(epoch))).tolist() for epoch in range(40)]
+    assert len(sampler) == len(list(sampler.of_epoch(0))) == batches
     assert all(len(set(epoch)) == len(epoch) == min(drawn or 10, 10) for epoch in epochs)
     assert set().union(*epochs) == set(range(10))
 
@@ -64,7 +60,7 @@ def test_an_epoch_of_a_training_sees_so_many_windows(tmp_path):
     problem = TASKS["forecast"].read(asked)
     feed = feed_of(problem, asked.training, False)
     assert (feed.samples, feed.steps) == (50, 4 * 4)
-    assert sum(len(batch.x) for batches in feed.training for batch in batches) == 50
+    assert sum(len(batch.x) for batch in feed.training.of_epoch(0)) == 50
 
 
 def test_no_other_gain_of_what_was_learned_is_better_on_validation(tmp_path):
@@ -81,6 +77,21 @@ def test_no_other_gain_of_what_was_learned_is_better_on_validation(tmp_path):
         scale = gain / trained.gain
         weights = {n: scale * t if n.startswith("head.") else t for n, t in trained.weights.items()}
         network.load_state_dict(weights)
-        losses = losses_of(problem, asked.training, False, network.output_scale)
-        found[gain] = validate(LstmModule(network, asked.training, *losses, 1, ""), feed.validation)
+        loss = losses_of(problem, asked.training, False, network.output_scale)[1]
+        found[gain] = validate(fabric_of(asked.training), network, loss, feed.validation)
     assert min(found, key=found.get) == trained.gain
+
+
+@pytest.mark.parametrize(("share", "gain"), [(1.0, 1.0), (0.75, 0.75), (0.6, 0.5)])
+def test_as_much_of_what_was_learned_is_said_as_validation_asks_for(tmp_path, share, gain):
+    """Its targets lie that far from the start, the last value, to what the whole LSTM would answer."""
+    x = np.random.default_rng(0).normal(size=(40, 5, 1)).astype(np.float32).cumsum(1)
+    y = (0.5 * x[:, -1:] + 1).astype(np.float32)
+    options = {"inputs": ("a",), "outputs": ("a",), "progress": False, "hidden_size": 4, "epochs": 1, "batch_size": 4}
+    options |= {**plain.OPTIONS, "start": "persistence", "learning_rate": 0.02}
+    whole = fit(x, y, tmp_path / "whole", **options).run
+    start = whole.golden_x[:, -1:]
+    wanted = (whole.golden_x, start + np.float32(share) * (whole.golden_y - start))
+    found = fit(x, y, tmp_path / "run", validation=wanted, **options)
+    assert (found.trained.gain, found.run.record.best_epoch) == (gain, 1)
+    np.testing.assert_allclose(found.run.weights["head.weight"], gain * whole.weights["head.weight"], rtol=1e-5)

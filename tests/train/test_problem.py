@@ -214,7 +214,7 @@ def test_arrays_of_shape_n_o_have_a_horizon_of_one():
     np.testing.assert_array_equal(from_arrays(y=Y[:, 0]).training.y(), Y[:, :1])
 
 
-@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("fraction", [0.1, 0.19, 0.25, 0.5, 0.9])
 def test_a_fraction_takes_the_last_windows_for_validation(fraction):
     found = from_arrays(validation=fraction)
     count = round(10 * fraction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import re
@@ -13,15 +14,14 @@ import textwrap
 
 import numpy as np
 import pytest
-import pytorch_lightning as lightning
+import torch
 
 from edgelstm.errors import OutputError, RecipeError, RunError, TrainingError
 from edgelstm.export import export_run
 from edgelstm.recipe.file import check_recipe
 from edgelstm.run import read_run
-from edgelstm.train import resume_recipe
+from edgelstm.train import loop, resume_recipe
 from edgelstm.train.defaults import settle
-from edgelstm.train.module import LstmModule
 from edgelstm.train.tasks import TASKS
 from tests.conftest import ROOT, small_recipe, train_small
 
@@ -32,7 +32,7 @@ SETTINGS = {
     "network__dropout": 0.2,
     "training__epochs": 12,
     "training__patience": 9,
-    "training__batch_size": 8,  # 25 batches in an epoch: more than the loop is handed at once
+    "training__batch_size": 8,  # 25 batches in an epoch
     "training__schedule": "one-cycle",
 }
 LINE = re.compile(r"^epoch (\d+)/12 ", re.MULTILINE)
@@ -40,8 +40,8 @@ LINE = re.compile(r"^epoch (\d+)/12 ", re.MULTILINE)
 # Imports once, then forks one training after the other: `kill` says when it dies by SIGKILL.
 FORKS = textwrap.dedent("""
     import os, pathlib, signal, sys, time
-    import pytorch_lightning, torch
-    import edgelstm.train.callbacks, edgelstm.train.fit
+    import torch
+    import edgelstm.train.fit, edgelstm.train.loop
     from tests.conftest import train_small
     from tests.train.test_resume import SETTINGS
 
@@ -56,15 +56,17 @@ FORKS = textwrap.dedent("""
             return die() if len(seen) == calls else real(*arguments, **options)
         setattr(place, attribute, replaced)
 
-    def half_written(trainer, path, *_):
-        pathlib.Path(path).write_bytes(b"PK half a checkpoint")
+    def half_written(content, file):
+        file.write(b"PK half a checkpoint")
+        file.flush()
+        file.seek(0)
         return True
 
     def prepare(kill):
         if kill == "in the first epoch":
-            when(edgelstm.train.module.LstmModule, "_learn", 20, lambda *_: True)
+            when(edgelstm.train.loop, "step", 20, lambda *_: True)
         elif kill == "with half a checkpoint":
-            when(pytorch_lightning.Trainer, "save_checkpoint", 4, half_written)
+            when(torch, "save", 4, half_written)
         elif kill == "between two files of the run":
             when(os, "replace", 1, lambda _, target: str(target).endswith("loss.csv"))
         elif kill == "before the checkpoint is removed":
@@ -161,16 +163,21 @@ def test_a_killed_training_goes_on_and_ends_like_an_uninterrupted_one(killed, un
 
 def press_ctrl_c(monkeypatch, epoch, batch, times=1):
     """Let SIGINT arrive while some batch of some epoch is being trained on, both from 1."""
-    real, learnt = LstmModule._learn, []
+    real, learnt = {name: getattr(loop, name) for name in ("learn", "step")}, []
 
-    def learn(module, samples):
-        learnt.append(module.current_epoch)
-        if (module.current_epoch, learnt.count(module.current_epoch)) == (epoch - 1, batch):
+    def learn(*arguments):
+        learnt.append(0)
+        return real["learn"](*arguments)
+
+    def step(*arguments):
+        learnt[-1] += 1
+        if (len(learnt), learnt[-1]) == (epoch, batch):
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
-        return real(module, samples)
+        return real["step"](*arguments)
 
-    monkeypatch.setattr(LstmModule, "_learn", learn)
+    monkeypatch.setattr(loop, "learn", learn)
+    monkeypatch.setattr(loop, "step", step)
 
 
 def test_ctrl_c_keeps_the_best_weights_and_the_training_can_go_on(undisturbed, tmp_path, monkeypatch, capsys):
@@ -237,17 +244,17 @@ def test_a_training_does_not_go_on_with_other_data(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("epoch", "told"), [(1, "nothing was kept"), (2, "--resume goes on behind the epoch before")])
 def test_a_full_disk_is_one_clear_error_and_leaves_what_was_whole(tmp_path, monkeypatch, epoch, told):
-    saved, real = [], lightning.Trainer.save_checkpoint
+    saved, real = [], torch.save
 
-    def save(trainer, path, *_):
-        saved.append(path)
+    def save(content, file):
+        saved.append(file)
         if len(saved) == epoch:
-            path.write_bytes(b"half")
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/x", None, str(path))
-        real(trainer, path)
+            file.write(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(content, file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lightning.Trainer, "save_checkpoint", save)
+        patch.setattr(torch, "save", save)
         with pytest.raises(OutputError, match=rf"^cannot write .*resume\.ckpt: No space left on device; {told}$"):
             train_small(tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"recipe.json", *["resume.ckpt"][: epoch - 1]}
@@ -274,6 +281,24 @@ def test_a_damaged_checkpoint_is_one_clear_error(begun, content):
     with pytest.raises(TrainingError, match=r"resume\.ckpt: cannot be resumed from.*from the start") as caught:
         resume_recipe(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_lightning_s_trainer_is_one_clear_error(begun):
+    """As versions before 0.3 wrote it."""
+    folder, _ = begun
+    torch.save({"pytorch-lightning_version": "2.6.6", "state_dict": {}, "epoch": 3}, folder / "resume.ckpt")
+    with pytest.raises(TrainingError, match=r"^.*resume\.ckpt: was begun with an older edgelstm; .* --overwrite$"):
+        resume_recipe(folder)
+
+
+def test_a_training_of_before_there_were_some_options_goes_on(begun):
+    """Its record lacks them, and they are as they are by default."""
+    folder, _ = begun
+    recorded = json.loads((folder / "recipe.json").read_text())
+    for key in ("devices", "nodes", "strategy"):
+        del recorded["training"][key]
+    (folder / "recipe.json").write_text(json.dumps(recorded))
+    assert resume_recipe(folder).run.record.best_epoch == 2
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "3", "{}"])

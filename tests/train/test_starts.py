@@ -15,6 +15,8 @@ from edgelstm.train.defaults import settle
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS
 
+pytestmark = pytest.mark.usefixtures("no_report")
+
 RNG = np.random.default_rng(5)
 NAMES = ("y", "z")
 
@@ -144,7 +146,7 @@ def test_where_there_is_no_start_the_reason_is_said(tmp_path, changes, said):
     _, found = made(recipe(path, **changes))
     assert found.start is None
     assert said in found.said if said else found.said == ""
-    assert not found.network.shape.highway
+    assert found.network.plan.network.highway is None
 
 
 @pytest.mark.parametrize("asked", ["persistence", "seasonal"])
@@ -213,3 +215,54 @@ def test_one_window_trains_as_it_always_did(tmp_path):
     )
     assert fitted.start is None
     assert fitted.recipe.training.schedule == "constant"
+
+
+def walks(count, seed=0, size=1.0):
+    """Windows of four samples and the one behind them, each of a walk of its own."""
+    rows = size * np.cumsum(np.random.default_rng(seed).normal(size=(count, 5, 1)), axis=1)
+    return rows[:, :4].astype(np.float32), rows[:, 4:].astype(np.float32)
+
+
+def begun(folder, training, validation, **options):
+    """What a training begins with: nothing moves."""
+    still = {"learning_rate": 1e-30, "epochs": 1, "hidden_size": 2, "threads": 1, "scaling": "standard"}
+    names = {"inputs": ("a",), "outputs": ("a",), "progress": False}
+    return fit(*training, folder, validation=validation, **{**names, **still, **options})
+
+
+def test_a_start_takes_eight_windows(tmp_path):
+    for count in (7, 8):
+        fitted = begun(tmp_path / str(count), walks(count), walks(30, 1))
+        assert (fitted.start is not None) == (count == 8)
+
+
+@pytest.mark.parametrize(("off", "left"), [(0.5, 0.5), (0.0, 1e-3)])
+def test_the_network_learns_in_units_of_what_the_start_leaves_and_never_of_nothing(tmp_path, off, left):
+    """Every target is off its last value by as much: that is what one scaled unit becomes, else a thousandth."""
+    x, _ = walks(40)
+    signs = np.where(np.arange(40) % 2, 1, -1)[:, np.newaxis, np.newaxis]
+    y = (x[:, -1:] + off * signs).astype(np.float32)
+    weights = begun(tmp_path / "run", (x, y), (x, y), start="persistence").run.weights
+    assert weights["output_scale"] == pytest.approx(off if off else left * y.std(), rel=1e-3)
+
+
+def test_the_quantiles_that_a_network_begins_with_are_those_of_validation(tmp_path):
+    training, validation, levels = walks(60), walks(60, 1, size=7.0), (0.1, 0.5, 0.9)
+    run = begun(tmp_path / "run", training, validation, start="persistence", quantiles=levels).run
+    offsets = np.quantile(validation[1] - validation[0][:, -1:], levels)
+    expected = run.golden_x[:, -1:] + offsets
+    np.testing.assert_allclose(run.golden_y, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("loss", "alone"), [("mse", False), ("mae", True)])
+def test_what_is_asked_to_be_small_chooses_the_start(tmp_path, loss, alone):
+    """Four of five targets are the last value, the fifth is its negative.
+
+    Staying is off by 0.4 on average and by 0.8 squared; six tenths of it by 0.64 and by 0.64.
+    """
+    rng, parts = np.random.default_rng(0), []
+    for _ in range(2):
+        x = rng.normal(size=(1_000, 4, 1)).astype(np.float32)
+        parts.append((x, x[:, -1:] * np.where(rng.random((1_000, 1, 1)) < 0.8, 1, -1).astype(np.float32)))
+    fitted = begun(tmp_path / "run", *parts, loss=loss)
+    assert (fitted.start.words == "persistence") == alone

@@ -14,19 +14,14 @@ from edgelstm.importers.keras.flow import Flow, add_function, check_count, check
 from edgelstm.importers.keras.functions import FUNCTION_LAYERS, function_of
 from edgelstm.importers.keras.lstm import add_bidirectional, add_lstm
 from edgelstm.network import (
-    LAST,
-    Activation,
     Embedding,
     Layer,
     Linear,
-    Lstm,
     Mask,
     Network,
     Repeat,
     Rescale,
-    Reverse,
     Standardize,
-    Take,
     Weights,
 )
 
@@ -128,8 +123,7 @@ def _check_end(flow: Flow, chain: Chain) -> None:
         raise NetworkError("expected a model with at least one LSTM, got none among its layers")
     if any(flow.stateful) and not all(flow.stateful):
         raise NetworkError("expected all LSTMs stateful or none; a mixture cannot be carried on")
-    unfit = [layer for layer in flow.layers if isinstance(layer, (Reverse, Repeat, Mask))]
-    if any(flow.stateful) and (unfit or any(isinstance(layer, Lstm) and layer.bidirectional for layer in flow.layers)):
+    if any(flow.stateful) and any(layer.no_state for layer in flow.layers):
         raise NetworkError(
             "a stateful model with Bidirectional, go_backwards, RepeatVector or a mask cannot carry its state step by "
             "step; save it again with stateful=False"
@@ -143,27 +137,7 @@ def _check_end(flow: Flow, chain: Chain) -> None:
 
 def _words(layers: list[Layer]) -> str:
     """Describe layers in a few words."""
-    return " + ".join(_word(layer) for layer in layers) or "nothing (at inference)"
-
-
-def _word(layer: Layer) -> str:
-    if isinstance(layer, Lstm):
-        functions = "" if layer.functions == ("sigmoid", "tanh", "tanh") else f", {'/'.join(layer.functions[:2])}"
-        both = ", both directions" if layer.bidirectional else ""
-        return f"LSTM {layer.input_size} -> {layer.output_size}{functions}{both}"
-    if isinstance(layer, Linear):
-        return f"linear {layer.in_features} -> {layer.out_features}"
-    if isinstance(layer, Embedding):
-        return f"embedding of {layer.num_embeddings} tokens -> {layer.embedding_dim}"
-    if isinstance(layer, Activation):
-        return layer.function
-    if isinstance(layer, Take):
-        return "last step" if layer.which == LAST else "last step of each direction"
-    if isinstance(layer, Repeat):
-        return f"repeat {layer.steps} times"
-    if isinstance(layer, Mask):
-        return f"skip steps of {layer.value:g}"
-    return {"reverse": "steps in reverse", "standardize": "scaling", "rescale": "scaling"}[layer.kind]
+    return " + ".join(layer.words for layer in layers) or "nothing (at inference)"
 
 
 def _nothing(flow: Flow, layer: KerasLayer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from edgelstm.importers.imported import Answer, Imported, as_channels, write_imp
 from edgelstm.importers.keras.chain import chain_of
 from edgelstm.importers.keras.file import read_keras_file
 from edgelstm.importers.keras.layers import Translated, translate
-from edgelstm.network import Network, Take, Weights
+from edgelstm.network import Network, Weights
 from edgelstm.reference import compute
 from edgelstm.run import Run
 from edgelstm.strict_json import plain
@@ -179,7 +178,7 @@ def _answer(found: Translated, state: str, ending: tuple[int, ...]) -> Answer:
     network: Network = found.network
     weights: Weights = found.weights
     if state == "carried":
-        network = replace(network, layers=tuple(layer for layer in network.layers if not isinstance(layer, Take)))
+        network = network.at_every_step
     steps = state == "carried" or found.every_step
 
     def answer(x: Array, _: NDArray[np.int64] | None) -> Array:

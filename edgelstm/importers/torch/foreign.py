@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm.contract import StateTensor
 from edgelstm.errors import NetworkError
-from edgelstm.runtime.structure import OPERATORS
+from edgelstm.runtime.file.structure import OPERATORS
 
 OPSET = 17
 IR_VERSION = 8

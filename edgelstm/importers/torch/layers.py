@@ -203,7 +203,7 @@ def _named_once(layer: Layer, layers: list[Layer]) -> Layer:
     """A layer that is called again is one more layer, of the same weights under a name of their own."""
     name = getattr(layer, "name", None)
     before = sum(getattr(other, "name", "").partition(_AGAIN)[0] == name for other in layers)
-    return layer._replace(name=f"{name}{_AGAIN}{before + 1}") if before and name else layer  # type: ignore[call-arg]
+    return replace(layer, name=f"{name}{_AGAIN}{before + 1}") if before and name else layer  # type: ignore[arg-type]
 
 
 def _layer(event: Event) -> Layer:
@@ -239,7 +239,7 @@ def _add_take(layers: list[Layer], take: Take | None) -> None:
     if take is None:
         return
     place = len(layers)
-    while place and isinstance(layers[place - 1], (Linear, Activation)):
+    while place and take.moves_before(layers[place - 1], masked=False):
         place -= 1
     layers.insert(place, take)
 

@@ -154,7 +154,7 @@ def read_torch(
     _check_finite(path, weights)
     every_step = state == "carried" or task == "label"
     network = _find_network(path, weights, names, every_step)
-    size = next(layer.out_features for layer in reversed(network.layers) if isinstance(layer, Linear))
+    size = network.of(Linear)[-1].out_features
     if size % horizon:
         raise InputError(f"horizon: the network gives {size} number(s), which are no {horizon} steps")
     answer_sizes = (horizon, size // horizon) if task == "forecast" else (size,)
@@ -354,19 +354,11 @@ def _only_order(path: str | Path, lstms: list[Lstm], linears: list[Linear]) -> l
     ]
     if len(orders) != 1:
         every: list[Lstm | Linear] = [*lstms, *linears]
-        sizes = ", ".join(f"{layer.name} {_in(layer)} to {_out(layer)}" for layer in every)
+        sizes = ", ".join(f"{layer.name} {layer.sizes.into} to {layer.sizes.out}" for layer in every)
         why = "fit each other in no order" if not orders else "fit each other in more than one order"
         raise NetworkError(f"{path}: its layers {why} ({sizes}); {_MODULE}")
     return orders[0]
 
 
 def _chains(layers: list[Lstm | Linear]) -> bool:
-    return all(_out(front) == _in(behind) for front, behind in itertools.pairwise(layers))
-
-
-def _in(layer: Lstm | Linear) -> int:
-    return layer.input_size if isinstance(layer, Lstm) else layer.in_features
-
-
-def _out(layer: Lstm | Linear) -> int:
-    return layer.output_size if isinstance(layer, Lstm) else layer.out_features
+    return all(front.sizes.out == behind.sizes.into for front, behind in itertools.pairwise(layers))

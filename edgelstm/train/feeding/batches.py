@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from edgelstm.data.sequences import Sequences
+from edgelstm.data.sequences import UNKNOWN, Sequences
 from edgelstm.data.windows import Windows
 
 
@@ -34,6 +33,28 @@ class Batch(NamedTuple):
     fresh: Tensor | None = None
     spread: Tensor | None = None
 
+    def to(self, device: torch.device) -> Batch:
+        """Bring it to a device."""
+        if device.type == "cpu":
+            return self
+        parts: list[Any] = [None if part is None else part.to(device, non_blocking=True) for part in self]
+        return Batch(*parts)
+
+
+class Share(NamedTuple):
+    """What a process takes of the rows of every batch, where several train together.
+
+    Attributes:
+        rank: of the process, from 0.
+        of: how many there are.
+    """
+
+    rank: int = 0
+    of: int = 1
+
+
+WHOLE = Share()
+
 
 class Dataset(Protocol):
     """Gives the batch that a key names: all of its examples at once."""
@@ -42,36 +63,27 @@ class Dataset(Protocol):
         """Gather a batch."""
 
 
-class Sampler(Protocol):
-    """Names the batches of an epoch."""
+class Keys(Protocol):
+    """Names the batches of an epoch, from 0."""
 
-    def __iter__(self) -> Iterator[Any]:
+    def of_epoch(self, epoch: int) -> Iterator[Any]:
         """Name them in their order."""
 
-    def set_epoch(self, epoch: int) -> None:
-        """Told by Lightning before each epoch."""
 
-
-class Loader:
-    """Serves the batches of an epoch, a few in one list.
-
-    Lightning does much around each thing that a loader serves: measured with H = 16 and batches of 32 windows of 24
-    steps, as much again as the training itself. So it is handed lists, and its module goes through them.
+class Loader(NamedTuple):
+    """Gathers the batches of an epoch, one by one.
 
     Attributes:
-        sampler: Lightning tells it the epoch.
+        dataset: gathers.
+        keys: names what.
     """
 
-    def __init__(self, dataset: Dataset, sampler: Sampler, together: int) -> None:
-        """Take what serves, what names, and how many batches make a list."""
-        self._dataset, self._together = dataset, together
-        self.sampler = sampler
-        self.batch_sampler = None  # Lightning looks for one
+    dataset: Dataset
+    keys: Keys
 
-    def __iter__(self) -> Iterator[list[Batch]]:
-        keys = iter(self.sampler)
-        while some := list(islice(keys, self._together)):
-            yield [self._dataset[key] for key in some]
+    def of_epoch(self, epoch: int) -> Iterator[Batch]:
+        """Gather those of an epoch, from 0."""
+        return (self.dataset[key] for key in self.keys.of_epoch(epoch))
 
 
 class WindowDataset:
@@ -86,6 +98,8 @@ class WindowDataset:
         self._series = torch.from_numpy(windows.series) if self._spreads is not None else None
 
     def __getitem__(self, index: Tensor) -> Batch:
+        if not len(index):
+            return without_truth(self[torch.zeros(1, dtype=torch.int64)])
         rows = self._x_starts[index][:, None] + self._x_offsets
         y = self._y_rows[self._y_starts[index][:, None] + self._y_offsets]
         times = None if self._times is None else self._times[rows]
@@ -106,10 +120,18 @@ class SequenceDataset:
         self._targets = torch.from_numpy(sequences.targets)
 
     def __getitem__(self, index: Tensor) -> Batch:
+        if not len(index):
+            return without_truth(self[torch.zeros(1, dtype=torch.int64)])
         chosen = index.numpy()
         x, lengths = self._sequences.padded(chosen)
         times = None if self._sequences.times is None else torch.from_numpy(self._sequences.padded_times(chosen))
         return Batch(torch.from_numpy(x), self._targets[index], torch.from_numpy(lengths), times)
+
+
+def without_truth(batch: Batch) -> Batch:
+    """Make a batch that teaches nothing: for a process that is left without rows while the others learn."""
+    unknown = torch.nan if batch.y.is_floating_point() else UNKNOWN
+    return batch._replace(y=torch.full_like(batch.y, unknown))
 
 
 class Shuffled:
@@ -119,25 +141,24 @@ class Shuffled:
         drawn: how many of the examples an epoch sees, others in each.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int | None, drawn: int | None = None) -> None:
-        self._count, self._batch_size, self._seed = count, batch_size, seed
+    def __init__(
+        self, count: int, batch_size: int, seed: int | None, drawn: int | None = None, share: Share = WHOLE
+    ) -> None:
+        """Take how many examples there are, and how many of them a process takes at once."""
+        self._count, self._batch_size, self._seed, self._share = count, batch_size, seed, share
         self.drawn = count if drawn is None else min(drawn, count)
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Told by Lightning before each epoch."""
-        self._epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.drawn // self._batch_size)
+        return -(-self.drawn // (self._batch_size * self._share.of))
 
-    def __iter__(self) -> Iterator[Tensor]:
-        # A generator: a resumed training makes the iterator before it tells the epoch, and draws from it after.
+    def of_epoch(self, epoch: int) -> Iterator[Tensor]:
+        """Name the examples of each batch: int64 [B]; of a share of few none may be left."""
         order = torch.arange(self._count)
         if self._seed is not None:
-            generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
+            generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
             order = torch.randperm(self._count, generator=generator)
-        yield from torch.split(order[: self.drawn], self._batch_size)
+        for index in torch.split(order[: self.drawn], self._batch_size * self._share.of):
+            yield index.tensor_split(self._share.of)[self._share.rank]
 
 
 def dataset_of(examples: Windows | Sequences) -> Dataset:

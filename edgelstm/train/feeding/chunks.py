@@ -19,7 +19,7 @@ from torch import Tensor
 
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
-from edgelstm.train.feeding.batches import Batch, spreads_of
+from edgelstm.train.feeding.batches import WHOLE, Batch, Share, spreads_of
 
 Index = NDArray[np.int64]
 EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series side by side, and steps of them all at once
@@ -143,18 +143,22 @@ class SeriesDataset:
 class Lanes:
     """The chunks of each epoch, drawn by seed and epoch alone; their number differs."""
 
-    def __init__(self, series: Series, lanes: int, steps: int, seed: int) -> None:
+    def __init__(self, series: Series, lanes: int, steps: int, seed: int, share: Share = WHOLE) -> None:
+        """Take what to cut, into how many lanes of all processes, and into how long chunks at most."""
         self._starts, self._lengths = series.starts, series.lengths
-        self._lanes, self._steps, self._seed = lanes, steps, seed
-        self._epoch = 0
+        self._lanes, self._steps, self._seed, self._share = lanes, steps, seed, share
 
-    def set_epoch(self, epoch: int) -> None:
-        """Told by Lightning before each epoch."""
-        self._epoch = epoch
+    def of_epoch(self, epoch: int) -> Iterator[Chunk]:
+        """Cut the chunks of an epoch; each process has as many, and keeps its lanes."""
+        steps, dealt = self._drawn(epoch)
+        lanes = [_cut(pieces, steps) for pieces in dealt]
+        lanes.sort(key=len, reverse=True)
+        yield from _turns(lanes[self._share.rank :: self._share.of], len(lanes[0]))
 
-    def __iter__(self) -> Iterator[Chunk]:
-        # A generator, as in `Shuffled`.
-        yield from self._chunks(self._epoch)
+    @property
+    def most(self) -> int:
+        """How many lanes can be filled."""
+        return len(self._drawn(0)[1])
 
     def count(self, epochs: int) -> int:
         """How many chunks so many epochs have: in each, those of the longest lane."""
@@ -163,12 +167,6 @@ class Lanes:
             steps, dealt = self._drawn(epoch)
             count += max(sum(-(-length // steps) for _, length in pieces) for pieces in dealt)
         return count
-
-    def _chunks(self, epoch: int) -> Iterator[Chunk]:
-        steps, dealt = self._drawn(epoch)
-        lanes = [_cut(pieces, steps) for pieces in dealt]
-        lanes.sort(key=len, reverse=True)
-        yield from _turns(lanes)
 
     def _drawn(self, epoch: int) -> tuple[int, list[list[tuple[int, int]]]]:
         """The steps of a chunk in this epoch, and the pieces of each lane."""
@@ -215,12 +213,15 @@ def _cut(pieces: list[tuple[int, int]], steps: int) -> list[tuple[int, int, bool
     ]
 
 
-def _turns(lanes: list[list[tuple[int, int, bool]]]) -> Iterator[Chunk]:
-    """Go through lanes side by side, the longest first, so that those which still run are always the first ones."""
-    for turn in range(len(lanes[0])):
-        running = np.array([lane[turn] for lane in lanes if len(lane) > turn], np.int64)
+def _turns(lanes: list[list[tuple[int, int, bool]]], turns: int) -> Iterator[Chunk]:
+    """Go through lanes side by side, the longest first, so that those which still run are always the first ones.
+
+    Where none runs any more, there is a chunk without a step: no other process need wait for this one.
+    """
+    for turn in range(turns):
+        running = np.array([lane[turn] for lane in lanes if len(lane) > turn] or [(0, 0, True)], np.int64)
         starts, counts, fresh = running.T
-        yield Chunk(starts, counts, fresh.astype(bool), int(counts.max()))
+        yield Chunk(starts, counts, fresh.astype(bool), max(1, int(counts.max())))
 
 
 class Whole:
@@ -229,15 +230,15 @@ class Whole:
     Long ones come in chunks: 64 series of 100,000 steps each would take 6 GB for the gates of 64 units alone.
     """
 
-    def __init__(self, series: Series) -> None:
-        self._order = np.argsort(-series.lengths, kind="stable")  # alike lengths side by side
+    def __init__(self, series: Series, share: Share = WHOLE) -> None:
+        """Take the series, of which each process runs others."""
+        self._order = np.argsort(-series.lengths, kind="stable")[share.rank :: share.of]  # alike lengths side by side
         self._series = series
 
-    def set_epoch(self, epoch: int) -> None:
-        """Every epoch is the same."""
-
-    def __iter__(self) -> Iterator[Chunk]:
+    def of_epoch(self, epoch: int = 0) -> Iterator[Chunk]:
+        """Cut the chunks, the same in every epoch."""
         for i in range(0, len(self._order), EVALUATED_TOGETHER):
             some = self._order[i : i + EVALUATED_TOGETHER]
             pieces = zip(self._series.starts[some].tolist(), self._series.lengths[some].tolist(), strict=True)
-            yield from _turns([_cut([piece], EVALUATED_STEPS // len(some)) for piece in pieces])
+            lanes = [_cut([piece], EVALUATED_STEPS // len(some)) for piece in pieces]
+            yield from _turns(lanes, len(lanes[0]))

@@ -9,22 +9,22 @@ from torch import Tensor
 
 from edgelstm.data.windows import Windows
 from edgelstm.recipe.sections import TrainingRecipe
-from edgelstm.train.feeding.batches import Loader, Shuffled, dataset_of
+from edgelstm.train.feeding.batches import WHOLE, Loader, Share, Shuffled, dataset_of
 from edgelstm.train.feeding.chunks import Lanes, SeriesDataset, Whole, series_of
 from edgelstm.train.problem import Problem
 
 EVALUATION_BATCH = 512
-TOGETHER, TOGETHER_BYTES = 16, 2**26  # batches that Lightning is handed at once, fewer of large ones
 
 
 class Feed(NamedTuple):
     """What a training eats.
 
     Attributes:
-        training, validation: loaders; None without validation data.
+        training, validation: give the batches of an epoch; None without validation data.
         steps: of the optimizer, in the whole training.
-        samples: that one epoch goes over.
+        samples: that one epoch goes over, in all processes.
         unit: what those are: `"windows"`, `"sequences"`, or `"steps"` of series.
+        shares: among how many processes an epoch can be shared.
     """
 
     training: Loader
@@ -32,43 +32,41 @@ class Feed(NamedTuple):
     steps: int
     samples: int
     unit: str
+    shares: int
 
 
-def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool) -> Feed:
+def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool, share: Share = WHOLE) -> Feed:
     """Make the loaders of a training.
 
     Args:
         problem: gives the examples.
         training: tells batch size, epochs and seed.
         every_step: the network answers at every step, and its state is carried on.
+        share: what this process takes of a batch, which has `batch_size` rows for each process.
     """
-    learnt, held_out = problem.training, problem.validation
     if every_step:
-        cap = _cap(problem)
-        series = series_of(learnt, cap)
-        lanes = Lanes(series, training.batch_size, problem.window, training.seed)
-        validation = None
-        if held_out is not None:
-            whole = series_of(held_out, cap, scored=True)
-            validation = Loader(SeriesDataset(whole), Whole(whole), 1)
-        loader = Loader(SeriesDataset(series), lanes, _together(problem, training.batch_size, problem.window))
-        return Feed(loader, validation, lanes.count(training.epochs), int(series.lengths.sum()), "steps")
-    shuffled = Shuffled(len(learnt), training.batch_size, training.seed, training.epoch_windows)
-    loader = Loader(dataset_of(learnt), shuffled, _together(problem, training.batch_size, 1))
+        return _feed_of_series(problem, training, share)
+    learnt, held_out = problem.training, problem.validation
+    shuffled = Shuffled(len(learnt), training.batch_size, training.seed, training.epoch_windows, share)
     validation = None
     if held_out is not None:
-        validation = Loader(dataset_of(held_out), Shuffled(len(held_out), EVALUATION_BATCH, None), 1)
+        validation = Loader(dataset_of(held_out), Shuffled(len(held_out), EVALUATION_BATCH, None, None, share))
     unit = "windows" if isinstance(learnt, Windows) else "sequences"
-    return Feed(loader, validation, training.epochs * len(shuffled), shuffled.drawn, unit)
+    shares = -(-shuffled.drawn // training.batch_size)
+    steps = training.epochs * len(shuffled)
+    return Feed(Loader(dataset_of(learnt), shuffled), validation, steps, shuffled.drawn, unit, shares)
 
 
-def _together(problem: Problem, rows: int, answered: int) -> int:
-    """How many batches of so many rows, with targets at so many steps, are gathered before the first is learned from.
-
-    A batch of 256 windows of 321 channels with 720 steps ahead has 270 MB: sixteen would not fit into many memories.
-    """
-    numbers = problem.window * len(problem.inputs) + answered * problem.horizon * len(problem.outputs)
-    return max(1, min(TOGETHER, TOGETHER_BYTES // (4 * rows * numbers)))
+def _feed_of_series(problem: Problem, training: TrainingRecipe, share: Share) -> Feed:
+    cap = _cap(problem)
+    series = series_of(problem.training, cap)
+    lanes = Lanes(series, training.batch_size * share.of, problem.window, training.seed, share)
+    validation = None
+    if problem.validation is not None:
+        whole = series_of(problem.validation, cap, scored=True)
+        validation = Loader(SeriesDataset(whole), Whole(whole, share))
+    loader, samples = Loader(SeriesDataset(series), lanes), int(series.lengths.sum())
+    return Feed(loader, validation, lanes.count(training.epochs), samples, "steps", lanes.most)
 
 
 def _cap(problem: Problem) -> Tensor | None:

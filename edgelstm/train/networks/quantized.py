@@ -1,44 +1,45 @@
 """The network as its int8 file computes, in torch: what a training must feel to adapt to it.
 
-Forward, every rounding of the file happens: weights by `edgelstm.quantization`, as export writes them, and for int8
-the activations as onnxruntime ranges them where edgelstm runs it. A window is run one row at a time, with one thread
-and without its padding: what goes into a layer is ranged once over the row, h of each direction anew at every step;
-channels that share one network are rows of one call and share these ranges. A carried file is stepped: everything is
-ranged at every step. Backward, a rounding counts as the identity (straight-through: Bengio et al. 2013, arXiv
-1308.3432).
+A second table over the same layers and the same weights. Forward, every rounding of the file happens: weights by
+`edgelstm.quantization`, as export writes them, and for int8 the activations as onnxruntime ranges them where edgelstm
+runs it. A window is run one row at a time, with one thread and without its padding: what goes into a layer is ranged
+once over the row, h of each direction anew at every step; channels that share one network are rows of one call and
+share these ranges. A carried file is stepped: everything is ranged at every step. Backward, a rounding counts as the
+identity (straight-through: Bengio et al. 2013, arXiv 1308.3432).
 
-Notation: B batch, T steps, C channels, H hidden size, D directions, L layers, K horizon, O outputs.
+Notation: B batch, T steps, C channels, R rows of a weight, H hidden size, D directions, L layers.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
-from edgelstm.data.scaling import Scaling
+from edgelstm.network import Linear, Lstm, Network, Weights, folded, reordered
 from edgelstm.quantization import LEVELS, quantize_rows
 from edgelstm.recipe.sections import QuantizationRecipe
-from edgelstm.train.networks.network import Answer, LstmNetwork, State
+from edgelstm.train.networks.flow import Flow, Pair, without_padding
+from edgelstm.train.networks.kinds import IN_TORCH, InTorch, Kinds
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.networks.recurrent import TORCH, Tensors, bias_of, by_layers, run_float, steps, through
 
 ACTIVATION_LEVELS = 255  # uint8
-_CONSTANTS = ("input_offset", "input_factor", "output_scale", "output_offset")
-
-Pair = tuple[Tensor, Tensor]
 
 
 class QuantizedNetwork(LstmNetwork):
     """A copy of a network that answers as its int8 or int8w file does, and can be trained.
 
     Example:
-        >>> one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
-        >>> from edgelstm.train.networks.shape import NetworkShape
-        >>> network = LstmNetwork(NetworkShape(1, 8, 1, 3, 1), Scaling("none", zero, one, one, zero, ()))
-        >>> QuantizedNetwork(network, QuantizationRecipe())(torch.zeros(2, 5, 1)).shape
+        >>> from edgelstm.network import Take
+        >>> from edgelstm.train.networks.plan import Plan
+        >>> plan = Plan(Network((Lstm("lstm", 1, 8), Take("last"), Linear("head", 8, 3))), horizon=3, outputs=1)
+        >>> QuantizedNetwork(LstmNetwork(plan, {}), QuantizationRecipe())(torch.zeros(2, 5, 1)).shape
         torch.Size([2, 3, 1])
     """
 
@@ -46,112 +47,145 @@ class QuantizedNetwork(LstmNetwork):
         """Copy a network.
 
         Args:
-            network: gives sizes, weights and scaling; stays as it is.
+            network: gives plan, weights and scaling; stays as it is.
             asked: the precision and the form of the file.
         """
-        offset, factor, scale, back = (getattr(network, name).cpu().numpy() for name in _CONSTANTS)
-        kind, relative = "instance" if network.instance else "", network.shape.relative_inputs
-        super().__init__(network.shape, Scaling(kind, offset, factor, scale, back, relative))
+        weights = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
+        plan = network.plan
+        rounding = Rounding(asked, plan.every_step, row_factors(plan.network, weights, plan.every_step))
+        super().__init__(plan, weights, kinds_of(rounding))
         self.load_state_dict(network.state_dict())
-        self._asked = asked
-        self._together = network.shape.input_size if network.shape.shared else 1  # rows of one call
 
-    def run(
-        self, x: Tensor, lengths: Tensor | None = None, time_s: Tensor | None = None, state: State | None = None
-    ) -> Answer:
-        """Answer in scaled units, see `LstmNetwork.run`; always in float32, which holds the whole numbers exactly."""
-        with torch.autocast(x.device.type, enabled=False):
-            return super().run(x, lengths, time_s, state)
 
-    def run_lstm(self, name: str, x: Tensor, lengths: Tensor | None, before: Pair | None) -> tuple[Tensor, Pair]:
-        """Run one LSTM as the file does: float32 [B, T, C] to [B, T, D * H], and its h and c [D * L, B, H]."""
-        if self._asked.precision == "int8":
-            return self._whole_lstm(getattr(self, name), x, lengths, before)
-        return super().run_lstm(name, x, lengths, before)
+@dataclass(frozen=True)
+class Rounding:
+    """How the layers of a file round.
 
-    def call_lstm(self, name: str, x: Any, before: Pair | None) -> Any:
-        """int8w: weights stored in whole numbers, arithmetic in float32."""
-        lstm: nn.LSTM = getattr(self, name)
-        names = [parameter for parameter, _ in lstm.named_parameters() if parameter.startswith("weight")]
-        rounded = {parameter: self._rounded(getattr(lstm, parameter)) for parameter in names}
-        return functional_call(lstm, rounded, (x, before))
+    Attributes:
+        asked: the precision and the form of the file.
+        every_step: the file is stepped.
+        factors: float64 [R] by the name of a linear layer, what export multiplies its rows by before they are rounded;
+            those that it leaves alone are not in it.
+    """
 
-    def run_linear(self, name: str, h: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Run a linear layer that is not the head as the file does."""
-        layer: nn.Linear = getattr(self, name)
-        return self._multiplied(_without_padding(h, lengths), layer.weight) + layer.bias
+    asked: QuantizationRecipe
+    every_step: bool
+    factors: dict[str, Tensor]
 
-    def run_head(self, h: Tensor) -> Tensor:
-        """Answer in scaled units: float32 [..., H] to [..., numbers of the head].
-
-        The file's head goes on to physical units where it can, so it is those weights that are rounded.
-        """
-        factor = self._folded_scale()
-        weight = (self.head.weight.double() * factor[:, None]).float()
-        return self._multiplied(h, weight) / factor + self.head.bias
-
-    def _folded_scale(self) -> Tensor:
-        """What export multiplies each row of the head by: `edgelstm.export.plan.folded`."""
-        shape, scale, offset = self.shape, self.output_scale, self.output_offset
-        alike = bool((scale == scale[0]).all() and (offset == offset[0]).all())
-        if shape.classes or (shape.shared and not alike):
-            return torch.ones_like(self.head.bias)
-        if shape.shared:
-            return scale[:1].expand(shape.head_output)
-        return scale.expand(shape.output_size).repeat(shape.horizon)
-
-    def _whole_lstm(self, lstm: nn.LSTM, x: Tensor, lengths: Tensor | None, before: Pair | None) -> tuple[Tensor, Pair]:
-        """int8: one DynamicQuantizeLSTM for each layer, which ranges x once for both directions."""
-        zero = x.new_zeros(lstm.num_layers * (1 + lstm.bidirectional), len(x), lstm.hidden_size)
-        starts = [zero, zero] if before is None else before
-        states: list[Pair] = []
-        for layer in range(lstm.num_layers):
-            x, found = _without_padding(x, lengths), []
-            for suffix in ("", "_reverse") if lstm.bidirectional else ("",):
-                names = (f"{part}_l{layer}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-                w_ih, w_hh, b_ih, b_hh = (getattr(lstm, name) for name in names)
-                projected = self._product(_reversed(x, lengths) if suffix else x, w_ih) + (b_ih + b_hh)
-                start = [part[len(states)] for part in starts]
-                h, c = _Recurrence.apply(projected, w_hh, *self._whole(w_hh), *start, self._together)  # type: ignore[no-untyped-call]
-                states.append((h[:, -1], c))
-                found.append(_reversed(h, lengths) if suffix else h)
-            x = torch.cat(found, -1)
-            if layer + 1 < lstm.num_layers:
-                x = F.dropout(x, lstm.dropout, self.training)
-        return x, (torch.stack([h for h, _ in states]), torch.stack([c for _, c in states]))
-
-    def _multiplied(self, a: Tensor, weight: Tensor) -> Tensor:
-        """Multiply by a matrix beside the LSTM, a [..., C] by weight.T [C, R], as was asked."""
-        if self._asked.head == "fp32":
+    def multiplied(self, a: Tensor, weight: Tensor, together: int) -> Tensor:
+        """Multiply by a matrix beside the LSTM, a [B, ..., C] by weight.T [C, R], as was asked."""
+        if self.asked.head == "fp32":
             return F.linear(a, weight)
-        return self._product(a, weight) if self._asked.precision == "int8" else F.linear(a, self._rounded(weight))
+        if self.asked.precision == "int8":
+            return self.product(a, weight, together)
+        return F.linear(a, self.rounded(weight))
 
-    def _product(self, a: Tensor, weight: Tensor) -> Tensor:
+    def product(self, a: Tensor, weight: Tensor, together: int) -> Tensor:
         """Multiply a [B, ..., C] by weight.T [C, R] in whole numbers, and scale back to float32.
 
         float32 adds whole numbers exactly up to 2**24: a thousand inputs at their largest.
         """
-        (whole, scale), (shifted, a_scale) = self._whole(weight), self._whole_rows(a.detach())
+        (whole, scale), (shifted, a_scale) = self.whole(weight), self._whole_rows(a.detach(), together)
         exact = F.linear(shifted, whole) * (a_scale * scale)
         felt = F.linear(_felt(a, shifted * a_scale), _felt(weight, whole * scale[:, None]))
         return _felt(felt, exact)
 
-    def _whole_rows(self, a: Tensor) -> Pair:
-        """Range activations [B, ..., C] over a call: a step of a carried file, else all steps of the rows together."""
-        if self.shape.every_step:
-            return whole_activations(a, (-1,))
-        return _whole_together(a, self._together)
-
-    def _rounded(self, weight: Tensor) -> Tensor:
-        whole, scale = self._whole(weight)
+    def rounded(self, weight: Tensor) -> Tensor:
+        """Round a weight [R, C] to what its file holds."""
+        whole, scale = self.whole(weight)
         return _felt(weight, whole * scale[:, None])
 
-    def _whole(self, weight: Tensor) -> Pair:
+    def whole(self, weight: Tensor) -> Pair:
         """Quantize as export does: whole numbers float32 [R, C] and their scales [R]."""
-        asked = self._asked
+        asked = self.asked
         rows = weight.detach().cpu().numpy()
         whole, scale = quantize_rows(rows, LEVELS[asked.precision], asked.per_channel, asked.clip)
         return torch.from_numpy(whole.astype(np.float32)).to(weight.device), torch.from_numpy(scale).to(weight.device)
+
+    def _whole_rows(self, a: Tensor, together: int) -> Pair:
+        """Range activations [B, ..., C] over a call: a step of a carried file, else all steps of the rows together."""
+        if self.every_step:
+            return whole_activations(a, (-1,))
+        return _whole_together(a, together)
+
+
+def kinds_of(rounding: Rounding) -> Kinds:
+    """Lay out how each kind of layer runs in the file: products round, all else is as in float."""
+    lstm = _int8_lstm if rounding.asked.precision == "int8" else _int8w_lstm
+    return {
+        **IN_TORCH,
+        Lstm: InTorch(partial(lstm, rounding), IN_TORCH[Lstm].make),
+        Linear: InTorch(partial(_linear, rounding), IN_TORCH[Linear].make),
+    }
+
+
+def row_factors(network: Network, weights: Weights, carried: bool) -> dict[str, Tensor]:
+    """Tell what export multiplies each row of a linear layer by: it folds the way back to physical units into it.
+
+    Args:
+        network: its layers.
+        weights: gives the scaling constants.
+        carried: the file is stepped.
+
+    Returns:
+        float64 [R] by the name of the layer: what folding makes of ones, where it makes something else of them.
+    """
+    names = [layer.name for layer in network.layers if isinstance(layer, Linear)]
+    ones = {f"{name}.weight": np.ones_like(weights[f"{name}.weight"]) for name in names}
+    found = folded(reordered(network, carried), {**weights, **ones})[1]
+    factors = {name: found[f"{name}.weight"][:, 0].astype(np.float64) for name in names}
+    return {name: torch.from_numpy(factor) for name, factor in factors.items() if (factor != 1).any()}
+
+
+def _linear(rounding: Rounding, layer: Linear, linear: nn.Linear, flow: Flow) -> Flow:
+    """Run a linear layer as the file does; what lies behind a length widens no range."""
+    a = flow.value if flow.value.ndim == 2 else without_padding(flow.value, flow.lengths)
+    factor = rounding.factors.get(layer.name)
+    with torch.autocast(a.device.type, enabled=False):  # sums of whole numbers would not be whole in bfloat16
+        if factor is None:
+            z = rounding.multiplied(a, linear.weight, flow.together)
+        else:
+            factor = factor.to(a.device)
+            weight = (linear.weight * factor[:, None]).float()
+            z = rounding.multiplied(a, weight, flow.together) / factor.float()
+    return flow._replace(value=z + linear.bias if layer.bias else z)
+
+
+def _int8w_lstm(rounding: Rounding, layer: Lstm, lstm: nn.LSTM, flow: Flow) -> Flow:
+    """int8w: weights stored in whole numbers, arithmetic in float32."""
+    weights = {name: rounding.rounded(weight) for name, weight in lstm.named_parameters() if name.startswith("weight")}
+    with torch.autocast(flow.value.device.type, enabled=False):
+        return through(layer, partial(run_float, layer, lstm, weights), flow)
+
+
+def _int8_lstm(rounding: Rounding, layer: Lstm, lstm: nn.LSTM, flow: Flow) -> Flow:
+    """int8: one DynamicQuantizeLSTM for each layer, which ranges x once for both directions."""
+    direction = partial(_int8_direction, rounding, layer, flow.together)
+
+    def run(x: Tensor, lengths: Tensor | None, before: Pair | None) -> tuple[Tensor, Pair]:
+        return by_layers(lstm, None, x, lengths, before, direction)
+
+    flow = flow._replace(value=without_padding(flow.value, flow.lengths))
+    with torch.autocast(flow.value.device.type, enabled=False):
+        return through(layer, run, flow)
+
+
+def _int8_direction(
+    rounding: Rounding, layer: Lstm, together: int, x: Tensor, weights: Tensors, h: Tensor, c: Tensor
+) -> tuple[Tensor, Pair]:
+    projected = rounding.product(x, weights["weight_ih"], together) + bias_of(weights)
+    w_hh = weights["weight_hh"]
+    if layer.functions != TORCH:
+        heard = partial(_heard, together)
+        return steps(projected, {"weight_hh": rounding.rounded(w_hh)}, layer.functions, h, c, heard)
+    out, c = _Recurrence.apply(projected, w_hh, *rounding.whole(w_hh), h, c, together)  # type: ignore[no-untyped-call]
+    return out, (out[:, -1], c)
+
+
+def _heard(together: int, h: Tensor) -> Tensor:
+    """Round h as it goes into the recurrence."""
+    whole, scale = _whole_together(h.detach(), together)
+    return _felt(h, whole * scale)
 
 
 def whole_activations(a: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -181,22 +215,6 @@ def _whole_together(a: Tensor, count: int) -> Pair:
     """Quantize [B, ..., C], `count` rows with one range: whole numbers, and the scale of each row [B, 1, ...]."""
     whole, scale = whole_activations(a.reshape(-1, count, *a.shape[1:]), tuple(range(1, a.ndim + 1)))
     return whole.reshape(a.shape), scale.expand(-1, count, *scale.shape[2:]).reshape(-1, *scale.shape[2:])
-
-
-def _without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Put zeros behind the length of each row, which no range widens for: float32 [B, T, C]."""
-    if lengths is None:
-        return x
-    return x * (torch.arange(x.shape[1], device=x.device) < lengths[:, None])[..., None]
-
-
-def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Put the valid steps of each row in reverse order; the others stay behind them: float32 [B, T, C]."""
-    if lengths is None:
-        return x.flip(1)
-    steps, ends = torch.arange(x.shape[1], device=x.device), lengths[:, None]
-    places = torch.where(steps < ends, ends - 1 - steps, steps)
-    return x.gather(1, places[..., None].expand_as(x))
 
 
 def _felt(trained: Tensor, rounded: Tensor) -> Tensor:

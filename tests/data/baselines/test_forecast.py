@@ -177,6 +177,19 @@ def test_quantiles_of_a_baseline_cover_on_the_part_they_were_taken_from_what_the
     np.testing.assert_allclose(y[..., 5], point[..., 1] + np.quantile(residuals[..., 1], 0.9, axis=0), atol=1e-4)
 
 
+def test_quantiles_of_a_baseline_are_those_of_what_it_is_off_by_on_validation():
+    """A part that is nine times as wild as training: its residuals are nine times as wide."""
+    training, validation = noise(400), 9 * noise(400, seed=1)
+    cut = [from_rows(rows, rows, 0, 6, 2, 1) for rows in (training, validation)]
+    levels = (0.1, 0.9)
+    outputs = tuple(Channel(f"a q{q}", None, "float32", None, quantile=q, column="a") for q in levels)
+    for held_out, windows in ((cut[1], cut[1]), (None, cut[0])):  # without validation those of training
+        found = everything(baselines(cut[0], held_out, outputs, None, (0,))["persistence"](cut[0]), cut[0])
+        residuals = windows.y() - windows.x()[:, -1:]
+        offsets = np.quantile(residuals, levels, axis=0)[..., 0].T
+        np.testing.assert_allclose(found - cut[0].x()[:, -1:], np.tile(offsets, (len(found), 1, 1)), atol=1e-3)
+
+
 def test_baselines_that_need_the_past_of_the_targets_are_left_out_without_it():
     rng = np.random.default_rng(0)
     windows = from_arrays(

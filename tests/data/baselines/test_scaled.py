@@ -13,8 +13,7 @@ from edgelstm.data.baselines.ridge import Ridge
 from edgelstm.data.baselines.scaled import Space, in_scaled_space, shared_in_scaled_space
 from edgelstm.data.scaling import measure
 from edgelstm.data.windows import from_rows
-from edgelstm.train.networks.network import LstmNetwork
-from edgelstm.train.networks.shape import NetworkShape
+from tests.train import shapes
 
 STEPS, HORIZON, SEASON = 12, 5, 4
 INPUTS, TARGETS, OWN = ("a", "b", "c"), ("c", "a"), (2, 0)
@@ -29,9 +28,14 @@ def windows_of(size=1.0):
     return from_rows(rows, rows[:, [2, 0]], 0, STEPS, HORIZON, 1)
 
 
+def untrained(scaling, **options):
+    instance = scaling.kind == "instance"
+    plan = shapes.planned(3, 4, 1, HORIZON, 2, scaling.relative_inputs, instance=instance, **options)
+    return shapes.network_of(plan, scaling)
+
+
 def network_of(scaling, line):
-    shape = NetworkShape(3, 4, 1, HORIZON, 2, scaling.relative_inputs, highway=STEPS)
-    network = LstmNetwork(shape, scaling)
+    network = untrained(scaling, highway=STEPS)
     network.set_start(line.weight.astype(np.float32), line.bias.astype(np.float32))
     return network.eval()
 
@@ -83,8 +87,10 @@ def test_relative_scaling_has_no_weight_on_what_is_always_zero():
 def test_the_frame_is_that_of_the_network(kind):
     windows = windows_of()
     scaling = measure(kind, windows, INPUTS, TARGETS)
-    network = LstmNetwork(NetworkShape(3, 4, 1, HORIZON, 2, scaling.relative_inputs), scaling)
-    expected, frame = network.scale_inputs(torch.from_numpy(windows.x()))
+    network, seen = untrained(scaling), []
+    network.lstm.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    frame = network.run(torch.from_numpy(windows.x())).frame
+    (expected,) = seen
     found, scale, base = Space(scaling, shared=False).frame(windows.x())
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=2e-3)
     np.testing.assert_allclose(scale.reshape(-1, 2)[0], frame.scale.reshape(-1, 2)[0], rtol=1e-4)

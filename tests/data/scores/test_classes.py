@@ -69,3 +69,9 @@ def test_an_answer_that_is_no_number_is_never_passed_over():
     scorer = Classes(("a", "b"))
     scorer.add(np.float32([[np.nan, np.nan], [1, 0]]), np.array([0, 0]))
     assert all(math.isnan(value) for value in scorer.result().score.values())
+
+
+def test_a_true_class_of_no_probability_counts_as_the_smallest_that_float32_tells_from_one():
+    scorer = Classes(("a", "b"))
+    scorer.add(np.array([[1.0, 0.0]], np.float32), np.array([1]))
+    assert scorer.result().score["log_loss"] == pytest.approx(-np.log(2.0**-23))

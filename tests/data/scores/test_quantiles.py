@@ -86,3 +86,18 @@ def test_an_answer_that_is_no_number_is_never_passed_over():
     scorer = Quantiles(np.ones(1), ("a",), (0.5,))
     scorer.add(np.array([[[np.nan]], [[0]]]), np.ones((2, 1, 1)))
     assert all(math.isnan(value) for value in scorer.result().score.values())
+
+
+def test_truth_at_an_answer_is_at_or_below_it_and_covered():
+    scorer = Quantiles(np.ones(3), ("a",) * 3, (0.1, 0.5, 0.9))
+    scorer.add(np.tile(np.array([1.0, 2.0, 3.0]), (3, 1, 1)), np.array([[[1.0]], [[3.0]], [[3.5]]]))
+    found = scorer.result()
+    assert found.score["coverage"] == pytest.approx(2 / 3)
+    assert [one["below"] for one in found.details["calibration"]] == pytest.approx([1 / 3, 1 / 3, 2 / 3])
+
+
+def test_levels_cross_where_one_of_them_lies_above_the_next():
+    scorer = Quantiles(np.ones(3), ("a",) * 3, (0.1, 0.5, 0.9))
+    answers = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 3.0], [1.0, 3.0, 2.0], [1.0, 1.0, 1.0]])
+    scorer.add(answers[:, np.newaxis], np.zeros((4, 1, 1)))
+    assert scorer.result().details["crossing"] == 0.5

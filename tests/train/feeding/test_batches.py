@@ -10,14 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.data.sequences import lay_out
+from edgelstm.data.sequences import UNKNOWN, lay_out
 from edgelstm.data.windows import from_arrays, from_rows
-from edgelstm.train.feeding.batches import Loader, Shuffled, WindowDataset, dataset_of
+from edgelstm.train.feeding.batches import Loader, Share, Shuffled, WindowDataset, dataset_of
 
 
 def drawn(shuffled, epoch):
-    shuffled.set_epoch(epoch)
-    return [batch.tolist() for batch in shuffled]
+    return [batch.tolist() for batch in shuffled.of_epoch(epoch)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -44,14 +43,14 @@ def test_an_order_is_that_of_seed_and_epoch_alone():
     assert len({str(batches) for batches in (*first, drawn(Shuffled(40, 7, 4), 0))}) == 5
 
 
-def test_what_has_begun_goes_on_in_its_own_order():
-    """The loop may tell the next epoch while the last one is still read."""
-    shuffled = Shuffled(40, 7, 3)
-    expected = drawn(shuffled, 2)
-    running = iter(shuffled)
-    found = [next(running).tolist()]
-    shuffled.set_epoch(9)
-    assert found + [batch.tolist() for batch in running] == expected
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 50), size=st.integers(1, 9), of=st.integers(1, 5), epoch=st.integers(0, 9))
+def test_processes_share_the_batches_of_one_that_takes_as_many_times_more(count, size, of, epoch):
+    whole = drawn(Shuffled(count, size * of, 7), epoch)
+    shares = [drawn(Shuffled(count, size, 7, share=Share(rank, of)), epoch) for rank in range(of)]
+    assert [[n for part in parts for n in part] for parts in zip(*shares, strict=True)] == whole
+    assert all(len(part) <= size for parts in shares for part in parts)
+    assert all(len(Shuffled(count, size, 7, share=Share(rank, of))) == len(whole) for rank in range(of))
 
 
 def windows(times=False):
@@ -88,15 +87,19 @@ def test_a_batch_of_sequences_is_those_sequences_with_their_lengths(times):
         assert batch.time_s[1, :3].tolist() == [3000, 3001, 3002]
 
 
-@pytest.mark.parametrize("together", [1, 3, 100])
-def test_a_loader_hands_out_lists_and_leaves_no_batch_over(together):
+def test_a_loader_gathers_the_batches_that_are_named():
     examples = windows()
-    loader = Loader(WindowDataset(examples), Shuffled(len(examples), 4, 1), together)
-    lists = list(loader)
-    assert all(len(some) == together for some in lists[:-1])
-    x = torch.cat([batch.x for some in lists for batch in some])
-    order = np.concatenate([index.numpy() for index in Shuffled(len(examples), 4, 1)])
-    np.testing.assert_array_equal(x, examples.x(order))
+    keys = Shuffled(len(examples), 4, 1)
+    x = torch.cat([batch.x for batch in Loader(WindowDataset(examples), keys).of_epoch(3)])
+    np.testing.assert_array_equal(x, examples.x(np.concatenate(drawn(keys, 3))))
+
+
+def test_a_process_that_is_left_without_rows_learns_nothing():
+    sequences = lay_out([np.ones((n, 2), np.float32) for n in (3, 9)], np.array([2, 0]), every_step=False)
+    for examples in (windows(), sequences):
+        batch = dataset_of(examples)[torch.zeros(0, dtype=torch.int64)]
+        assert len(batch.x) == 1
+        assert batch.y.isnan().all() or batch.y.tolist() == [UNKNOWN]
 
 
 def test_there_is_no_copy_of_all_windows():

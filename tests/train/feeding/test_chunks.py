@@ -37,8 +37,7 @@ def stretches(chunks):
 
 
 def epoch_of(lanes, epoch):
-    lanes.set_epoch(epoch)
-    return list(lanes)
+    return list(lanes.of_epoch(epoch))
 
 
 @settings(max_examples=200, deadline=None)
@@ -87,6 +86,28 @@ def test_no_lane_runs_on_alone_where_a_series_is_cut_up():
         assert last in (1, 16)
 
 
+def test_an_epoch_has_chunks_of_half_the_steps_that_were_asked_for_up_to_all():
+    for asked, lengths in ((10, set(range(5, 11))), (7, {4, 5, 6, 7}), (1, {1})):
+        lanes = Lanes(series([400]), 1, asked, 0)
+        found = {max(chunk.steps for chunk in epoch_of(lanes, epoch)) for epoch in range(80)}
+        assert found == lengths
+
+
+def test_chunks_are_drawn_by_the_seed():
+    """Epoch by epoch: one alone may be drawn alike by chance."""
+    drawn = {
+        str(
+            [
+                chunk.starts.tolist()
+                for epoch in range(4)
+                for chunk in epoch_of(Lanes(series([400]), 2, 10, seed), epoch)
+            ]
+        )
+        for seed in range(4)
+    }
+    assert len(drawn) == 4
+
+
 def test_borders_of_chunks_differ_between_epochs_and_come_again_with_the_seed():
     lanes = Lanes(series([500, 300]), 2, 20, 7)
     borders = [{int(start) for chunk in epoch_of(lanes, epoch) for start in chunk.starts} for epoch in range(6)]
@@ -101,7 +122,7 @@ def test_borders_of_chunks_differ_between_epochs_and_come_again_with_the_seed():
 @given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3 * EVALUATED_TOGETHER))
 def test_evaluation_goes_over_each_series_once_from_its_beginning_to_its_end(lengths):
     found = series(lengths)
-    chunks = list(Whole(found))
+    chunks = list(Whole(found).of_epoch(0))
     stretched = [(int(a), int(n)) for chunk in chunks for a, n in zip(chunk.starts, chunk.counts, strict=True)]
     assert sorted(stretched) == list(zip(found.starts.tolist(), found.lengths.tolist(), strict=True))
     assert all(chunk.fresh.all() and len(chunk.starts) <= EVALUATED_TOGETHER for chunk in chunks)
@@ -109,18 +130,18 @@ def test_evaluation_goes_over_each_series_once_from_its_beginning_to_its_end(len
 
 def test_behind_the_end_of_a_stretch_there_is_nothing_to_learn():
     found = series([7, 3])
-    batch = SeriesDataset(found)[next(iter(Whole(found)))]
+    batch = SeriesDataset(found)[next(Whole(found).of_epoch(0))]
     assert batch.x[..., 0].tolist() == [[0, 1, 2, 3, 4, 5, 6], [7, 8, 9, 0, 0, 0, 0]]
     assert batch.y[1, :, 0, 0].isnan().tolist() == [False] * 3 + [True] * 4
     assert batch.fresh.tolist() == [True, True]
-    batch = SeriesDataset(found._replace(targets=lambda rows: rows))[next(iter(Whole(found)))]
+    batch = SeriesDataset(found._replace(targets=lambda rows: rows))[next(Whole(found).of_epoch(0))]
     assert batch.y[1].tolist() == [7, 8, 9, -1, -1, -1, -1]
 
 
 def all_of(examples, **options):
     """x, targets and times of every step of the one or of all series, side by side."""
     found = series_of(examples, **options)
-    return SeriesDataset(found)[next(iter(Whole(found)))]
+    return SeriesDataset(found)[next(Whole(found).of_epoch(0))]
 
 
 def test_behind_every_step_of_a_series_stand_the_rows_that_follow():

@@ -9,13 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm import reference
-from edgelstm.data.scaling import Scaling
 from edgelstm.export.graph import build_graph
-from edgelstm.train.networks.network import LstmNetwork
-from edgelstm.train.networks.shape import NetworkShape
+from edgelstm.train.networks.network import disturbed
 from tests import oracles
 from tests.export.drawn import load_graph
-from tests.train.shapes import CARRIED, SHAPES, Given, ask, contract_of, make_carried, make_network, weights_of
+from tests.train.shapes import (
+    CARRIED,
+    SHAPES,
+    Given,
+    ask,
+    contract_of,
+    make_carried,
+    make_network,
+    network_of,
+    planned,
+    sizes_of,
+    unscaled,
+    weights_of,
+)
 
 WIDTHS = st.sampled_from([0, 2, 5])
 
@@ -46,7 +57,8 @@ def shapes(draw):
         "relative_inputs": tuple(pairs[i // levels] for i in range(outputs)) if relative else (),
         "instance": relative and draw(st.booleans()),
         "bidirectional": not every and draw(st.booleans()),
-        "pooling": "every" if every else draw(st.sampled_from(["last", "mean"])),
+        "every_step": every,
+        "pooling": "last" if every else draw(st.sampled_from(["last", "mean"])),
         "segment": segment,
         "shared": shared,
         "layer_norm": draw(st.booleans()),
@@ -71,14 +83,14 @@ def given_to(network, rows, steps, lengths, seed):
 def test_forward_equals_the_plain_computation_in_float64(drawn, batch, seed):
     shape, steps = drawn
     network = make_network(**shape, seed=seed).double()
-    lengths = shape["classes"] and network.shape.take is not None and not shape["highway"]
+    lengths = shape["classes"] and not shape["every_step"] and not shape["highway"]
     asked = given_to(network, batch, steps, lengths, seed)
     with torch.no_grad():
         found = network(*asked.tensors()).numpy()
-    expected = reference.compute(network.describe(), weights_of(network), *asked)
-    axes = (batch, steps) if network.shape.every_step else (batch,)
-    assert found.shape == (*axes, network.shape.horizon, network.shape.output_size)
-    near = 1e-6 if network.shape.calendar else 1e-10  # the features of a calendar are float32
+    expected = reference.compute(network.plan.network, weights_of(network), *asked)
+    axes = (batch, steps) if network.plan.every_step else (batch,)
+    assert found.shape == (*axes, network.plan.horizon, network.plan.outputs)
+    near = 1e-6 if network.plan.network.times else 1e-10  # the features of a calendar are float32
     np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=near, atol=near)
 
 
@@ -89,7 +101,7 @@ def test_forward_in_float32_is_as_close_as_float32_can_be(name):
     with torch.no_grad():
         found = network(*asked.tensors()).numpy()
     assert found.dtype == np.float32
-    expected = reference.compute(network.describe(), weights_of(network), *asked)
+    expected = reference.compute(network.plan.network, weights_of(network), *asked)
     assert np.abs(found.reshape(expected.shape) - expected).max() < 1e-5 * np.abs(expected).max()
 
 
@@ -101,7 +113,7 @@ def test_an_oracle_that_knows_no_layers_agrees(layers, relative):
     x = samples(4, 9, 2).astype(np.float32)
     with torch.no_grad():
         found = network(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(found, oracles.forecast(weights_of(network), network.shape, x), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found, oracles.forecast(weights_of(network), sizes_of(network), x), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", [name for name in SHAPES if "classes" not in SHAPES[name]])
@@ -111,7 +123,7 @@ def test_scaled_targets_are_where_the_scaled_answer_is(name):
     x, valid, times = ask(network, 4).tensors()
     with torch.no_grad():
         z, frame, _ = network.run(x.double(), valid, times)
-        levels = network.shape.levels
+        levels = network.plan.levels
         truth = network(x.double(), valid, times)[..., ::levels]  # the first level of each target
         np.testing.assert_allclose(network.scale_targets(truth, frame), z[..., ::levels], atol=1e-12)
 
@@ -137,7 +149,7 @@ def test_instance_scaling_of_a_window_that_stands_still_goes_on_with_its_level(l
     x = ask(network, 1).tensors()[0]
     x[..., 0] = level
     contract = contract_of(network)
-    file = load_graph(build_graph(network.describe(), weights_of(network), contract), contract)
+    file = load_graph(build_graph(network.plan.network, weights_of(network), contract), contract)
     with torch.no_grad():
         z, frame, _ = network.run(x)
         y = network(x).numpy()
@@ -147,29 +159,27 @@ def test_instance_scaling_of_a_window_that_stands_still_goes_on_with_its_level(l
     np.testing.assert_allclose(file.predict(x.numpy()), y, rtol=1e-6, atol=1e-6)
 
 
-def untrained(shape, kind="none", inputs=1):
-    outputs = shape.output_size
-    constants = (np.zeros(inputs, "f4"), np.ones(inputs, "f4"), np.ones(outputs, "f4"), np.zeros(outputs, "f4"))
-    return LstmNetwork(shape, Scaling(kind, *constants, shape.relative_inputs))
+def untrained(*sizes, **options):
+    return network_of(planned(*sizes, **options), unscaled(sizes[0], sizes[4]))
 
 
 def test_an_untrained_network_says_what_its_scaling_says():
     x = torch.randn(4, 6, 2)
     with torch.no_grad():
-        relative = untrained(NetworkShape(2, 8, 2, 3, 1, (1,)), "relative", 2)
+        relative = untrained(2, 8, 2, 3, 1, (1,))
         assert torch.equal(relative(x), x[:, -1:, 1:].expand(4, 3, 1))
-        instance = untrained(NetworkShape(2, 8, 2, 3, 1, (1,)), "instance", 2)
+        instance = untrained(2, 8, 2, 3, 1, (1,), instance=True)
         torch.testing.assert_close(instance(x), x[..., 1:].mean(1, keepdim=True).expand(4, 3, 1))
-        classes = untrained(NetworkShape(2, 8, 2, 1, 4, classes=True), "none", 2)
+        classes = untrained(2, 8, 2, 1, 4, classes=True)
         assert torch.equal(classes(x), torch.full((4, 1, 4), 0.25))
 
 
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_a_new_network_has_open_forget_gates_and_orthogonal_recurrence(layers, layer_norm):
-    network = untrained(NetworkShape(1, 6, layers, 1, 1, layer_norm=layer_norm, bidirectional=True))
+    network = untrained(1, 6, layers, 1, 1, layer_norm=layer_norm, bidirectional=True)
     seen = 0
-    for name in network.lstm_names:
+    for name in (lstm.name for lstm in network.plan.network.lstms):
         for weight, recurrence in getattr(network, name).named_parameters():
             if not weight.startswith("weight_hh"):
                 continue
@@ -182,21 +192,10 @@ def test_a_new_network_has_open_forget_gates_and_orthogonal_recurrence(layers, l
     assert seen == 2 * layers
 
 
-@pytest.mark.parametrize("what", ["dropout", "input_dropout", "input_noise"])
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_what_disturbs_acts_in_training_alone(what, layer_norm):
-    network = make_network(num_layers=2, layer_norm=layer_norm, **{what: 0.5})
-    x = ask(network, 3).tensors()[0]
-    with torch.no_grad():
-        assert torch.equal(network(x), network(x))
-        network.train()
-        assert not torch.equal(network(x), network(x))
-
-
 def test_input_dropout_hides_whole_channels_of_a_row():
     network = make_network(input_dropout=0.5).train()
     torch.manual_seed(0)
-    found = network._disturbed(torch.ones(200, 6, 3))
+    found = disturbed(network.plan, torch.ones(200, 6, 3))
     assert torch.equal(found, found[:, :1].expand_as(found))  # a channel is there at every step, or at none
     assert set(found.unique().tolist()) == {0.0, 2.0}
     assert 0.4 < float((found == 0).float().mean()) < 0.6
@@ -205,17 +204,15 @@ def test_input_dropout_hides_whole_channels_of_a_row():
 def test_a_drift_shifts_whole_channels_of_a_row_and_no_calendar():
     network = make_network(drift=(0.0, 2.0, 0.5), calendar=("hour",)).train()
     torch.manual_seed(0)
-    found = network._disturbed(torch.zeros(2000, 6, 5))
+    found = disturbed(network.plan, torch.zeros(2000, 6, 5))
     assert torch.equal(found, found[:, :1].expand_as(found))  # the same at every step
     assert (found[..., [0, 3, 4]] == 0).all()
     np.testing.assert_allclose(found[:, 0, 1:3].std(0), [2.0, 0.5], rtol=0.1)
-    assert (network.eval()._disturbed(torch.zeros(1, 6, 5)) == 0).all()
 
 
 def test_uniform_initialization_begins_as_torch_does():
-    scaling = Scaling("none", *[np.ones(1, np.float32)] * 4, ())
     torch.manual_seed(3)
-    network = LstmNetwork(NetworkShape(1, 6, 2, 3, 1), scaling, orthogonal=False)
+    network = network_of(planned(1, 6, 2, 3, 1), unscaled(1, 1), orthogonal=False)
     torch.manual_seed(3)
     lstm, head = torch.nn.LSTM(1, 6, 2), torch.nn.Linear(6, 3)
     for name, tensor in [*lstm.named_parameters("lstm"), *head.named_parameters("head")]:

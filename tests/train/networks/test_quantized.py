@@ -11,11 +11,23 @@ import torch
 from edgelstm.contract import Quantization
 from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
+from edgelstm.network import Lstm
 from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.runtime import Golden, ModelFile, Predictor
-from edgelstm.train.networks.quantized import QuantizedNetwork, whole_activations
+from edgelstm.train.networks.flow import Flow
+from edgelstm.train.networks.quantized import QuantizedNetwork, Rounding, kinds_of, whole_activations
 from tests import oracles
-from tests.train.shapes import CARRIED, SHAPES, STEPS, ask, contract_of, make_carried, make_network, weights_of
+from tests.train.shapes import (
+    CARRIED,
+    SHAPES,
+    STEPS,
+    ask,
+    contract_of,
+    make_carried,
+    make_network,
+    sizes_of,
+    weights_of,
+)
 
 FORMS = [
     Quantization(),
@@ -33,7 +45,7 @@ def simulated(network, precision="int8", form=FORMS[0]):
 
 def file_of(network, precision, form, lengths=False):
     contract = contract_of(network, lengths)
-    graph = convert_graph(build_graph(network.describe(), weights_of(network), contract), precision, form)
+    graph = convert_graph(build_graph(network.plan.network, weights_of(network), contract), precision, form)
     nothing = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
     contract = replace(contract, precision=precision, quantization=form)
     return Predictor(ModelFile(graph.SerializeToString(), contract, nothing, ""))
@@ -102,7 +114,7 @@ def test_the_simulation_answers_as_the_numpy_oracle_does():
     given = ask(network, 8)
     with torch.inference_mode():
         found = simulated(network)(*given.tensors()).numpy()
-    rows = [oracles.quantized_forecast(weights_of(network), network.shape, row[np.newaxis])[0] for row in given.x]
+    rows = [oracles.quantized_forecast(weights_of(network), sizes_of(network), row[np.newaxis])[0] for row in given.x]
     assert_same_but_for_roundings(found, np.stack(rows))
 
 
@@ -193,7 +205,10 @@ def test_the_gradient_is_that_of_small_nodes(bidirectional, begun):
     x = torch.from_numpy(rng.normal(size=(6, 9, 3)).astype(np.float32)).requires_grad_()
     wanted = torch.from_numpy(rng.normal(size=(6, 9, 7 * len(suffixes))).astype(np.float32))
     parts = [by_small_nodes(network.lstm, x, suffix, h[d], c[d]) for d, suffix in enumerate(suffixes)]
-    answers = network.run_lstms(x, None, ((h, c),) if begun else None)[0], torch.cat(parts, -1)
+    (lstm,) = network.plan.network.lstms
+    flow = Flow(x, network.get_buffer, before=((h, c),) if begun else None)
+    own = kinds_of(Rounding(QuantizationRecipe(), False, {}))[Lstm].run(lstm, network.lstm, flow)
+    answers = own.value, torch.cat(parts, -1)
     found, expected = (
         torch.autograd.grad((answer * wanted).sum(), [x, *network.lstm.parameters()]) for answer in answers
     )
@@ -212,7 +227,7 @@ def test_every_weight_is_trained_and_a_step_lowers_the_loss(make, name, precisio
     truth = torch.randn(network.run(*given).z.shape, generator=torch.Generator().manual_seed(0))
     before = (network.run(*given).z - truth).square().mean()
     before.backward()
-    frozen = {f"highway.{part}" for part in ("weight", "bias")} if network.shape.highway else set()
+    frozen = {f"highway.{part}" for part in ("weight", "bias")} if network.plan.network.highway else set()
     assert {name for name, parameter in network.named_parameters() if parameter.grad is None} == frozen
     assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters() if parameter.requires_grad)
     torch.optim.SGD(network.parameters(), 0.01).step()

@@ -13,7 +13,7 @@ from tests.train.shapes import CARRIED, SHAPES, ask, contract_of, make_carried, 
 
 def answers_of_both(network, lengths=False):
     given, contract = ask(network, 5, lengths), contract_of(network, lengths)
-    file = load_graph(build_graph(network.describe(), weights_of(network), contract), contract)
+    file = load_graph(build_graph(network.plan.network, weights_of(network), contract), contract)
     with torch.inference_mode():
         return network(*given.tensors()).numpy().reshape(-1), file.predict(*given).reshape(-1)
 

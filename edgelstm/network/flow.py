@@ -1,0 +1,54 @@
+"""What flows between two layers in the reference, in float64 numpy.
+
+Notation: B batch, T steps, F input channels, H hidden size, D directions, C size of the last axis.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = dict[str, NDArray[Any]]
+Array = NDArray[np.float64]
+Valid = NDArray[np.bool_]
+
+
+class Flow(NamedTuple):
+    """A value between two layers.
+
+    Attributes:
+        value: [B, T, C] or [B, C]; between a shared `Segment` and its `Join` each channel is a row.
+        valid: bool [B, T], the steps that count.
+        final: [B, D * H], the state of each direction after its last step, behind an LSTM; else None.
+        time_s: int64 [B, T], or None.
+        scaled: [B, T, F], what the first `Standardize` gave; None in front of it.
+    """
+
+    value: Any
+    valid: Valid
+    final: Array | None = None
+    time_s: NDArray[np.int64] | None = None
+    scaled: Array | None = None
+
+    def with_steps(self, value: Array) -> Flow:
+        """Go on with other steps, all of which count."""
+        return self._replace(value=value, valid=np.ones(value.shape[:2], bool), final=None)
+
+
+def last_step(value: Array, valid: Valid) -> Array:
+    """[B, 1, C], at the last step that counts; at the last of all in a row of which none does."""
+    places = valid.shape[1] - 1 - np.argmax(valid[:, ::-1], axis=1)
+    return np.take_along_axis(value, places[:, np.newaxis, np.newaxis], axis=1)
+
+
+def mean_of_steps(value: Array, valid: Valid) -> Array:
+    """[B, C], over the steps that count; 0 in a row of which none does."""
+    total = np.where(valid[:, :, np.newaxis], value, 0).sum(axis=1)
+    return np.asarray(total / np.maximum(valid.sum(axis=1), 1)[:, np.newaxis])
+
+
+def wide(weights: Weights, name: str) -> Array:
+    """Take a tensor in float64."""
+    return np.asarray(weights[name], np.float64)

@@ -1,0 +1,1 @@
+"""Run a graph by onnxruntime: devices, sessions, bound buffers, threads."""

@@ -1,0 +1,28 @@
+"""Choose how many threads work inside one call."""
+
+from __future__ import annotations
+
+from edgelstm.host import available_cores
+from edgelstm.runtime.file.summary import recurrent_width
+
+# See benchmarks/results/threads.md: below, a second thread made steps and windows slower.
+WIDE = 1024
+MOST = 2  # more were never measured
+
+
+def choose_threads(content: bytes) -> int:
+    """Choose for a checked model file: one thread, or two where it is wide and the host has the cores for it.
+
+    Args:
+        content: the whole file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> choose_threads(Path("models/co2/co2.fp32.onnx").read_bytes())
+        1
+    """
+    # The recurrent weights of a wide layer are 4 WIDE * WIDE numbers, at least a byte each: most files are not
+    # walked for it.
+    if len(content) < 4 * WIDE**2 or recurrent_width(content) < WIDE:
+        return 1
+    return max(1, min(MOST, int(available_cores())))

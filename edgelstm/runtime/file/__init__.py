@@ -1,0 +1,1 @@
+"""Read and check a model file before anything runs it."""

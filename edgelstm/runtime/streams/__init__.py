@@ -1,0 +1,1 @@
+"""Step a model file sample by sample, one stream or many."""

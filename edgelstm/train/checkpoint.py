@@ -1,0 +1,81 @@
+"""The resume checkpoint: written whole after every epoch, read by a training that goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgelstm.errors import OutputError, TrainingError
+from edgelstm.train.networks.network import LstmNetwork
+from edgelstm.train.problem import Problem
+
+_FORM = "edgelstm_checkpoint"  # a key, so that other files are told apart
+_FROM_THE_START = "train from the start with --overwrite"
+
+
+def digest(problem: Problem, begun_with: LstmNetwork | None) -> str:
+    """Hash what the weights and their choice depend on: the rows of training and validation, the first weights.
+
+    Args:
+        problem: what is learnt.
+        begun_with: a network with weights of its own, on the CPU; None where the seed gives them.
+    """
+    hasher = hashlib.sha256()
+    for tensor in begun_with.state_dict().values() if begun_with else ():
+        hasher.update(tensor.numpy().tobytes())
+    for examples in filter(None, (problem.training, problem.validation)):
+        for name in ("x_rows", "x_starts", "y_rows", "y_starts", "starts", "lengths", "targets", "times"):
+            rows = getattr(examples, name, None)
+            hasher.update(b"" if rows is None else rows.tobytes())
+    return hasher.hexdigest()
+
+
+def save(path: Path, content: dict[str, Any], data: str) -> None:
+    """Write beside, then move in.
+
+    Args:
+        path: of the checkpoint.
+        content: of what `torch.load` reads without running code.
+        data: digest of what is learnt from.
+
+    Raises:
+        OutputError: it cannot be written; what stood there before still does.
+    """
+    temporary = path.with_suffix(".part")
+    try:
+        with open(temporary, "wb") as file:  # given a path, torch makes a RuntimeError of a full disk
+            torch.save({_FORM: 1, "data_sha256": data, **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)  # what a full disk took of it would stay
+        kept = "--resume goes on behind the epoch before" if path.exists() else "nothing was kept"
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
+
+
+def load(path: Path, data: str) -> dict[str, Any]:
+    """Read a checkpoint, and see that it is of the same data.
+
+    Raises:
+        TrainingError: it is damaged, of an older edgelstm, or of other data.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        older, recorded = "pytorch-lightning_version" in content, content.get("data_sha256")
+        if not older:
+            content[_FORM], content["best"], content["network"], content["optimizer"]
+    except Exception as error:  # torch raises whatever it happens to meet
+        raise TrainingError(f"{path}: cannot be resumed from, it is damaged; {_FROM_THE_START}") from error
+    if older:
+        raise TrainingError(f"{path}: was begun with an older edgelstm; finish it with that one, or {_FROM_THE_START}")
+    if recorded != data:
+        raise TrainingError(
+            f"{path}: this training was begun on other data, or with other weights; bring them back, or "
+            f"{_FROM_THE_START}"
+        )
+    return content

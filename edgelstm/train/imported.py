@@ -1,0 +1,181 @@
+"""Train on from the layers and weights of a run: what it says of a recipe, and what its data must be like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edgelstm.contract import Channel
+from edgelstm.data.scores.score import Examples
+from edgelstm.data.sequences import Sequences
+from edgelstm.errors import DataError, RecipeError, TrainingError
+from edgelstm.network import Activation, Highway, Mask, Network, Repeat, Reverse, Segment, reordered
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.run import Run, read_run
+from edgelstm.train.problem import Problem
+
+SOFTMAX = Activation("softmax")
+
+
+def begun_with(recipe: Recipe) -> Run | None:
+    """Read the run whose layers and weights a recipe begins with; None: it asks for layers of its own.
+
+    Raises:
+        RunError: the run is missing, incomplete or damaged.
+        TrainingError: it cannot be trained on.
+    """
+    if recipe.network.run is None:
+        return None
+    tuned = recipe.quantization
+    run = read_run(recipe.network.run if tuned is None or tuned.start is None else tuned.start)
+    check_trainable(run)
+    return run
+
+
+def layers_of(run: Run) -> Network:
+    """Give the layers that are trained: those of the run, in the order of the exported graph."""
+    network = run.record.network
+    if network is None:
+        raise TrainingError(f"{run.path}: expected a run with a list of layers")
+    layers = reordered(network, run.record.contract.state == "carried")
+    return replace(network, layers=tuple(layers))
+
+
+def with_run(recipe: Recipe, run: Run) -> Recipe:
+    """Say in a recipe what its run says: the task, the window, the sizes, and the columns that nobody names.
+
+    Raises:
+        RecipeError: the recipe asks for something else.
+    """
+    contract, content = run.record.contract, recipe.model_dump(mode="json", exclude_unset=True)
+    for section, values in _said_by(run).items():
+        place = content if section == "" else content.setdefault(section, {})
+        for key, value in values.items():
+            asked = place.get(key)
+            if asked not in (None, value):
+                name = ".".join(filter(None, (section, key)))
+                raise RecipeError(f"{name}: {run.path} says {value!r}, got {asked!r}; leave it out")
+            place[key] = value
+    data = content["data"]
+    numbers = contract.answer != "class"
+    data["features"] = data.get("features") or [channel.name for channel in contract.inputs]
+    data["targets"] = data.get("targets") or ([channel.name for channel in contract.outputs] if numbers else [])
+    columns = (*data["features"], *(data["targets"] if numbers else ()))
+    channels = (*contract.inputs, *(contract.outputs if numbers else ()))
+    units = {column: channel.unit for column, channel in zip(columns, channels, strict=False) if channel.unit}
+    data["units"] = {**units, **(data.get("units") or {})}
+    return check_recipe(content, "options")
+
+
+def fitting(problem: Problem, run: Run) -> Problem:
+    """Hold data against the channels of a run, and number its classes as the run does.
+
+    Raises:
+        DataError: other inputs or outputs, classes that the run does not know, or values that float32 cannot hold.
+    """
+    contract = run.record.contract
+    _check_channels(run, "input", "--feature", contract.inputs, problem.inputs)
+    far = [c.name for c in (*problem.inputs, *problem.outputs) if c.origin]
+    if far:
+        raise DataError(
+            f"column {far[0]!r}: float32 cannot tell its values apart, and {run.path} takes them as they are; subtract "
+            "their level in the table"
+        )
+    if problem.answer != "class":
+        _check_channels(run, "output", "--target", contract.outputs, problem.outputs)
+        return problem
+    names = [channel.name for channel in contract.outputs]
+    unknown = [channel.name for channel in problem.outputs if channel.name not in names]
+    if unknown:
+        raise DataError(
+            f"{run.path} answers {', '.join(names)}, the data has the class {unknown[0]!r}; name its outputs in their "
+            "order when you import it (--output-name)"
+        )
+    places = np.array([names.index(channel.name) for channel in problem.outputs])
+    column = problem.outputs[0].column
+    return replace(
+        problem,
+        outputs=tuple(Channel(name, None, "float32", None, column=column) for name in names),
+        training=_numbered(problem.training, places),
+        validation=None if problem.validation is None else _numbered(problem.validation, places),
+        test=None if problem.test is None else _numbered(problem.test, places),
+    )
+
+
+def _said_by(run: Run) -> dict[str, dict[str, Any]]:
+    contract, network = run.record.contract, layers_of(run)
+    found: dict[str, dict[str, Any]] = {
+        "": {"task": contract.task},
+        "window": {"horizon": contract.horizon},
+        "network": {
+            "hidden_size": max(lstm.hidden_size for lstm in network.lstms),
+            "segment": 1,
+            "scaling": contract.scaling,
+            "start": "none",
+            "state": contract.state,
+        },
+    }
+    if contract.task == "label":  # in chunks of any length
+        found["data"] = {"classes": contract.answer == "class"}
+    else:
+        found["window"]["steps"] = contract.window
+    return found
+
+
+def check_trainable(run: Run) -> None:
+    """See that there are layers to train, whose answers a loss can be measured on.
+
+    Raises:
+        TrainingError: there are not.
+    """
+    contract, network = run.record.contract, run.record.network
+    if network is None:
+        raise TrainingError(
+            f"{run.path}: holds a graph of torch.onnx.export and no list of layers, there is nothing here to train; "
+            "train it where it comes from and import it again"
+        )
+    recipe = run.record.recipe
+    if isinstance(recipe, dict) and "training" in recipe and not recipe["network"].get("run"):
+        raise TrainingError(f"{run.path}: was trained here, not imported; train anew on the other table")
+    if network.tokens:
+        raise TrainingError(f"{run.path}: takes tokens, which no table holds; expected a network of measurements")
+    if contract.task == "label" and contract.state == "window":
+        raise TrainingError(
+            f"{run.path}: labels windows, training labels whole series; expected a network that carries its state"
+        )
+    if contract.answer == "class" and (len(contract.outputs) < 2 or network.layers[-1] != SOFTMAX):
+        raise TrainingError(
+            f"{run.path}: expected an output for each class and a softmax as the last layer, got "
+            f"{len(contract.outputs)} output(s) and {network.layers[-1].kind}"
+        )
+    _check_lengths(run, network)
+
+
+def _check_lengths(run: Run, network: Network) -> None:
+    if run.record.contract.task != "classify":
+        return
+    for layer in network.layers:
+        if isinstance(layer, (Mask, Segment, Reverse, Repeat, Highway)):
+            raise TrainingError(
+                f"{run.path}: has a {layer.kind}, which does not go with series of different lengths, as training "
+                "classifies them"
+            )
+
+
+def _check_channels(run: Run, what: str, option: str, own: tuple[Channel, ...], found: tuple[Channel, ...]) -> None:
+    if len(own) != len(found):
+        names = [", ".join(channel.name for channel in channels) for channels in (own, found)]
+        raise DataError(
+            f"{run.path} has {len(own)} {what}(s) ({names[0]}), the data gives {len(found)} that change in training "
+            f"({names[1]}); name as many columns with {option}, in their order"
+        )
+
+
+def _numbered(examples: Examples, places: Any) -> Examples:
+    if not isinstance(examples, Sequences):
+        raise TypeError("classes come in sequences")
+    targets = examples.targets.astype(np.int64)
+    return replace(examples, targets=np.where(targets >= 0, places[targets], targets))

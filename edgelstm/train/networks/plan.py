@@ -1,0 +1,144 @@
+"""From a recipe and its data to the layers that are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgelstm.data.scaling import Scaling
+from edgelstm.network import (
+    FINAL,
+    LAST,
+    Activation,
+    Calendar,
+    Highway,
+    Join,
+    Layer,
+    LayerNorm,
+    Linear,
+    Lstm,
+    Network,
+    Rescale,
+    Segment,
+    Standardize,
+    Take,
+    size_behind,
+)
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import NetworkRecipe
+from edgelstm.train.problem import Problem
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, and how training disturbs it.
+
+    Attributes:
+        network: the layers.
+        horizon: K; 1 for what forecasts nothing.
+        outputs: O, in the order of the contract.
+        every_step: there is an answer at every step.
+        levels: outputs of each target; more than 1 for quantiles.
+        classes: the outputs are the probabilities of classes, and the last layer is their softmax.
+        dropout: in front of each LSTM and linear layer behind the first LSTM, in training only.
+        input_dropout: of whole input channels, likewise.
+        input_noise: standard deviation of what is added to scaled inputs, likewise.
+        drift: for each input by how much it is shifted as a whole, likewise; empty for none.
+    """
+
+    network: Network
+    horizon: int
+    outputs: int
+    every_step: bool = False
+    levels: int = 1
+    classes: bool = False
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    input_noise: float = 0.0
+    drift: tuple[float, ...] = ()
+
+
+def plan_of(problem: Problem, recipe: Recipe, scaling: Scaling, highway: int = 0) -> Plan:
+    """Plan the network that a recipe asks for.
+
+    Args:
+        problem: what there is to learn.
+        recipe: settled, see `edgelstm.train.defaults`.
+        scaling: measured on the training part, an entry for each output.
+        highway: samples that a linear layer reads past the LSTM: the window's, or 1 where there is an answer at every
+            step; 0 for no such layer.
+    """
+    relative = scaling.relative_inputs
+    return plan_for(
+        problem, recipe, Network(tuple(_layers(problem, recipe, highway)), relative, scaling.kind == "instance")
+    )
+
+
+def plan_for(problem: Problem, recipe: Recipe, network: Network) -> Plan:
+    """Plan to train these layers."""
+    options, drift = recipe.network, recipe.data.drift
+    return Plan(
+        network=network,
+        horizon=problem.horizon,
+        outputs=len(problem.outputs),
+        every_step=options.state == "carried",
+        levels=max(1, len(problem.levels)),
+        classes=problem.answer == "class",
+        dropout=options.dropout or 0.0,
+        input_dropout=options.input_dropout,
+        input_noise=options.input_noise,
+        drift=tuple(drift.get(channel.name, 0.0) for channel in problem.inputs) if drift else (),
+    )
+
+
+def _layers(problem: Problem, recipe: Recipe, highway: int) -> Iterator[Layer]:
+    options, calendar, size = recipe.network, recipe.data.calendar, len(problem.inputs)
+    outputs = max(1, len(problem.levels)) if options.shared else len(problem.outputs)
+    numbers = problem.horizon * outputs
+    yield Standardize("input_offset", "input_factor")
+    if calendar:
+        yield Calendar(calendar)
+        size = size_behind(Calendar(calendar), size)
+    if (options.segment or 1) > 1 or options.shared:
+        segment = Segment(options.segment or 1, options.shared)
+        yield segment
+        size = size_behind(segment, size)
+    if options.embedding_size:
+        yield from (Linear("embedding", size, options.embedding_size), Activation("relu"))
+        size = options.embedding_size
+    take = _take(options)
+    lstms = _lstms(options, size)
+    for lstm in lstms:
+        yield lstm
+        size = lstm.output_size
+        if take == Take(FINAL) and lstm == lstms[-1]:
+            yield take
+        if options.layer_norm:
+            yield LayerNorm(f"{lstm.name}_norm", size)
+    if take is not None and take != Take(FINAL):
+        yield take
+    if options.head_size:
+        yield from (Linear("hidden", size, options.head_size), Activation("relu"))
+        size = options.head_size
+    yield Linear("head", size, numbers)
+    if highway:
+        yield Highway("highway", highway, 1 if options.shared else len(problem.inputs), numbers)
+    if options.shared:
+        yield Join(len(problem.inputs), outputs)
+    yield Activation("softmax") if problem.answer == "class" else Rescale("output_scale", "output_offset")
+
+
+def _lstms(options: NetworkRecipe, size: int) -> list[Lstm]:
+    """One stack, or with layer normalization between them one LSTM for each layer."""
+    hidden, layers, both = options.hidden_size, options.num_layers, options.bidirectional
+    if not options.layer_norm or layers == 1:
+        return [Lstm("lstm", size, hidden, layers, both)]
+    first = Lstm("lstm0", size, hidden, 1, both)
+    return [first, *(Lstm(f"lstm{i}", first.output_size, hidden, 1, both) for i in range(1, layers))]
+
+
+def _take(options: NetworkRecipe) -> Take | None:
+    """At its last step a backward direction has seen that step alone, so its end counts."""
+    if options.state == "carried":
+        return None
+    return Take(FINAL if options.bidirectional and options.pooling == LAST else options.pooling)
