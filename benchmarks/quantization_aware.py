@@ -28,15 +28,15 @@ import torch
 
 from edgelstm.bench import judge
 from edgelstm.contract import Quantization
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.run import Run, read_run
 from edgelstm.train import fit, fit_recipe, load_recipe
 from edgelstm.train.loop import run_loop
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.recipe_sections import QuantizationRecipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 

@@ -24,12 +24,12 @@ from torch import nn
 
 from edgelstm.bench.machine import describe_machine
 from edgelstm.data.windows import Windows, from_rows
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.strict_json import plain
 from edgelstm.train.feeding.feed import EVALUATION_BATCH
 from edgelstm.train.loop import run_loop
 from edgelstm.train.problem import Problem, channels_of
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network
 
 RESULTS = Path(__file__).parent / "results"

@@ -6,10 +6,12 @@ Parts of the contract, and so named tuples of plain values; `edgelstm.data.reade
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-DUPLICATES = ("error", "first", "last", "mean")
-GAPS = ("interpolate", "forward", "drop", "error")
+Duplicates = Literal["error", "first", "last", "mean"]
+Gaps = Literal["interpolate", "forward", "drop", "error"]
+DUPLICATES: tuple[str, ...] = get_args(Duplicates)
+GAPS: tuple[str, ...] = get_args(Gaps)
 ENCODINGS = ("utf-8", "utf-16", "latin-1")
 UNITS = {"second": 1.0, "day": 86_400.0, "business day": 7 / 5 * 86_400.0, "month": 365.2425 / 12 * 86_400.0}
 ISO, ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET = "iso", "iso with offset", "iso without offset"

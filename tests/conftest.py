@@ -70,8 +70,8 @@ def small_recipe(**changes):
 
 def train_small(folder, **changes):
     """Train a small recipe into a folder."""
+    from edgelstm.recipe.file import check_recipe
     from edgelstm.train import fit_recipe
-    from edgelstm.train.recipe_file import check_recipe
 
     return fit_recipe(check_recipe(small_recipe(**changes), "test"), folder)
 

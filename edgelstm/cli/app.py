@@ -9,16 +9,27 @@ import typer
 from typer.core import TyperGroup
 
 from edgelstm import __version__
-from edgelstm.cli import bench, demo, device, doctor, evaluate, export, importing, predict, signing, train
+from edgelstm.cli import bench, demo, device, doctor, evaluate, export, importing, predict, signing
+from edgelstm.cli.options import Panelled
 from edgelstm.errors import EdgeLstmError, SignatureError
 
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's UsageError, whose module typer does not name
+# The options of these are keys of a recipe, for which a device lacks pydantic: only who calls them imports it.
+_OF_A_RECIPE = {
+    "train": "Train an LSTM on a table and write a run directory.",
+    "finetune": "Train a run on: for its int8 file, or on a table of yours.",
+}
 FAILED = 1  # as a replay that fails: the input is well-formed, and the answer is no
 BAD_INPUT = 2
 
 
 class WordsForErrors(TyperGroup):
     """Turns every error that edgelstm raises on purpose into one line and exit status 2; 1 for a false signature."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; one whose options are keys of a recipe is made now."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _of_a_recipe(name) if name in _OF_A_RECIPE else command, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; `--debug` lets the trace through."""
@@ -38,6 +49,17 @@ class WordsForErrors(TyperGroup):
             message = " ".join(str(error).split())
             print(f"edgelstm: {message}", file=sys.stderr)
             raise typer.Exit(FAILED if isinstance(error, SignatureError) else BAD_INPUT) from error
+
+
+def _of_a_recipe(name: str) -> Any:
+    from edgelstm.cli import train
+
+    commands: Any = typer.main.get_command(train.app)
+    return commands.commands[name]
+
+
+def _later() -> None:
+    """Stand in the list of commands for one that is made when it is called."""
 
 
 app = typer.Typer(
@@ -68,14 +90,14 @@ def _options(
     pass
 
 
-app.command("train")(train.train)
-app.command("finetune", short_help="Train a run on: for its int8 file, or on a table of yours.")(train.finetune)
+for name, about in _OF_A_RECIPE.items():
+    app.command(name, short_help=about)(_later)
 app.command("export", cls=export.ExportCommand, short_help="Write the ONNX files of a run.")(export.export)
-app.command("compare", short_help="Judge model files side by side on this machine.")(export.compare)
-app.command("evaluate", short_help="Score a run or a file beside baselines.")(evaluate.evaluate)
+app.command("compare", cls=Panelled, short_help="Judge model files side by side on this machine.")(export.compare)
+app.command("evaluate", cls=Panelled, short_help="Score a run or a file beside baselines.")(evaluate.evaluate)
 app.command("verify", short_help="Replay the golden vectors of a file on this machine.")(device.verify)
 app.command("inspect", short_help="Print contract, graph and metrics of a file.")(device.inspect)
-app.command("predict", short_help="Forecast, classify or label a table.")(predict.predict)
+app.command("predict", cls=Panelled, short_help="Forecast, classify or label a table.")(predict.predict)
 app.command("bench", short_help="Measure a file here, and compare with before.")(bench.bench)
 app.command("doctor", short_help="Say what is wrong with this device, and its mend.")(doctor.doctor)
 app.command("keygen", short_help="Make a key pair in minisign's format.")(signing.keygen)

@@ -42,7 +42,7 @@ class Data(NamedTuple):
     report: tuple[str, ...] = ()
 
 
-@reads_a_table
+@reads_a_table("--format")
 def evaluate(
     subject: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run directory or a model file.")],
     data: Annotated[
@@ -51,9 +51,6 @@ def evaluate(
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the report. [RUN/evaluation, FILE-report here]")
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, ts, cmapss. [as trained, else by the ending]")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
     *,
@@ -72,7 +69,7 @@ def evaluate(
     from edgelstm.report.files import METRICS, PAGE
 
     require("jinja2", "report")
-    about_table = {**reading, **{key: value for key, value in (("format", kind), ("label", label)) if value}}
+    about_table = {**reading, **({"label": label} if label else {})}
     load_as = {"device": device, "threads": threads, "unverified": unverified}
     run, predictor, name = _open(subject, load_as, provider_options(provider_option))
     if season is not None and predictor.contract.task != "forecast":

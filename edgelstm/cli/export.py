@@ -102,11 +102,10 @@ def _needs_quantize(option: str, value: object, quantize: str | None, known: tup
         raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
 
 
-@reads_a_table
+@reads_a_table("--format")
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
-    kind: Annotated[str | None, typer.Option("--format", help="Of the table. [as trained, else by its ending]")] = None,
     label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
     *,
     reading: Given,
@@ -138,7 +137,7 @@ def compare(
             for name, file in zip(names, files, strict=True)
         ]
     )
-    about_table = {**reading, **{key: value for key, value in (("format", kind), ("label", label)) if value}}
+    about_table = {**reading, **({"label": label} if label else {})}
     examples = _examples(data, candidates[0].predictor.contract, about_table)
     judgement = judge(candidates, examples, max_metric_drop=limit, seconds=seconds)
     print(judgement_words(judgement, candidates[0].predictor.contract))

@@ -31,7 +31,7 @@ def _family() -> None:
 
 
 @app.command("torch", short_help="Read bare weights of LSTMs and linear layers.")
-@reads_a_table
+@reads_a_table()
 def import_torch(
     weights: Annotated[Path, typer.Argument(help="A state dict: .safetensors, .json, or what torch.save wrote.")],
     window: Annotated[int, typer.Option(min=1, help="Steps of a training window.")],
@@ -82,7 +82,7 @@ def _words(layer: Layer) -> str:
 
 
 @app.command("keras", short_help="Read a Keras model, without Keras.")
-@reads_a_table
+@reads_a_table()
 def import_keras(
     file: Annotated[Path, typer.Argument(help="A .keras file, or an HDF5 file of a whole model.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SERIES = "series"
 
 
-@reads_a_table
+@reads_a_table("--data-format")
 def predict(
     file: File,
     data: Annotated[
@@ -36,9 +36,6 @@ def predict(
         bool,
         typer.Option("--all", help="Forecast from every row that has a whole window, not only the last."),
     ] = False,
-    data_format: Annotated[
-        str | None, typer.Option(help="csv, parquet, ts, cmapss. [as trained, else by the ending of the data]")
-    ] = None,
     *,
     reading: Given,
     device: Device = "cpu",
@@ -57,7 +54,7 @@ def predict(
     if predictor.choice:
         _say([predictor.choice.reason])
     _check_all(predictor, every_row)
-    rows = read_rows(data, predictor.contract, {**reading, "format": data_format}, every_row=every_row)
+    rows = read_rows(data, predictor.contract, reading, every_row=every_row)
     answers = _answers(predictor, rows, every_row)
     content = render(answers.rows, kind)
     _say([*rows.notes, *answers.notes])

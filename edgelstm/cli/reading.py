@@ -2,59 +2,45 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Any, get_args, get_type_hints
 
-import typer
+from edgelstm.cli.options import Asked, with_options
+from edgelstm.cli.options import Given as Typed
+from edgelstm.options import TableOptions, asked_as
 
 Given = dict[str, Any]  # fields of `edgelstm.data.readers.asking.Asking`, those that somebody gave
 
-_Text, _Words, _Number = str | None, list[str] | None, int | None
-_OPTIONS: dict[str, Any] = {
-    "time": Annotated[_Words, typer.Option("--time", help="Column of timestamps; several make one. [as trained]")],
-    "time_format": Annotated[_Text, typer.Option("--time-format", help="Of them, as strptime has it. [as trained]")],
-    "time_zone": Annotated[_Text, typer.Option("--time-zone", help="Of them: Europe/Berlin. [as trained]")],
-    "series": Annotated[_Text, typer.Option("--series", help="Column that tells series apart. [as trained]")],
-    "delimiter": Annotated[_Text, typer.Option("--delimiter", help="Between fields: , ; | tab blank. [as trained]")],
-    "decimal": Annotated[_Text, typer.Option("--decimal", help="The decimal sign, . or ,. [as trained]")],
-    "encoding": Annotated[_Text, typer.Option("--encoding", help="utf-8, utf-16, latin-1. [as trained]")],
-    "skip_rows": Annotated[_Number, typer.Option("--skip-rows", help="Lines above the header. [as trained]")],
-    "header": Annotated[
-        bool | None, typer.Option("--header/--no-header", help="The first line names the columns. [as trained]")
-    ],
-    "na": Annotated[_Words, typer.Option("--na", help="A missing value, such as -200; repeatable. [as trained]")],
-    "duplicates": Annotated[
-        _Text, typer.Option("--duplicates", help="Different rows of one time: error, first, last, mean. [as trained]")
-    ],
-    "resample": Annotated[_Text, typer.Option("--resample", help="Average into bins: 10m, 1h, 1d. [as trained]")],
-    "gaps": Annotated[_Text, typer.Option("--missing", help="Gaps: interpolate, forward, drop, error. [as trained]")],
-    "max_gap": Annotated[_Number, typer.Option("--max-gap", min=0, help="Samples that are filled. [as trained]")],
-}
+
+def _table_options() -> list[Asked]:
+    hints = get_type_hints(TableOptions, include_extras=True)
+    told = {key: (kind, get_args(kind)[-1]) for key, kind in hints.items()}
+    return [
+        Asked("", key, kind, option, "as trained", "The table")
+        for key, (kind, option) in told.items()
+        if not option.instead
+    ]
 
 
-def reads_a_table(command: Callable[..., None]) -> Callable[..., None]:
-    """Put these options in the place of a command's parameter `reading`, which is given those that were typed."""
-    signature = inspect.signature(command, eval_str=True)
-    parameters = []
-    for parameter in signature.parameters.values():
-        if parameter.name != "reading":
-            parameters.append(parameter)
-            continue
-        parameters += [
-            inspect.Parameter(name, parameter.kind, default=None, annotation=option)
-            for name, option in _OPTIONS.items()
-        ]
+_FORMAT, *_OPTIONS = _table_options()
 
-    @functools.wraps(command)
-    def with_options(**arguments: Any) -> None:
-        typed = {name: arguments.pop(name) for name in _OPTIONS}
-        command(**arguments, reading={name: value for name, value in typed.items() if value not in (None, [])})
 
-    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options
+def reads_a_table(format_flag: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Put these options in the place of a command's parameter `reading`, which is given those that were typed.
+
+    Args:
+        format_flag: the flag of the table's format; empty: by the ending of the table.
+    """
+    told = _FORMAT._replace(
+        option=replace(_FORMAT.option, flag=format_flag), usual=f"as trained, else {_FORMAT.option.unset}"
+    )
+    options = [told, *_OPTIONS] if format_flag else _OPTIONS
+    return lambda command: with_options(command, "reading", options, _asked)
+
+
+def _asked(given: Typed) -> Given:
+    return {asked_as(key): value for (_, key), value in given.items()}
 
 
 def option_of(reading: Given) -> str | None:
@@ -64,5 +50,5 @@ def option_of(reading: Given) -> str | None:
         >>> option_of({"gaps": "drop"}), option_of({"time_zone": "UTC"}), option_of({})
         ('--missing', '--time-zone', None)
     """
-    first = next(iter(reading), None)
-    return {None: None, "gaps": "--missing"}.get(first, f"--{first}".replace("_", "-"))
+    flags = {asked_as(option.key): option.flag for option in _OPTIONS}
+    return next((flags.get(key, f"--{key}") for key in reading), None)

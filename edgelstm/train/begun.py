@@ -8,8 +8,8 @@ from typing import Any
 
 from edgelstm.errors import RunError, TrainingError
 from edgelstm.files import write_whole
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.run import RECIPE, RECORD
-from edgelstm.train.recipe import Recipe
 
 CHECKPOINTS = ("resume.ckpt", "finetune.ckpt")
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from edgelstm.data.parts import Rows64
 from edgelstm.data.windows import Windows
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import TIME_LIMIT
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe
 
 # What is usual for labels, for classes, for a carried state, and where there is no validation to choose on.
 USUAL: dict[str, dict[str, Any]] = {
@@ -30,7 +31,6 @@ FEWEST_STEPS, MOST_STEPS = 4, 12
 LARGE = 20_000  # windows, from which a larger LSTM finds something
 LONG_EPOCHS = 10
 SHORT_TRAINING = 250  # optimizer steps of a small table
-TIME_LIMIT = "10m"
 SECONDS = 200.0  # that all epochs may take by the estimate below, so that the limit is never met
 MULTIPLICATIONS = 8e9  # in a second, of one thread of a laptop
 STEP_S = 1.5e-3  # of the optimizer, whatever the network
@@ -93,7 +93,7 @@ def chosen_words(asked: Recipe, settled: Recipe) -> str:
     """Say in a line what was chosen; nothing where everything was given.
 
     Example:
-        >>> from edgelstm.train.recipe_file import load_recipe
+        >>> from edgelstm.recipe.file import load_recipe
         >>> asked = load_recipe(None, {"data": {"path": "x.csv", "targets": ("y",)}})
         >>> chosen_words(asked, asked.model_copy(update={"network": asked.network.model_copy(update={"segment": 6})}))
         'chosen: segments of 6'

@@ -12,11 +12,11 @@ from lightning_fabric.plugins import MixedPrecision
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from edgelstm.errors import RecipeError, TrainingError
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train.feeding.batches import Share
 from edgelstm.train.feeding.feed import feed_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.ranks import node_rank, processes_of
-from edgelstm.train.recipe_sections import TrainingRecipe
 
 
 class Arithmetic(MixedPrecision):

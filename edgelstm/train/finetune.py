@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.errors import RecipeError, TrainingError
+from edgelstm.recipe.file import check_recipe, load_recipe
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.run import Run, read_run
 from edgelstm.train.fit import Fitted, fit_recipe
 from edgelstm.train.imported import check_trainable
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe, load_recipe
 
 
 def finetune(

@@ -17,6 +17,9 @@ from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import NetworkRecipe, TrainingRecipe, nearest
 from edgelstm.report import (
     Evaluation,
     History,
@@ -37,9 +40,6 @@ from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
 from edgelstm.train.ranks import writes
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.recipe_sections import NetworkRecipe, TrainingRecipe, nearest
 from edgelstm.train.setup import Made, make_network
 from edgelstm.train.starts import Start
 from edgelstm.train.tasks import TASKS, Arrays

@@ -12,10 +12,10 @@ from edgelstm.data.scores.score import Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.network import Activation, Highway, Mask, Network, Repeat, Reverse, Segment, reordered
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.run import Run, read_run
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe
 
 SOFTMAX = Activation("softmax")
 

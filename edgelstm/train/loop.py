@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
+from edgelstm.recipe.sections import TrainingRecipe, seconds_of
 from edgelstm.train import checkpoint as checkpoints
 from edgelstm.train.best import Best, beginning, with_epoch
 from edgelstm.train.devices import fabric_of
@@ -30,7 +31,6 @@ from edgelstm.train.optimizers import average_of, optimizer_of, schedule_of
 from edgelstm.train.problem import Problem
 from edgelstm.train.progress import telling
 from edgelstm.train.ranks import in_ranks, processes_of
-from edgelstm.train.recipe_sections import TrainingRecipe, seconds_of
 
 GAINS = (1.0, 0.75, 0.5, 0.25)  # of what an LSTM says beside its start; none at all is epoch 0
 

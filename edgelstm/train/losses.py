@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from edgelstm.data.sequences import UNKNOWN
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe_sections import TrainingRecipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 DEFAULTS = {"number": "mse", "quantile": "pinball", "class": "cross-entropy"}

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train.feeding.batches import Batch
 from edgelstm.train.losses import Loss
 from edgelstm.train.networks.flow import State
 from edgelstm.train.networks.network import Frame, LstmNetwork
-from edgelstm.train.recipe_sections import TrainingRecipe
 
 SGD_MOMENTUM = 0.9
 ONE_CYCLE_WARM_UP = 0.3

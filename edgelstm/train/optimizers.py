@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from edgelstm.train.recipe_sections import TrainingRecipe
+from edgelstm.recipe.sections import TrainingRecipe
 
 SGD_MOMENTUM = 0.9
 ONE_CYCLE_WARM_UP = 0.3

@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 import torch
 
 from edgelstm.errors import EdgeLstmError, TrainingError
-from edgelstm.train.recipe_sections import TrainingRecipe
+from edgelstm.recipe.sections import TrainingRecipe
 
 NODE_VARIABLES = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 CAUSE_S = 3.0  # the first process to fail may be one that another has left alone: wait for that one to say why

@@ -12,6 +12,8 @@ from edgelstm.data.scaling import Scaling, measure, measure_rows
 from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.network import Weights
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.run import Run, read_run
 from edgelstm.train.imported import begun_with, layers_of
 from edgelstm.train.label_start import LabelStart, start_weights
@@ -19,8 +21,6 @@ from edgelstm.train.losses import DEFAULTS
 from edgelstm.train.networks.network import LstmNetwork, begin_orthogonal
 from edgelstm.train.networks.plan import plan_for, plan_of
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.starts import Chosen, Start, begin_with, choose_start
 
 CONSTANTS = ("input_offset", "input_factor", "output_scale", "output_offset")

@@ -19,9 +19,9 @@ from edgelstm.data.baselines.scaled import ScaledLine, Space, in_scaled_space, s
 from edgelstm.data.scaling import Scaling
 from edgelstm.data.windows import Index, Windows
 from edgelstm.errors import RecipeError
+from edgelstm.recipe.sections import NetworkRecipe
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe_sections import NetworkRecipe
 
 PERSISTENCE, DRIFT, REPEAT, MEAN = "persistence", "seasonal naive with drift", "seasonal naive", "mean of the window"
 RIDGE, ROBUST = "ridge", "robust ridge"

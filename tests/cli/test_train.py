@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from edgelstm.cli.train import INTERRUPTED
+from edgelstm.recipe.sections import DataRecipe, NetworkRecipe, TrainingRecipe
 from edgelstm.run import read_run
-from edgelstm.train.recipe_sections import DataRecipe, NetworkRecipe, TrainingRecipe
 
 CO2 = ("builtin:co2", "--time", "date", "--target", "co2", "--missing", "interpolate", "--window", "24")
 SMALL = (*CO2, "--horizon", "3", "--stride", "16", "--hidden-size", "8", "--threads", "1")
@@ -45,83 +45,30 @@ def checked(tmp_path, monkeypatch, cli_here):
     return check
 
 
-def test_every_option_becomes_its_key_of_the_recipe(checked, tmp_path):
+def test_options_of_each_kind_become_values_of_the_recipe(checked, tmp_path):
     recipe, directory, overwrite = checked(
-        *("table.csv", "-o", "out", "--overwrite", "--name", "mine", "--time", "t", "--format", "csv"),
-        *("--feature", "a", "--feature", "b", "--target", "b", "--target", "c"),
-        *("--ahead", "a", "--calendar", "hour", "--calendar", "weekday"),
-        *(
-            "--unit",
-            "a=m/s",
-            "--unit",
-            "b=%=",
-            "--drift",
-            "a=2.5",
-            "--missing",
-            "drop",
-            "--resample",
-            "1h",
-            "--season",
-            "24",
-        ),
-        *("--border", "1000", "--border", "2001-05-01", "--overlap"),
-        *("--window", "48", "--horizon", "6", "--stride", "2", "--quantile", "0.1", "--quantile", "0.9"),
-        *("--hidden-size", "32", "--num-layers", "2", "--dropout", "0.1", "--scaling", "minmax", "--state", "carried"),
-        *("--start", "ridge"),
-        *("--layer-norm", "--embedding-size", "5", "--head-size", "6"),
-        *("--input-dropout", "0.2", "--input-noise", "0.3"),
-        *("--epochs", "7", "--epoch-windows", "99", "--time-limit", "90s", "--batch-size", "16"),
-        *("--loss", "pinball", "--optimizer", "sgd", "--learning-rate", "0.5"),
-        *("--schedule", "cosine", "--weight-decay", "0.01", "--gradient-clip", "0", "--patience", "3"),
-        *("--average", "0.9", "--precision", "bf16", "--threads", "1", "--seed", "42"),
+        *("table.csv", "-o", "out", "--overwrite", "--name", "mine", "--time", "t", "--missing", "drop"),
+        *("--feature", "a", "--feature", "b", "--target", "b", "--ahead", "a", "--calendar", "hour"),
+        *("--unit", "a=m/s", "--unit", "b=%=", "--drift", "a=2.5", "--border", "1000", "--border", "2001-05-01"),
+        *("--window", "48", "--quantile", "0.1", "--quantile", "0.9", "--overlap", "--no-layer-norm"),
+        *("--dropout", "0.1", "--time-limit", "90s", "--gradient-clip", "0"),
     )
     assert (str(directory), overwrite, recipe.name) == ("out", True, "mine")
     assert recipe.data == DataRecipe(
         path=str(tmp_path / "table.csv"),
-        format="csv",
         time=("t",),
-        features=("a", "b"),
-        targets=("b", "c"),
-        ahead=("a",),
-        calendar=("hour", "weekday"),
-        drift={"a": 2.5},
-        units={"a": "m/s", "b": "%="},
         missing="drop",
-        resample="1h",
-        season=24,
+        features=("a", "b"),
+        targets=("b",),
+        ahead=("a",),
+        calendar=("hour",),
+        units={"a": "m/s", "b": "%="},
+        drift={"a": 2.5},
     )
     assert (recipe.split.borders, recipe.split.overlap) == ((1000, "2001-05-01"), True)
-    assert recipe.window.model_dump() == {"steps": 48, "horizon": 6, "stride": 2, "quantiles": (0.1, 0.9)}
-    assert recipe.network == NetworkRecipe(
-        hidden_size=32,
-        num_layers=2,
-        layer_norm=True,
-        embedding_size=5,
-        head_size=6,
-        dropout=0.1,
-        input_dropout=0.2,
-        input_noise=0.3,
-        scaling="minmax",
-        start="ridge",
-        state="carried",
-    )
-    assert recipe.training == TrainingRecipe(
-        epochs=7,
-        epoch_windows=99,
-        time_limit="90s",
-        batch_size=16,
-        loss="pinball",
-        optimizer="sgd",
-        learning_rate=0.5,
-        schedule="cosine",
-        weight_decay=0.01,
-        gradient_clip=0,
-        patience=3,
-        average=0.9,
-        precision="bf16",
-        threads=1,
-        seed=42,
-    )
+    assert recipe.window.model_dump() == {"steps": 48, "horizon": 1, "stride": 1, "quantiles": (0.1, 0.9)}
+    assert recipe.network == NetworkRecipe(dropout=0.1)
+    assert recipe.training == TrainingRecipe(time_limit="90s", gradient_clip=0)
 
 
 def test_every_option_of_other_tasks_and_windows_becomes_its_key(checked, tmp_path):
@@ -316,7 +263,7 @@ def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
 
 
 def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked, tmp_path):
-    from edgelstm.train.recipe_sections import QuantizationRecipe
+    from edgelstm.recipe.sections import QuantizationRecipe
 
     assert checked(*SMALL)[0].quantization is None
     assert checked(*SMALL, "--quantization-aware")[0].quantization == QuantizationRecipe()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgelstm.recipe.file import check_recipe
 from edgelstm.run import read_run
 from edgelstm.train import load_recipe
 from edgelstm.train.begun import first_difference
-from edgelstm.train.recipe_file import check_recipe
 from tests.train.test_tasks import CLASSES, LOADS, SERIES, STATES, write
 
 SMALL = ("--epochs", "1", "--hidden-size", "2", "--threads", "1", "-o", "run")

@@ -10,10 +10,10 @@ import pytest
 
 from edgelstm.contract import Contract
 from edgelstm.export import export_run
+from edgelstm.recipe.file import check_recipe
 from edgelstm.report.tables import read_examples
 from edgelstm.runtime import load
 from edgelstm.train import fit_recipe
-from edgelstm.train.recipe_file import check_recipe
 
 OFFSET, UNIT = 1e9, 2.0**-33  # close to 1e-10, and exact in float32
 ROWS = 300

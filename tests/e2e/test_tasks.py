@@ -10,8 +10,8 @@ import pytest
 
 from edgelstm import load
 from edgelstm.export import export_run
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train import fit_recipe
-from edgelstm.train.recipe_file import check_recipe
 
 pytestmark = pytest.mark.usefixtures("rendered")
 ROWS, TEST, STEPS, HORIZON = 400, 340, 12, 3  # of the table to forecast

@@ -11,10 +11,10 @@ import torch
 
 from edgelstm.contract import Channel
 from edgelstm.data.scaling import Scaling
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train.networks.network import LstmNetwork, begin_orthogonal
 from edgelstm.train.networks.plan import plan_of
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import CONSTANTS
 from tests.export.drawn import make_contract
 

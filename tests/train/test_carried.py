@@ -11,8 +11,8 @@ import pytest
 
 from edgelstm import load
 from edgelstm.export import export_run
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train import fit_recipe
-from edgelstm.train.recipe_file import check_recipe
 from tests.train import plain
 
 MEAN_OF, TRAINED_ON, STEPS = 4, 3600, 10_000

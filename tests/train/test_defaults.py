@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train.defaults import chosen_words, segment_of, settle, window_steps
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.tasks import TASKS
 
 OWN = {"data": {"targets": ["y"]}}

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from edgelstm.errors import DataError, RecipeError
+from edgelstm.recipe.file import check_recipe
 from edgelstm.run import read_run
 from edgelstm.train import fit_recipe
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.tasks import TASKS
 
 DAY = np.datetime64("2024-01-01")

@@ -12,8 +12,8 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from edgelstm.errors import TrainingError
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train import fit, fit_recipe, resume_recipe
-from edgelstm.train.recipe_file import check_recipe
 from tests.train import plain
 from tests.train.by_hand import STILL, X, Y, error, fit_plainly, losses, steps_of, weights_of
 

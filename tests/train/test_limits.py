@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.sections import seconds_of
 from edgelstm.train import fit, fit_recipe
 from edgelstm.train.devices import fabric_of
 from edgelstm.train.feeding.batches import Shuffled
 from edgelstm.train.feeding.feed import feed_of
 from edgelstm.train.loop import GAINS, run_loop, validate
 from edgelstm.train.losses import losses_of
-from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.recipe_sections import seconds_of
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS
 from tests.train import plain

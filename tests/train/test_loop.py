@@ -13,6 +13,8 @@ from lightning_fabric import Fabric
 
 from edgelstm.data.scores.score import score
 from edgelstm.errors import TrainingError
+from edgelstm.recipe.file import check_recipe
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train import answers as answering
 from edgelstm.train import loop
 from edgelstm.train.answers import network_answerer
@@ -23,8 +25,6 @@ from edgelstm.train.feeding.feed import feed_of
 from edgelstm.train.interrupt import Interrupt
 from edgelstm.train.loop import learn, look, run_loop, state_of, validate
 from edgelstm.train.losses import losses_of, number_loss
-from edgelstm.train.recipe_file import check_recipe
-from edgelstm.train.recipe_sections import TrainingRecipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 from tests.train import plain

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train.losses import balanced, channel_weights, class_loss, losses_of, number_loss, pinball_loss
-from edgelstm.train.recipe_sections import TrainingRecipe
 
 RNG = np.random.default_rng(5)
 Z = RNG.normal(size=(3, 7, 2, 4))  # [B, T, K, O]

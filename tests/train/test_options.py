@@ -12,11 +12,12 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.series import Series
 from edgelstm.errors import RecipeError
+from edgelstm.recipe.asking import asking_of
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train import fit_recipe
 from edgelstm.train.defaults import segment_of, settle, window_steps
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.tasks import TASKS
-from edgelstm.train.tasks.asking import asking_of, some
+from edgelstm.train.tasks.asking import some
 from edgelstm.train.tasks.gaps import gap_lines
 from tests.train import plain
 from tests.train.by_hand import STILL, X, Y, answer, cosine, fit_plainly, losses, lstm, scaled, weights_of

@@ -11,7 +11,7 @@ import polars
 import pytest
 
 from edgelstm.errors import DataError, InputError, RecipeError
-from edgelstm.train.recipe_file import check_recipe
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train.tasks import TASKS, Arrays, forecast
 
 X = np.arange(60, dtype=np.float32).reshape(10, 3, 2)

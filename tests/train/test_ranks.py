@@ -18,11 +18,11 @@ import pytest
 import torch
 
 from edgelstm.errors import OutputError, RecipeError, TrainingError
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.run import read_run
 from edgelstm.train import fit
 from edgelstm.train.devices import check_devices
 from edgelstm.train.ranks import in_ranks, node_rank, writes
-from edgelstm.train.recipe_sections import TrainingRecipe
 from tests.conftest import ROOT
 from tests.train import plain
 from tests.train.acting import ends

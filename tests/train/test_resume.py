@@ -18,10 +18,10 @@ import torch
 
 from edgelstm.errors import OutputError, RecipeError, RunError, TrainingError
 from edgelstm.export import export_run
+from edgelstm.recipe.file import check_recipe
 from edgelstm.run import read_run
 from edgelstm.train import loop, resume_recipe
 from edgelstm.train.defaults import settle
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.tasks import TASKS
 from tests.conftest import ROOT, small_recipe, train_small
 

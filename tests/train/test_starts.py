@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from edgelstm.errors import RecipeError
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train import fit, fit_recipe
 from edgelstm.train.defaults import settle
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edgelstm.errors import DataError, InputError, RecipeError
+from edgelstm.recipe.file import check_recipe
 from edgelstm.train import fit
-from edgelstm.train.recipe_file import check_recipe
 from edgelstm.train.tasks import TASKS, Arrays
 
 LENGTHS = (7, 12, 5, 9, 12, 6, 8, 10, 11, 7, 6, 9)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from edgelstm.data.windows import Windows
+from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train.feeding.batches import WHOLE, Loader, Share, Shuffled, dataset_of
 from edgelstm.train.feeding.chunks import Lanes, SeriesDataset, Whole, series_of
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe_sections import TrainingRecipe
 
 EVALUATION_BATCH = 512
 

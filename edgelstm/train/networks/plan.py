@@ -24,9 +24,9 @@ from edgelstm.network import (
     Take,
     size_behind,
 )
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import NetworkRecipe
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_sections import NetworkRecipe
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from torch.nn import functional as F
 
 from edgelstm.network import Linear, Lstm, Network, Weights, folded, reordered
 from edgelstm.quantization import LEVELS, quantize_rows
+from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.train.networks.flow import Flow, Pair, without_padding
 from edgelstm.train.networks.kinds import IN_TORCH, InTorch, Kinds
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.recurrent import TORCH, Tensors, bias_of, by_layers, run_float, steps, through
-from edgelstm.train.recipe_sections import QuantizationRecipe
 
 ACTIVATION_LEVELS = 255  # uint8
 

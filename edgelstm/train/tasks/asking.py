@@ -13,45 +13,10 @@ from edgelstm.data.readers.asking import Asking, Found
 from edgelstm.data.readers.sources import read_source
 from edgelstm.data.series import Series, Stretch
 from edgelstm.errors import DataError
-from edgelstm.train.recipe import Recipe
+from edgelstm.recipe.recipe import Recipe
 
 Categories = Mapping[str, tuple[str, ...]]
 SHOWN = 6  # names in a line
-
-
-def asking_of(
-    recipe: Recipe, columns: tuple[str, ...], targets: tuple[str, ...] = (), label: str | None = None
-) -> Asking:
-    """Say what is asked of the tables of a recipe.
-
-    Args:
-        recipe: its `[data]` says how to read.
-        columns: the channels to read; empty: every column that has no other task.
-        targets: those of them that must hold numbers.
-        label: the column of classes; None for none.
-    """
-    data = recipe.data
-    return Asking(
-        columns=tuple(dict.fromkeys(columns)),
-        targets=targets,
-        task=recipe.task,
-        label=label,
-        time=data.time,
-        series=data.series,
-        format=data.format,
-        delimiter=data.delimiter,
-        decimal=data.decimal,
-        encoding=data.encoding,
-        skip_rows=data.skip_rows,
-        header=data.header,
-        na=data.na,
-        time_format=data.time_format,
-        time_zone=data.time_zone,
-        resample=data.resample,
-        duplicates=data.duplicates,
-        gaps=data.missing,
-        max_gap=data.max_gap,
-    )
 
 
 def read_like(found: Found, path: str, asking: Asking) -> Found:

@@ -11,7 +11,7 @@ from edgelstm.data.readers.asking import TimeAsk
 from edgelstm.data.readers.times.stamps import read_stamps
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
-from edgelstm.train.recipe import Recipe
+from edgelstm.recipe.recipe import Recipe
 
 
 def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:

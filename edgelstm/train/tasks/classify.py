@@ -17,11 +17,11 @@ from edgelstm.data.seasons import season_of
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.windows import Rows
 from edgelstm.errors import DataError, InputError, RecipeError
+from edgelstm.recipe.asking import asking_of
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.train.arrays import classes_from, labels_from, named, series_from
 from edgelstm.train.problem import Problem, channels_of, class_channels
-from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.asking import (
-    asking_of,
     changing,
     channels_named,
     check_drift,

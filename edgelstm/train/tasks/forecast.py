@@ -19,10 +19,10 @@ from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Rows, Windows, from_arrays
 from edgelstm.errors import InputError
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.train.arrays import finite, named
 from edgelstm.train.defaults import overlaps, window_steps
 from edgelstm.train.problem import Problem, channels_of, with_levels
-from edgelstm.train.recipe import Recipe
 from edgelstm.train.tasks.asking import (
     Categories,
     changing,

@@ -15,7 +15,7 @@ from edgelstm.data.readers.sources import digest_of, files_of, read_source
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series, Stretch
 from edgelstm.errors import DataError
-from edgelstm.train.recipe import Recipe
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.train.tasks.asking import Categories, some, tables_beside
 from edgelstm.train.tasks.borders import borders_of
 

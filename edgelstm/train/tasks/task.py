@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgelstm.data.scores.score import Answerer
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.train.arrays import fraction_of, pair_of
 from edgelstm.train.problem import Problem
-from edgelstm.train.recipe import Recipe
 
 Pair = tuple[Any, Any]  # x and y of a part
 Check = Callable[[str, Any, Any, Pair | None], Pair]

@@ -15,9 +15,10 @@ from edgelstm.data.readers.sources import digest_of, read_source
 from edgelstm.data.series import Series, Stretch
 from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError
+from edgelstm.recipe.asking import asking_of
+from edgelstm.recipe.recipe import Recipe
 from edgelstm.rhythm import samples_between
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.tasks.asking import asking_of, read_like
+from edgelstm.train.tasks.asking import read_like
 from edgelstm.train.tasks.borders import borders_of_each
 
 

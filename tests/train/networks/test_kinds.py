@@ -30,12 +30,12 @@ from edgelstm.network import (
     Take,
     reordered,
 )
+from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.train.networks.functions import FUNCTIONS as IN_TORCH_FUNCTIONS
 from edgelstm.train.networks.kinds import IN_TORCH
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.plan import Plan
 from edgelstm.train.networks.quantized import QuantizedNetwork
-from edgelstm.train.recipe_sections import QuantizationRecipe
 from tests.export.drawn import MASKED, cases, load_graph, make_contract, make_weights
 
 torch.set_num_threads(1)

@@ -12,10 +12,10 @@ from edgelstm.contract import Quantization
 from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
 from edgelstm.network import Lstm
+from edgelstm.recipe.sections import QuantizationRecipe
 from edgelstm.runtime import Golden, ModelFile, Predictor
 from edgelstm.train.networks.flow import Flow
 from edgelstm.train.networks.quantized import QuantizedNetwork, Rounding, kinds_of, whole_activations
-from edgelstm.train.recipe_sections import QuantizationRecipe
 from tests import oracles
 from tests.train.shapes import (
     CARRIED,

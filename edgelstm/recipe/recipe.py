@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from edgelstm.train.recipe_sections import (
+from edgelstm.options import Option
+from edgelstm.recipe.sections import (
     DataRecipe,
     NetworkRecipe,
     QuantizationRecipe,
@@ -24,10 +25,12 @@ MISSING_TARGETS = "data.targets: is missing; give it with --target"
 class Recipe(Section):
     """A whole recipe."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
-        "lstm", description="of the run and its files"
-    )
-    task: Literal["forecast", "classify", "label"] = Field("forecast", description="what to learn")
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+        Option("name of the run and its files", "that of the data"),
+    ] = "lstm"
+    task: Annotated[Literal["forecast", "classify", "label"], Option("what to learn")] = "forecast"
     data: DataRecipe
     split: SplitRecipe = SplitRecipe()
     window: WindowRecipe = WindowRecipe()

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from edgelstm.data.readers.formats import read_table
 from edgelstm.data.readers.read import BUILTIN, path_of
 from edgelstm.data.readers.sources import files_of
 from edgelstm.errors import RecipeError, require
-from edgelstm.train.recipe import MISSING_TARGETS, Recipe
-from edgelstm.train.recipe_sections import nearest
-from edgelstm.train.tasks.asking import asking_of
+from edgelstm.recipe.asking import asking_of
+from edgelstm.recipe.recipe import MISSING_TARGETS, Recipe
+from edgelstm.recipe.sections import nearest, option_of
 
 _LISTED = 12  # columns in a message
 
@@ -73,7 +74,7 @@ def render_recipe(recipe: Recipe) -> str:
     Example:
         >>> flags = {"data": {"path": "builtin:co2", "targets": ("co2",)}, "window": {"steps": 10}}
         >>> render_recipe(load_recipe(None, flags)).splitlines()[:2]
-        ['name = "lstm"  # of the run and its files', 'task = "forecast"  # what to learn']
+        ['name = "lstm"  # name of the run and its files', 'task = "forecast"  # what to learn']
     """
     sections = {name: value for name, value in recipe if isinstance(value, BaseModel)}
     lines = [_line(recipe, name, value) for name, value in recipe if name not in sections and value is not None]
@@ -83,9 +84,20 @@ def render_recipe(recipe: Recipe) -> str:
 
 
 def _line(section: BaseModel, key: str, value: Any) -> str:
-    about = type(section).model_fields[key].description
+    field = type(section).model_fields[key]
     line = f"# {key} =" if value is None else f"{key} = {_toml(value)}"
-    return f"{line}  # {about}" if about else line
+    return f"{line}  # {comment_of(field)}"
+
+
+def comment_of(field: FieldInfo) -> str:
+    """Say what a key is, and what holds where it has no value.
+
+    Example:
+        >>> comment_of(Recipe.model_fields["task"])
+        'what to learn'
+    """
+    option = option_of(field)
+    return option.about + (f"; none: {option.unset}" if option.unset and not field.default else "")
 
 
 def _toml(value: Any) -> str:
@@ -161,7 +173,6 @@ def _toml_reader() -> Any:
 _OPTIONS = {
     "data": "as the first argument or in a --recipe",
     "data.path": "as the first argument",
-    "data.targets": "with --target",
 }
 
 

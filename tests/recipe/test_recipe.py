@@ -12,8 +12,9 @@ import pytest
 from pydantic import BaseModel
 
 from edgelstm.errors import RecipeError
-from edgelstm.train.recipe import Recipe
-from edgelstm.train.recipe_file import check_recipe, load_recipe, render_recipe
+from edgelstm.recipe.file import check_recipe, comment_of, load_recipe, render_recipe
+from edgelstm.recipe.recipe import Recipe
+from edgelstm.recipe.sections import option_of
 from tests.conftest import CO2_FILES, ROOT, small_recipe
 
 
@@ -216,6 +217,13 @@ def test_a_recipe_written_as_json_comes_back(changes):
     assert check_recipe(json.loads(json.dumps(recipe.model_dump(mode="json"))), "again") == recipe
 
 
+@pytest.mark.parametrize("key", ["skip_rows", "max_gap"])
+def test_a_count_of_lines_or_samples_is_not_negative(key):
+    assert getattr(check_recipe(changed("data", key, 0), "test").data, key) == 0
+    with pytest.raises(RecipeError, match=rf"^test: data\.{key}: expected 0 or more, got -1$"):
+        check_recipe(changed("data", key, -1), "test")
+
+
 def test_a_checked_recipe_cannot_be_changed():
     recipe = check_recipe(small_recipe(), "test")
     with pytest.raises(ValueError, match="frozen"):
@@ -225,7 +233,7 @@ def test_a_checked_recipe_cannot_be_changed():
 def test_every_key_says_what_it_is():
     for kind in SECTIONS.values():
         assert typing.get_type_hints(kind)
-        assert all(field.description for field in kind.model_fields.values())
+        assert all(option_of(field).about for field in kind.model_fields.values())
 
 
 def test_the_recipe_of_the_model_zoo_is_the_one_in_the_package():
@@ -428,7 +436,7 @@ def test_the_whole_of_a_recipe_of_the_zoo_comes_back(name, tmp_path, monkeypatch
         if getattr(recipe, section) is not None:
             assert f"\n[{section}]\n" in text
             for key, field in kind.model_fields.items():
-                assert re.search(rf"^(# )?{key} = ?.*  # {re.escape(field.description)}$", text, re.MULTILINE), key
+                assert re.search(rf"^(# )?{key} = ?.*  # {re.escape(comment_of(field))}$", text, re.MULTILINE), key
 
 
 @pytest.mark.parametrize(
