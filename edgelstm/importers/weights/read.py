@@ -1,11 +1,7 @@
-"""Weights without their module: read the files in which PyTorch's are kept, and tell a network from their names.
-
-A pickle is never executed: `torch.load(weights_only=True)` builds tensors and plain containers, and refuses the rest.
-"""
+"""A network from the names of its tensors: weights without the module they are of."""
 
 from __future__ import annotations
 
-import io
 import itertools
 import re
 from collections.abc import Sequence
@@ -16,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import TASKS, Channel
-from edgelstm.errors import InputError, NetworkError, require
+from edgelstm.errors import InputError, NetworkError
 from edgelstm.importers.imported import Imported, as_channels
-from edgelstm.importers.torch.call import Lengths, copy_module, one_line, quiet
+from edgelstm.importers.weights.file import check_finite, read_weights
 from edgelstm.network import (
     FINAL,
     FUNCTIONS,
@@ -33,61 +29,11 @@ from edgelstm.network import (
     check_network,
 )
 from edgelstm.reference import compute
-from edgelstm.strict_json import StrictJsonError, parse
 
 Array = NDArray[Any]
 
-# Under which key a checkpoint keeps its weights, and what wrappers put in front of every name.
-_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "weights")
-_PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.")
 _MODULE = "edgelstm.export.from_torch takes the module itself"
 _LSTM_TENSOR = re.compile(r"(?:(.*)\.)?(weight|bias)_(ih|hh|hr)_l(\d)(_reverse)?")
-
-
-def read_weights(path: str | Path) -> Weights:
-    """Read named tensors: a `.safetensors` file, a JSON state dict, or what `torch.load(weights_only=True)` reads.
-
-    Returns:
-        The tensors, floating point ones as float32.
-
-    Raises:
-        NetworkError: the file is none of these, or holds something that is no tensor.
-        MissingDependencyError: it is a file of torch's, and torch is not installed.
-    """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise NetworkError(f"{path}: cannot be read: {error.strerror}") from error
-    read = {".safetensors": _from_safetensors, ".json": _from_json}.get(path.suffix, _from_torch)
-    tensors = read(path, content)
-    return {name: t.astype(np.float32) if t.dtype.kind == "f" else t for name, t in tensors.items()}
-
-
-def load_weights(module: Any, path: str | Path) -> tuple[Any, list[str]]:
-    """Load a weights file into a copy of a module, strictly.
-
-    Returns:
-        The copy, and what had to be done to the names, in sentences.
-
-    Raises:
-        NetworkError: a tensor is missing, unknown, of another shape, or holds NaN.
-    """
-    torch = require("torch", "train")
-    private = copy_module(module, given=False)
-    expected = private.state_dict()
-    weights, notes = _without_prefix(read_weights(path), expected.keys())
-    missing, unknown = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
-    if missing:
-        raise NetworkError(f"{path}: expected the tensor {missing[0]!r} of the module, the file lacks it")
-    if unknown:
-        raise NetworkError(f"{path}: holds {unknown[0]!r}, which the module does not have")
-    for name, tensor in expected.items():
-        if tuple(tensor.shape) != weights[name].shape:
-            raise NetworkError(f"{path}: {name}: expected shape {list(tensor.shape)}, got {list(weights[name].shape)}")
-    _check_finite(path, weights)
-    private.load_state_dict({name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()})
-    return private, [f"weights from {Path(path).name}", *notes]
 
 
 class Names(NamedTuple):
@@ -151,7 +97,7 @@ def read_torch(
     if window < 1 or horizon < 1:
         raise InputError(f"window, horizon: expected at least 1, got {window}, {horizon}")
     weights = read_weights(path)
-    _check_finite(path, weights)
+    check_finite(path, weights)
     every_step = state == "carried" or task == "label"
     network = _find_network(path, weights, names, every_step)
     size = network.of(Linear)[-1].out_features
@@ -159,7 +105,7 @@ def read_torch(
         raise InputError(f"horizon: the network gives {size} number(s), which are no {horizon} steps")
     answer_sizes = (horizon, size // horizon) if task == "forecast" else (size,)
 
-    def answer(x: Array, lengths: Lengths | None) -> Array:
+    def answer(x: Array, lengths: NDArray[np.int64] | None) -> Array:
         steps = x.shape[1:2] if every_step else ()
         return compute(network, weights, x, lengths).reshape(len(x), *steps, *answer_sizes)
 
@@ -194,73 +140,6 @@ def _check_choices(task: str, state: str, names: Names) -> None:
             raise InputError(f"{key}: expected one of {', '.join(filter(None, known))}, got {value!r}")
     if task == "classify" and names.final not in ("softmax", "sigmoid"):
         raise InputError("final: a network that classifies ends in softmax or sigmoid, name which")
-
-
-def _from_safetensors(path: Path, content: bytes) -> Weights:
-    try:
-        tensors: Weights = require("safetensors.numpy", "export").load(content)
-    except Exception as error:  # SafetensorError has no useful base; bfloat16 is a KeyError or TypeError
-        raise NetworkError(f"{path}: no safetensors file, or one of a type numpy lacks: {one_line(error)}") from error
-    return tensors
-
-
-def _from_json(path: Path, content: bytes) -> Weights:
-    try:
-        named = parse(content)
-    except (StrictJsonError, UnicodeDecodeError) as error:
-        raise NetworkError(f"{path}: no JSON: {error}") from error
-    if not isinstance(named, dict) or not named:
-        raise NetworkError(f"{path}: expected a state dict, the names of tensors with their numbers")
-    return {name: _numbers(path, name, value) for name, value in named.items()}
-
-
-def _numbers(path: Path, name: str, value: Any) -> Array:
-    try:
-        tensor = np.array(value)
-    except ValueError:  # lists of unequal length
-        tensor = np.array(None)
-    if not isinstance(value, list) or tensor.dtype.kind not in "if":
-        raise NetworkError(f"{path}: expected a state dict, tensors by name, but {name!r} is no list of numbers")
-    return tensor.astype(np.float32)
-
-
-def _from_torch(path: Path, content: bytes) -> Weights:
-    torch = require("torch", "train")
-    try:
-        with quiet():
-            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle's, zipfile's or torch's own
-        alien = re.search(r"GLOBAL ([\w.]+)", str(error))
-        why = f"it would import {alien[1]}" if alien else "it is damaged, none of torch's, or holds more than tensors"
-        raise NetworkError(
-            f"{path}: torch.load(weights_only=True) refuses this file ({why}); give one that "
-            "torch.save(module.state_dict(), ...) wrote"
-        ) from error
-    found = next((found[key] for key in _KEYS if isinstance(found, dict) and isinstance(found.get(key), dict)), found)
-    if not isinstance(found, dict) or not found:
-        raise NetworkError(f"{path}: expected a state dict, got {type(found).__name__}")
-    alien = next((name for name, tensor in found.items() if not isinstance(tensor, torch.Tensor)), None)
-    if alien is not None:
-        raise NetworkError(f"{path}: expected a state dict, but {alien!r} is no tensor")
-    return {str(name): (t.float() if t.is_floating_point() else t).numpy() for name, t in found.items()}
-
-
-def _without_prefix(weights: Weights, expected: Any) -> tuple[Weights, list[str]]:
-    """Strip what Lightning, DataParallel or torch.compile put in front of every name, where the module lacks it."""
-    notes: list[str] = []
-    while not expected & weights.keys():
-        prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in weights)), None)
-        if prefix is None:
-            break
-        weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
-        notes.append(f"took {prefix!r} off the names of its tensors")
-    return weights, notes
-
-
-def _check_finite(path: str | Path, weights: Weights) -> None:
-    for name, tensor in weights.items():
-        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
-            raise NetworkError(f"{path}: {name}: holds NaN or infinity; these weights cannot be run")
 
 
 def _find_network(path: str | Path, weights: Weights, names: Names, every_step: bool) -> Network:
