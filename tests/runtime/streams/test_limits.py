@@ -73,11 +73,12 @@ def test_a_stream_is_ready_with_the_last_sample_of_its_window_and_not_before():
     predictor = load_timed("window")
     many, one = predictor.streams(2), predictor.stream()
     for step in range(predictor.contract.window - 1):
-        one.step([1, 2], NOON + step)
-        many.step([[1, 2]] * 2, time_s=NOON + step)
+        assert np.isnan(one.step([1, 2], NOON + step)).all()
+        assert np.isnan(many.step([[1, 2]] * 2, time_s=NOON + step)).all()
         assert (one.ready, many.ready.tolist()) == (False, [False, False])
-    one.step([1, 2], NOON + 9)
-    many.step([[1, 2]], [1], NOON + 9)
+    answer = one.step([1, 2], NOON + 9)
+    assert np.isfinite(answer).all()
+    assert many.step([[1, 2]], [1], NOON + 9)[0].tobytes() == answer.tobytes()
     assert (one.ready, many.ready.tolist()) == (True, [False, True])
 
 
