@@ -8,16 +8,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgelstm.arrays import Array
 from edgelstm.errors import InputError, NetworkError, one_line
 
-Array = NDArray[Any]
 Lengths = NDArray[np.int64]
 Form = TypeVar("Form", Tensor, Array)
 

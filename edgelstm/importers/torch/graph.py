@@ -15,9 +15,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from edgelstm.arrays import Array
 from edgelstm.contract import StateTensor
 from edgelstm.errors import NetworkError, one_line
-from edgelstm.importers.torch.call import Array, Lengths, Subject, differ, first_tensor, quiet
+from edgelstm.importers.torch.call import Lengths, Subject, differ, first_tensor, quiet
 from edgelstm.importers.torch.foreign import (
     OPSET,
     Shape,

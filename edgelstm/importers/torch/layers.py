@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from edgelstm.arrays import Array
 from edgelstm.errors import NetworkError
-from edgelstm.importers.torch.call import Array, Lengths, Sizes, Subject, differ, quiet
+from edgelstm.importers.torch.call import Lengths, Sizes, Subject, differ, quiet
 from edgelstm.importers.torch.record import Event, Known, Record
 from edgelstm.network import (
     FINAL,

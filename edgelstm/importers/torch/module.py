@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
@@ -26,8 +25,6 @@ from edgelstm.importers.torch.record import record
 from edgelstm.importers.torch.weights import load_weights
 from edgelstm.network import Network, Weights
 from edgelstm.run import RECORD, Run
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

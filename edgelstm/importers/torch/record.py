@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from edgelstm.importers.torch.call import Array, Lengths, Subject, quiet
+from edgelstm.arrays import Array
+from edgelstm.importers.torch.call import Lengths, Subject, quiet
 
 # Functions that put numbers in other places and change none of them.
 _MOVES = frozenset(

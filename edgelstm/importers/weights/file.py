@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 
+from edgelstm.arrays import Array
 from edgelstm.errors import NetworkError, one_line
 from edgelstm.network import Weights
 from edgelstm.strict_json import StrictJsonError, parse
-
-Array = NDArray[Any]
 
 
 def read_weights(path: str | Path) -> Weights:

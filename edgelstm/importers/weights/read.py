@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel
 from edgelstm.errors import InputError, NetworkError
 from edgelstm.importers.imported import Imported, as_channels
@@ -29,8 +30,6 @@ from edgelstm.network import (
     check_network,
 )
 from edgelstm.reference import compute
-
-Array = NDArray[Any]
 
 _MODULE = "edgelstm.export.from_torch takes the module itself"
 _LSTM_TENSOR = re.compile(r"(?:(.*)\.)?(weight|bias)_(ih|hh|hr)_l(\d)(_reverse)?")
