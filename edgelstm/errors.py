@@ -118,3 +118,14 @@ def require(module: str, extra: str) -> ModuleType:
         raise MissingDependencyError(
             f"this needs {error.name}, which is not installed: pip install 'edgelstm[{extra}]'"
         ) from error
+
+
+def one_line(error: BaseException) -> str:
+    """Say an error of somebody else's code in a line, to be quoted in a message of ours.
+
+    Example:
+        >>> one_line(ValueError("sizes  differ: 3 and 4"))
+        'ValueError: sizes differ: 3 and 4'
+    """
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}"

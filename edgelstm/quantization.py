@@ -8,18 +8,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
+
 # int8: DynamicQuantizeLSTM multiplies with uint8 activations. x86 processors without VNNI add two such products in
 # 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not. int8w is turned back to float before anything is multiplied.
 LEVELS = {"int8": 64, "int8w": 127}
 PERCENTILE = 99.9
 _FRACTIONS = np.linspace(0.5, 1.0, 51)
 
-Array = NDArray[np.float32]
-
 
 def quantize_rows(
-    weight: Array, levels: int, per_channel: bool = True, clip: str = "none"
-) -> tuple[NDArray[np.int8], Array]:
+    weight: Array32, levels: int, per_channel: bool = True, clip: str = "none"
+) -> tuple[NDArray[np.int8], Array32]:
     """Quantize a matrix, each row with its own scale or all with one.
 
     Args:
@@ -52,12 +52,12 @@ def quantize_rows(
     return whole, np.broadcast_to(scale, len(weight)).copy()
 
 
-def _round(rows: Array, scale: Array, levels: int) -> NDArray[np.float32]:
+def _round(rows: Array32, scale: Array32, levels: int) -> NDArray[np.float32]:
     whole: NDArray[np.float32] = np.clip(np.rint(rows / scale[:, np.newaxis]), -levels, levels)
     return whole
 
 
-def _least_squares(rows: Array, largest: Array, levels: int) -> Array:
+def _least_squares(rows: Array32, largest: Array32, levels: int) -> Array32:
     """For each row, the range whose rounding and clipping err least in the sum of squares."""
     best, limit = np.full(len(rows), np.inf), largest.copy()
     for fraction in _FRACTIONS:

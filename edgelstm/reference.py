@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.network import INSTANCE_EPSILON, Network, Weights
-from edgelstm.network.flow import Array, Flow, Valid, last_step, mean_of_steps, wide
+from edgelstm.network.flow import Flow, Valid, last_step, mean_of_steps, wide
 
 
 def compute(
@@ -23,7 +24,7 @@ def compute(
     x: NDArray[Any],
     lengths: NDArray[np.int64] | None = None,
     time_s: NDArray[np.int64] | None = None,
-) -> Array:
+) -> Array64:
     """Run a network from a zero state.
 
     Args:
@@ -55,7 +56,7 @@ def compute(
     flow = Flow(value, valid, None, time_s)
     for layer in network.layers:
         flow = layer.compute(flow, weights)
-    answer: Array = flow.value
+    answer: Array64 = flow.value
     return answer if base is None else _with_base(answer, base, network.relative_inputs)
 
 
@@ -65,11 +66,11 @@ class _Base(NamedTuple):
     Of a channel that no output starts from these are 0 and 1.
     """
 
-    centre: Array
-    spread: Array
+    centre: Array64
+    spread: Array64
 
 
-def _base(network: Network, weights: Weights, x: Array, valid: Valid) -> _Base:
+def _base(network: Network, weights: Weights, x: Array64, valid: Valid) -> _Base:
     """The last value of each row; or its mean, and its deviation where the training's is 1."""
     centred = np.array(network.centred)
     if not network.instance:
@@ -82,7 +83,7 @@ def _base(network: Network, weights: Weights, x: Array, valid: Valid) -> _Base:
     return _Base(np.where(centred, mean, 0), np.where(centred, spread, 1))
 
 
-def _with_base(answer: Array, base: _Base, inputs: tuple[int, ...]) -> Array:
+def _with_base(answer: Array64, base: _Base, inputs: tuple[int, ...]) -> Array64:
     centre, spread = base.centre[..., list(inputs)], base.spread[..., list(inputs)]
-    back: Array = (answer.reshape(len(answer), -1, len(inputs)) * spread + centre).reshape(answer.shape)
+    back: Array64 = (answer.reshape(len(answer), -1, len(inputs)) * spread + centre).reshape(answer.shape)
     return back

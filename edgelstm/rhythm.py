@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Times
 from edgelstm.reading import Rhythm
 from edgelstm.zones import to_local, to_utc
 
-Times = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
 
 DAY_US = 86_400_000_000

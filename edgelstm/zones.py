@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Times
 from edgelstm.errors import DataError, MissingDependencyError
 
-Times = NDArray[np.datetime64]
 _US = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 

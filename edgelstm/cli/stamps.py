@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from edgelstm.arrays import Times
 from edgelstm.data.series import Series
 from edgelstm.reading import Rhythm
 from edgelstm.zones import to_local
 
-Times = NDArray[np.datetime64]
 _DAY_S = 86_400
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from edgelstm.errors import require
 
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm.export.export import Export, ExportedFile, export_run, open_run  # noqa: E402  (the sentence comes first)
-from edgelstm.importers import FromTorch, from_keras, from_torch  # noqa: E402
+from edgelstm import importers  # noqa: E402  (the sentence above must come first)
+from edgelstm.export.export import Export, ExportedFile, export_run, open_run  # noqa: E402
+from edgelstm.importers import from_keras  # noqa: E402
+
+if TYPE_CHECKING:
+    from edgelstm.importers import FromTorch, from_torch
 
 __all__ = ["Export", "ExportedFile", "FromTorch", "export_run", "from_keras", "from_torch", "open_run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Get what needs torch when it is first asked for."""
+    if name in ("FromTorch", "from_torch"):
+        return getattr(importers, name)
+    raise AttributeError(f"module 'edgelstm.export' has no attribute {name!r}")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.network import Lstm
-
-Array = NDArray[np.float32]
 
 # Blocks of a PyTorch tensor (i f g o; torch.nn.LSTM) in the order of ONNX (i o f c; operator LSTM).
 _ONNX_ORDER = (0, 3, 1, 2)
@@ -22,13 +20,13 @@ class LstmTensors(NamedTuple):
     without `proj_size`.
     """
 
-    W: Array
-    R: Array
-    B: Array | None
-    projection: Array | None
+    W: Array32
+    R: Array32
+    B: Array32 | None
+    projection: Array32 | None
 
 
-def permute_gates(tensor: Array) -> Array:
+def permute_gates(tensor: Array32) -> Array32:
     """Reorder the four gate blocks along axis 0 from PyTorch's order to ONNX's.
 
     Example:
@@ -39,7 +37,7 @@ def permute_gates(tensor: Array) -> Array:
     return np.concatenate([blocks[i] for i in _ONNX_ORDER])
 
 
-def lstm_tensors(lstm: Lstm, weights: dict[str, Array], layer: int) -> LstmTensors:
+def lstm_tensors(lstm: Lstm, weights: dict[str, Array32], layer: int) -> LstmTensors:
     """Take one layer of a `torch.nn.LSTM` out of named tensors, its directions stacked.
 
     A projection folds exactly: torch computes W_hh (W_hr h), so R = W_hh W_hr steps the state h before the
@@ -52,7 +50,7 @@ def lstm_tensors(lstm: Lstm, weights: dict[str, Array], layer: int) -> LstmTenso
     return LstmTensors(W, R, B, None if projection is None else _block_diagonal(projection))  # type: ignore[arg-type]
 
 
-def _block_diagonal(matrices: Array) -> Array:
+def _block_diagonal(matrices: Array32) -> Array32:
     """[D, H, P] to [D * H, D * P]; what is added beside the blocks is a product with zero."""
     directions, rows, columns = matrices.shape
     whole = np.zeros((directions, rows, directions, columns), np.float32)
@@ -61,7 +59,7 @@ def _block_diagonal(matrices: Array) -> Array:
     return whole.reshape(directions * rows, directions * columns)
 
 
-def _direction(lstm: Lstm, weights: dict[str, Array], suffix: str) -> LstmTensors:
+def _direction(lstm: Lstm, weights: dict[str, Array32], suffix: str) -> LstmTensors:
     w, r = (permute_gates(weights[f"{lstm.name}.{name}_{suffix}"]) for name in ("weight_ih", "weight_hh"))
     bias = projection = None
     if lstm.bias:

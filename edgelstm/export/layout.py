@@ -11,14 +11,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from edgelstm.arrays import Array
 from edgelstm.contract import Contract
 from edgelstm.network import Layer, Weights
 from edgelstm.network.kind import Kind
-
-Array = NDArray[Any]
 
 
 class Value(NamedTuple):

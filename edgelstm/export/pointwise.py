@@ -7,8 +7,9 @@ import math
 import numpy as np
 from onnx import TensorProto
 
+from edgelstm.arrays import Array
 from edgelstm.export.functions import add_function
-from edgelstm.export.layout import Array, Graph, Nodes, Value, batch_first
+from edgelstm.export.layout import Graph, Nodes, Value, batch_first
 from edgelstm.network import (
     CYCLES,
     LAYER_NORM_EPSILON,

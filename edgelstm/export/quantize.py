@@ -9,14 +9,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from edgelstm.arrays import Array
 from edgelstm.contract import Quantization
 from edgelstm.errors import ExportError
 from edgelstm.export.highway import WEIGHT
 from edgelstm.quantization import LEVELS, quantize_rows
 
 MICROSOFT = "com.microsoft"
-
-Array = NDArray[Any]
 
 
 def convert_graph(model: onnx.ModelProto, precision: str, quantization: Quantization | None = None) -> onnx.ModelProto:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgelstm.arrays import Array
 from edgelstm.export.functions import LSTM_OPERATORS
 from edgelstm.export.gates import LstmTensors, lstm_tensors
-from edgelstm.export.layout import Array, Graph, Nodes, Value, time_first
+from edgelstm.export.layout import Graph, Nodes, Value, time_first
 from edgelstm.network import FINAL, LAST, Lstm, Take
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgelstm.export.layout import Array, Graph, Value, time_first
+from edgelstm.arrays import Array
+from edgelstm.export.layout import Graph, Value, time_first
 from edgelstm.export.steps import last_index, mean_of_steps
 from edgelstm.network import INSTANCE_EPSILON, Network, Standardize
 

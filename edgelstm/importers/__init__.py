@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from edgelstm.errors import require
 
 require("onnx", "export")
@@ -9,8 +11,10 @@ require("safetensors", "export")
 
 from edgelstm.importers.imported import Imported, as_channels, write_imported  # noqa: E402  (the sentence above must come first)
 from edgelstm.importers.keras.read import from_keras, read_keras  # noqa: E402
-from edgelstm.importers.torch.module import FromTorch, from_torch  # noqa: E402
-from edgelstm.importers.torch.weights import Names, read_torch  # noqa: E402
+from edgelstm.importers.weights.read import Names, read_torch  # noqa: E402
+
+if TYPE_CHECKING:
+    from edgelstm.importers.torch.module import FromTorch, from_torch
 
 __all__ = [
     "FromTorch",
@@ -23,3 +27,12 @@ __all__ = [
     "read_torch",
     "write_imported",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Open the room that needs torch when something in it is first asked for."""
+    if name in ("FromTorch", "from_torch"):
+        from edgelstm.importers.torch import module
+
+        return getattr(module, name)
+    raise AttributeError(f"module 'edgelstm.importers' has no attribute {name!r}")

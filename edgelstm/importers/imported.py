@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import __version__
+from edgelstm.arrays import Array
 from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, StateTensor
 from edgelstm.data.baselines import persistence
 from edgelstm.data.inputs import Inputs, inputs_of
@@ -34,7 +35,6 @@ from edgelstm.run import (
     write_run,
 )
 
-Array = NDArray[Any]
 Answer = Callable[[Array, "NDArray[np.int64] | None"], Array]
 
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
+
 Weights = dict[str, NDArray[Any]]
-Array = NDArray[np.float64]
 Valid = NDArray[np.bool_]
 
 
@@ -28,27 +29,27 @@ class Flow(NamedTuple):
 
     value: Any
     valid: Valid
-    final: Array | None = None
+    final: Array64 | None = None
     time_s: NDArray[np.int64] | None = None
-    scaled: Array | None = None
+    scaled: Array64 | None = None
 
-    def with_steps(self, value: Array) -> Flow:
+    def with_steps(self, value: Array64) -> Flow:
         """Go on with other steps, all of which count."""
         return self._replace(value=value, valid=np.ones(value.shape[:2], bool), final=None)
 
 
-def last_step(value: Array, valid: Valid) -> Array:
+def last_step(value: Array64, valid: Valid) -> Array64:
     """[B, 1, C], at the last step that counts; at the last of all in a row of which none does."""
     places = valid.shape[1] - 1 - np.argmax(valid[:, ::-1], axis=1)
     return np.take_along_axis(value, places[:, np.newaxis, np.newaxis], axis=1)
 
 
-def mean_of_steps(value: Array, valid: Valid) -> Array:
+def mean_of_steps(value: Array64, valid: Valid) -> Array64:
     """[B, C], over the steps that count; 0 in a row of which none does."""
     total = np.where(valid[:, :, np.newaxis], value, 0).sum(axis=1)
     return np.asarray(total / np.maximum(valid.sum(axis=1), 1)[:, np.newaxis])
 
 
-def wide(weights: Weights, name: str) -> Array:
+def wide(weights: Weights, name: str) -> Array64:
     """Take a tensor in float64."""
     return np.asarray(weights[name], np.float64)

@@ -7,20 +7,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgelstm.network.flow import Array
+from edgelstm.arrays import Array64
 
 
-def _sigmoid(x: Array) -> Array:
+def _sigmoid(x: Array64) -> Array64:
     with np.errstate(over="ignore"):
         return np.asarray(1 / (1 + np.exp(-x)))
 
 
-def _softmax(x: Array) -> Array:
+def _softmax(x: Array64) -> Array64:
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def _elu(x: Array) -> Array:
+def _elu(x: Array64) -> Array64:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
@@ -29,7 +29,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 # SELU's constants: Klambauer et al. 2017, "Self-Normalizing Neural Networks".
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
-FORMULAS: dict[str, Callable[[Array], Array]] = {
+FORMULAS: dict[str, Callable[[Array64], Array64]] = {
     "relu": lambda x: np.maximum(x, 0),
     "gelu": lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2,
     "gelu_tanh": lambda x: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,

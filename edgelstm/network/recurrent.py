@@ -11,8 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from edgelstm.arrays import Array64
 from edgelstm.errors import NetworkError
-from edgelstm.network.flow import Array, Flow, Valid, Weights, wide
+from edgelstm.network.flow import Flow, Valid, Weights, wide
 from edgelstm.network.functions import FORMULAS, LSTM_FUNCTIONS
 from edgelstm.network.kind import SEQUENCE, Kind, Sizes, Tensor
 
@@ -109,7 +110,9 @@ class Lstm(Kind):
             value = np.where(flow.valid[:, :, np.newaxis], value, 0)
         return flow._replace(value=value, final=final)
 
-    def _direction(self, x: Array, valid: Valid, weights: Weights, suffix: str, steps: range) -> tuple[Array, Array]:
+    def _direction(
+        self, x: Array64, valid: Valid, weights: Weights, suffix: str, steps: range
+    ) -> tuple[Array64, Array64]:
         """One direction of one layer; a step that does not count leaves the state, and the answer, as they are."""
         w, r = wide(weights, f"{self.name}.weight_ih_{suffix}"), wide(weights, f"{self.name}.weight_hh_{suffix}")
         bias = sum(wide(weights, f"{self.name}.{b}_{suffix}") for b in ("bias_ih", "bias_hh")) if self.bias else 0.0

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.contract import Channel, Contract
 from edgelstm.data.scores.score import Answerer, Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 from edgelstm.report.axes import origins_of, steps_of
 from edgelstm.report.evaluation import Case, SequenceCase, SeriesCase, WindowCase
-from edgelstm.report.losses import Doubles, measure
+from edgelstm.report.losses import measure
 from edgelstm.runtime.samples import to_origins
 
 WORST = 3
@@ -21,7 +22,7 @@ HISTORY_HORIZONS, MIN_HISTORY = 3, 24  # how much of what came before is shown
 
 
 def pick_cases(
-    examples: Examples, answerers: dict[str, Answerer], losses: Doubles, answers: NDArray[Any], contract: Contract
+    examples: Examples, answerers: dict[str, Answerer], losses: Array64, answers: NDArray[Any], contract: Contract
 ) -> tuple[Case | None, tuple[Case, ...]]:
     """Pick a typical example and the worst ones.
 
@@ -43,7 +44,7 @@ def pick_cases(
 
 
 def _windows(
-    windows: Windows, answerers: dict[str, Answerer], losses: Doubles, contract: Contract
+    windows: Windows, answerers: dict[str, Answerer], losses: Array64, contract: Contract
 ) -> tuple[Case | None, tuple[Case, ...]]:
     error = np.where(np.isnan(losses).all(axis=1), -1.0, np.nan_to_num(losses).mean(axis=1))
     by_error = np.argsort(-error, kind="stable")
@@ -61,7 +62,7 @@ def _windows(
 
 
 def _window(
-    windows: Windows, answerers: dict[str, Answerer], losses: Doubles, i: int, contract: Contract
+    windows: Windows, answerers: dict[str, Answerer], losses: Array64, i: int, contract: Contract
 ) -> WindowCase:
     index = np.array([i])
     target = int(np.nan_to_num(losses[i], nan=-1.0).argmax())
@@ -111,7 +112,7 @@ def _in_spreads(x: NDArray[Any], contract: Contract) -> NDArray[np.float32]:
 
 
 def _series(
-    sequences: Sequences, losses: Doubles, answers: NDArray[Any], contract: Contract
+    sequences: Sequences, losses: Array64, answers: NDArray[Any], contract: Contract
 ) -> tuple[Case | None, tuple[Case, ...]]:
     errors = np.array([measure(losses[sequences.rows(i)], contract.answer, (0, 1)) for i in range(len(sequences))])
     by_error = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[: int((~np.isnan(errors)).sum())]

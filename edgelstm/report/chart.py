@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.report.evaluation import Floats
 from edgelstm.report.ticks import X_TICKS, Y_TICKS, Tick, log_ticks, number_ticks, time_ticks
 
@@ -23,8 +24,7 @@ MARGIN = 0.04  # of the height, above and below
 MAX_MARGIN = 14  # characters of a label on the left
 
 
-Doubles = NDArray[np.float64]
-Place = Callable[["Curve", Floats], tuple[Doubles, Doubles]]
+Place = Callable[["Curve", Floats], tuple[Array64, Array64]]
 
 
 class Curve(NamedTuple):
@@ -130,7 +130,7 @@ def draw(
     ys = [scale(np.asarray(y, np.float64)) for curve in curves for y in (curve.y, curve.low) if y is not None]
     low, high = y_range or _padded(*_span(np.concatenate(ys)))
 
-    def place(curve: Curve, y: Floats) -> tuple[Doubles, Doubles]:
+    def place(curve: Curve, y: Floats) -> tuple[Array64, Array64]:
         x = (np.asarray(curve.x, np.float64) - x_low) / (x_high - x_low) * WIDTH
         return x, (high - scale(np.asarray(y, np.float64))) / (high - low) * HEIGHT
 
@@ -175,7 +175,7 @@ def _mark(curve: Curve, place: Place) -> Mark:
     return Mark(curve.style, "area", "".join(_area(*piece) for piece in _pieces(*thin)))
 
 
-def _pieces(x: Doubles, *ys: Doubles) -> list[tuple[Doubles, ...]]:
+def _pieces(x: Array64, *ys: Array64) -> list[tuple[Array64, ...]]:
     """Cut where something is unknown."""
     known = ~np.isnan(np.stack(ys)).any(axis=0)
     cuts = np.flatnonzero(np.diff(known)) + 1
@@ -183,12 +183,12 @@ def _pieces(x: Doubles, *ys: Doubles) -> list[tuple[Doubles, ...]]:
     return [tuple(piece) for good, *piece in pieces if len(good) and good[0]]
 
 
-def _path(x: Doubles, y: Doubles) -> str:
+def _path(x: Array64, y: Array64) -> str:
     points = [f"{_at(a)} {_at(b)}" for a, b in zip(x, y, strict=True)]
     return f"M{points[0]}h0" if len(points) == 1 else f"M{points[0]}L{' '.join(points[1:])}"
 
 
-def _area(x: Doubles, y: Doubles, low: Doubles) -> str:
+def _area(x: Array64, y: Array64, low: Array64) -> str:
     return _path(np.concatenate([x, x[::-1]]), np.concatenate([y, low[::-1]])) + "z"
 
 
@@ -197,7 +197,7 @@ def _at(value: float) -> str:
     return "0" if text in ("-0.0", "0.0") else text.removesuffix(".0")
 
 
-def _thin(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
+def _thin(x: Array64, y: Array64) -> tuple[Array64, Array64]:
     """Keep of each stretch of a long line its lowest and its highest point."""
     if len(y) <= MAX_POINTS or np.isnan(y).all():
         return x, y
@@ -208,7 +208,7 @@ def _thin(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
     return x[kept], y[kept]
 
 
-def _thin_area(x: Doubles, top: Doubles, bottom: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+def _thin_area(x: Array64, top: Array64, bottom: Array64) -> tuple[Array64, Array64, Array64]:
     """Keep of each stretch of a long area what covers all of it; y counts down from the top."""
     if len(x) <= MAX_POINTS:
         return x, top, bottom
@@ -216,7 +216,7 @@ def _thin_area(x: Doubles, top: Doubles, bottom: Doubles) -> tuple[Doubles, Doub
     return x[starts], np.minimum.reduceat(top, starts), np.maximum.reduceat(bottom, starts)
 
 
-def _span(values: Doubles) -> tuple[float, float]:
+def _span(values: Array64) -> tuple[float, float]:
     """From the lowest to the highest; around one value alone, or without any, some room."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.contract import Contract
 from edgelstm.data.scores.score import Examples
 from edgelstm.data.scores.scorer import Scored
@@ -25,7 +26,7 @@ from edgelstm.report.evaluation import (
     PartEvaluation,
     WindowCase,
 )
-from edgelstm.report.losses import Doubles, loss_of, measure
+from edgelstm.report.losses import loss_of, measure
 from edgelstm.report.watch import watch
 from edgelstm.runtime.samples import to_origins
 
@@ -133,7 +134,7 @@ def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tup
     return to_origins(truth, first)[:, 0], to_origins(answer, first)[:, 0]
 
 
-def _over_time(axis: Axis, losses: dict[str, Doubles], answer: str) -> OverTime:
+def _over_time(axis: Axis, losses: dict[str, Array64], answer: str) -> OverTime:
     """Average over stretches of the axis that are equally long."""
     low, high = int(axis.at.min()), int(axis.at.max())
     count = min(STRETCHES, high - low + 1)

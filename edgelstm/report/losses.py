@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.contract import Contract
 from edgelstm.data.windows import Index, Windows
 
-Doubles = NDArray[np.float64]
-Loss = Callable[[NDArray[Any], NDArray[Any]], Doubles]
+Loss = Callable[[NDArray[Any], NDArray[Any]], Array64]
 
 
 def loss_of(contract: Contract) -> Loss:
@@ -35,7 +35,7 @@ def loss_of(contract: Contract) -> Loss:
     return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
 
 
-def by_series(losses: Doubles, windows: Windows, index: Index, answer: str) -> Doubles:
+def by_series(losses: Array64, windows: Windows, index: Index, answer: str) -> Array64:
     """Bring the losses [n, K, targets] of windows of many series into the spreads of each."""
     if windows.spreads is None:
         return losses
@@ -43,32 +43,32 @@ def by_series(losses: Doubles, windows: Windows, index: Index, answer: str) -> D
     return losses / (spread**2 if answer == "number" else spread)
 
 
-def measure(losses: Doubles, answer: str, axis: tuple[int, ...]) -> Doubles:
+def measure(losses: Array64, answer: str, axis: tuple[int, ...]) -> Array64:
     """Average losses over some axes into the figure they belong to; NaN where none is known."""
     mean = mean_known(losses, axis)
     return np.sqrt(mean) if answer == "number" else mean
 
 
-def mean_known(losses: Doubles, axis: tuple[int, ...]) -> Doubles:
+def mean_known(losses: Array64, axis: tuple[int, ...]) -> Array64:
     """Average over what is known; NaN where nothing is."""
     known = ~np.isnan(losses)
     count, total = known.sum(axis=axis), np.where(known, losses, 0.0).sum(axis=axis)
-    mean: Doubles = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    mean: Array64 = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     return mean
 
 
-def _wrong(y: NDArray[Any], truth: NDArray[Any]) -> Doubles:
+def _wrong(y: NDArray[Any], truth: NDArray[Any]) -> Array64:
     answer = y if y.dtype.kind == "i" else y.argmax(axis=-1)
-    wrong: Doubles = np.where(truth < 0, np.nan, answer != truth).reshape(-1, 1, 1)
+    wrong: Array64 = np.where(truth < 0, np.nan, answer != truth).reshape(-1, 1, 1)
     return wrong
 
 
-def _pinball(y: NDArray[Any], truth: NDArray[Any], levels: Doubles) -> Doubles:
+def _pinball(y: NDArray[Any], truth: NDArray[Any], levels: Array64) -> Array64:
     """[..., targets], the mean over levels."""
     error = truth[..., np.newaxis] - y.reshape(*truth.shape, levels.shape[1]).astype(np.float64)
-    loss: Doubles = np.maximum(levels * error, (levels - 1) * error).mean(axis=-1)
+    loss: Array64 = np.maximum(levels * error, (levels - 1) * error).mean(axis=-1)
     return loss
 
 
-def _by_step(losses: Doubles) -> Doubles:
+def _by_step(losses: Array64) -> Array64:
     return losses.reshape(len(losses), -1, losses.shape[-1])

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.bench.answers import check_finite
 from edgelstm.contract import Contract
 from edgelstm.data.scores.score import Answerer, Examples, score
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.windows import Index, Windows
-from edgelstm.report.losses import Doubles, Loss, by_series, mean_known, measure
+from edgelstm.report.losses import Loss, by_series, mean_known, measure
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Watched:
     """
 
     scored: Scored
-    losses: Doubles
-    by_step: Doubles
+    losses: Array64
+    by_step: Array64
     answers: NDArray[Any]
 
 
@@ -41,9 +42,9 @@ def watch(name: str, answerer: Answerer, examples: Examples, contract: Contract,
         InputError: it answers NaN or infinity.
     """
     indices: list[Index] = []
-    losses: list[Doubles] = []
+    losses: list[Array64] = []
     answers: list[NDArray[Any]] = []
-    sums: list[tuple[Doubles, NDArray[np.int64]]] = []
+    sums: list[tuple[Array64, NDArray[np.int64]]] = []
 
     def watched(index: Index) -> NDArray[Any]:
         y = check_finite(name, answerer(index))

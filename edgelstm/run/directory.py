@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
+from edgelstm.arrays import Array
 from edgelstm.contract import Contract, Quantization
 from edgelstm.errors import ContractError, NetworkError, RunError
 from edgelstm.files import write_all_whole
@@ -26,8 +25,6 @@ RECORD, WEIGHTS, GOLDEN, HELDOUT = (
     "heldout.safetensors",
 )
 RECIPE, GRAPH = "recipe.json", "network.onnx"
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.contract import STATES, Contract
 from edgelstm.errors import InputError, ModelFileError
 from edgelstm.runtime.clock import as_times, check_order
@@ -24,8 +25,6 @@ from edgelstm.runtime.streams.origins import OriginStream, OriginStreams
 from edgelstm.runtime.streams.room import zero_states
 from edgelstm.runtime.streams.stream import Stream
 from edgelstm.runtime.streams.streams import Streams
-
-Array = NDArray[np.float32]
 
 
 class Predictor:
@@ -73,7 +72,7 @@ class Predictor:
         """The same file in the units of its graph, as golden vectors are: itself where no channel has an origin."""
         return self._bare or self
 
-    def predict(self, x: Any, lengths: Any = None, time_s: Any = None) -> Array:
+    def predict(self, x: Any, lengths: Any = None, time_s: Any = None) -> Array32:
         """Predict from one window or a batch of windows, always from a zero state.
 
         An int8 file is run row by row, each without its padding: its kernels take the range of the activations over
@@ -281,7 +280,7 @@ class Predictor:
 
     def _run_rows(
         self, batch: NDArray[Any], lengths: NDArray[np.int64] | None, times: NDArray[np.int64] | None
-    ) -> Array:
+    ) -> Array32:
         """Run each row by itself, up to its length; answers behind it are NaN."""
         found = []
         for i in range(len(batch)):
@@ -299,7 +298,7 @@ class Predictor:
         batch: NDArray[Any],
         lengths: NDArray[np.int64] | None = None,
         time_s: NDArray[np.int64] | None = None,
-    ) -> Array:
+    ) -> Array32:
         """Run checked windows as any ONNX client would, all rows of an int8 file in one call.
 
         Args:
@@ -323,7 +322,7 @@ class Predictor:
             raise self._token.error()
         self._token.inside.append(None)
         try:
-            y: Array = self._session.run(["y"], feeds)[0]
+            y: Array32 = self._session.run(["y"], feeds)[0]
         finally:
             self._token.inside.pop()
         return y

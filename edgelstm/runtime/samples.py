@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.contract import Channel
 from edgelstm.errors import InputError
-
-Array = NDArray[np.float32]
 
 
 def as_x(x: Any, channels: tuple[Channel, ...]) -> NDArray[Any]:
@@ -42,7 +41,7 @@ def as_tokens(x: Any, channel: Channel) -> NDArray[np.int64]:
     return np.asarray(array, np.int64, order="C")
 
 
-def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
+def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array32:
     """Turn numbers into a contiguous float32 array whose last axis is the channels.
 
     float64 and integers are converted; strings, objects, booleans and complex numbers are refused.
@@ -67,7 +66,7 @@ def as_samples(x: Any, channels: tuple[Channel, ...]) -> Array:
     return array
 
 
-def as_float32(x: Any) -> Array:
+def as_float32(x: Any) -> Array32:
     """Turn numbers into a contiguous float32 array; what float32 cannot hold becomes infinite, NaN stays.
 
     None among numbers is a missing value, as JSON has it, and becomes NaN.

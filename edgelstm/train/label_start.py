@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.data.baselines.logistic import LARGEST_SYSTEM, fit_logistic
 from edgelstm.data.scaling import Scaling
 from edgelstm.data.scores.score import score
@@ -21,8 +22,6 @@ from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
 
 SHARES = (0.0, 0.25, 0.5, 1.0)
-
-Doubles = NDArray[np.float64]
 
 
 class LabelStart(NamedTuple):
@@ -99,7 +98,7 @@ def settle_share(network: LstmNetwork, problem: Problem) -> float:
 class _Rows(NamedTuple):
     """Samples in scaled units, float64 [N, F], and their classes, int64 [N]."""
 
-    x: Doubles
+    x: Array64
     classes: NDArray[Any]
 
     @classmethod
@@ -109,14 +108,14 @@ class _Rows(NamedTuple):
         return cls((x - scaling.input_offset) * scaling.input_factor, part.targets[known].astype(np.int64))
 
 
-def _fit(rows: _Rows, columns: tuple[int, ...], classes: int) -> tuple[Doubles, Doubles]:
+def _fit(rows: _Rows, columns: tuple[int, ...], classes: int) -> tuple[Array64, Array64]:
     """Fit on some channels: weights [C, F], 0 at all others, and biases [C]."""
     weight = np.zeros((classes, rows.x.shape[1]))
     weight[:, list(columns)], bias = fit_logistic(rows.x[:, list(columns)], rows.classes, classes)
     return weight, bias
 
 
-def _figure(rows: _Rows, weight: Doubles, bias: Doubles) -> tuple[float, float]:
+def _figure(rows: _Rows, weight: Array64, bias: Array64) -> tuple[float, float]:
     """How bad a fit is: its share of wrong classes, then its log loss."""
     z = rows.x @ weight.T + bias
     top = z.max(axis=1)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from edgelstm.arrays import Array64
 from edgelstm.data.baselines.blend import SIMPLER, best_shares, error_of, nearest_that_holds
 from edgelstm.data.baselines.forecast import spread_of
-from edgelstm.data.baselines.linear import Doubles, Linear, seasonal, window_mean
+from edgelstm.data.baselines.linear import Linear, seasonal, window_mean
 from edgelstm.data.baselines.own_ridge import OwnRidge
 from edgelstm.data.baselines.ridge import RIDGE_BYTES, Ridge, chunks_of, measures, ridge_bytes, robust
 from edgelstm.data.baselines.scaled import ScaledLine, Space, in_scaled_space, shared_in_scaled_space
@@ -227,19 +228,19 @@ def _chosen(maker: _Maker, lines: dict[str, ScaledLine], training: Windows, vali
     return Start(line, named, float(np.sqrt(error_of(shares, held_out))))
 
 
-def _simpler(shares: Doubles, asked: Doubles, held_out: Doubles, limit: float) -> Doubles:
+def _simpler(shares: Array64, asked: Array64, held_out: Array64, limit: float) -> Array64:
     """Take a line alone where it is as good as the blend."""
     most = SIMPLER * error_of(shares, asked)
     alone = [i for i in range(len(shares)) if asked[i, i] <= most and held_out[i, i] <= limit]
     if not alone:
         return shares
-    one: Doubles = np.eye(len(shares))[min(alone, key=lambda i: float(asked[i, i]))]
+    one: Array64 = np.eye(len(shares))[min(alone, key=lambda i: float(asked[i, i]))]
     return one
 
 
-def _better_alone(maker: _Maker, lines: Sequence[ScaledLine], shares: Doubles, validation: Windows) -> Doubles:
+def _better_alone(maker: _Maker, lines: Sequence[ScaledLine], shares: Array64, validation: Windows) -> Array64:
     """See that a blend with a small squared error has a small absolute one, where training looks at that."""
-    choices: list[Doubles] = [shares, *np.eye(len(lines))]
+    choices: list[Array64] = [shares, *np.eye(len(lines))]
     absolute = np.zeros(len(choices))
     for index in chunks_of(validation):
         errors = _errors(maker, lines, validation, index)
@@ -247,15 +248,15 @@ def _better_alone(maker: _Maker, lines: Sequence[ScaledLine], shares: Doubles, v
     return choices[int(np.argmin(absolute))]
 
 
-def _errors(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, index: Index) -> Doubles:
+def _errors(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, index: Index) -> Array64:
     """Give the scaled errors of lines on some windows: float64 [C, n K O], 0 where the truth is unknown."""
     x, y, measure = windows.x(index), windows.y(index).astype(np.float64), measures(windows, index, maker.spread)
     errors = [(maker.space.answers(line, x, windows.horizon) - y) / measure for line in lines]
-    found: Doubles = np.nan_to_num(np.stack(errors)).reshape(len(lines), -1)
+    found: Array64 = np.nan_to_num(np.stack(errors)).reshape(len(lines), -1)
     return found
 
 
-def _products(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, some: Index | None = None) -> Doubles:
+def _products(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, some: Index | None = None) -> Array64:
     """Give the mean of error times error of each pair of lines: float64 [C, C]."""
     total, known = np.zeros((len(lines), len(lines))), 0
     chunks = chunks_of(windows) if some is None else np.array_split(some, -(-len(some) // 1024))
@@ -263,7 +264,7 @@ def _products(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, some
         errors = _errors(maker, lines, windows, index)
         total += errors @ errors.T
         known += int((~np.isnan(windows.y(index))).sum())
-    found: Doubles = total / max(known, 1)
+    found: Array64 = total / max(known, 1)
     return found
 
 
@@ -299,7 +300,7 @@ def _share_of_validation(validation: Windows, inside: int) -> float:
 
 def _products_inside(
     maker: _Maker, names: Sequence[str], training: Windows, origins: Sequence[tuple[Index, Index]]
-) -> Doubles:
+) -> Array64:
     """Fit before each origin and look at what lies behind it: as `_products`, the mean over the windows."""
     total, count = np.zeros((len(names), len(names))), 0
     for learnt, behind in origins:
@@ -310,7 +311,7 @@ def _products_inside(
     return total / count
 
 
-def _residuals(line: ScaledLine, space: Space, windows: Windows, index: Index) -> Doubles:
+def _residuals(line: ScaledLine, space: Space, windows: Windows, index: Index) -> Array64:
     """Give what a line leaves, in scaled units: float64 [n, K, O], NaN where the truth is unknown."""
     found = []
     for some in np.array_split(index, -(-len(index) // 1024)):
@@ -320,7 +321,7 @@ def _residuals(line: ScaledLine, space: Space, windows: Windows, index: Index) -
     return np.concatenate(found)
 
 
-def _quantiles(line: ScaledLine, space: Space, windows: Windows, levels: tuple[float, ...]) -> Doubles:
+def _quantiles(line: ScaledLine, space: Space, windows: Windows, levels: tuple[float, ...]) -> Array64:
     """Give how far each level lies from a line, step by step: float64 [K O, levels], of shared channels [K, levels]."""
     left = _residuals(line, space, windows, np.arange(len(windows)))
     if space.shared:

@@ -14,7 +14,8 @@ from torch import nn
 
 from edgelstm.errors import InputError, NetworkError
 from edgelstm.export import from_torch
-from edgelstm.importers.torch.weights import Names, read_weights
+from edgelstm.importers import Names
+from edgelstm.importers.weights.file import read_weights
 from tests.importers.torch_modules import (
     WINDOW,
     Network,

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgelstm.data.baselines.linear import Doubles
+from edgelstm.arrays import Array64
 
 ROUNDS, SETTLED = 3000, 1e-9  # of the search, and when it stops
 PATH = 41  # places between two blends that are tried
 SIMPLER = 1.002  # a forecast alone is taken where its squared error is at most so many times that of the blend
 
 
-def best_shares(products: Doubles) -> Doubles:
+def best_shares(products: Array64) -> Array64:
     """Minimize the squared error of a blend, by projected gradients.
 
     Args:
@@ -38,23 +38,23 @@ def best_shares(products: Doubles) -> Doubles:
     return shares
 
 
-def error_of(shares: Doubles, products: Doubles) -> float:
+def error_of(shares: Array64, products: Array64) -> float:
     """Give the mean squared error of a blend."""
     return float(shares @ products @ shares)
 
 
-def nearest_that_holds(wanted: Doubles, safe: Doubles, products: Doubles, limit: float) -> Doubles:
+def nearest_that_holds(wanted: Array64, safe: Array64, products: Array64, limit: float) -> Array64:
     """Go from the wanted shares towards the safe ones, until the error is within a limit."""
     for share in np.linspace(0, 1, PATH):
-        found: Doubles = (1 - share) * wanted + share * safe
+        found: Array64 = (1 - share) * wanted + share * safe
         if error_of(found, products) <= limit:
             return found
     return safe
 
 
-def _on_the_simplex(values: Doubles) -> Doubles:
+def _on_the_simplex(values: Array64) -> Array64:
     """Give the nearest shares; Duchi et al. 2008, "Efficient Projections onto the l1-Ball"."""
     falling = np.sort(values)[::-1]
     over = (np.cumsum(falling) - 1) / np.arange(1, len(values) + 1)
-    shares: Doubles = np.maximum(values - over[np.flatnonzero(falling > over)[-1]], 0)
+    shares: Array64 = np.maximum(values - over[np.flatnonzero(falling > over)[-1]], 0)
     return shares

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.contract import Channel
 from edgelstm.data.baselines.outputs import at_levels, targets_of
 from edgelstm.data.scores.score import Answerer
@@ -16,7 +17,6 @@ from edgelstm.errors import DataError
 
 Baseline = Callable[[Sequences], Answerer]
 Sampled = Callable[[NDArray[np.float32]], NDArray[Any]]
-Doubles = NDArray[np.float64]
 PENALTY = 1.0  # of standardized channels, beside the sum over all rows: columns may be equal to each other
 
 
@@ -56,7 +56,7 @@ def baselines(training: Sequences, outputs: tuple[Channel, ...]) -> dict[str, Ba
     return {name: _over(answer) for name, answer in found.items()}
 
 
-def _least_squares(x: NDArray[np.float32], goal: Doubles) -> tuple[Doubles, Doubles]:
+def _least_squares(x: NDArray[np.float32], goal: Array64) -> tuple[Array64, Array64]:
     """Fit `goal` [n, O] to samples x [n, F], every channel standardized: weights [F, O] and offset [O]."""
     mean, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
     scale[np.ptp(x, axis=0) == 0] = 1.0
@@ -65,7 +65,7 @@ def _least_squares(x: NDArray[np.float32], goal: Doubles) -> tuple[Doubles, Doub
     return weights, offset - mean @ weights
 
 
-def _affine(weights: Doubles, offset: Doubles) -> Sampled:
+def _affine(weights: Array64, offset: Array64) -> Sampled:
     return lambda x: (x @ weights + offset).astype(np.float32)
 
 
@@ -73,7 +73,7 @@ def _largest(answer: Sampled) -> Sampled:
     return lambda x: answer(x).argmax(axis=-1)
 
 
-def _with_quantiles(answer: Sampled, x: NDArray[np.float32], goal: Doubles, outputs: tuple[Channel, ...]) -> Sampled:
+def _with_quantiles(answer: Sampled, x: NDArray[np.float32], goal: Array64, outputs: tuple[Channel, ...]) -> Sampled:
     targets, offsets = targets_of(outputs), at_levels(goal - answer(x), outputs)
     return lambda x: answer(x)[..., targets] + offsets
 
@@ -83,7 +83,7 @@ def _over(answer: Sampled) -> Baseline:
     return lambda sequences: lambda index: answer(sequences.x(int(index[0])))
 
 
-def _goal(training: Sequences, outputs: tuple[Channel, ...]) -> tuple[Doubles, NDArray[np.bool_]]:
+def _goal(training: Sequences, outputs: tuple[Channel, ...]) -> tuple[Array64, NDArray[np.bool_]]:
     """What should be answered, of classes 0 and 1, else [M, targets], and which rows of it are known."""
     targets = training.targets
     if targets.dtype.kind == "i":

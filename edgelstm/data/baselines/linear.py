@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.data.windows import Index, Rows, Windows
 
 LINE_ALONE = "line alone"  # the line that a network began with, as `edgelstm export RUN --line` ships it
-Doubles = NDArray[np.float64]
 Forecast = Callable[[Index], Rows]
 
 
@@ -31,8 +31,8 @@ class Linear:
         own: for each target the input that holds its past; empty where the windows hold none.
     """
 
-    weight: Doubles
-    bias: Doubles
+    weight: Array64
+    bias: Array64
     own: tuple[int, ...]
 
     def forecaster(self, windows: Windows) -> Forecast:
@@ -48,7 +48,7 @@ class Linear:
         return forecast
 
 
-def seen_in(x: NDArray[np.floating], own: tuple[int, ...]) -> tuple[Doubles, Doubles | float]:
+def seen_in(x: NDArray[np.floating], own: tuple[int, ...]) -> tuple[Array64, Array64 | float]:
     """Give what a linear forecast sees of windows [n, T, F], and the past of each target [n, 1, O]; see `Linear`."""
     seen = x.astype(np.float64)
     if not own:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
+
 # Times half the squared weights, beside the mean loss: bounds them where classes part cleanly.
 PENALTY = 1e-4
 STEPS = 50
 SMALL_STEP = 1e-8
 LARGEST_SYSTEM = 512  # unknowns: a square matrix of 2 MB
 
-Doubles = NDArray[np.float64]
 
-
-def fit_logistic(x: Doubles, classes: NDArray[np.int64], count: int) -> tuple[Doubles, Doubles]:
+def fit_logistic(x: Array64, classes: NDArray[np.int64], count: int) -> tuple[Array64, Array64]:
     """Fit the log-odds of classes, linear in a sample, with the penalty that keeps weights finite.
 
     Source: Bishop 2006, "Pattern Recognition and Machine Learning", 4.3.3 and 4.3.4, Newton's method.
@@ -49,13 +49,13 @@ def fit_logistic(x: Doubles, classes: NDArray[np.int64], count: int) -> tuple[Do
     return w[:, :-1], w[:, -1]
 
 
-def probabilities(logits: Doubles) -> Doubles:
+def probabilities(logits: Array64) -> Array64:
     """Softmax over the last axis: float64 [..., C]."""
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def _curvature(z: Doubles, p: Doubles, penalty: Doubles) -> Doubles:
+def _curvature(z: Array64, p: Array64, penalty: Array64) -> Array64:
     """The matrix of second derivatives, [C * (F + 1), C * (F + 1)]."""
     count, size = p.shape[1], z.shape[1]
     found = np.empty((count, size, count, size))
@@ -67,8 +67,8 @@ def _curvature(z: Doubles, p: Doubles, penalty: Doubles) -> Doubles:
 
 
 def _shortened(
-    z: Doubles, truth: Doubles, penalty: Doubles, w: Doubles, step: Doubles, before: float
-) -> tuple[Doubles, float, float]:
+    z: Array64, truth: Array64, penalty: Array64, w: Array64, step: Array64, before: float
+) -> tuple[Array64, float, float]:
     """Go the whole step, or halves of it until the loss falls: weights, their loss, and how far they moved."""
     for _ in range(20):
         new = w - step
@@ -79,7 +79,7 @@ def _shortened(
     return w, before, 0.0
 
 
-def _loss(z: Doubles, truth: Doubles, penalty: Doubles, w: Doubles) -> float:
+def _loss(z: Array64, truth: Array64, penalty: Array64, w: Array64) -> float:
     logits = z @ w.T
     top = logits.max(axis=1, keepdims=True)
     log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))

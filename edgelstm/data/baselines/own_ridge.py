@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.baselines.linear import Doubles, Forecast, Linear
+from edgelstm.arrays import Array64
+from edgelstm.data.baselines.linear import Forecast, Linear
 from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Design, chunks_of, moments_of, scaled_mse
 from edgelstm.data.windows import Windows
 
@@ -73,7 +74,7 @@ class OwnRidge:
         return Linear(weight, np.zeros((horizon, len(self._own))), self._own)
 
 
-def usual_spread(windows: Windows, own: tuple[int, ...]) -> Doubles:
+def usual_spread(windows: Windows, own: tuple[int, ...]) -> Array64:
     """Tell how far a window of each series usually spreads: float64 [S, O], never 0."""
     count = 1 if windows.firsts is None else len(windows.firsts)
     square, seen = np.zeros((count, len(own))), np.zeros(count)
@@ -85,7 +86,7 @@ def usual_spread(windows: Windows, own: tuple[int, ...]) -> Doubles:
     return np.where(usual > 0, usual, 1.0)
 
 
-def spread_in(x: Doubles, usual: Doubles) -> Doubles:
+def spread_in(x: Array64, usual: Array64) -> Array64:
     """Give the standard deviation of windows [n, T], at least a share of what is usual [n]: [n, 1]."""
-    spread: Doubles = np.maximum(x.std(axis=1), SMALLEST_SPREAD * usual)[:, np.newaxis]
+    spread: Array64 = np.maximum(x.std(axis=1), SMALLEST_SPREAD * usual)[:, np.newaxis]
     return spread

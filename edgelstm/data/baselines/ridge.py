@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.baselines.linear import Doubles, Forecast, Linear, seen_in
+from edgelstm.arrays import Array64
+from edgelstm.data.baselines.linear import Forecast, Linear, seen_in
 from edgelstm.data.scores.score import CHUNK
 from edgelstm.data.windows import Index, Windows
 
@@ -21,7 +22,7 @@ RIDGE_BYTES = 2**30  # of its normal equations, at most: beyond, they take the m
 ROBUST_ROUNDS, ROBUST_AT = 3, 1.5  # of reweighting; beyond so many median errors a window counts less
 _ROUNDING = 1e-7  # of a float32, against its size
 
-Design = tuple[Doubles, Doubles, Doubles]  # x [n, P], y [n, Q] and how much each row counts [n]
+Design = tuple[Array64, Array64, Array64]  # x [n, P], y [n, Q] and how much each row counts [n]
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,13 @@ class Moments:
         gram, cross: float64 [P, P] and [P, Q].
     """
 
-    centre: Doubles
-    scale: Doubles
-    mean: Doubles
-    gram: Doubles
-    cross: Doubles
+    centre: Array64
+    scale: Array64
+    mean: Array64
+    gram: Array64
+    cross: Array64
 
-    def solve(self, alpha: float) -> tuple[Doubles, Doubles]:
+    def solve(self, alpha: float) -> tuple[Array64, Array64]:
         """Give weight [P, Q] and bias [Q] for one penalty."""
         weight = np.linalg.solve(self.gram + alpha * np.eye(len(self.gram)), self.cross) / self.scale[:, np.newaxis]
         return weight, self.mean - self.centre @ weight
@@ -88,7 +89,7 @@ class Ridge:
         validation: Windows | None,
         target_std: NDArray[np.floating],
         own: tuple[int, ...],
-        counts: Doubles | None = None,
+        counts: Array64 | None = None,
         alpha: float | None = None,
     ) -> None:
         """Fit on training windows.
@@ -113,7 +114,7 @@ class Ridge:
         """Give the forecaster over some windows."""
         return self.linear.forecaster(windows)
 
-    def robust_counts(self, target_std: NDArray[np.floating]) -> Doubles:
+    def robust_counts(self, target_std: NDArray[np.floating]) -> Array64:
         """Say how much each training window counts in Huber's sense: less, the further off its forecast is: [N]."""
         off = np.concatenate(
             [
@@ -126,7 +127,7 @@ class Ridge:
         usual = ROBUST_AT * np.median(off)
         return np.where(off > usual, usual / np.where(off > 0, off, 1.0), 1.0)
 
-    def _designs(self, counts: Doubles | None) -> Iterator[Design]:
+    def _designs(self, counts: Array64 | None) -> Iterator[Design]:
         for index in chunks_of(self._windows):
             x, past = seen_in(self._windows.x(index), self._own)
             y = self._windows.y(index).astype(np.float64) - past
@@ -163,9 +164,9 @@ def robust(
     return line
 
 
-def _level_of(windows: Windows, own: tuple[int, ...]) -> Doubles:
+def _level_of(windows: Windows, own: tuple[int, ...]) -> Array64:
     """Give the mean of each input that is seen as it is, 0 of those that are seen relative to their last value: [F]."""
-    level: Doubles = windows.x_rows[windows.x_starts].astype(np.float64).mean(axis=0)
+    level: Array64 = windows.x_rows[windows.x_starts].astype(np.float64).mean(axis=0)
     level[list(own)] = 0.0
     return level
 
@@ -175,7 +176,7 @@ def chunks_of(windows: Windows) -> list[Index]:
     return [np.arange(i, min(i + CHUNK, len(windows))) for i in range(0, len(windows), CHUNK)]
 
 
-def measures(windows: Windows, index: Index, target_std: NDArray[np.floating]) -> Doubles:
+def measures(windows: Windows, index: Index, target_std: NDArray[np.floating]) -> Array64:
     """Give what the errors of some windows are divided by, so that squares of all of them may be averaged.
 
     That is the spread of each target; of many series that of its own series, and each series weighs the same, however
@@ -189,7 +190,7 @@ def measures(windows: Windows, index: Index, target_std: NDArray[np.floating]) -
     counts = np.bincount(windows.series, minlength=len(windows.spreads))
     series = windows.series_of(index)
     weight = len(windows) / np.count_nonzero(counts) / counts[series]
-    measured: Doubles = (windows.spreads[series] / np.sqrt(weight)[:, np.newaxis])[:, np.newaxis]
+    measured: Array64 = (windows.spreads[series] / np.sqrt(weight)[:, np.newaxis])[:, np.newaxis]
     return measured
 
 

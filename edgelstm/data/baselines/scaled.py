@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.baselines.linear import Doubles, Linear
+from edgelstm.arrays import Array64
+from edgelstm.data.baselines.linear import Linear
 from edgelstm.data.scaling import Scaling
 from edgelstm.network import INSTANCE_EPSILON
 
@@ -25,8 +26,8 @@ class ScaledLine:
         bias: float64 [K O], or [K].
     """
 
-    weight: Doubles
-    bias: Doubles
+    weight: Array64
+    bias: Array64
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Space:
     scaling: Scaling
     shared: bool
 
-    def answers(self, line: ScaledLine, x: NDArray[np.floating], horizon: int) -> Doubles:
+    def answers(self, line: ScaledLine, x: NDArray[np.floating], horizon: int) -> Array64:
         """Answer windows [n, T, F] in physical units: float64 [n, K, O]."""
         scaled, scale, base = self.frame(x)
         if self.shared:
@@ -50,10 +51,10 @@ class Space:
             z = (scaled.reshape(len(x), -1) @ line.weight.T + line.bias).reshape(len(x), horizon, -1)
         return z * scale + base
 
-    def frame(self, x: NDArray[np.floating]) -> tuple[Doubles, Doubles, Doubles]:
+    def frame(self, x: NDArray[np.floating]) -> tuple[Array64, Array64, Array64]:
         """Scale windows [n, T, F], and tell scale and base [n or 1, 1, O] that lead back to physical units."""
         constants, own = self.scaling, list(self.scaling.relative_inputs)
-        wide: Doubles = x.astype(np.float64)
+        wide: Array64 = x.astype(np.float64)
         offset, factor = constants.input_offset.astype(np.float64), constants.input_factor.astype(np.float64)
         scale, base = constants.output_scale.astype(np.float64), constants.output_offset.astype(np.float64)
         if not own:
@@ -87,7 +88,7 @@ def in_scaled_space(line: Linear, space: Space) -> ScaledLine:
     return ScaledLine(weight.reshape(bias.size, -1), bias.reshape(-1))
 
 
-def shared_in_scaled_space(weight: Doubles, space: Space) -> ScaledLine:
+def shared_in_scaled_space(weight: Array64, space: Space) -> ScaledLine:
     """Write what all channels do alike, from the past of each, as the weights of a network that they share.
 
     Args:

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array64
 from edgelstm.errors import DataError
-
-Doubles = NDArray[np.float64]
 
 
 class Scored(NamedTuple):
@@ -37,17 +36,17 @@ class Scorer(Protocol):
 class Cells(NamedTuple):
     """The means of a grid, and where something was known; a NaN where it was is an answer that is none, and stays."""
 
-    means: Doubles
+    means: Array64
     known: NDArray[np.bool_]
 
-    def over(self, axis: int | None = None) -> Doubles:
+    def over(self, axis: int | None = None) -> Array64:
         """Average over the cells that are known; NaN where none is."""
         if self.known.all():  # the sum of a masked copy rounds otherwise
             return np.asarray(self.means.mean(axis=axis))
         total = np.where(self.known, self.means, 0.0).sum(axis=axis)
         return shares(total, self.known.sum(axis=axis), np.nan)
 
-    def by(self, divisor: Doubles) -> Cells:
+    def by(self, divisor: Array64) -> Cells:
         """Divide the means."""
         return self._replace(means=self.means / divisor)
 
@@ -56,10 +55,10 @@ class Mean:
     """The mean of each cell of a grid, over the rows that are known."""
 
     def __init__(self) -> None:
-        self._sum: Doubles | float = 0.0
+        self._sum: Array64 | float = 0.0
         self._count: NDArray[np.int64] | int = 0
 
-    def add(self, values: Doubles, known: NDArray[np.bool_]) -> None:
+    def add(self, values: Array64, known: NDArray[np.bool_]) -> None:
         """Take values [n, ...], of which those count that are `known`, of the same shape."""
         self._sum = self._sum + (values if known.all() else np.where(known, values, 0.0)).sum(axis=0)
         self._count = self._count + known.sum(axis=0)
@@ -76,14 +75,14 @@ class Mean:
         return Cells(shares(total, count, np.nan), count > 0)
 
 
-def shares(part: NDArray[Any], whole: NDArray[Any], otherwise: float) -> Doubles:
+def shares(part: NDArray[Any], whole: NDArray[Any], otherwise: float) -> Array64:
     """Divide where there is something to divide by."""
-    result: Doubles = np.full(np.shape(part), otherwise)
+    result: Array64 = np.full(np.shape(part), otherwise)
     np.divide(part, whole, out=result, where=np.asarray(whole) > 0)
     return result
 
 
-def plain(values: Doubles) -> list[float | None]:
+def plain(values: Array64) -> list[float | None]:
     """Write numbers as JSON has them: None where there is none."""
     return [None if np.isnan(value) else float(value) for value in values]
 

@@ -7,12 +7,10 @@ import re
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
-from numpy.typing import NDArray
-
+from edgelstm.arrays import Array
 from edgelstm.errors import NetworkError
 from edgelstm.importers.keras.file import KerasFile, Stored
 
-Array = NDArray[Any]
 Entry = dict[str, Any]
 T = TypeVar("T")
 

@@ -18,12 +18,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgelstm.arrays import Array
 from edgelstm.errors import NetworkError, require
 from edgelstm.strict_json import StrictJsonError, parse
-
-Array = NDArray[Any]
 
 _ZIP, _HDF5, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array
 from edgelstm.errors import NetworkError
 from edgelstm.importers.keras.chain import Chain, KerasLayer, layer_in
 from edgelstm.importers.keras.flow import Flow, add_function, check_count, check_policy, checked_array
@@ -24,8 +25,6 @@ from edgelstm.network import (
     Standardize,
     Weights,
 )
-
-Array = NDArray[Any]
 
 # At inference these do nothing.
 _NOTHING = ("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError
@@ -21,8 +21,6 @@ from edgelstm.network import Network, Weights
 from edgelstm.reference import compute
 from edgelstm.run import Run
 from edgelstm.strict_json import plain
-
-Array = NDArray[Any]
 
 
 def from_keras(

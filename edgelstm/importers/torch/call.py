@@ -8,15 +8,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from edgelstm.errors import InputError, NetworkError, require
+from edgelstm.arrays import Array
+from edgelstm.errors import InputError, NetworkError, one_line
 
-Array = NDArray[Any]
 Lengths = NDArray[np.int64]
+Form = TypeVar("Form", Tensor, Array)
 
 
 class Sizes(NamedTuple):
@@ -40,7 +43,7 @@ class Subject:
         answer_sizes: of its answer, behind B and T.
     """
 
-    module: Any
+    module: nn.Module
     features: int
     categories: int
     lengths: bool
@@ -60,9 +63,8 @@ class Subject:
         lengths[0] = sizes.steps
         return x, lengths
 
-    def tensors(self, x: Array, lengths: Lengths | None) -> tuple[Any, ...]:
+    def tensors(self, x: Array, lengths: Lengths | None) -> tuple[Tensor, ...]:
         """Lay the arguments out as the module takes them."""
-        torch = require("torch", "train")
         given = torch.from_numpy(np.ascontiguousarray(x))
         given = given.transpose(0, 1).contiguous() if self.time_first else given
         return (given,) if lengths is None else (given, torch.from_numpy(lengths))
@@ -73,7 +75,6 @@ class Subject:
         Raises:
             NetworkError: it fails, or answers with anything but numbers.
         """
-        torch = require("torch", "train")
         with quiet(), torch.no_grad():
             try:
                 answer = self.module(*self.tensors(x, lengths))
@@ -101,7 +102,7 @@ class Subject:
         """
         return self.laid(self.call(x, lengths), x, lengths)
 
-    def batch_first(self, answer: Any) -> Any:
+    def batch_first(self, answer: Form) -> Form:
         """Turn an answer of the module so that B comes first."""
         return answer.swapaxes(0, 1) if self.time_first and self.every_step and answer.ndim > 1 else answer
 
@@ -123,7 +124,7 @@ class Subject:
         return y
 
 
-def prepare(module: Any, features: int, lengths: bool, window: int) -> Subject:
+def prepare(module: nn.Module, features: int, lengths: bool, window: int) -> Subject:
     """Copy a module and find out how it is called, by calling it.
 
     Args:
@@ -148,19 +149,18 @@ def prepare(module: Any, features: int, lengths: bool, window: int) -> Subject:
     raise errors[0]
 
 
-def copy_module(module: Any, given: bool = True) -> Any:
+def copy_module(module: nn.Module, given: bool = True) -> nn.Module:
     """Copy a module to float32 on the CPU, in evaluation mode and without gradients; parametrized weights stay so.
 
     Args:
         module: left as it is.
         given: its own weights are those to use, and must be numbers.
     """
-    torch = require("torch", "train")
-    while hasattr(module, "_orig_mod"):  # torch.compile
-        module = module._orig_mod
-    if isinstance(module, torch.nn.DataParallel):
+    while (inside := getattr(module, "_orig_mod", None)) is not None:  # torch.compile
+        module = inside
+    if isinstance(module, nn.DataParallel):
         module = module.module
-    if not isinstance(module, torch.nn.Module):
+    if not isinstance(module, nn.Module):
         raise InputError(f"module: expected a torch.nn.Module, got {type(module).__name__}")
     if isinstance(module, torch.jit.ScriptModule):
         raise NetworkError("the module is compiled to TorchScript already; give the torch.nn.Module it was made of")
@@ -176,11 +176,10 @@ def copy_module(module: Any, given: bool = True) -> Any:
     return private
 
 
-def first_tensor(answer: Any) -> Any:
+def first_tensor(answer: object) -> Tensor:
     """Take the answer out of what a module returns: a tensor, or the first of a tuple such as (y, (h, c))."""
-    torch = require("torch", "train")
     found = answer[0] if isinstance(answer, (tuple, list)) and answer else answer
-    if not isinstance(found, torch.Tensor):
+    if not isinstance(found, Tensor):
         raise NetworkError(
             f"the module answers with {type(answer).__name__}, expected one tensor; wrap it in a module whose forward "
             "returns the answer alone"
@@ -188,12 +187,6 @@ def first_tensor(answer: Any) -> Any:
     if not found.is_floating_point():
         raise NetworkError(f"the module answers with {found.dtype}, expected floating point numbers")
     return found
-
-
-def one_line(error: BaseException) -> str:
-    """Say an error of a stranger's code in a line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}"
 
 
 @contextmanager
@@ -204,9 +197,8 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _refuse(module: Any, given: bool) -> None:
+def _refuse(module: nn.Module, given: bool) -> None:
     """Refuse what no copy can run in float32."""
-    torch = require("torch", "train")
     for name, part in module.named_modules():
         kind = type(part)
         if "quantized" in kind.__module__.split("."):
@@ -214,7 +206,7 @@ def _refuse(module: Any, given: bool) -> None:
                 f"{name or 'the module'!r} ({kind.__name__}): quantized already; give the float network it was made "
                 "of, `edgelstm export --quantize` quantizes it"
             )
-        if any(torch.nn.parameter.is_lazy(p) for p in (*part.parameters(False), *part.buffers(False))):
+        if any(nn.parameter.is_lazy(p) for p in (*part.parameters(False), *part.buffers(False))):
             raise NetworkError(f"{name!r} ({kind.__name__}): its weights have no shape yet; run the module once first")
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.is_meta:
@@ -223,31 +215,28 @@ def _refuse(module: Any, given: bool) -> None:
             raise NetworkError(f"{name}: holds NaN or infinity; these weights cannot be run")
 
 
-def _without_gradients(module: Any) -> dict[int, Any]:
+def _without_gradients(module: nn.Module) -> dict[int, Tensor]:
     """What copy.deepcopy refuses, copied beforehand: tensors that still know how they were computed."""
-    torch = require("torch", "train")
-    found: dict[int, Any] = {}
+    found: dict[int, Tensor] = {}
     for part in module.modules():
         for value in vars(part).values():
             for tensor in value if isinstance(value, (list, tuple)) else (value,):
-                if isinstance(tensor, torch.Tensor) and not tensor.is_leaf:
+                if isinstance(tensor, Tensor) and not tensor.is_leaf:
                     found[id(tensor)] = tensor.detach().clone()
     return found
 
 
-def _inputs(module: Any) -> Iterator[tuple[int, int]]:
+def _inputs(module: nn.Module) -> Iterator[tuple[int, int]]:
     """What each layer could take if it were the first: channels, or the tokens of an embedding."""
-    torch = require("torch", "train")
     seen = set()
     for part in module.modules():
-        embedding = isinstance(part, torch.nn.Embedding)
-        found = (0, int(part.num_embeddings)) if embedding else (_input_size(part), 0)
+        found = (0, part.num_embeddings) if isinstance(part, nn.Embedding) else (_input_size(part), 0)
         if any(found) and found not in seen:
             seen.add(found)
             yield found
 
 
-def _input_size(part: Any) -> int:
+def _input_size(part: nn.Module) -> int:
     """What a layer says about the size of its input; 0 if it says nothing."""
     for attribute in ("input_size", "in_features", "in_channels", "num_features", "embed_dim"):
         size = getattr(part, attribute, None)
@@ -301,9 +290,8 @@ def _with_answer(subject: Subject, window: int, rng: np.random.Generator) -> Sub
 
 def _mixed(subject: Subject) -> str:
     """The usual reason: a layer that was meant to take the batch first."""
-    recurrent = require("torch", "train").nn.RNNBase
     parts = subject.module.named_modules()
-    name = next((n for n, part in parts if isinstance(part, recurrent) and not part.batch_first), None)
+    name = next((n for n, part in parts if isinstance(part, nn.RNNBase) and not part.batch_first), None)
     return "" if name is None else f"; {name!r} takes the steps first, is batch_first=True missing?"
 
 

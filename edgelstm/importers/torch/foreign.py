@@ -11,17 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from edgelstm.arrays import Array
 from edgelstm.contract import StateTensor
 from edgelstm.errors import NetworkError
 from edgelstm.runtime.file.structure import OPERATORS
 
 OPSET = 17
 IR_VERSION = 8
-
-Array = NDArray[Any]
 
 
 class Shape(NamedTuple):

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
+import torch
+from torch import Tensor, nn
 
+from edgelstm.arrays import Array
 from edgelstm.contract import StateTensor
-from edgelstm.errors import NetworkError, require
-from edgelstm.importers.torch.call import Array, Lengths, Subject, differ, first_tensor, one_line, quiet
+from edgelstm.errors import NetworkError, one_line
+from edgelstm.importers.torch.call import Lengths, Subject, differ, first_tensor, quiet
 from edgelstm.importers.torch.foreign import (
     OPSET,
     Shape,
@@ -93,14 +96,13 @@ def _clean(content: bytes, shape: Shape) -> onnx.ModelProto:
 
 def _trace(subject: Subject, sample: tuple[Array, Lengths | None]) -> bytes:
     """Export with TorchScript's tracer, which needs no further package."""
-    torch = require("torch", "train")
 
-    class Call(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Call(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.module = subject.module
 
-        def forward(self, x: Any, *lengths: Any) -> Any:
+        def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
             x = x.transpose(0, 1) if subject.time_first else x
             return subject.batch_first(first_tensor(self.module(x, *lengths)))
 
@@ -112,7 +114,7 @@ def _trace(subject: Subject, sample: tuple[Array, Lengths | None]) -> bytes:
             torch.onnx.export(
                 Call().eval(),
                 tuple(arguments),
-                content,
+                content,  # type: ignore[arg-type]  # the tracer takes a stream
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=names,
@@ -151,11 +153,11 @@ def _plain_attention() -> Iterator[None]:
     In evaluation mode it would call a fused kernel that has no ONNX form; and it projects query, key and value in one
     product, whose parts the exporter of torch 2.13 takes to have as many steps as it saw. Each apart is the same.
     """
-    torch = require("torch", "train")
-    functional, mha = torch.nn.functional, torch.backends.mha
+    functional: Any = nn.functional  # one of its private names is changed
+    mha = torch.backends.mha
     before, packed = mha.get_fastpath_enabled(), getattr(functional, "_in_projection_packed", None)
 
-    def apart(q: Any, k: Any, v: Any, w: Any, b: Any = None) -> tuple[Any, ...]:
+    def apart(q: Tensor, k: Tensor, v: Tensor, w: Tensor, b: Tensor | None = None) -> tuple[Tensor, ...]:
         biases = (None,) * 3 if b is None else b.chunk(3)
         return tuple(functional.linear(*parts) for parts in zip((q, k, v), w.chunk(3), biases, strict=True))
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from edgelstm.arrays import Array
 from edgelstm.contract import Channel
 from edgelstm.data.scores.score import Examples
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.windows import Windows, from_arrays
 from edgelstm.errors import InputError
-
-Array = NDArray[Any]
 
 
 def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task: str, lengths: bool) -> Examples:

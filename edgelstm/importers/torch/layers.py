@@ -9,13 +9,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
-from edgelstm.errors import NetworkError, require
-from edgelstm.importers.torch.call import Array, Lengths, Sizes, Subject, differ, quiet
-from edgelstm.importers.torch.record import Event, Record
+from edgelstm.arrays import Array
+from edgelstm.errors import NetworkError
+from edgelstm.importers.torch.call import Lengths, Sizes, Subject, differ, quiet
+from edgelstm.importers.torch.record import Event, Known, Record
 from edgelstm.network import (
     FINAL,
     LAST,
@@ -47,8 +51,8 @@ class _Value(NamedTuple):
         steps: whether there is an axis of steps.
     """
 
-    tensor: Any
-    final: Any
+    tensor: Tensor
+    final: Tensor | None
     steps: bool
 
 
@@ -63,10 +67,10 @@ class _Place(NamedTuple):
 
     take: Take | None
     value: _Value
-    back: Callable[[Any], Any]
+    back: Callable[[Tensor], Tensor]
 
 
-def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | None, answer: Any) -> Network:
+def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | None, answer: Tensor) -> Network:
     """Read the layers off a record.
 
     Args:
@@ -81,7 +85,6 @@ def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | No
     """
     if found.foreign:
         raise NetworkError(f"{found.foreign} is none of edgelstm's layers")
-    torch = require("torch", "train")
     valid = np.ones(x.shape[:2], bool) if lengths is None else np.arange(x.shape[1]) < lengths[:, np.newaxis]
     mask = torch.from_numpy(valid)
     value = _Value(torch.from_numpy(np.ascontiguousarray(x)), None, True)
@@ -144,7 +147,6 @@ def _widened(subject: Subject) -> Subject | None:
 
 
 def _run_wide(wide: Subject, x: Array, lengths: Lengths | None) -> Array:
-    torch = require("torch", "train")
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # for the zeros that forwards make as initial states
     try:
@@ -154,7 +156,7 @@ def _run_wide(wide: Subject, x: Array, lengths: Lengths | None) -> Array:
         torch.set_default_dtype(default)
 
 
-def _place(value: _Value, reached: Any, mask: Any) -> _Place | None:
+def _place(value: _Value, reached: Tensor, mask: Tensor) -> _Place | None:
     """Find the move after which a value is what reached a layer."""
     for take, moved in _taken(value, mask):
         for form, back in _forms(moved):
@@ -163,7 +165,7 @@ def _place(value: _Value, reached: Any, mask: Any) -> _Place | None:
     return None
 
 
-def _taken(value: _Value, mask: Any) -> Iterator[tuple[Take | None, _Value]]:
+def _taken(value: _Value, mask: Tensor) -> Iterator[tuple[Take | None, _Value]]:
     yield None, value
     if value.steps and value.tensor.ndim == 3:
         last = mask.sum(1) - 1
@@ -172,20 +174,20 @@ def _taken(value: _Value, mask: Any) -> Iterator[tuple[Take | None, _Value]]:
         yield Take(FINAL), _Value(value.final, None, False)
 
 
-def _forms(value: _Value) -> Iterator[tuple[Any, Callable[[Any], Any]]]:
+def _forms(value: _Value) -> Iterator[tuple[Tensor, Callable[[Tensor], Tensor]]]:
     """The forms in which code hands a value on, and the way back from what a layer makes of each."""
     tensor = value.tensor
     yield tensor, lambda y: y
     if value.steps and tensor.ndim >= 2:
         yield tensor.transpose(0, 1), lambda y: y.transpose(0, 1)
     if value.steps and tensor.ndim == 3:
-        yield tensor.flatten(0, 1), lambda y: y.unflatten(0, tensor.shape[:2])
+        yield tensor.flatten(0, 1), lambda y: torch.unflatten(y, 0, tensor.shape[:2])
     if not value.steps:
         yield tensor[None], lambda y: y[0]
         yield tensor[:, None], lambda y: y[:, 0]
 
 
-def _equal(form: Any, reached: Any, mask: Any) -> bool:
+def _equal(form: Tensor, reached: Tensor, mask: Tensor) -> bool:
     """Bit for bit; behind the length of a row anything may stand."""
     if mask.all():
         return form.shape == reached.shape and bool((form == reached).all())
@@ -207,14 +209,13 @@ def _named_once(layer: Layer, layers: list[Layer]) -> Layer:
 
 
 def _layer(event: Event) -> Layer:
-    torch = require("torch", "train")
     part = event.what
     if isinstance(part, str):
         return Activation(part)
     name = event.name or {"LSTM": "lstm", "Linear": "linear", "Embedding": "embedding"}[_kind(part)]
-    if isinstance(part, torch.nn.Linear):
+    if isinstance(part, nn.Linear):
         return Linear(name, part.in_features, part.out_features, part.bias is not None)
-    if isinstance(part, torch.nn.Embedding):
+    if isinstance(part, nn.Embedding):
         if part.max_norm is not None:
             raise NetworkError(f"{_called(event)} scales its rows (max_norm) when it is called")
         return Embedding(name, part.num_embeddings, part.embedding_dim)
@@ -226,11 +227,10 @@ def _layer(event: Event) -> Layer:
 
 
 def _after(event: Event, place: _Place) -> _Value:
-    if not event.states:
+    if not isinstance(event.what, nn.LSTM):
         return place.value._replace(tensor=place.back(event.y), final=None)
-    part, h_n = event.what, event.states[0]
-    directions = 2 if part.bidirectional else 1
-    final = h_n[-directions:].transpose(0, 1).flatten(1)
+    directions = 2 if event.what.bidirectional else 1
+    final = event.states[0][-directions:].transpose(0, 1).flatten(1)
     return _Value(event.y, final, True)
 
 
@@ -244,7 +244,7 @@ def _add_take(layers: list[Layer], take: Take | None) -> None:
     layers.insert(place, take)
 
 
-def _ending(value: _Value, answer: Any, mask: Any) -> Take | None:
+def _ending(value: _Value, answer: Tensor, mask: Tensor) -> Take | None:
     for take, moved in _taken(value, mask):
         tensor = moved.tensor
         leading = tensor.shape[: 1 + moved.steps]
@@ -262,7 +262,5 @@ def _called(event: Event) -> str:
     return f"{event.name!r} ({_kind(event.what)})" if event.name else _kind(event.what)
 
 
-def _kind(part: Any) -> str:
-    torch = require("torch", "train")
-    kind: type = torch.nn.utils.parametrize.type_before_parametrizations(part)
-    return kind.__name__
+def _kind(part: Known) -> str:
+    return type_before_parametrizations(part).__name__

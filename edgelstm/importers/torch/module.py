@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import nn
 
+from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
-from edgelstm.errors import InputError, NetworkError, RunError, require
+from edgelstm.errors import InputError, NetworkError, RunError
 from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
 from edgelstm.importers.torch.call import Lengths, Sizes, Subject, prepare
 from edgelstm.importers.torch.foreign import Shape
@@ -24,8 +25,6 @@ from edgelstm.importers.torch.record import record
 from edgelstm.importers.torch.weights import load_weights
 from edgelstm.network import Network, Weights
 from edgelstm.run import RECORD, Run
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class FromTorch:
 
 
 def from_torch(
-    module: Any,
+    module: nn.Module,
     directory: str | Path,
     *,
     window: int,
@@ -107,7 +106,6 @@ def from_torch(
         >>> [layer.kind for layer in found.network.layers]
         ['lstm', 'take', 'linear']
     """
-    require("torch", "train")
     _check_arguments(window, horizon, task, state, lengths, directory, overwrite)
     notes: list[str] = []
     if weights is not None:
@@ -117,7 +115,7 @@ def from_torch(
     features = len(inputs) or (0 if examples is None else examples.x_rows.shape[1])
     tokens = any(isinstance(channel, Channel) and channel.dtype == "int64" for channel in inputs)
     subject = prepare(module, 0 if tokens else features, lengths, window)
-    if any(parameter.dtype == require("torch", "train").float64 for parameter in module.parameters()):
+    if any(parameter.dtype == torch.float64 for parameter in module.parameters()):
         notes.append("its float64 weights are rounded to float32")
     if subject.time_first:
         notes.append("it takes and answers [T, B, ...]: the file takes [B, T, F]")
@@ -143,7 +141,7 @@ def from_torch(
         lengths=lengths,
         state=state,
         answer=_answer(subject, shape),
-        versions={"torch": require("torch", "train").__version__},
+        versions={"torch": torch.__version__},
         source={"from": "torch", "module": type(module).__name__, "weights": weights_name, "notes": notes},
         states=() if read.graph is None else read.graph.states,
         classes=classes,

@@ -6,13 +6,18 @@ Nothing is guessed from the module's attributes: a forward may skip a layer, cal
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from edgelstm.errors import require
-from edgelstm.importers.torch.call import Array, Lengths, Subject, quiet
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from edgelstm.arrays import Array
+from edgelstm.importers.torch.call import Lengths, Subject, quiet
 
 # Functions that put numbers in other places and change none of them.
 _MOVES = frozenset(
@@ -48,6 +53,8 @@ _FUNCTIONS: dict[str, dict[str, Any]] = {
     "softplus": {"beta": 1, "threshold": 20},
     "softsign": {},
 }
+# Layers whose tensors edgelstm knows.
+Known = nn.LSTM | nn.Linear | nn.Embedding
 
 
 class Event(NamedTuple):
@@ -61,11 +68,11 @@ class Event(NamedTuple):
         started: an LSTM did not start from zeros.
     """
 
-    what: Any
+    what: Known | str
     name: str
-    x: Any
-    y: Any
-    states: tuple[Any, ...] = ()
+    x: Tensor
+    y: Tensor
+    states: tuple[Tensor, ...] = ()
     started: bool = False
 
 
@@ -86,13 +93,12 @@ class Record:
     foreign: str = ""
     decision: str = ""
     calls: Counter[str] = field(default_factory=Counter)
-    states: list[Any] = field(default_factory=list)
+    states: list[Tensor] = field(default_factory=list)
     beside: int = 0
 
 
-def record(subject: Subject, x: Array, lengths: Lengths | None) -> tuple[Record, Any]:
+def record(subject: Subject, x: Array, lengths: Lengths | None) -> tuple[Record, Tensor]:
     """Run a module once under watch; give the record and the answer, raw."""
-    torch = require("torch", "train")
     watch = _Watch(subject)
     tensors = subject.tensors(x, lengths)
     with quiet(), torch.no_grad(), watch.running():
@@ -108,25 +114,26 @@ class _Watch:
     """Hooks on every layer, and a mode that sees every function of torch called between them."""
 
     def __init__(self, subject: Subject) -> None:
-        self.torch = require("torch", "train")
         self.subject = subject
         self.record = Record()
         self.places: list[str] = []
-        self.inside = 0  # a layer whose tensors edgelstm knows
-        self.before: Any = None
+        self.inside = 0  # of a known layer
+        self.before: Any = None  # what reached it: a tensor or a PackedSequence
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Watch what is run inside; the hooks go afterwards."""
         watch = self
 
-        class Mode(self.torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
-            def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        class Mode(torch.overrides.TorchFunctionMode):
+            def __torch_function__(
+                self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+            ) -> Any:
                 return watch.called(function, args, kwargs or {})
 
         handles = []
         for name, part in self.subject.module.named_modules():
-            known = self._is_known(part)
+            known = type_before_parametrizations(part) in (nn.LSTM, nn.Linear, nn.Embedding)
             handles.append(part.register_forward_pre_hook(self._entering(name, known), with_kwargs=True))
             handles.append(part.register_forward_hook(self._leaving(name, known), with_kwargs=True))
         try:
@@ -136,13 +143,9 @@ class _Watch:
             for handle in handles:
                 handle.remove()
 
-    def _is_known(self, part: Any) -> bool:
-        nn = self.torch.nn
-        return self.torch.nn.utils.parametrize.type_before_parametrizations(part) in (nn.LSTM, nn.Linear, nn.Embedding)
-
-    def _entering(self, name: str, known: bool) -> Any:
-        def enter(part: Any, args: Any, kwargs: Any) -> None:
-            with self.torch._C.DisableTorchFunction():
+    def _entering(self, name: str, known: bool) -> Callable[..., None]:
+        def enter(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            with torch._C.DisableTorchFunction():
                 place = f"{name!r} ({type(part).__name__})" if name else type(part).__name__
                 self.places.append(place)
                 self.record.calls[place] += not self.inside
@@ -152,12 +155,12 @@ class _Watch:
 
         return enter
 
-    def _leaving(self, name: str, known: bool) -> Any:
-        def leave(part: Any, args: Any, kwargs: Any, answer: Any) -> None:
-            with self.torch._C.DisableTorchFunction():
+    def _leaving(self, name: str, known: bool) -> Callable[..., None]:
+        def leave(part: Any, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any) -> None:
+            with torch._C.DisableTorchFunction():
                 self.places.pop()
                 self.inside -= known
-                if isinstance(part, self.torch.nn.RNNBase):
+                if isinstance(part, nn.RNNBase):
                     self.record.states += [state.clone() for state in _tensors(answer[1])]
                 if known and not self.inside:
                     hx = args[1] if len(args) > 1 else kwargs.get("hx")
@@ -165,25 +168,24 @@ class _Watch:
 
         return leave
 
-    def _layer(self, name: str, part: Any, answer: Any, hx: Any) -> Event:
-        if not isinstance(part, self.torch.nn.LSTM):
+    def _layer(self, name: str, part: Known, answer: Any, hx: Any) -> Event:
+        if not isinstance(part, nn.LSTM):
             return Event(part, name, self.before, self._clone(answer))
         y, states = answer
         x, y = (self._sequence(part, value) for value in (self.before, y))
         started = any(bool(state.any()) for state in _tensors(hx))
         return Event(part, name, x, y, tuple(state.clone() for state in states), started)
 
-    def _sequence(self, part: Any, value: Any) -> Any:
+    def _sequence(self, part: nn.LSTM, value: Tensor | PackedSequence) -> Tensor:
         """Batch first, unpacked."""
-        rnn = self.torch.nn.utils.rnn
-        if isinstance(value, rnn.PackedSequence):
-            value, _ = rnn.pad_packed_sequence(value, batch_first=part.batch_first)
+        if isinstance(value, PackedSequence):
+            value, _ = pad_packed_sequence(value, batch_first=part.batch_first)
         return value if part.batch_first or value.ndim < 3 else value.transpose(0, 1)
 
     def _clone(self, value: Any) -> Any:
-        return value.clone() if isinstance(value, self.torch.Tensor) else value
+        return value.clone() if isinstance(value, Tensor) else value
 
-    def called(self, function: Any, args: Any, kwargs: Any) -> Any:
+    def called(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a function that the forward calls, and note it if it does arithmetic of its own."""
         given = [] if self.inside else list(_tensors((args, kwargs)))
         if not given:
@@ -206,13 +208,13 @@ class _Watch:
             self.record.foreign = self.record.foreign or place
         return answer
 
-    def _counts(self, tensors: list[Any]) -> bool:
+    def _counts(self, tensors: list[Tensor]) -> bool:
         """Whole numbers, which are lengths and places; but where x itself is tokens, all done to them counts."""
-        integers = (self.torch.int64, self.torch.int32)
+        integers = (torch.int64, torch.int32)
         return not self.subject.categories and all(tensor.dtype in integers for tensor in tensors)
 
 
-def _function(name: str, x: Any, args: Any, kwargs: Any) -> str:
+def _function(name: str, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Name a function as `edgelstm.network` does; empty where it was told to do something else."""
     known = _FUNCTIONS[name]
     told = {**dict(zip(known, args, strict=False)), **{key: value for key, value in kwargs.items() if key != "input"}}
@@ -227,10 +229,9 @@ def _function(name: str, x: Any, args: Any, kwargs: Any) -> str:
     return {"hardsigmoid": "hard_sigmoid"}.get(name, name)
 
 
-def _tensors(value: Any) -> Iterator[Any]:
+def _tensors(value: Any) -> Iterator[Tensor]:
     """All tensors in tuples, lists and dicts."""
-    torch = require("torch", "train")
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):
         yield from _tensors(list(value.values()))
@@ -239,6 +240,5 @@ def _tensors(value: Any) -> Iterator[Any]:
             yield from _tensors(part)
 
 
-def _same(a: Any, b: Any) -> bool:
-    torch = require("torch", "train")
+def _same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and bool(torch.equal(a, b))

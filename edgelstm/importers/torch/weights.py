@@ -1,70 +1,24 @@
-"""Weights without their module: read the files in which PyTorch's are kept, and tell a network from their names.
-
-A pickle is never executed: `torch.load(weights_only=True)` builds tensors and plain containers, and refuses the rest.
-"""
+"""A weights file into a module."""
 
 from __future__ import annotations
 
-import io
-import itertools
-import re
-from collections.abc import Sequence
+from collections.abc import Set
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import nn
 
-from edgelstm.contract import TASKS, Channel
-from edgelstm.errors import InputError, NetworkError, require
-from edgelstm.importers.imported import Imported, as_channels
-from edgelstm.importers.torch.call import Lengths, copy_module, one_line, quiet
-from edgelstm.network import (
-    FINAL,
-    FUNCTIONS,
-    LAST,
-    Activation,
-    Layer,
-    Linear,
-    Lstm,
-    Network,
-    Take,
-    Weights,
-    check_network,
-)
-from edgelstm.reference import compute
-from edgelstm.strict_json import StrictJsonError, parse
+from edgelstm.errors import NetworkError
+from edgelstm.importers.torch.call import copy_module
+from edgelstm.importers.weights.file import check_finite, read_weights
+from edgelstm.network import Weights
 
-Array = NDArray[Any]
-
-# Under which key a checkpoint keeps its weights, and what wrappers put in front of every name.
-_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "weights")
+# What wrappers put in front of every name.
 _PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.")
-_MODULE = "edgelstm.export.from_torch takes the module itself"
-_LSTM_TENSOR = re.compile(r"(?:(.*)\.)?(weight|bias)_(ih|hh|hr)_l(\d)(_reverse)?")
 
 
-def read_weights(path: str | Path) -> Weights:
-    """Read named tensors: a `.safetensors` file, a JSON state dict, or what `torch.load(weights_only=True)` reads.
-
-    Returns:
-        The tensors, floating point ones as float32.
-
-    Raises:
-        NetworkError: the file is none of these, or holds something that is no tensor.
-        MissingDependencyError: it is a file of torch's, and torch is not installed.
-    """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise NetworkError(f"{path}: cannot be read: {error.strerror}") from error
-    read = {".safetensors": _from_safetensors, ".json": _from_json}.get(path.suffix, _from_torch)
-    tensors = read(path, content)
-    return {name: t.astype(np.float32) if t.dtype.kind == "f" else t for name, t in tensors.items()}
-
-
-def load_weights(module: Any, path: str | Path) -> tuple[Any, list[str]]:
+def load_weights(module: nn.Module, path: str | Path) -> tuple[nn.Module, list[str]]:
     """Load a weights file into a copy of a module, strictly.
 
     Returns:
@@ -73,7 +27,6 @@ def load_weights(module: Any, path: str | Path) -> tuple[Any, list[str]]:
     Raises:
         NetworkError: a tensor is missing, unknown, of another shape, or holds NaN.
     """
-    torch = require("torch", "train")
     private = copy_module(module, given=False)
     expected = private.state_dict()
     weights, notes = _without_prefix(read_weights(path), expected.keys())
@@ -85,167 +38,12 @@ def load_weights(module: Any, path: str | Path) -> tuple[Any, list[str]]:
     for name, tensor in expected.items():
         if tuple(tensor.shape) != weights[name].shape:
             raise NetworkError(f"{path}: {name}: expected shape {list(tensor.shape)}, got {list(weights[name].shape)}")
-    _check_finite(path, weights)
+    check_finite(path, weights)
     private.load_state_dict({name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()})
     return private, [f"weights from {Path(path).name}", *notes]
 
 
-class Names(NamedTuple):
-    """What the names of tensors do not tell.
-
-    Attributes:
-        activation: the function between linear layers, of `edgelstm.network.FUNCTIONS` or `"none"`; empty: not said.
-        final: the function behind the last layer; empty: none.
-        take: for both directions, which step the linear layers see: `"last"` or `"final"`; empty: not said.
-    """
-
-    activation: str = ""
-    final: str = ""
-    take: str = ""
-
-
-def read_torch(
-    path: str | Path,
-    *,
-    window: int,
-    inputs: Sequence[str | Channel] = (),
-    outputs: Sequence[str | Channel] = (),
-    task: str = "forecast",
-    horizon: int = 1,
-    state: str = "window",
-    names: Names = Names(),  # noqa: B008  (immutable)
-    name: str = "network",
-) -> Imported:
-    """Read a network whose tensors' names tell all of it: LSTMs, and linear layers behind them.
-
-    Args:
-        path: of the weights, see `read_weights`.
-        window: T, the steps it was trained with.
-        inputs: names of the channels; by default x0, x1, ...
-        outputs: names of what it answers; by default y0, y1, ...
-        task: one of `edgelstm.contract.TASKS`.
-        horizon: K, the steps it forecasts at once.
-        state: `"carried"`: it was trained with its state carried on, and answers at every step.
-        names: what the names do not tell.
-        name: of the run and its files.
-
-    Returns:
-        The network, for `write_imported`.
-
-    Raises:
-        InputError: arguments that do not fit each other or the network.
-        NetworkError: the file is no weights file, or could be more than one network, or none.
-
-    Example:
-        >>> import json, os, tempfile
-        >>> shapes = {"lstm.weight_ih_l0": (8, 1), "lstm.weight_hh_l0": (8, 2), "head.weight": (1, 2)}
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, "weights.json")
-        ...     with open(path, "w") as file:
-        ...         json.dump({name: np.ones(shape).tolist() for name, shape in shapes.items()}, file)
-        ...     imported = read_torch(path, window=24)
-        >>> [layer.kind for layer in imported.network.layers]
-        ['lstm', 'take', 'linear']
-    """
-    _check_choices(task, state, names)
-    if window < 1 or horizon < 1:
-        raise InputError(f"window, horizon: expected at least 1, got {window}, {horizon}")
-    weights = read_weights(path)
-    _check_finite(path, weights)
-    every_step = state == "carried" or task == "label"
-    network = _find_network(path, weights, names, every_step)
-    size = network.of(Linear)[-1].out_features
-    if size % horizon:
-        raise InputError(f"horizon: the network gives {size} number(s), which are no {horizon} steps")
-    answer_sizes = (horizon, size // horizon) if task == "forecast" else (size,)
-
-    def answer(x: Array, lengths: Lengths | None) -> Array:
-        steps = x.shape[1:2] if every_step else ()
-        return compute(network, weights, x, lengths).reshape(len(x), *steps, *answer_sizes)
-
-    return Imported(
-        name=name,
-        network=network,
-        weights=weights,
-        graph=None,
-        task=task,
-        inputs=as_channels(inputs, network.lstms[0].input_size, "x"),
-        outputs=as_channels(outputs, answer_sizes[-1], "y"),
-        window=window,
-        horizon=horizon,
-        lengths=False,
-        state=state,
-        answer=answer,
-        versions={},
-        source={"from": "torch", "weights": Path(path).name},
-    )
-
-
-def _check_choices(task: str, state: str, names: Names) -> None:
-    choices = {
-        "task": (task, TASKS),
-        "state": (state, ("window", "carried")),
-        "activation": (names.activation, ("", "none", *FUNCTIONS)),
-        "final": (names.final, ("", *FUNCTIONS)),
-        "take": (names.take, ("", LAST, FINAL)),
-    }
-    for key, (value, known) in choices.items():
-        if value not in known:
-            raise InputError(f"{key}: expected one of {', '.join(filter(None, known))}, got {value!r}")
-    if task == "classify" and names.final not in ("softmax", "sigmoid"):
-        raise InputError("final: a network that classifies ends in softmax or sigmoid, name which")
-
-
-def _from_safetensors(path: Path, content: bytes) -> Weights:
-    try:
-        tensors: Weights = require("safetensors.numpy", "export").load(content)
-    except Exception as error:  # SafetensorError has no useful base; bfloat16 is a KeyError or TypeError
-        raise NetworkError(f"{path}: no safetensors file, or one of a type numpy lacks: {one_line(error)}") from error
-    return tensors
-
-
-def _from_json(path: Path, content: bytes) -> Weights:
-    try:
-        named = parse(content)
-    except (StrictJsonError, UnicodeDecodeError) as error:
-        raise NetworkError(f"{path}: no JSON: {error}") from error
-    if not isinstance(named, dict) or not named:
-        raise NetworkError(f"{path}: expected a state dict, the names of tensors with their numbers")
-    return {name: _numbers(path, name, value) for name, value in named.items()}
-
-
-def _numbers(path: Path, name: str, value: Any) -> Array:
-    try:
-        tensor = np.array(value)
-    except ValueError:  # lists of unequal length
-        tensor = np.array(None)
-    if not isinstance(value, list) or tensor.dtype.kind not in "if":
-        raise NetworkError(f"{path}: expected a state dict, tensors by name, but {name!r} is no list of numbers")
-    return tensor.astype(np.float32)
-
-
-def _from_torch(path: Path, content: bytes) -> Weights:
-    torch = require("torch", "train")
-    try:
-        with quiet():
-            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle's, zipfile's or torch's own
-        alien = re.search(r"GLOBAL ([\w.]+)", str(error))
-        why = f"it would import {alien[1]}" if alien else "it is damaged, none of torch's, or holds more than tensors"
-        raise NetworkError(
-            f"{path}: torch.load(weights_only=True) refuses this file ({why}); give one that "
-            "torch.save(module.state_dict(), ...) wrote"
-        ) from error
-    found = next((found[key] for key in _KEYS if isinstance(found, dict) and isinstance(found.get(key), dict)), found)
-    if not isinstance(found, dict) or not found:
-        raise NetworkError(f"{path}: expected a state dict, got {type(found).__name__}")
-    alien = next((name for name, tensor in found.items() if not isinstance(tensor, torch.Tensor)), None)
-    if alien is not None:
-        raise NetworkError(f"{path}: expected a state dict, but {alien!r} is no tensor")
-    return {str(name): (t.float() if t.is_floating_point() else t).numpy() for name, t in found.items()}
-
-
-def _without_prefix(weights: Weights, expected: Any) -> tuple[Weights, list[str]]:
+def _without_prefix(weights: Weights, expected: Set[str]) -> tuple[Weights, list[str]]:
     """Strip what Lightning, DataParallel or torch.compile put in front of every name, where the module lacks it."""
     notes: list[str] = []
     while not expected & weights.keys():
@@ -255,110 +53,3 @@ def _without_prefix(weights: Weights, expected: Any) -> tuple[Weights, list[str]
         weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
         notes.append(f"took {prefix!r} off the names of its tensors")
     return weights, notes
-
-
-def _check_finite(path: str | Path, weights: Weights) -> None:
-    for name, tensor in weights.items():
-        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
-            raise NetworkError(f"{path}: {name}: holds NaN or infinity; these weights cannot be run")
-
-
-def _find_network(path: str | Path, weights: Weights, names: Names, every_step: bool) -> Network:
-    """Put the layers that the names tell of in the only order in which their sizes chain."""
-    lstms, linears = _layers(path, weights)
-    last = _only_order(path, lstms, linears)
-    layers: list[Layer] = list(last[: len(lstms)])
-    behind = last[len(lstms) :]
-    if not every_step:
-        if last[len(lstms) - 1].bidirectional and not names.take:
-            raise NetworkError(
-                f"{path}: both directions: the names do not tell whether the linear layers see the last step (take: "
-                f"last) or the final state of each direction (take: final); name which"
-            )
-        layers.append(Take(names.take or LAST))
-    if len(behind) > 1 and not names.activation:
-        raise NetworkError(
-            f"{path}: {len(behind)} linear layers: the names do not tell the function between them; name it "
-            f"(activation: relu, tanh, none...), or {_MODULE}"
-        )
-    for i, linear in enumerate(behind):
-        if i and names.activation != "none":
-            layers.append(Activation(names.activation))
-        layers.append(linear)
-    if names.final:
-        layers.append(Activation(names.final))
-    network = Network(tuple(layers))
-    check_network(network, weights)
-    return network
-
-
-def _layers(path: str | Path, weights: Weights) -> tuple[list[Lstm], list[Linear]]:
-    """Group the tensors by the layer they belong to."""
-    lstms: dict[str, Weights] = {}
-    linears: dict[str, Weights] = {}
-    for name, tensor in weights.items():
-        match = _LSTM_TENSOR.fullmatch(name)
-        owner, _, kind = name.rpartition(".")
-        if match:
-            lstms.setdefault(match[1] or "", {})[name] = tensor
-        elif kind in ("weight", "bias") and owner and tensor.ndim == {"weight": 2, "bias": 1}[kind]:
-            linears.setdefault(owner, {})[kind] = tensor
-        else:
-            raise NetworkError(f"{path}: {name!r} belongs to no LSTM or linear layer; {_MODULE}")
-    if not lstms:
-        raise NetworkError(f"{path}: no tensor of an LSTM (weight_ih_l0, ...) is in it")
-    if "" in lstms:
-        raise NetworkError(f"{path}: its LSTM has no name, expected such as lstm.weight_ih_l0; {_MODULE}")
-    incomplete = next((owner for owner, tensors in linears.items() if "weight" not in tensors), None)
-    if incomplete is not None or not linears:
-        raise NetworkError(f"{path}: expected a linear layer with its weight{f', {incomplete}' if incomplete else ''}")
-    return (
-        [_as_lstm(path, owner, tensors) for owner, tensors in lstms.items()],
-        [Linear(owner, t["weight"].shape[1], t["weight"].shape[0], "bias" in t) for owner, t in linears.items()],
-    )
-
-
-def _as_lstm(path: str | Path, owner: str, tensors: Weights) -> Lstm:
-    first, recurrent = (tensors.get(f"{owner}.weight_{part}_l0") for part in ("ih", "hh"))
-    if first is None or recurrent is None or first.ndim != 2 or recurrent.ndim != 2:
-        raise NetworkError(f"{path}: {owner}: expected matrices weight_ih_l0 and weight_hh_l0")
-    projection = tensors.get(f"{owner}.weight_hr_l0")
-    hidden = recurrent.shape[0] // 4
-    if projection is None and recurrent.shape != (4 * hidden, hidden):
-        raise NetworkError(
-            f"{path}: {owner}.weight_hh_l0: expected [4 H, H] of an LSTM, got {list(recurrent.shape)}"
-            + ("; this is a GRU" if recurrent.shape[0] == 3 * recurrent.shape[1] else "")
-        )
-    layers = 1 + max(int(_LSTM_TENSOR.fullmatch(name)[4]) for name in tensors)  # type: ignore[index]
-    return Lstm(
-        owner,
-        first.shape[1],
-        hidden,
-        layers,
-        any(name.endswith("_reverse") for name in tensors),
-        0 if projection is None else projection.shape[0],
-        any(".bias_" in name for name in tensors),
-    )
-
-
-def _only_order(path: str | Path, lstms: list[Lstm], linears: list[Linear]) -> list[Any]:
-    if len(lstms) > 5 or len(linears) > 5:
-        raise NetworkError(
-            f"{path}: {len(lstms)} LSTMs and {len(linears)} linear layers are too many to put in order; {_MODULE}"
-        )
-    orders: list[list[Lstm | Linear]] = [
-        [*front, *behind]
-        for front in itertools.permutations(lstms)
-        for behind in itertools.permutations(linears)
-        if _chains([*front, *behind])
-    ]
-    if len(orders) != 1:
-        every: list[Lstm | Linear] = [*lstms, *linears]
-        sizes = ", ".join(f"{layer.name} {layer.sizes.into} to {layer.sizes.out}" for layer in every)
-        why = "fit each other in no order" if not orders else "fit each other in more than one order"
-        raise NetworkError(f"{path}: its layers {why} ({sizes}); {_MODULE}")
-    return orders[0]
-
-
-def _chains(layers: list[Lstm | Linear]) -> bool:
-    return all(front.sizes.out == behind.sizes.into for front, behind in itertools.pairwise(layers))

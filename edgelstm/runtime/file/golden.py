@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.errors import InputError, ModelFileError
 from edgelstm.runtime.clock import MAX_TIME_S, check_order
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
-
-Array = NDArray[np.float32]
 
 PYPI, OTHER = "pypi", "other"
 
@@ -33,8 +32,8 @@ class Golden(NamedTuple):
     """
 
     x: NDArray[Any]
-    network: Array
-    file: Array
+    network: Array32
+    file: Array32
     tolerance: dict[str, tuple[float, ...]]
     lengths: NDArray[np.int64] | None = None
     times: NDArray[np.int64] | None = None
@@ -84,7 +83,7 @@ def _check_order(times: NDArray[np.int64], lengths: NDArray[np.int64] | None) ->
         raise ModelFileError(f"the golden vectors are damaged: {error}") from error
 
 
-def worst_by_channel(a: Array, b: Array) -> tuple[float, ...]:
+def worst_by_channel(a: Array32, b: Array32) -> tuple[float, ...]:
     """Give the largest absolute difference per channel of the last axis; NaN counts as infinite."""
     difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
     worst = np.nan_to_num(difference, nan=np.inf).max(axis=tuple(range(difference.ndim - 1)))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.contract import Channel
 from edgelstm.errors import InputError, SharingError
 from edgelstm.reading import Reading
@@ -16,8 +17,6 @@ from edgelstm.runtime.guard.guard import MAX_HOLD, ChannelCounts, Counts, Guard
 from edgelstm.runtime.guard.pace import Pace
 from edgelstm.runtime.predictor import Predictor
 from edgelstm.runtime.samples import as_float32, from_origins, origins_of
-
-Array = NDArray[np.float32]
 
 _LARGEST = float(np.finfo(np.float32).max)
 _FLOAT32 = np.dtype(np.float32)
@@ -85,7 +84,7 @@ class GuardedStream:
 
     def _begin(self) -> None:
         """Know nothing of what came before."""
-        self._good: Array | None = None  # what would be held, channel by channel
+        self._good: Array32 | None = None  # what would be held, channel by channel
         self._held = self._no_holds  # int64 [F], for how many steps in a row it was
         self._time: int | None = None
         self._late = 0  # samples in a row
@@ -169,8 +168,8 @@ class GuardedStream:
                 "this guarded stream is being used by another thread: make one for each, or put a lock around this one"
             ) from None
 
-    def _step(self, sample: Any, time_s: Any, copy: bool) -> Array:
-        x: Array = self._ring[self._at]
+    def _step(self, sample: Any, time_s: Any, copy: bool) -> Array32:
+        x: Array32 = self._ring[self._at]
         if type(sample) is np.ndarray and sample.dtype == self._quick and sample.shape == self._shape:
             x[:] = sample
         else:
@@ -184,7 +183,7 @@ class GuardedStream:
             gap = self._gap_before(ns)
         np.greater_equal(x, self._low, self._not_below)
         np.less_equal(x, self._high, self._not_above)
-        row: Array | None = x
+        row: Array32 | None = x
         held = self._no_holds
         if gap is not None or self._inside.tobytes() != self._all_inside:
             row, held = self._mend(x, ns, gap)
@@ -199,7 +198,7 @@ class GuardedStream:
         """Turn a time into what the file takes."""
         return ns // NS if ns is not None and self._timed else None
 
-    def _as_row(self, sample: Any) -> Array | float:
+    def _as_row(self, sample: Any) -> Array32 | float:
         if sample is None:
             return np.nan
         row = as_float32(from_origins(sample, self._inputs))
@@ -218,7 +217,7 @@ class GuardedStream:
         soon = self._time is not None and self._pace.before(self._time, ns, 1 - self._guard.tolerance)
         return "early" if soon else None
 
-    def _drop(self, reason: str) -> Array:
+    def _drop(self, reason: str) -> Array32:
         if self._guard.on_late == "error":
             raise InputError(f"time_s: this sample is {reason}: expected one period after the last, {self._period()}")
         self._tallies[reason] += 1
@@ -246,7 +245,7 @@ class GuardedStream:
     def _period(self) -> str:
         return self._pace.words(self._guard.tolerance)
 
-    def _mend(self, x: Array, ns: int | None, gap: int | None) -> tuple[Array | None, NDArray[np.int64]]:
+    def _mend(self, x: Array32, ns: int | None, gap: int | None) -> tuple[Array32 | None, NDArray[np.int64]]:
         """Give what is to be stepped in place of a sample, x itself or None for nothing, and what was held how long."""
         row, missing = self._judge(x)
         if missing.any() and self._guard.on_missing == "error":
@@ -264,7 +263,7 @@ class GuardedStream:
         self._channel_tallies["held"] += missing
         return row, held
 
-    def _judge(self, x: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def _judge(self, x: Array32) -> tuple[Array32, NDArray[np.bool_]]:
         """Count what is wrong with a sample; give it clipped if so asked, and which of its values are missing."""
         missing = ~np.isfinite(x)
         outside = ~(missing | self._inside.all(axis=0))
@@ -303,7 +302,7 @@ def _max_hold(guard: Guard, reading: Reading | None) -> int:
     return MAX_HOLD if filled is None else filled
 
 
-def _limits(channels: tuple[Channel, ...], margin: float) -> tuple[Array, Array]:
+def _limits(channels: tuple[Channel, ...], margin: float) -> tuple[Array32, Array32]:
     """Give the smallest and largest value [F] that is inside; without statistics all that is finite is."""
     limits = np.array([[-_LARGEST] * len(channels), [_LARGEST] * len(channels)])
     for i, channel in enumerate(channels):

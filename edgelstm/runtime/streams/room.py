@@ -10,10 +10,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.contract import Contract
 from edgelstm.runtime.engine.binding import bind
-
-Array = NDArray[np.float32]
 
 
 class Room(NamedTuple):
@@ -29,7 +28,7 @@ class Room(NamedTuple):
     """
 
     given: dict[str, NDArray[Any]]
-    y: Array
+    y: Array32
     old: dict[str, NDArray[Any]]
     new: dict[str, NDArray[Any]]
     lengths: NDArray[np.int64]
@@ -97,12 +96,12 @@ def batch_axes(contract: Contract) -> dict[str, int]:
     return {s.input: s.shape.index("B") for s in contract.states} | dict.fromkeys(kept_windows(contract), 0)
 
 
-def last_of(contract: Contract, y: Array) -> Array:
+def last_of(contract: Contract, y: Array32) -> Array32:
     """Give the answers behind the last step, [B, ...], of what a graph gave."""
     return y[:, -1] if contract.every_step else y
 
 
-def zero_states(contract: Contract, batch: int, apart: bool = False) -> dict[str, Array]:
+def zero_states(contract: Contract, batch: int, apart: bool = False) -> dict[str, Array32]:
     """Make the state tensors of so many streams that begin, by their input names; none for a window file.
 
     Args:
@@ -110,7 +109,7 @@ def zero_states(contract: Contract, batch: int, apart: bool = False) -> dict[str
         batch: how many streams.
         apart: let the numbers of each stream lie together in memory, whatever axes come before B.
     """
-    states: dict[str, Array] = {}
+    states: dict[str, Array32] = {}
     for state in contract.states:
         axis = state.shape.index("B")
         others = [int(size) for size in state.shape if size != "B"]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
 from edgelstm.runtime.clock import as_times, check_order
 from edgelstm.runtime.samples import as_x
 
-Array = NDArray[np.float32]
 MAX_SEEN = 2**62  # samples; a stream at 1 MHz gets there in 146,000 years
 
 
@@ -60,7 +60,7 @@ def _describe(value: Any) -> str:
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
-def all_rows_finite(y: Array, axes: int = 1) -> bool:
+def all_rows_finite(y: Array32, axes: int = 1) -> bool:
     """See whether a state may be kept, by the first number of each answer: NaN in a state reaches all of them.
 
     Args:
@@ -79,7 +79,7 @@ def beyond() -> InputError:
     )
 
 
-def check_rows(y: Array, axes: int = 1) -> None:
+def check_rows(y: Array32, axes: int = 1) -> None:
     """See that the states behind some answers may be kept.
 
     Raises:

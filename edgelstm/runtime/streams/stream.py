@@ -11,6 +11,7 @@ import onnxruntime
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
 from edgelstm.runtime.clock import MAX_TIME_S, as_times, backwards, check_order
@@ -19,7 +20,6 @@ from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.streams.room import Room, bind_room, last_of, make_turns
 from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_rows, check_snapshot
 
-Array = NDArray[np.float32]
 _SUMMED = 48  # channels up to which a sum of Python floats is the cheapest look for NaN: 0.16 us for 8, 0.57 for any F
 _ndarray, _ALL = np.ndarray, slice(None)  # looked up and made once
 _SECONDS = frozenset((int, float))
@@ -74,7 +74,7 @@ class Stream:
         """Whether the last answer was a prediction: a window network must have seen a whole window."""
         return self._seen >= self._needed
 
-    def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> Array:
+    def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> Array32:
         """Take one sample per stream and give the predictions after it.
 
         Quickest is a float32 array of the shape [F]; other numbers are converted, which takes a few microseconds.
@@ -136,7 +136,7 @@ class Stream:
         finally:
             self._free.append(None)
 
-    def run(self, chunk: Any, time_s: Any = None) -> Array:
+    def run(self, chunk: Any, time_s: Any = None) -> Array32:
         """Take a piece of a series and give the predictions after each of its samples, as so many steps would.
 
         Much quicker than steps, but for an int8 file: its kernel ranges the activations of a whole call, so that
@@ -245,7 +245,7 @@ class Stream:
     def _all_finite(self) -> bool:
         return b"\0" not in np.isfinite(self._new, self._finite).tobytes()
 
-    def _run_carried(self, given: dict[str, NDArray[Any]]) -> Array:
+    def _run_carried(self, given: dict[str, NDArray[Any]]) -> Array32:
         """All steps in one call; the new state goes where the next step reads."""
         room = self._rooms[self._turn]
         states = self._contract.states
@@ -256,7 +256,7 @@ class Stream:
         self._keep(kept, self._seen + given["x"].shape[1])
         return y  # type: ignore[no-any-return]
 
-    def _run_steps(self, given: dict[str, NDArray[Any]]) -> Array:
+    def _run_steps(self, given: dict[str, NDArray[Any]]) -> Array32:
         """Step by step, as `step` does; an error puts everything back."""
         count = given["x"].shape[1]
         y = np.empty((self._batch, count, *self._answer.shape[1:]), np.float32)
@@ -275,7 +275,7 @@ class Stream:
         self._seen += count
         return y
 
-    def _run_windows(self, given: dict[str, NDArray[Any]]) -> Array:
+    def _run_windows(self, given: dict[str, NDArray[Any]]) -> Array32:
         """Every window that ends in the piece, many in one call; an int8 file's one by one."""
         count, window = given["x"].shape[1], self._contract.window
         old = self._rooms[self._turn].old
@@ -309,7 +309,7 @@ class Stream:
         self._seen, self._turn = seen, 1 - self._turn
 
 
-def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given: dict[str, NDArray[Any]]) -> Array:
+def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given: dict[str, NDArray[Any]]) -> Array32:
     """Run windows of a window file from a zero state, and give the answers behind their last steps, [B, ...]."""
     feeds = dict(given)
     if contract.lengths:

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Array32
 from edgelstm.contract import Contract
 from edgelstm.errors import InputError
 from edgelstm.runtime.clock import as_times, backwards
@@ -27,7 +28,6 @@ from edgelstm.runtime.streams.room import (
 )
 from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_snapshot
 
-Array = NDArray[np.float32]
 Places = slice | NDArray[np.int64]
 MAX_STREAMS = 2**24
 MAX_ROWS = 256  # of one call: 1,000 rows of 64 units fall out of a cache of 1 MB, 1.9 instead of 0.7 us for each
@@ -79,7 +79,7 @@ class Streams:
         ready: NDArray[np.bool_] = self._seen[self._alive] >= self._needed
         return ready
 
-    def step(self, samples: Any, at: Any = None, time_s: Any = None) -> Array:
+    def step(self, samples: Any, at: Any = None, time_s: Any = None) -> Array32:
         """Take a sample for some streams and give the predictions after it.
 
         Args:
@@ -255,7 +255,7 @@ class Streams:
             row = int(back.argmax())
             raise backwards(before[row], times[row], f" for the sample of row {row}")
 
-    def _step(self, given: dict[str, NDArray[Any]], places: Places, count: int) -> Array:
+    def _step(self, given: dict[str, NDArray[Any]], places: Places, count: int) -> Array32:
         """Run all parts, then keep what came out."""
         size = -(-count // -(-count // MAX_ROWS))  # even: they share their buffers
         starts = range(0, count, size)
@@ -289,7 +289,7 @@ class Streams:
 
     def _run(
         self, given: dict[str, NDArray[Any]], places: Places, ready: bool, copy: bool
-    ) -> tuple[Array, dict[str, NDArray[Any]]]:
+    ) -> tuple[Array32, dict[str, NDArray[Any]]]:
         """Run some streams in one call; give their answers and what is still to be kept; of all, it is set by."""
         run, room = self._block(len(given["x"]))
         for name, rows in given.items():

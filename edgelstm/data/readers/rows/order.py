@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Times
 from edgelstm.data.readers.columns.fields import Place
 from edgelstm.data.readers.rows.rhythms import length_for
 from edgelstm.data.readers.rows.track import Track
 from edgelstm.errors import DataError
-from edgelstm.zones import Times
 
 _SUNDAY, _HOURS_OF_CHANGE = 3, (0, 3)  # days since 1970-01-01, a Thursday; clocks are put back between 0:00 and 4:00
 _MONTHS_OF_CHANGE = (3, 4, 9, 10, 11)  # autumn, on both halves of the earth

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Times
 from edgelstm.data.readers.columns.fields import Place
 from edgelstm.data.readers.rows.grid import refuse_growth
 from edgelstm.data.readers.rows.order import means
 from edgelstm.data.readers.rows.track import Track
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
-from edgelstm.zones import Times, to_local, to_utc
+from edgelstm.zones import to_local, to_utc
 
 _LENGTH = re.compile(r"(?:0*[1-9]\d*(?:ms|mo|s|m|h|d|w|q|y))+", re.ASCII)
 _PART = re.compile(r"(\d+)(ms|mo|s|m|h|d|w|q|y)", re.ASCII)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Ints, Times
 from edgelstm.data.readers.columns.fields import Place
 from edgelstm.data.readers.rows.track import Track
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
-from edgelstm.rhythm import DAY_US, HOLIDAYS, Times, business_days, day_in, day_of, on_weekend
+from edgelstm.rhythm import DAY_US, HOLIDAYS, business_days, day_in, day_of, on_weekend
 
 JITTER = 0.02  # of the period: clocks of loggers are off by a second in a minute, and are not at fault for that
 RESTARTS = 0.01  # of the steps: behind a hole a logger that was started again counts from another moment
@@ -28,8 +29,6 @@ _LENGTHS = {  # that --resample may be given, in seconds
     **{"1d": 86_400.0, "1w": 604_800.0, "1mo": 2_629_746.0, "1q": 7_889_238.0, "1y": 31_556_952.0},
 }
 
-_Ints = NDArray[np.int64]
-
 
 class Steps(NamedTuple):
     """How the rows of a series follow each other in a rhythm.
@@ -40,7 +39,7 @@ class Steps(NamedTuple):
         restarts: bool [N - 1], behind a hole the rows come at other moments.
     """
 
-    counts: _Ints
+    counts: Ints
     wrong: NDArray[np.bool_]
     restarts: NDArray[np.bool_]
 
@@ -117,7 +116,7 @@ def fits(tracks: list[Track], rhythm: Rhythm, resolution_us: int) -> bool:
     return bool((counts == 1).any()) or len(counts) == 1
 
 
-def place_rows(track: Track, rhythm: Rhythm, resolution_us: int, place: Place) -> tuple[_Ints, int]:
+def place_rows(track: Track, rhythm: Rhythm, resolution_us: int, place: Place) -> tuple[Ints, int]:
     """Give the place of each row in a rhythm: int64 [N], from 0, and how often the logger was started again.
 
     Raises:
@@ -195,24 +194,24 @@ def _likely(tracks: list[Track], resolution_us: int) -> Iterator[Rhythm]:
         yield Rhythm("second", _period(np.concatenate(steps), base, resolution_us) / 1e6)
 
 
-def _us_steps(times: Times) -> _Ints:
+def _us_steps(times: Times) -> Ints:
     return np.asarray(np.diff(times).astype(np.int64))
 
 
-def _longest(steps: _Ints) -> int:
+def _longest(steps: Ints) -> int:
     """The step that rows take for most of the time: hourly for months, and at every change on the last day."""
     steps = np.sort(steps)
     over = np.cumsum(steps)
     return int(steps[np.searchsorted(over, over[-1] / 2)])
 
 
-def _usual(steps: _Ints) -> int:
+def _usual(steps: Ints) -> int:
     """The median step, one that occurs, in microseconds."""
     middle = (len(steps) - 1) // 2
     return int(np.partition(steps, middle)[middle])
 
 
-def _period(steps: _Ints, base: int, resolution_us: int) -> float:
+def _period(steps: Ints, base: int, resolution_us: int) -> float:
     """The period in microseconds: the usual step, or the mean one where the clock is too coarse to show it."""
     single = steps[np.abs(steps - base) <= JITTER * base + min(resolution_us, 0.49 * base)]
     mean = float(single.mean()) if len(single) else float(base)
@@ -234,7 +233,7 @@ def _pace(utc: Times, rhythm: Rhythm, allowed: float) -> float:
     return float(single.mean()) if len(single) > 10 else period
 
 
-def _fixed(steps: _Ints, period: float, allowed: float, pace: float) -> Steps:
+def _fixed(steps: Ints, period: float, allowed: float, pace: float) -> Steps:
     counts = np.rint(steps / pace).astype(np.int64)
     off = np.minimum(np.abs(steps - counts * pace), np.abs(steps - counts * period)) > allowed
     return Steps(counts, (counts < 1) | (off & (counts < 2)), off & (counts >= 2))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.zones import Times
+from edgelstm.arrays import Times
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Ints
 from edgelstm.data.readers.times.forms import MONTH_OF, WEEKDAYS, Candidate, says_something, with_words
 from edgelstm.data.readers.times.shapes import Shape
 from edgelstm.rhythm import DAY_US
@@ -18,7 +19,6 @@ _YEARS_OF_DIGITS = (1600, 2200)  # of numbers without signs between them: others
 _HOUR_US, _MINUTE_US, _SECOND_US = 3_600_000_000, 60_000_000, 1_000_000
 _WORD = re.compile("a+")
 
-_Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
 
 
@@ -34,11 +34,11 @@ class Moments(NamedTuple):
             wrong, else -1; None where it names none.
     """
 
-    local: _Ints
-    offset: _Ints | None
+    local: Ints
+    offset: Ints | None
     valid: _Bools
     resolution_us: int
-    mistold: _Ints | None = None
+    mistold: Ints | None = None
 
 
 def shape_with_words(shape: Shape) -> str:
@@ -103,13 +103,13 @@ def weekday_of(text: str, form: str) -> int:
     return -1 if time.strptime(text, form).tm_wday == day else day
 
 
-def _weekday(shape: Shape, how: Candidate) -> _Ints:
+def _weekday(shape: Shape, how: Candidate) -> Ints:
     """Which weekday the text names, from Monday."""
     words, which = shape.words(*how.fields["a"])
     return np.array([next(n for n, day in enumerate(WEEKDAYS) if day.startswith(word)) for word in words])[which]
 
 
-def _days(shape: Shape, how: Candidate) -> tuple[_Ints, _Bools]:
+def _days(shape: Shape, how: Candidate) -> tuple[Ints, _Bools]:
     """Days since 1970, and which are days."""
     years = _number(shape, how, "Y") if "Y" in how.fields else _century(_number(shape, how, "y"))
     low, high = _YEARS_OF_DIGITS if how.digits else (1, 9999)
@@ -127,7 +127,7 @@ def _days(shape: Shape, how: Candidate) -> tuple[_Ints, _Bools]:
     return _first(months) + day - 1, right & (day >= 1) & (day <= _length(months, 1))
 
 
-def _month(shape: Shape, how: Candidate) -> _Ints:
+def _month(shape: Shape, how: Candidate) -> Ints:
     if "b" in how.fields:
         words, which = shape.words(*how.fields["b"])
         return np.array([MONTH_OF.get(word, 0) for word in words])[which]
@@ -137,7 +137,7 @@ def _month(shape: Shape, how: Candidate) -> _Ints:
     return _number(shape, how, "m", 1)
 
 
-def _week(shape: Shape, how: Candidate, first: _Ints, right: _Bools) -> tuple[_Ints, _Bools]:
+def _week(shape: Shape, how: Candidate, first: Ints, right: _Bools) -> tuple[Ints, _Bools]:
     """ISO 8601: the first week of a year is that of the fourth of January, and begins on a Monday."""
     week, day = _number(shape, how, "w"), _number(shape, how, "u", 1)
     fourth = first + 3
@@ -148,7 +148,7 @@ def _week(shape: Shape, how: Candidate, first: _Ints, right: _Bools) -> tuple[_I
     return days, right & (week >= 1) & (day >= 1) & (day <= 7) & same
 
 
-def _clock(shape: Shape, how: Candidate) -> tuple[_Ints, _Bools]:
+def _clock(shape: Shape, how: Candidate) -> tuple[Ints, _Bools]:
     """Microseconds since midnight, and which are a time of day; 24:00 is the end of it."""
     hour, minute, second = (_number(shape, how, letter, 0) for letter in "HMS")
     right = (minute < 60) & (second < 60)
@@ -165,7 +165,7 @@ def _clock(shape: Shape, how: Candidate) -> tuple[_Ints, _Bools]:
     return clock, right & (clock <= DAY_US)
 
 
-def _offset(shape: Shape, how: Candidate) -> _Ints | None:
+def _offset(shape: Shape, how: Candidate) -> Ints | None:
     if not how.zoned:
         return None
     if "z" not in how.fields:
@@ -187,22 +187,22 @@ def _resolution(how: Candidate) -> int:
     return DAY_US
 
 
-def _number(shape: Shape, how: Candidate, letter: str, missing: int = 0) -> _Ints:
+def _number(shape: Shape, how: Candidate, letter: str, missing: int = 0) -> Ints:
     if letter not in how.fields:
         return np.full(shape.bytes.shape[1], missing, np.int64)
     return shape.number(*how.fields[letter])
 
 
-def _century(years: _Ints) -> _Ints:
+def _century(years: Ints) -> Ints:
     """Two digits are from 1969 to 2068, as POSIX has it."""
     return np.where(years >= 69, 1900 + years, 2000 + years)
 
 
-def _first(months: _Ints) -> _Ints:
+def _first(months: Ints) -> Ints:
     """Day since 1970 on which a month since 1970 begins."""
     return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
-def _length(periods: _Ints, months: int) -> _Ints:
+def _length(periods: Ints, months: int) -> Ints:
     """Days of a period of so many months, counted from 1970."""
     return _first((periods + 1) * months) - _first(periods * months)

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Ints, Times
 from edgelstm.data.readers.columns.fields import Place
 from edgelstm.errors import DataError
-from edgelstm.zones import Times, to_utc, turns_of
+from edgelstm.zones import to_utc, turns_of
 
 _HOUR_US = 3_600_000_000
-_Ints = NDArray[np.int64]
 
 
 class _Turn(NamedTuple):
@@ -66,7 +66,7 @@ def local_to_utc(
     return utc.astype("datetime64[us]"), tuple(_notes(told, once, zone))
 
 
-def _runs(rows: _Ints, series: _Ints | None) -> Iterator[_Ints]:
+def _runs(rows: Ints, series: Ints | None) -> Iterator[Ints]:
     """Stretches of rows that follow each other, inside one series."""
     if len(rows) == 0:
         return
@@ -76,7 +76,7 @@ def _runs(rows: _Ints, series: _Ints | None) -> Iterator[_Ints]:
     yield from np.split(rows, np.flatnonzero(apart) + 1)
 
 
-def _runs_back(at: _Ints, run: _Ints, series: _Ints | None) -> bool:
+def _runs_back(at: Ints, run: Ints, series: Ints | None) -> bool:
     """Whether rows run backwards: most of a stretch, or from the row before it to the row behind it."""
     steps = np.sign(np.diff(at[run])).sum()
     if steps == 0:
@@ -87,7 +87,7 @@ def _runs_back(at: _Ints, run: _Ints, series: _Ints | None) -> bool:
     return bool(steps < 0)
 
 
-def _by_new_clock(at: _Ints, end: int, back: bool) -> NDArray[np.bool_]:
+def _by_new_clock(at: Ints, end: int, back: bool) -> NDArray[np.bool_]:
     """Which rows of the hour that comes twice, and of its end, were written behind the change.
 
     A step back of the wall begins the second pass. Without one, the second of two equal times belongs to it.
@@ -102,7 +102,7 @@ def _by_new_clock(at: _Ints, end: int, back: bool) -> NDArray[np.bool_]:
     return np.asarray(again | ((at == end) & ((at == end).sum() == 1)))
 
 
-def _refuse_left_out(at: _Ints, turn: _Turn, zone: str, rows: _Ints, place: Place) -> None:
+def _refuse_left_out(at: Ints, turn: _Turn, zone: str, rows: Ints, place: Place) -> None:
     """Refuse times inside the hour that is left out; its beginning is its end, for who stamps the end of an hour."""
     wrong = (at > turn.before) & (at < turn.after)
     if (at == turn.after).any():

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.arrays import Times
 from edgelstm.data.readers.times.forms import says_something
 from edgelstm.data.readers.times.shapes import Shape
 from edgelstm.errors import DataError
-from edgelstm.zones import Times, called, to_local, to_utc, turns_of
+from edgelstm.zones import called, to_local, to_utc, turns_of
 
 _BEHIND = re.compile(
     r"(?P<time>.*(?::00(?:[.,]0{1,9})?(?: ?aa(?= ))?|[ a]00?\.00|a0{4}(?:00)?|[ a]00? ?aa(?= ))(?: ?[-+]00(?::?00)?)?)"

@@ -1,0 +1,1 @@
+"""Bare weights of PyTorch, without their module: only a file that `torch.save` wrote needs torch."""
