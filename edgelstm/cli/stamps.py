@@ -31,6 +31,7 @@ class Wall(NamedTuple):
             times: datetime64[us] [N], UTC.
 
         Example:
+            >>> import numpy as np
             >>> Wall("Europe/Berlin").words(np.array(["2024-07-01T12:00"], "datetime64[us]"))
             ['2024-07-01T14:00:00+02:00']
             >>> Wall(days=True).words(np.array(["2024-07-01"], "datetime64[us]"))

@@ -21,8 +21,8 @@ from edgelstm.importers.torch.foreign import Shape
 from edgelstm.importers.torch.graph import ForeignGraph, export_graph
 from edgelstm.importers.torch.held_out import check_targets, held_out_examples
 from edgelstm.importers.torch.layers import check_layers, find_layers, layer_weights
+from edgelstm.importers.torch.load import load_weights
 from edgelstm.importers.torch.record import record
-from edgelstm.importers.torch.weights import load_weights
 from edgelstm.network import Network, Weights
 from edgelstm.run import RECORD, Run
 
