@@ -44,9 +44,10 @@ def test_weights_become_files_that_verify(weights, cli_here, tmp_path):
     np.testing.assert_allclose(predictor.predict(x[0])[:, 0], answer(weights, x)[0], atol=1e-6)
 
 
-def test_fine_tuning_an_imported_network_is_refused_without_a_way_out_that_is_none(weights, cli_here):
+def test_fine_tuning_an_imported_network_asks_for_a_table(weights, cli_here):
     cli_here("import", "torch", "amp.json", "--window", "20", "--state", "carried")
-    assert_one_line_and_exit_2(cli_here("finetune", "runs/amp"), "runs/amp: was imported; expected a run that edgelstm")
+    words = "runs/amp: was imported, its data is unknown; give a table to train on with --data"
+    assert_one_line_and_exit_2(cli_here("finetune", "runs/amp"), words)
 
 
 def test_int8_without_test_data_is_written_and_said_to_be_unjudged(weights, cli_here):

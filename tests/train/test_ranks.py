@@ -194,7 +194,8 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     assert resumed.returncode == 0, err
     (tmp_path / "one").mkdir()
     one = train_co2(tmp_path / "one", *CO2, "--batch-size=16")
-    assert one.communicate(timeout=900)
+    _, err = one.communicate(timeout=900)
+    assert one.returncode == 0, err
     rows = [np.genfromtxt(folder / "loss.csv", delimiter=",")[1:] for folder in (tmp_path, tmp_path / "one")]
     np.testing.assert_allclose(*rows, atol=1e-5)
 

@@ -20,15 +20,23 @@ def model():
     return onnx.load(CO2_FILES / "co2.fp32.onnx")
 
 
+def bound(what):
+    """The number beside it in FORMAT.md's table of limits."""
+    return int(re.search(rf"\| {what} \| (\d+)", FORMAT)[1])
+
+
 def test_the_bounds_are_those_of_format_md():
-    line = FORMAT[FORMAT.index("- more than 4096 nodes") : FORMAT.index("| message of onnx.proto |")]
-    found = [int(number) for number in re.findall(r"\d+", line.replace("2^31 - 1", ""))]
-    values = [schema.MAX_NODES, schema.MAX_NODE_VALUES, schema.MAX_ATTRIBUTES, schema.MAX_RANK]
-    assert found == [*values, schema.MAX_NAME_BYTES, schema.MAX_TEXT_BYTES]
+    assert bound("nodes; initializers; numbers in an attribute") == 4096
     assert schema.MAX_NODES == schema.MAX_TENSORS == schema.MAX_NUMBERS == 4096
+    assert bound("inputs or outputs of a node or of the graph") == 256
     assert schema.MAX_GRAPH_VALUES == schema.MAX_NODE_VALUES == 256
+    assert bound("attributes of a node") == schema.MAX_ATTRIBUTES
+    assert bound("axes") == schema.MAX_RANK
+    assert bound("bytes of a name") == schema.MAX_NAME_BYTES
+    assert bound("bytes of a text") == schema.MAX_TEXT_BYTES
+    assert "| length of an axis | 2^31 - 1 |" in FORMAT
     assert schema.MAX_DIM == 2**31 - 1
-    assert "A value has at most 32 MiB of UTF-8, and there are at most 256 entries" in FORMAT
+    assert "There are at most 256 entries, and a value has at most 32 MiB of UTF-8" in FORMAT
     assert (model_file.MAX_METADATA_BYTES, schema.MAX_ENTRIES) == (32 * 2**20, 256)
     assert model_file.MAX_FILE_BYTES == 2**31 - 1
 
