@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import NoReturn
 
 
 class EdgeLstmError(Exception):
@@ -118,3 +119,12 @@ def require(module: str, extra: str) -> ModuleType:
         raise MissingDependencyError(
             f"this needs {error.name}, which is not installed: pip install 'edgelstm[{extra}]'"
         ) from error
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """End a chain of branches over close words: mypy says which word has no branch. In `typing` from Python 3.11.
+
+    Raises:
+        AssertionError: a word came that the type does not have.
+    """
+    raise AssertionError(f"expected a word that is known, got {value!r}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Score
+from edgelstm.contract import Contract, Score
 from edgelstm.data.inputs import inputs_of
 from edgelstm.data.scores.score import Answerer, Examples, score
 from edgelstm.data.sequences import Sequences
@@ -151,7 +152,7 @@ def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
             return lambda index: stepped(predictor, series[index[0]])
         return lambda index: np.stack([stepped(predictor, series[i])[-1] for i in index])
     if isinstance(examples, Sequences) and examples.every_step:
-        return lambda index: _piece_by_piece(predictor, examples, int(index[0]))
+        return lambda index: piece_by_piece(predictor.predict, contract, examples, int(index[0]))
     return lambda index: _side_by_side(predictor, examples, index)
 
 
@@ -165,14 +166,25 @@ def _side_by_side(predictor: Predictor, examples: Examples, index: Index) -> Ans
     return np.concatenate([predictor.predict(*inputs_of(examples, predictor.contract, part)) for part in parts])
 
 
-def _piece_by_piece(predictor: Predictor, sequences: Sequences, i: int) -> Answers:
-    """Label a series by a file that begins anew with each window: [T, O].
+def piece_by_piece(predict: Callable[..., Answers], contract: Contract, sequences: Sequences, i: int) -> Answers:
+    """Label a series by a file that begins anew with each window.
 
     The last window is a shorter one or, for a file without lengths, reaches back; what it answers behind the one
     before it counts.
+
+    Args:
+        predict: takes x [n, T, F], lengths [n] and times [n, T] as `Predictor.predict` does, and gives y [n, T, O].
+        contract: of the file.
+        sequences: where the series is taken from.
+        i: its number.
+
+    Returns:
+        float32 [T, O].
+
+    Raises:
+        InputError: the series is shorter than the file can take.
     """
-    contract, length = predictor.contract, int(sequences.lengths[i])
-    steps = contract.window
+    length, steps = int(sequences.lengths[i]), contract.window
     if length < steps and not contract.lengths:
         raise InputError(
             f"series {sequences.names[i]}: expected at least {steps} samples, as this network was trained, got {length}"
@@ -181,7 +193,7 @@ def _piece_by_piece(predictor: Predictor, sequences: Sequences, i: int) -> Answe
     if not contract.lengths:
         starts[-1] = length - steps
     pieces = _pieces(sequences, i, starts, steps)
-    found = predictor.predict(*inputs_of(pieces, contract, np.arange(len(starts))))
+    found = predict(*inputs_of(pieces, contract, np.arange(len(starts))))
     y = np.empty((length, *found.shape[2:]), np.float32)
     for start, answers in zip(starts[::-1], found[::-1], strict=True):
         y[start : start + steps] = answers[: length - start]

@@ -1,193 +1,149 @@
-"""What `edgelstm predict` does for every task: samples out of a table, rows of answers into another."""
+"""The samples that a file answers about: out of a table, read as that of training, or out of memory."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.cli.stamps import Wall, wall_of
-from edgelstm.contract import Contract
-from edgelstm.data.asked import names_of, read_for
-from edgelstm.data.causal import FILLING, Filling
-from edgelstm.data.gaps import POLICIES
+from edgelstm.contract import Contract, Task
+from edgelstm.data.asked import names_of, policy_of, read_for
+from edgelstm.data.causal import Filling
 from edgelstm.data.rows import known_ahead
 from edgelstm.data.series import Series
-from edgelstm.errors import DataError, InputError, OutputError, require
+from edgelstm.errors import DataError, InputError, assert_never
 from edgelstm.reading import Reading, Rhythm
-
-FORMATS = ("csv", "jsonl", "parquet")
-
-Row = dict[str, Any]
+from edgelstm.runtime.samples import as_numbers
 
 
-class Rows(NamedTuple):
-    """The samples of a table, and how they go on.
+class Samples(NamedTuple):
+    """Samples of one series or many, and how they go on.
 
     Attributes:
-        series: one or many, of the input channels. Of channels known ahead each sample holds the value that is given
+        series: at least one, of the input channels. Of channels known ahead each sample holds the value that is given
             with it, and the last sample is the last that has them all.
-        reading: how they were read.
         filling: how their gaps are filled.
         rhythm: what lies between two samples; None without times, or where nobody knows.
-        wall: how times are written.
+        reading: how they were read; None for those in memory of a file that was trained on arrays.
         notes: what was done, in lines for people.
     """
 
     series: tuple[Series, ...]
-    reading: Reading
     filling: Filling
     rhythm: Rhythm | None
-    wall: Wall
-    notes: tuple[str, ...]
-
-
-class Answers(NamedTuple):
-    """What is answered for one series.
-
-    Attributes:
-        rows: of the answer.
-        notes: what was left out, in lines for people.
-    """
-
-    rows: list[Row]
+    reading: Reading | None
     notes: tuple[str, ...] = ()
 
+    @property
+    def zone(self) -> str | None:
+        """The IANA zone of the clock that they go by; None for UTC."""
+        return None if self.reading is None or self.reading.time is None else self.reading.time.zone
 
-def read_rows(source: str, contract: Contract, given: Mapping[str, Any], *, every_row: bool = False) -> Rows:
-    """Read the input channels of a contract from a table, or from stdin for `-`, as the table of training was read.
+
+def read_samples(source: str | Path | IO[Any], contract: Contract, *, every_row: bool = False, **given: Any) -> Samples:
+    """Read the input channels of a contract from a table, as the table of training was read.
 
     Args:
-        source: the table.
+        source: as for `edgelstm.data.readers.sources.read_source`.
         contract: of the file that is to answer.
-        given: fields of `edgelstm.data.readers.asking.Asking` that somebody asked for; they win.
         every_row: an answer from every row is wanted, so that the last need not be one.
+        **given: fields of `edgelstm.data.readers.asking.Asking` that somebody asked for; they win.
 
     Raises:
-        InputError: the file takes times and there is no column of them, or an unknown policy for gaps.
+        InputError: the file takes times and there is no column of them, an unknown policy for gaps, or every row is
+            asked for and the file does not forecast.
         DataError: the table cannot be read, is another one than in training, or what must be known ahead of its last
             sample is not there.
+
+    Example:
+        >>> from edgelstm import load
+        >>> contract = load("models/co2/co2.fp32.onnx").contract
+        >>> samples = read_samples("builtin:co2", contract)
+        >>> samples.series[0].values.shape, samples.rhythm.name
+        ((2284, 1), 'week')
     """
-    trained = contract.reading
-    policy = given.get("gaps") or (trained.gaps if trained else "error")
-    if policy not in POLICIES:
-        raise InputError(f"--missing: expected one of {', '.join(POLICIES)}, got {policy!r}")
-    found = read_for(contract, sys.stdin if source == "-" else source, {**given, "gaps": policy})
-    words = names_of([channel for channel in contract.inputs if channel.category is not None])
-    return Rows(
+    check_every_row(contract.task, every_row)
+    policy = policy_of(contract, given.get("gaps"))
+    found = read_for(contract, source, {**given, "gaps": policy})
+    return Samples(
         series=tuple(_with_known_ahead(some, contract, every_row) for some in found.series),
+        filling=_filling(contract, policy, found.reading.max_gap),
+        rhythm=None if found.series[0].time is None else _rhythm(contract),
         reading=found.reading,
-        filling=Filling(policy, found.reading.max_gap, words),
-        rhythm=_rhythm(contract, found.series),
-        wall=wall_of(found.series, _rhythm(contract, found.series), _zone(found.reading)),
         notes=found.notes,
     )
 
 
-def _rhythm(contract: Contract, series: tuple[Series, ...]) -> Rhythm | None:
+def samples_of(contract: Contract, values: Any, time_s: Any = None, name: str = "") -> Samples:
+    """Take samples of one series that are in memory, one for each place of the rhythm of training.
+
+    Gaps, which are NaN or None, are filled as in training.
+
+    Args:
+        contract: of the file that is to answer.
+        values: any array or nested list of numbers [N, F], in the order and the physical units of `contract.inputs`; of
+            channels known ahead the value that is given with each sample.
+        time_s: the moment of each sample, [N]: seconds since 1970, UTC, or `numpy.datetime64`; None without times.
+        name: of the series.
+
+    Raises:
+        InputError: no numbers, another number of channels, or times that do not grow, or are missing though the file
+            takes them.
+    """
+    rows = as_numbers(values).astype(np.float64)
+    names = names_of(contract.inputs)
+    if rows.ndim != 2 or rows.shape[1] != len(names) or len(rows) == 0:
+        raise InputError(f"expected samples [N, {len(names)}] of {', '.join(names)}, got shape {rows.shape}")
+    time = None if time_s is None else _moments(time_s, len(rows))
+    if contract.times and time is None:
+        raise InputError("time_s: this file takes the time of each sample")
+    rhythm, reading = None if time is None else _rhythm(contract), contract.reading
+    policy, max_gap = policy_of(contract, None), None if reading is None else reading.max_gap
+    series = Series(names, rows, time, contract.sample_period_s, None, name, rhythm=rhythm)
+    return Samples((series,), _filling(contract, policy, max_gap), rhythm, reading)
+
+
+def check_every_row(task: Task, every_row: bool) -> None:
+    """See that an answer from every row has a meaning.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not every_row or task == "forecast":
+        return
+    if task == "classify":
+        why = "gives one answer for each series"
+    elif task == "label":
+        why = "answers every row anyway"
+    else:
+        assert_never(task)
+    raise InputError(f"--all: is for forecasts; a file that was trained to {task} {why}")
+
+
+def _filling(contract: Contract, policy: str, max_gap: int | None) -> Filling:
+    return Filling(policy, max_gap, names_of([channel for channel in contract.inputs if channel.category is not None]))
+
+
+def _rhythm(contract: Contract) -> Rhythm | None:
     """What lies between two samples: as trained, for a table may be too short to show it."""
-    if series[0].time is None:
-        return None
     if contract.reading is not None:
         return contract.reading.rhythm
     return Rhythm("second", contract.sample_period_s) if contract.sample_period_s else None
 
 
-def _zone(reading: Reading) -> str | None:
-    return None if reading.time is None else reading.time.zone
-
-
-def refuse_gaps(series: Series, rows: NDArray[np.float64], last: int, filling: Filling) -> None:
-    """Refuse rows of a series that lack a sample, and say what to do.
-
-    Args:
-        series: as it was read.
-        rows: float64 [T, F], filled as far as they could be.
-        last: the row of the series that the last of them is.
-        filling: how they were filled.
-
-    Raises:
-        DataError: there is such a sample.
-    """
-    missing = np.isnan(rows)
-    if not missing.any():
-        return
-    first = last + 1 - len(rows)
-    row, column = (int(i) for i in np.argwhere(missing)[0])
-    place = f"in column {series.names[column]!r} at row {first + row + 1}"
-    window = f"the window of rows {first + 1} to {last + 1}"
-    if filling.policy not in FILLING:
-        raise DataError(
-            f"{series.name}: {int(missing.sum())} sample(s) are missing in {window}, the first {place}; choose "
-            "--missing interpolate or forward to fill them"
-        )
-    if np.isnan(series.values[: first + row + 1, column]).all():
-        raise DataError(f"{series.name}: {window} begins before the first value {place}: leave its first rows out")
-    raise DataError(
-        f"{series.name}: {window} reaches over a gap of more than {filling.max_gap} sample(s), {place}: give a table "
-        "that goes on for a whole window behind it, or a larger --max-gap"
-    )
-
-
-def check_names(contract: Contract, columns: Iterable[str]) -> None:
-    """See that no output is called like another column of the answer.
-
-    Raises:
-        InputError: it is.
-    """
-    columns = tuple(columns)
-    taken = [channel.name for channel in contract.outputs if channel.name in columns]
-    if taken:
-        raise InputError(
-            f"the output {taken[0]!r} is called like a column of the answer ({', '.join(columns)}); "
-            "train with another name, or predict from Python"
-        )
-
-
-def numbers_of(contract: Contract, values: NDArray[np.float32]) -> dict[str, float]:
-    """Give the answer of each output under its name, in as few digits as tell it from any other float32."""
-    return {channel.name: float(str(value)) for channel, value in zip(contract.outputs, values, strict=True)}
-
-
-def render(rows: list[Row], kind: str) -> bytes:
-    """Write rows as CSV, JSON lines or Parquet.
-
-    Raises:
-        MissingDependencyError: Parquet without polars.
-    """
-    if kind == "parquet":
-        buffer = io.BytesIO()
-        require("polars", "train").DataFrame(rows).write_parquet(buffer)
-        return buffer.getvalue()
-    text = io.StringIO()
-    if kind == "jsonl":
-        text.writelines(json.dumps(row) + "\n" for row in rows)
-    else:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def format_of(output: str, asked: str | None) -> str:
-    """Choose the format: as asked, else by the ending of the output, else CSV.
-
-    Raises:
-        OutputError: an unknown format.
-    """
-    kind = asked or Path(output).suffix.removeprefix(".").lower() or "csv"
-    if output == "-" and asked is None:
-        kind = "csv"
-    if kind not in FORMATS:
-        raise OutputError(f"expected one of {', '.join(FORMATS)} as format, got {kind!r}: give --format")
-    return kind
+def _moments(time_s: Any, count: int) -> NDArray[np.datetime64]:
+    """Turn the times of a caller into datetime64[us] [N]."""
+    given = np.asarray(time_s)
+    if given.shape != (count,) or given.dtype.kind not in "Miuf":
+        raise InputError(f"time_s: expected {count} moments, got {given.dtype} of shape {given.shape}")
+    if given.dtype.kind != "M":
+        given = np.round(given * 1e6).astype(np.int64).view("datetime64[us]")
+    times = given.astype("datetime64[us]")
+    if np.isnat(times).any() or (np.diff(times) <= np.timedelta64(0, "us")).any():
+        raise InputError("time_s: expected times that grow from sample to sample")
+    return times
 
 
 def _with_known_ahead(series: Series, contract: Contract, every_row: bool) -> Series:

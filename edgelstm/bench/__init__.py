@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgelstm.bench.answers import answerer_of, score_as_run
 from edgelstm.bench.compare import Change, changes, differences, read_result
 from edgelstm.bench.file import BenchResult, LongRun, Throughput, bench_file
 from edgelstm.bench.judge import Candidate, judge, load_candidates
@@ -23,7 +22,6 @@ __all__ = [
     "Machine",
     "Throttling",
     "Throughput",
-    "answerer_of",
     "bench_file",
     "changes",
     "describe_machine",
@@ -33,7 +31,6 @@ __all__ = [
     "load_candidates",
     "read_condition",
     "read_result",
-    "score_as_run",
     "time_calls",
     "time_interleaved",
     "time_overhead_ns",

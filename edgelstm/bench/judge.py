@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.bench.answers import Answers, Stretch, answerer_of, check_finite, placed, stepped, stretches_of
+from edgelstm.answers.answerer import Answers, Stretch, answerer_of, check_finite, placed, stepped, stretches_of
 from edgelstm.bench.judgement import Judged, Judgement, verdict
 from edgelstm.bench.machine import describe_machine
 from edgelstm.bench.timer import Latency, time_interleaved

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, Unverified, provider_options
-from edgelstm.cli.reading import Given, option_of, reads_a_table
+from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
 from edgelstm.cli.words import table
 from edgelstm.errors import InputError
 from edgelstm.files import write_all_whole
@@ -119,11 +119,10 @@ def _open(subject: Path, load_as: dict[str, Any], options: dict[str, str]) -> tu
 def _data(run: Run | None, data: str | None, contract: Contract, about_table: Given) -> Data:
     """Read a table, or take the held-out part of a run."""
     if data is not None and not Path(data).is_dir():
-        from edgelstm.report.tables import PART, read_examples
+        from edgelstm.answers.tables import PART, read_examples
 
-        source = sys.stdin if data == "-" else data
-        examples, sha256, report = read_examples(source, contract, **about_table)
-        return Data(PART, examples, sha256, {}, _data_recipe(run).get("season"), report)
+        found = read_examples(table_of(data), contract, **about_table)
+        return Data(PART, found.examples, found.sha256, {}, _data_recipe(run).get("season"), found.report)
     if about_table:
         raise InputError(f"{option_of(about_table)}: means something for a table only; give one")
     if data is not None:
@@ -160,7 +159,7 @@ def _data_recipe(run: Run | None) -> dict[str, Any]:
 
 
 def _evaluate(predictor: Predictor, name: str, data: Data, season: int | None) -> Evaluation:
-    from edgelstm.bench import answerer_of
+    from edgelstm.answers import answerer_of
     from edgelstm.data.seasons import season_of
     from edgelstm.report import Part, evaluate_parts
     from edgelstm.report.rivals import rivals_of

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
-from edgelstm.cli.reading import Given, option_of, reads_a_table
+from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
 from edgelstm.cli.words import figure_words, fraction, metric_words, microseconds, network_words, table
 from edgelstm.errors import InputError
 
@@ -153,12 +153,12 @@ def _examples(data: str | None, contract: Contract, about_table: Given) -> Examp
         if about_table:
             raise InputError(f"{option_of(about_table)}: means something for a table only; give --data")
         return None
-    from edgelstm.report.tables import read_examples
+    from edgelstm.answers import read_examples
 
     untold = {} if contract.reading else {"gaps": "drop"}  # what touches a gap is left out
-    examples, _, report = read_examples(sys.stdin if data == "-" else data, contract, **{**untold, **about_table})
-    print("\n".join(report), file=sys.stderr)
-    return examples
+    found = read_examples(table_of(data), contract, **{**untold, **about_table})
+    print("\n".join(found.report), file=sys.stderr)
+    return found.examples
 
 
 def judgement_words(judgement: Judgement, contract: Contract) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -66,3 +67,8 @@ def option_of(reading: Given) -> str | None:
     """
     first = next(iter(reading), None)
     return {None: None, "gaps": "--missing"}.get(first, f"--{first}".replace("_", "-"))
+
+
+def table_of(data: str) -> str | IO[str]:
+    """Say where a table comes from: stdin for `-`."""
+    return sys.stdin if data == "-" else data

@@ -14,8 +14,9 @@ import onnx
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.bench import Judged, Judgement, judge, load_candidates, score_as_run
-from edgelstm.bench.answers import Stretch, stepped
+from edgelstm.answers import score_as_run
+from edgelstm.answers.answerer import Stretch, stepped
+from edgelstm.bench import Judged, Judgement, judge, load_candidates
 from edgelstm.bench.timer import time_calls
 from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
 from edgelstm.data.inputs import Inputs

@@ -32,7 +32,7 @@ def rivals_of(contract: Contract, examples: Examples, season: int | None) -> dic
 
     Example:
         >>> from edgelstm import load
-        >>> from edgelstm.report.tables import read_examples
+        >>> from edgelstm.answers import read_examples
         >>> contract = load("models/co2/co2.fp32.onnx").contract
         >>> examples = read_examples("builtin:co2", contract, gaps="interpolate").examples
         >>> list(rivals_of(contract, examples, season=52))

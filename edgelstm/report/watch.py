@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.bench.answers import check_finite
+from edgelstm.answers.answerer import check_finite
 from edgelstm.contract import Contract
 from edgelstm.data.scores.score import Answerer, Examples, score
 from edgelstm.data.scores.scorer import Scored

@@ -8,9 +8,9 @@ import io
 import numpy as np
 import pytest
 
+from edgelstm.answers import read_examples
 from edgelstm.contract import Contract
 from edgelstm.export import export_run
-from edgelstm.report.tables import read_examples
 from edgelstm.runtime import load
 from edgelstm.train import fit_recipe
 from edgelstm.train.recipe_file import check_recipe
