@@ -138,10 +138,11 @@ def _moments(time_s: Any, count: int) -> NDArray[np.datetime64]:
     given = np.asarray(time_s)
     if given.shape != (count,) or given.dtype.kind not in "Miuf":
         raise InputError(f"time_s: expected {count} moments, got {given.dtype} of shape {given.shape}")
+    known = np.isfinite(given)
     if given.dtype.kind != "M":
-        given = np.round(given * 1e6).astype(np.int64).view("datetime64[us]")
+        given = np.round(np.where(known, given, 0) * 1e6).astype(np.int64)
     times = given.astype("datetime64[us]")
-    if np.isnat(times).any() or (np.diff(times) <= np.timedelta64(0, "us")).any():
+    if not known.all() or (np.diff(times) <= np.timedelta64(0, "us")).any():
         raise InputError("time_s: expected times that grow from sample to sample")
     return times
 

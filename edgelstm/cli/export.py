@@ -16,7 +16,7 @@ from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Channel, Contract
+    from edgelstm.contract import Channel, Contract, Precision
     from edgelstm.data.scores.score import Examples
     from edgelstm.export import Export, ExportedFile
     from edgelstm.network import Network
@@ -76,7 +76,8 @@ def export(
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
     given = per_tensor or clip is not None or head is not None
-    precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
+    every: list[Precision] = ["int8", "int8w", "fp16"]
+    precisions = every if quantize == "auto" else [precision for precision in every if precision == quantize]
     exported = export_run(
         run,
         output,

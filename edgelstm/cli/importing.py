@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,7 +12,7 @@ from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
 from edgelstm.errors import DataError, InputError
 
 if TYPE_CHECKING:
-    from edgelstm.contract import Channel
+    from edgelstm.contract import Channel, State, Task
     from edgelstm.data.scores.score import Examples
     from edgelstm.importers import Imported
     from edgelstm.network import Layer
@@ -63,9 +63,9 @@ def import_torch(
         window=window,
         inputs=_channels(input_ or [], units, data is not None, "--input"),
         outputs=_channels(output_name or [], units, data is not None, "--output-name"),
-        task=task,
+        task=cast("Task", task),  # whoever reads the network says which words there are
         horizon=horizon,
-        state=state,
+        state=cast("State", state),
         names=Names(activation, final, take),
         name=name or weights.stem,
     )
@@ -111,7 +111,7 @@ def import_keras(
         horizon=horizon,
         inputs=_channels(input_ or [], units, data is not None, "--input"),
         outputs=_channels(output_name or [], units, data is not None, "--output-name"),
-        task=task,
+        task=cast("Task | None", task),
     )
     run = _write(imported, output, data, {**reading, **({"label": label} if label else {})}, units, overwrite)
     show_imported(run, file)

@@ -18,7 +18,7 @@ from edgelstm.answers import score_as_run
 from edgelstm.answers.answerer import Stretch, stepped
 from edgelstm.bench import Judged, Judgement, judge, load_candidates
 from edgelstm.bench.timer import time_calls
-from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
+from edgelstm.contract import Contract, Fidelity, Metrics, Precision, Quantization, Score
 from edgelstm.data.inputs import Inputs
 from edgelstm.data.scores.metric import drop_of, figure_of
 from edgelstm.errors import ExportError, InputError, ParityError
@@ -37,7 +37,7 @@ from edgelstm.strict_json import plain
 # How far a replay may be from the file's own outputs, in training standard deviations. An int8 rounding that
 # falls the other way moves an answer by thousandths; builds outside PyPI round by other kernels.
 _FP32_TOLERANCE = 1e-5
-_TOLERANCE = {
+_TOLERANCE: dict[Precision, dict[str, float]] = {
     "fp32": {PYPI: 0.0, OTHER: 0.0},
     "int8w": {PYPI: 0.0, OTHER: 0.0},
     "fp16": {PYPI: 2e-3, OTHER: 5e-3},
@@ -100,7 +100,7 @@ def export_run(
     directory: str | Path,
     output: str | Path | None = None,
     *,
-    precisions: Sequence[str] = (),
+    precisions: Sequence[Precision] = (),
     quantization: Quantization | None = None,
     state: str | None = None,
     max_metric_drop: float | None = None,
@@ -135,7 +135,7 @@ def export_run(
         run = line_of(run)
     folder = Path(output) if output is not None else run.path
     graph = _fp32_graph(run)
-    chosen = ["fp32", *(p for p in precisions if p != "fp32")]
+    chosen: list[Precision] = ["fp32", *(p for p in precisions if p != "fp32")]
     forms = {p: _form(run, p, quantization) for p in chosen}
     made = [_make_judged(run, folder, p, graph, form) for p, form in forms.items()]
     if max_metric_drop is None:
@@ -158,7 +158,7 @@ def open_run(directory: str | Path) -> tuple[Run, Predictor]:
     return run, predictor
 
 
-def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
+def _form(run: Run, precision: Precision, asked: Quantization | None) -> Quantization:
     """Decide how weights become whole numbers: a network that was fine-tuned for one form gets no other."""
     tuned_for, form = run.record.tuned_for or (None, None)
     if precision != tuned_for or form is None:
@@ -173,7 +173,7 @@ def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
 
 
 def _make_judged(
-    run: Run, folder: Path, precision: str, graph: onnx.ModelProto, form: Quantization
+    run: Run, folder: Path, precision: Precision, graph: onnx.ModelProto, form: Quantization
 ) -> tuple[ExportedFile, bytes]:
     """Make a file; of a large linear start in float32 and in int8, whose answers must be as good."""
     made = _make_file(run, folder, precision, convert_graph(graph, precision, form), form)
@@ -258,7 +258,7 @@ def _as_window_answers(run: Run, y: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _make_file(
-    run: Run, folder: Path, precision: str, graph: onnx.ModelProto, quantization: Quantization
+    run: Run, folder: Path, precision: Precision, graph: onnx.ModelProto, quantization: Quantization
 ) -> tuple[ExportedFile, bytes]:
     """Run the graph, check it, and let the file say what came out."""
     contract = replace(
@@ -330,7 +330,7 @@ def _check_parity(run: Run, y: NDArray[np.float32]) -> None:
         )
 
 
-def _tolerance(run: Run, precision: str, y: NDArray[np.float32]) -> dict[str, tuple[float, ...]]:
+def _tolerance(run: Run, precision: Precision, y: NDArray[np.float32]) -> dict[str, tuple[float, ...]]:
     limits = _fp32_limits(run, y)
     # Relative networks answer with the change from the last value, which varies less than the series.
     spread = _spread(run)

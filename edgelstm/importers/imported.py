@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgelstm import __version__
 from edgelstm.answers.answerer import piece_by_piece
-from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, StateTensor
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, State, StateTensor, Task
 from edgelstm.data.baselines import persistence
 from edgelstm.data.inputs import Inputs, inputs_of
 from edgelstm.data.scores.score import Answerer, Examples, score
@@ -68,13 +68,13 @@ class Imported:
     network: Network | None
     weights: Weights
     graph: bytes | None
-    task: str
+    task: Task
     inputs: tuple[Channel, ...]
     outputs: tuple[Channel, ...]
     window: int
     horizon: int
     lengths: bool
-    state: str
+    state: State
     answer: Answer
     versions: dict[str, str]
     source: dict[str, Any]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from edgelstm.contract import Task
 from edgelstm.train.recipe_sections import (
     DataRecipe,
     NetworkRecipe,
@@ -27,7 +28,7 @@ class Recipe(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
         "lstm", description="of the run and its files"
     )
-    task: Literal["forecast", "classify", "label"] = Field("forecast", description="what to learn")
+    task: Task = Field("forecast", description="what to learn")
     data: DataRecipe
     split: SplitRecipe = SplitRecipe()
     window: WindowRecipe = WindowRecipe()

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from edgelstm.contract import State
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -238,9 +240,7 @@ class NetworkRecipe(Section):
         description="the line that the network begins with; auto: of a forecast the blend of baselines that is best on "
         "validation, of classes at every step a logistic regression on the sample",
     )
-    state: Literal["window", "carried"] = Field(
-        "window", description="window: from a zero state over a window; carried: may be stepped on"
-    )
+    state: State = Field("window", description="window: from a zero state over a window; carried: may be stepped on")
 
     @model_validator(mode="after")
     def _a_carried_state_sees_no_window(self) -> NetworkRecipe:

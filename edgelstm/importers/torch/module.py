@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import TASKS, Channel
+from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError, RunError, require
@@ -51,9 +51,9 @@ def from_torch(
     inputs: Sequence[str | Channel] = (),
     outputs: Sequence[str | Channel] = (),
     weights: str | Path | None = None,
-    task: str = "forecast",
+    task: Task = "forecast",
     horizon: int = 1,
-    state: str = "window",
+    state: State = "window",
     lengths: bool = False,
     samples: Array | None = None,
     test: tuple[Array, ...] | None = None,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import TASKS, Channel
+from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.errors import InputError, NetworkError, require
 from edgelstm.importers.imported import Imported, as_channels
 from edgelstm.importers.torch.call import Lengths, copy_module, one_line, quiet
@@ -110,9 +110,9 @@ def read_torch(
     window: int,
     inputs: Sequence[str | Channel] = (),
     outputs: Sequence[str | Channel] = (),
-    task: str = "forecast",
+    task: Task = "forecast",
     horizon: int = 1,
-    state: str = "window",
+    state: State = "window",
     names: Names = Names(),  # noqa: B008  (immutable)
     name: str = "network",
 ) -> Imported:
