@@ -88,9 +88,10 @@ def evaluate(
 
 def evaluation_words(evaluation: Evaluation) -> str:
     """Lay out the scores of each part, and say who is ahead."""
-    from edgelstm.report.words import count_words, name_words, score_columns, score_text, verdict_words
+    from edgelstm.data.scores.figures import figures_of
+    from edgelstm.report.words import count_words, name_words, score_text, verdict_words
 
-    columns, lines = score_columns(evaluation), []
+    columns, lines = figures_of(evaluation.contract), []
     for part in evaluation.parts:
         title = f"{part.name}, {count_words(part.examples, evaluation.contract)}"
         rows = [

@@ -164,6 +164,8 @@ def _examples(data: str | None, contract: Contract, about_table: Given) -> Examp
 
 def judgement_words(judgement: Judgement, contract: Contract) -> str:
     """Lay out what the judge measured, and its verdict."""
+    from edgelstm.data.scores.figures import figure_text
+
     headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {metric_words(contract)}"]
     headers += ["max error", "stream", "neighbours"]
     rows = [
@@ -173,7 +175,7 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
             microseconds(file.load_ms * 1e3),
             *(microseconds(value) for value in (file.step.p50_us, file.step.p99_us)),
             *(microseconds(value) for value in (file.window.p50_us, file.window.p99_us)),
-            "-" if file.metric is None else f"{file.metric:.4g}",
+            figure_text(file.metric, contract.metric),
             *(f"{value:.1e}" for value in (file.max_error, file.stream_difference, file.neighbour_difference)),
         ]
         for file in judgement.files
