@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract, Score
+from edgelstm.data.examples import Examples
 from edgelstm.data.inputs import inputs_of
-from edgelstm.data.scores.score import Answerer, Examples, score
+from edgelstm.data.scores.score import Answerer, score
 from edgelstm.data.sequences import Sequences
-from edgelstm.data.windows import Index, Windows
+from edgelstm.data.windows import Index
 from edgelstm.errors import InputError
 from edgelstm.runtime import Predictor
 
@@ -94,10 +95,7 @@ def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
         examples: windows or sequences.
         times: the file takes them.
     """
-    if isinstance(examples, Sequences):
-        starts, lengths = examples.starts, examples.lengths
-    else:
-        starts, lengths = examples.stretches
+    starts, lengths = examples.stretches
     moments = examples.times if times else None
     rows = [slice(start, start + length) for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)]
     return [Stretch(examples.x_rows[some], None if moments is None else moments[some]) for some in rows]
@@ -119,15 +117,11 @@ def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
         examples: the same.
         carried: whether it was stepped.
     """
-    if isinstance(examples, Windows):
-        places = np.arange(len(examples))
-        if carried:
-            places = examples.last_steps
-        return lambda index: answers[places[index]]
-    ends = np.cumsum(examples.lengths)
     if examples.every_step:
-        return lambda index: answers[ends[index[0]] - examples.lengths[index[0]] : ends[index[0]]]
-    return lambda index: answers[ends[index] - 1 if carried else index]
+        ends, lengths = examples.last_steps + 1, examples.lengths_of()
+        return lambda index: answers[ends[index[0]] - lengths[index[0]] : ends[index[0]]]
+    places = examples.last_steps if carried else np.arange(len(examples))
+    return lambda index: answers[places[index]]
 
 
 def check_finite(name: str, answers: Answers) -> Answers:
@@ -146,12 +140,10 @@ def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
     _check_times(predictor, examples)
     if contract.state == "carried":
         series = stretches_of(examples, contract.times)
-        if isinstance(examples, Windows):
-            return placed(np.concatenate([stepped(predictor, one) for one in series]), examples, True)
         if examples.every_step:
             return lambda index: stepped(predictor, series[index[0]])
-        return lambda index: np.stack([stepped(predictor, series[i])[-1] for i in index])
-    if isinstance(examples, Sequences) and examples.every_step:
+        return placed(np.concatenate([stepped(predictor, one) for one in series]), examples, True)
+    if examples.every_step:
         return lambda index: piece_by_piece(predictor.predict, contract, examples, int(index[0]))
     return lambda index: _side_by_side(predictor, examples, index)
 

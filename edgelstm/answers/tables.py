@@ -8,9 +8,9 @@ from typing import IO, Any, NamedTuple
 from edgelstm.contract import Contract
 from edgelstm.data.asked import Reread, names_of, policy_of, read_for
 from edgelstm.data.deal import Wanted, sequences_of, whole
+from edgelstm.data.examples import Examples
 from edgelstm.data.origins import like_channels
 from edgelstm.data.parts import Cut, held_out, held_out_each
-from edgelstm.data.scores.score import Examples
 from edgelstm.data.series import Series
 from edgelstm.errors import InputError
 from edgelstm.reading import Reading

@@ -19,9 +19,10 @@ from edgelstm.bench.judgement import Judged, Judgement, verdict
 from edgelstm.bench.machine import describe_machine
 from edgelstm.bench.timer import Latency, time_interleaved
 from edgelstm.contract import Contract
+from edgelstm.data.examples import Examples
 from edgelstm.data.inputs import Inputs, pick_inputs
 from edgelstm.data.scores.metric import drop_of, figure_of
-from edgelstm.data.scores.score import Examples, score
+from edgelstm.data.scores.score import score
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError
 from edgelstm.runtime import Predictor

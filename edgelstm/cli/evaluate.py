@@ -16,7 +16,7 @@ from edgelstm.files import write_all_whole
 
 if TYPE_CHECKING:
     from edgelstm.contract import Contract, Score
-    from edgelstm.data.scores.score import Examples
+    from edgelstm.data.examples import Examples
     from edgelstm.report import Evaluation
     from edgelstm.run import Run
     from edgelstm.runtime import Predictor

@@ -17,7 +17,7 @@ from edgelstm.errors import InputError
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
     from edgelstm.contract import Channel, Contract, Precision
-    from edgelstm.data.scores.score import Examples
+    from edgelstm.data.examples import Examples
     from edgelstm.export import Export, ExportedFile
     from edgelstm.network import Network
 

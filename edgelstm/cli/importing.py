@@ -13,7 +13,7 @@ from edgelstm.errors import DataError, InputError
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, State, Task
-    from edgelstm.data.scores.score import Examples
+    from edgelstm.data.examples import Examples
     from edgelstm.importers import Imported
     from edgelstm.network import Layer
     from edgelstm.run import Run

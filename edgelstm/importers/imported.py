@@ -15,9 +15,9 @@ from edgelstm import __version__
 from edgelstm.answers.answerer import piece_by_piece
 from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, State, StateTensor, Task
 from edgelstm.data.baselines import persistence
+from edgelstm.data.examples import Examples
 from edgelstm.data.inputs import Inputs, inputs_of
-from edgelstm.data.scores.score import Answerer, Examples, score
-from edgelstm.data.sequences import Sequences
+from edgelstm.data.scores.score import Answerer, score
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError, NetworkError, RunError
@@ -168,8 +168,7 @@ def draft_contract(imported: Imported, test: Examples | None = None) -> Contract
     inputs, outputs = imported.inputs, imported.outputs
     if test is not None:  # the best that is known of the channels; training data would be better
         inputs = _described(inputs, test.x_rows)
-        targets = test.y_rows if isinstance(test, Windows) else test.targets
-        outputs = _described(outputs, targets) if targets.dtype == np.float32 else outputs
+        outputs = _described(outputs, test.truth_rows) if test.truth_rows.dtype == np.float32 else outputs
     return Contract(
         format_version=FORMAT_VERSION,
         name=imported.name,
@@ -264,29 +263,18 @@ def _with_metrics(contract: Contract, imported: Imported, test: Examples) -> Con
 
 
 def _answerer(contract: Contract, imported: Imported, test: Examples) -> Answerer:
-    """What the network itself answers, run as the file is: from zero over each window, or over a whole series."""
+    """What the network itself answers, run as its file is: from zero over each window, or over a whole series."""
 
     def predict(x: Array, lengths: Index | None = None, _: Index | None = None) -> Rows:
         return np.asarray(imported.answer(x, lengths), np.float32)
-
-    def windows(index: Index) -> Rows:
-        y = predict(*inputs_of(test, contract, index))
-        return y[:, -1] if contract.state == "carried" else y
-
-    if isinstance(test, Windows):
-        return windows
-    return _of_sequences(contract, predict, test)
-
-
-def _of_sequences(contract: Contract, predict: Callable[..., Rows], test: Sequences) -> Answerer:
-    if contract.state != "carried":
-        if test.every_step:
-            return lambda index: piece_by_piece(predict, contract, test, int(index[0]))
-        return lambda index: predict(*inputs_of(test, contract, index))
 
     def at_the_end(index: Index) -> Rows:
         x, lengths = test.padded(index)
         last: Rows = predict(x)[np.arange(len(x)), lengths - 1]
         return last
 
-    return (lambda index: predict(test.x(int(index[0]))[np.newaxis])[0]) if test.every_step else at_the_end
+    if contract.state == "carried":
+        return (lambda index: predict(test.padded(index)[0])[0]) if test.every_step else at_the_end
+    if test.every_step:
+        return lambda index: piece_by_piece(predict, contract, test, int(index[0]))
+    return lambda index: predict(*inputs_of(test, contract, index))

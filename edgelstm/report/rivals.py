@@ -11,7 +11,8 @@ from edgelstm.contract import QUANTILE_LEVELS, Channel, Contract
 from edgelstm.data.baselines.forecast import persistence, seasonal_naive
 from edgelstm.data.baselines.linear import Forecast
 from edgelstm.data.baselines.outputs import targets_of
-from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.examples import Examples
+from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 
@@ -87,7 +88,6 @@ def _repeated(sequences: Sequences, answer: NDArray[np.float32]) -> Answerer:
     """Answer the same to every sequence, or to every step of the one that is asked for."""
 
     def answerer(index: Index) -> NDArray[Any]:
-        count = int(sequences.lengths[index[0]]) if sequences.every_step else len(index)
-        return np.tile(answer, (count, 1))
+        return np.tile(answer, (len(sequences.truth_of(index)), 1))
 
     return answerer

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Answer, Channel, Task
-from edgelstm.data.scores.score import Examples
+from edgelstm.data.examples import Examples
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Windows
 from edgelstm.reading import Reading

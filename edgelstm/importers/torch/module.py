@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import TASKS, Channel, State, Task
-from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError, RunError, require
 from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
@@ -123,7 +122,7 @@ def from_torch(
         notes.append("it takes and answers [T, B, ...]: the file takes [B, T, F]")
     shape = _shape(subject, task, horizon, state)
     tries = _tries(subject, window, samples)
-    classes = isinstance(examples, Sequences) and examples.targets.dtype == np.int64
+    classes = examples is not None and examples.truth_rows.dtype == np.int64
     if task == "classify" or classes:
         _check_probabilities(subject, tries)
     read = _read(subject, shape, state, tries)
