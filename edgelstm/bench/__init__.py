@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgelstm.bench.compare import Change, changes, differences, read_result
 from edgelstm.bench.file import BenchResult, LongRun, Throughput, bench_file
-from edgelstm.bench.judge import Candidate, judge, load_candidates
+from edgelstm.bench.judge import Candidate, answers_to_judge, judge, load_candidates
 from edgelstm.bench.judgement import Judged, Judgement
 from edgelstm.bench.machine import Condition, Machine, Throttling, describe_machine, read_condition
 from edgelstm.bench.picture import draw_result
@@ -22,6 +22,7 @@ __all__ = [
     "Machine",
     "Throttling",
     "Throughput",
+    "answers_to_judge",
     "bench_file",
     "changes",
     "describe_machine",
