@@ -266,8 +266,9 @@ def written_tables(draw: st.DrawFn, rows: int = 30) -> Written:
     hard = _hard(walls, kept, form, calendar_name, texts, dialect)
     options = {"delimiter": dialect.delimiter, "decimal": dialect.decimal, "skip_rows": dialect.preamble}
     options |= {"header": dialect.header} | ({"time_format": form.asked} if form.asked else {})
-    if form_name == "unix ns":  # those of the early nineties are also 100 ns since year 1, as .NET counts them today
+    if form_name == "unix ns" and moments[kept[0]].year == 1990:  # also 100 ns since year 1, as .NET counts now
         options["time_format"] = "epoch ns"
+        hard = (*hard, "ticks of .NET")
     if dialect.sep_line:
         del options["delimiter"]
     return Written(
