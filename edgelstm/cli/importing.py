@@ -159,6 +159,8 @@ def _judged_by(imported: Imported, data: str, about: Given) -> tuple[Imported, E
     from edgelstm.data.readers.asking import Asking
     from edgelstm.importers import draft_contract
 
+    if imported.task == "label" and "label" in about:
+        imported = replace(imported, classes=_probabilities(imported))
     found = read_examples(table_of(data), draft_contract(imported), **{"gaps": "drop", **about})
     if imported.task == "forecast" and found.series > 1:
         raise DataError(f"{data}: expected one series, the table holds {found.series}")
@@ -167,6 +169,18 @@ def _judged_by(imported: Imported, data: str, about: Given) -> tuple[Imported, E
     reading = found.reading._replace(gaps=about.get("gaps", Asking().gaps))
     outputs = tuple(channel._replace(column=about.get("label", channel.column)) for channel in imported.outputs)
     return replace(imported, sample_period_s=found.period_s, reading=reading, outputs=outputs), found.examples
+
+
+def _probabilities(imported: Imported) -> bool:
+    """See that a network whose labels are classes answers with their probabilities.
+
+    Raises:
+        InputError: it does not.
+    """
+    last = imported.network.layers[-1] if imported.network is not None else None
+    if getattr(last, "function", None) not in ("softmax", "sigmoid"):
+        raise InputError("--label: expected a network that ends in softmax or sigmoid: this one answers with numbers")
+    return True
 
 
 def show_imported(run: Run, file: Path) -> None:
