@@ -14,7 +14,7 @@ from typing import Any
 from acceptance_cases import MAX_DROP, figures_of, flags_of, recipe_digest, recipe_of
 from case_runs import result_path
 
-from edgelstm.bench.answers import answerer_of
+from edgelstm.answers import answerer_of
 from edgelstm.data.scores.score import score
 from edgelstm.export import Export, export_run
 from edgelstm.files import write_whole

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import NoReturn
 
 
 class EdgeLstmError(Exception):
@@ -129,3 +130,12 @@ def one_line(error: BaseException) -> str:
     """
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}"
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """End a chain of branches over close words: mypy says which word has no branch. In `typing` from Python 3.11.
+
+    Raises:
+        AssertionError: a word came that the type does not have.
+    """
+    raise AssertionError(f"expected a word that is known, got {value!r}")

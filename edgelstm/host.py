@@ -49,6 +49,26 @@ def installed_version(package: str) -> str | None:
         return "?"
 
 
+def is_pypi_wheel() -> bool:
+    """Tell the wheels of PyPI (manylinux, macosx, win) from a distribution's or a vendor's own build of onnxruntime.
+
+    Where several packages lie in its folder each must be such a wheel: nobody knows which of them is run.
+
+    Example:
+        >>> is_pypi_wheel()
+        True
+    """
+    from importlib import metadata
+
+    wheels = []
+    for name in BUILDS:
+        try:
+            wheels.append(metadata.distribution(name).read_text("WHEEL") or "")
+        except metadata.PackageNotFoundError:
+            continue
+    return bool(wheels) and all(any(word in wheel for word in ("manylinux", "macosx", "-win")) for wheel in wheels)
+
+
 def available_cores(root: Root = ROOT) -> float:
     """Tell how many processors this process may use: those it may run on, or fewer where a cgroup limits its time."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,7 @@
 """Dataclasses and named tuples to JSON and back, with nothing guessed.
 
 An unknown key, a missing key or a wrong type is an error that names the place, what was expected and what
-came. The types understood are those the contract and the run record are made of: `str`, `int`, `float`,
+came. The types understood are those the contract and the run record are made of: `str`, `Literal`, `int`, `float`,
 `bool`, `X | None`, unions of plain types or of records that name themselves by a key `kind`, `tuple[X, ...]`,
 `dict[str, X]`, records in records, and `Any` for what somebody else checks.
 """
@@ -147,6 +147,8 @@ def _decode_plain(hint: Any, value: Any, place: str) -> Any:
     if hint is float:
         _expect(type(value) in (int, float) and abs(value) <= sys.float_info.max, "a finite number", value, place)
         return float(value)
+    if typing.get_origin(hint) is typing.Literal:  # which words are known is said where the record is checked
+        hint = str
     expected = {str: "a string", int: "a whole number", bool: "true or false"}[hint]
     _expect(type(value) is hint, expected, value, place)
     return value

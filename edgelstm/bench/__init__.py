@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from edgelstm.bench.answers import answerer_of, score_as_run
 from edgelstm.bench.compare import Change, changes, differences, read_result
 from edgelstm.bench.file import BenchResult, LongRun, Throughput, bench_file
-from edgelstm.bench.judge import Candidate, judge, load_candidates
+from edgelstm.bench.judge import Candidate, answers_to_judge, judge, load_candidates
 from edgelstm.bench.judgement import Judged, Judgement
 from edgelstm.bench.machine import Condition, Machine, Throttling, describe_machine, read_condition
 from edgelstm.bench.picture import draw_result
@@ -23,7 +22,7 @@ __all__ = [
     "Machine",
     "Throttling",
     "Throughput",
-    "answerer_of",
+    "answers_to_judge",
     "bench_file",
     "changes",
     "describe_machine",
@@ -33,7 +32,6 @@ __all__ = [
     "load_candidates",
     "read_condition",
     "read_result",
-    "score_as_run",
     "time_calls",
     "time_interleaved",
     "time_overhead_ns",

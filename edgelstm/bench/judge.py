@@ -9,19 +9,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.bench.answers import Answers, Stretch, answerer_of, check_finite, placed, stepped, stretches_of
+from edgelstm.answers.answerer import Answers, Stretch, answerer_of, check_finite, placed, stepped, stretches_of
+from edgelstm.answers.differences import answers_alone, neighbour_difference, stream_difference
 from edgelstm.bench.judgement import Judged, Judgement, verdict
 from edgelstm.bench.machine import describe_machine
 from edgelstm.bench.timer import Latency, time_interleaved
-from edgelstm.contract import Contract
+from edgelstm.contract import Contract, Score
+from edgelstm.data.examples import Examples
 from edgelstm.data.inputs import Inputs, pick_inputs
 from edgelstm.data.scores.metric import drop_of, figure_of
-from edgelstm.data.scores.score import Examples, score
+from edgelstm.data.scores.score import score
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError
 from edgelstm.runtime import Predictor
@@ -43,12 +44,14 @@ class Candidate:
         size_bytes: of the file.
         load_ms: reading, checking and opening it; the median of five.
         predictor: the loaded file.
+        answers: what `answers_to_judge` gave for the very examples that it is judged on; None: it is asked.
     """
 
     name: str
     size_bytes: int
     load_ms: float
     predictor: Predictor
+    answers: Answers | None = None
 
 
 def load_candidates(files: Sequence[tuple[str, int, Callable[[], Predictor]]]) -> list[Candidate]:
@@ -94,7 +97,7 @@ def judge(
     candidates = [replace(candidate, predictor=candidate.predictor.bare) for candidate in candidates]
     contract = candidates[0].predictor.contract
     spread = np.array([channel.spread for channel in contract.outputs])
-    stretches = _stretches(candidates[0].predictor, examples) if contract.state == "carried" else []
+    stretches = _stretches(candidates[0].predictor, examples)
     answers = [_answers(candidate, stretches, examples) for candidate in candidates]
     figures = [_figure(answer, examples, contract) for answer in answers]
     steps, whole = _latencies(candidates, seconds)
@@ -113,9 +116,9 @@ def judge(
                 float(np.median(whole[0] / whole[i])),
                 figure,
                 drop,
-                _in_spreads(answer, answers[0], spread),
-                _stream_difference(candidate.predictor, stretches, answer, spread),
-                _neighbour_difference(candidate.predictor, examples, spread),
+                _worst(worst_by_channel(answer, answers[0]), spread),
+                _worst(stream_difference(candidate.predictor, stretches, answer), spread) if stretches else 0.0,
+                _worst(neighbour_difference(candidate.predictor, _picked(candidate.predictor, examples)), spread),
             )
         )
     ship, sentences = verdict(files, contract.state, max_metric_drop)
@@ -152,6 +155,8 @@ def _check_alike(candidates: Sequence[Candidate]) -> None:
 
 def _stretches(predictor: Predictor, examples: Examples | None) -> list[Stretch]:
     """What a carried state goes over: each series from zero; the last of forecasts over and over, for 10,000 steps."""
+    if predictor.contract.state != "carried":
+        return []
     if examples is not None:
         *others, last = stretches_of(examples, predictor.contract.times)
         return [*others, _repeated(last) if isinstance(examples, Windows) and examples.same_rows else last]
@@ -172,34 +177,56 @@ def _repeated(stretch: Stretch) -> Stretch:
     return Stretch(np.concatenate([x] * turns), times)
 
 
+def answers_to_judge(predictor: Predictor, examples: Examples, name: str = "the file") -> tuple[Answers, Score]:
+    """Answer all that `judge` asks of a file, and score it.
+
+    Args:
+        predictor: the loaded file.
+        examples: with their truth.
+        name: how to call the file in an error.
+
+    Returns:
+        What `Candidate.answers` takes; and the score, that of `edgelstm.answers.score_as_run`.
+
+    Raises:
+        InputError: the examples do not fit the file, or it answers NaN or infinity.
+        DataError: no truth is known.
+    """
+    predictor = predictor.bare
+    found = _run(name, predictor, _stretches(predictor, examples), examples)
+    return found, _score(found, examples, predictor.contract)
+
+
 def _answers(candidate: Candidate, stretches: Sequence[Stretch], examples: Examples | None) -> Answers:
+    if candidate.answers is not None:
+        return candidate.answers
+    return _run(candidate.name, candidate.predictor, stretches, examples)
+
+
+def _run(name: str, predictor: Predictor, stretches: Sequence[Stretch], examples: Examples | None) -> Answers:
     """Answer in the mode of the contract: carried, step by step over all stretches; else each example."""
-    predictor = candidate.predictor
     if stretches:
-        return check_finite(candidate.name, np.concatenate([stepped(predictor, stretch) for stretch in stretches]))
+        return check_finite(name, np.concatenate([stepped(predictor, stretch) for stretch in stretches]))
     if examples is None:
-        rows = golden_rows(predictor.golden)
-        return check_finite(candidate.name, np.stack([_without_padding(predictor, *row) for row in rows]))
-    answerer, numbers = answerer_of(predictor, examples, candidate.name), np.arange(len(examples))
-    if predictor.contract.every_step:
-        return np.concatenate([answerer(numbers[i : i + 1]) for i in numbers])
-    return np.asarray(answerer(numbers))
-
-
-def _without_padding(predictor: Predictor, x: NDArray[Any], length: int | None, time_s: Any) -> Answers:
-    """Answer a window, with zeros where there is no answer: at every step, behind the length of the row."""
-    y = predictor.predict(x, length, time_s)
-    if length is not None and predictor.contract.every_step:
-        y[length:] = 0
-    return y
+        golden = predictor.golden
+        y = answers_alone(predictor, Inputs(golden.x, golden.lengths, golden.times))
+        return check_finite(name, y if golden.lengths is None else np.nan_to_num(y, nan=0.0))
+    answerer = answerer_of(predictor, examples, name)
+    if examples.every_step:
+        return np.concatenate([answerer(index) for index in examples.batches(1)])
+    return np.asarray(answerer(np.arange(len(examples))))
 
 
 def _figure(answers: Answers, examples: Examples | None, contract: Contract) -> float | None:
     """The one figure that decides; of a carried state gone over and over a series, that of the first pass."""
     if examples is None:
         return None
+    return figure_of(_score(answers, examples, contract), contract.metric)
+
+
+def _score(answers: Answers, examples: Examples, contract: Contract) -> Score:
     answerer = placed(answers, examples, contract.state == "carried")
-    return figure_of(score(answerer, examples, contract.outputs, contract.answer).score, contract.metric)
+    return score(answerer, examples, contract.outputs, contract.answer).score
 
 
 def _latencies(
@@ -219,27 +246,14 @@ def _latencies(
     return time_interleaved(steps, seconds), time_interleaved(whole, seconds)
 
 
-def _in_spreads(a: Answers, b: Answers, spread: Spread) -> float:
-    return float(max(np.array(worst_by_channel(a, b)) / spread))
+def _worst(differences: tuple[float, ...], spread: Spread) -> float:
+    """The largest difference of all outputs, in their standard deviations."""
+    return float(max(np.array(differences) / spread))
 
 
-def _stream_difference(predictor: Predictor, stretches: Sequence[Stretch], answers: Answers, spread: Spread) -> float:
-    """A carried state, stepped, beside the same samples at once; a window's stream runs the window itself."""
-    if not stretches:
-        return 0.0
-    at_once = np.concatenate([predictor.predict(x, None, times) for x, times in stretches])
-    return _in_spreads(at_once, answers, spread)
-
-
-def _neighbour_difference(predictor: Predictor, examples: Examples | None, spread: Spread) -> float:
-    """Run a few windows as one batch, as any ONNX client would, and one by one."""
-    golden, contract = predictor.golden, predictor.contract
-    picked = Inputs(golden.x, golden.lengths, golden.times)
-    if examples is not None:
-        picked = pick_inputs(examples, contract, _BATCH)
-    together = predictor.run_batch(*picked)
-    apart = np.concatenate([predictor.run_batch(*picked.one(i)) for i in range(len(picked.x))])
-    if picked.lengths is not None and contract.every_step:
-        valid = np.arange(apart.shape[1]) < picked.lengths[:, np.newaxis]
-        together, apart = together[valid], apart[valid]
-    return _in_spreads(together, apart, spread)
+def _picked(predictor: Predictor, examples: Examples | None) -> Inputs:
+    """A few rows to run as one batch and one by one."""
+    golden = predictor.golden
+    if examples is None:
+        return Inputs(golden.x, golden.lengths, golden.times)
+    return pick_inputs(examples, predictor.contract, _BATCH)

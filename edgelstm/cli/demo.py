@@ -118,14 +118,13 @@ def _bench(path: Path) -> BenchResult:
 
 
 def _show_forecast(export: Export) -> None:
-    from edgelstm.cli.forecasts import forecast_rows
-    from edgelstm.cli.rows import read_rows, render
+    from edgelstm.answers import answer, read_samples
+    from edgelstm.cli.rows import render, rows_of
     from edgelstm.runtime import load
 
     predictor = load(export.files[0].path)
-    rows = read_rows("builtin:co2", predictor.contract, {})
-    answers = forecast_rows(predictor, rows.series[0], rows, every_row=False)
-    print(render(answers.rows, "csv").decode().rstrip())
+    samples = read_samples("builtin:co2", predictor.contract)
+    print(render(rows_of(answer(predictor, samples), samples), "csv").decode().rstrip())
 
 
 def _render(

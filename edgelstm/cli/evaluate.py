@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, Unverified, provider_options
-from edgelstm.cli.reading import Given, option_of, reads_a_table
+from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
 from edgelstm.cli.words import table
 from edgelstm.errors import InputError
 from edgelstm.files import write_all_whole
 
 if TYPE_CHECKING:
     from edgelstm.contract import Contract, Score
-    from edgelstm.data.scores.score import Examples
+    from edgelstm.data.examples import Examples
     from edgelstm.report import Evaluation
     from edgelstm.run import Run
     from edgelstm.runtime import Predictor
@@ -85,9 +85,10 @@ def evaluate(
 
 def evaluation_words(evaluation: Evaluation) -> str:
     """Lay out the scores of each part, and say who is ahead."""
-    from edgelstm.report.words import count_words, name_words, score_columns, score_text, verdict_words
+    from edgelstm.data.scores.figures import figures_of
+    from edgelstm.report.words import count_words, name_words, score_text, verdict_words
 
-    columns, lines = score_columns(evaluation), []
+    columns, lines = figures_of(evaluation.contract), []
     for part in evaluation.parts:
         title = f"{part.name}, {count_words(part.examples, evaluation.contract)}"
         rows = [
@@ -116,11 +117,10 @@ def _open(subject: Path, load_as: dict[str, Any], options: dict[str, str]) -> tu
 def _data(run: Run | None, data: str | None, contract: Contract, about_table: Given) -> Data:
     """Read a table, or take the held-out part of a run."""
     if data is not None and not Path(data).is_dir():
-        from edgelstm.report.tables import PART, read_examples
+        from edgelstm.answers.tables import PART, read_examples
 
-        source = sys.stdin if data == "-" else data
-        examples, sha256, report = read_examples(source, contract, **about_table)
-        return Data(PART, examples, sha256, {}, _data_recipe(run).get("season"), report)
+        found = read_examples(table_of(data), contract, **about_table)
+        return Data(PART, found.examples, found.sha256, {}, _data_recipe(run).get("season"), found.report)
     if about_table:
         raise InputError(f"{option_of(about_table)}: means something for a table only; give one")
     if data is not None:
@@ -157,7 +157,7 @@ def _data_recipe(run: Run | None) -> dict[str, Any]:
 
 
 def _evaluate(predictor: Predictor, name: str, data: Data, season: int | None) -> Evaluation:
-    from edgelstm.bench import answerer_of
+    from edgelstm.answers import answerer_of
     from edgelstm.data.seasons import season_of
     from edgelstm.report import Part, evaluate_parts
     from edgelstm.report.rivals import rivals_of

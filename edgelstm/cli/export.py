@@ -10,14 +10,14 @@ import typer
 from typer.core import TyperCommand
 
 from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
-from edgelstm.cli.reading import Given, option_of, reads_a_table
+from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
 from edgelstm.cli.words import figure_words, fraction, metric_words, microseconds, network_words, table
 from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Channel, Contract
-    from edgelstm.data.scores.score import Examples
+    from edgelstm.contract import Channel, Contract, Precision
+    from edgelstm.data.examples import Examples
     from edgelstm.export import Export, ExportedFile
     from edgelstm.network import Network
 
@@ -76,7 +76,8 @@ def export(
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
     given = per_tensor or clip is not None or head is not None
-    precisions = ["int8", "int8w", "fp16"] if quantize == "auto" else [quantize] if quantize else []
+    every: list[Precision] = ["int8", "int8w", "fp16"]
+    precisions = every if quantize == "auto" else [precision for precision in every if precision == quantize]
     exported = export_run(
         run,
         output,
@@ -152,16 +153,18 @@ def _examples(data: str | None, contract: Contract, about_table: Given) -> Examp
         if about_table:
             raise InputError(f"{option_of(about_table)}: means something for a table only; give --data")
         return None
-    from edgelstm.report.tables import read_examples
+    from edgelstm.answers import read_examples
 
     untold = {} if contract.reading else {"gaps": "drop"}  # what touches a gap is left out
-    examples, _, report = read_examples(sys.stdin if data == "-" else data, contract, **{**untold, **about_table})
-    print("\n".join(report), file=sys.stderr)
-    return examples
+    found = read_examples(table_of(data), contract, **{**untold, **about_table})
+    print("\n".join(found.report), file=sys.stderr)
+    return found.examples
 
 
 def judgement_words(judgement: Judgement, contract: Contract) -> str:
     """Lay out what the judge measured, and its verdict."""
+    from edgelstm.data.scores.figures import figure_text
+
     headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {metric_words(contract)}"]
     headers += ["max error", "stream", "neighbours"]
     rows = [
@@ -171,7 +174,7 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
             microseconds(file.load_ms * 1e3),
             *(microseconds(value) for value in (file.step.p50_us, file.step.p99_us)),
             *(microseconds(value) for value in (file.window.p50_us, file.window.p99_us)),
-            "-" if file.metric is None else f"{file.metric:.4g}",
+            figure_text(file.metric, contract.metric),
             *(f"{value:.1e}" for value in (file.max_error, file.stream_difference, file.neighbour_difference)),
         ]
         for file in judgement.files

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from edgelstm.cli.reading import Given, option_of, reads_a_table
-from edgelstm.errors import InputError
+from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
+from edgelstm.errors import DataError, InputError
 
 if TYPE_CHECKING:
-    from edgelstm.contract import Channel
+    from edgelstm.contract import Channel, State, Task
+    from edgelstm.data.examples import Examples
     from edgelstm.importers import Imported
     from edgelstm.network import Layer
     from edgelstm.run import Run
@@ -49,6 +50,7 @@ def import_torch(
     ] = "",
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of classes in --data.")] = None,
     *,
     reading: Given,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
@@ -62,13 +64,13 @@ def import_torch(
         window=window,
         inputs=_channels(input_ or [], units, data is not None, "--input"),
         outputs=_channels(output_name or [], units, data is not None, "--output-name"),
-        task=task,
+        task=cast("Task", task),  # whoever reads the network says which words there are
         horizon=horizon,
-        state=state,
+        state=cast("State", state),
         names=Names(activation, final, take),
         name=name or weights.stem,
     )
-    run = _write(imported, output, data, reading, units, overwrite)
+    run = _write(imported, output, data, {**reading, **({"label": label} if label else {})}, units, overwrite)
     if run.record.network is not None:
         print("\n".join(_words(layer) for layer in run.record.network.layers))
     _show_next(run)
@@ -94,6 +96,7 @@ def import_keras(
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
     task: Annotated[str | None, typer.Option(help="forecast, classify, label. [what the last layer says]")] = None,
     data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of classes in --data.")] = None,
     *,
     reading: Given,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
@@ -109,9 +112,9 @@ def import_keras(
         horizon=horizon,
         inputs=_channels(input_ or [], units, data is not None, "--input"),
         outputs=_channels(output_name or [], units, data is not None, "--output-name"),
-        task=task,
+        task=cast("Task | None", task),
     )
-    run = _write(imported, output, data, reading, units, overwrite)
+    run = _write(imported, output, data, {**reading, **({"label": label} if label else {})}, units, overwrite)
     show_imported(run, file)
 
 
@@ -132,27 +135,53 @@ def _channels(names: list[str], units: dict[str, str], needed: bool, option: str
 
 
 def _write(
-    imported: Imported, output: Path | None, data: str | None, reading: Given, units: dict[str, str], overwrite: bool
+    imported: Imported, output: Path | None, data: str | None, about: Given, units: dict[str, str], overwrite: bool
 ) -> Run:
     """Read the test table, if there is one, and write the run directory."""
-    from dataclasses import replace
-
-    from edgelstm.cli.forecasts import read_test
     from edgelstm.importers import write_imported
 
     unknown = units.keys() - {channel.name for channel in imported.inputs + imported.outputs}
     if unknown:
         raise InputError(f"--unit: expected the name of a channel, got {min(unknown)!r}")
-    test = None
-    if data is not None:
-        held_out = read_test(data, imported, reading)
-        for line in held_out.notes:
-            print(f"edgelstm: {line}", file=sys.stderr)
-        test = held_out.windows
-        imported = replace(imported, sample_period_s=held_out.period_s, reading=held_out.reading)
-    elif reading:
-        raise InputError(f"{option_of(reading)}: expected --data as well, the table that it is about")
+    if data is None and about:
+        raise InputError(f"{option_of(about)}: expected --data as well, the table that it is about")
+    imported, test = (imported, None) if data is None else _judged_by(imported, data, about)
     return write_imported(imported, output or Path("runs") / imported.name, test=test, overwrite=overwrite)
+
+
+def _judged_by(imported: Imported, data: str, about: Given) -> tuple[Imported, Examples]:
+    """Read the table, and let the network say what was learnt from it: the rhythm, the reading, the column of classes.
+
+    Its gaps are left open, unless somebody says what fills them.
+    """
+    from dataclasses import replace
+
+    from edgelstm.answers import read_examples
+    from edgelstm.data.readers.asking import Asking
+    from edgelstm.importers import draft_contract
+
+    if imported.task == "label" and "label" in about:
+        imported = replace(imported, classes=_probabilities(imported))
+    found = read_examples(table_of(data), draft_contract(imported), **{"gaps": "drop", **about})
+    if imported.task == "forecast" and found.series > 1:
+        raise DataError(f"{data}: expected one series, the table holds {found.series}")
+    for line in found.report:
+        print(f"edgelstm: {line}", file=sys.stderr)
+    reading = found.reading._replace(gaps=about.get("gaps", Asking().gaps))
+    outputs = tuple(channel._replace(column=about.get("label", channel.column)) for channel in imported.outputs)
+    return replace(imported, sample_period_s=found.period_s, reading=reading, outputs=outputs), found.examples
+
+
+def _probabilities(imported: Imported) -> bool:
+    """See that a network whose labels are classes answers with their probabilities.
+
+    Raises:
+        InputError: it does not.
+    """
+    last = imported.network.layers[-1] if imported.network is not None else None
+    if getattr(last, "function", None) not in ("softmax", "sigmoid"):
+        raise InputError("--label: expected a network that ends in softmax or sigmoid: this one answers with numbers")
+    return True
 
 
 def show_imported(run: Run, file: Path) -> None:

@@ -7,28 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgelstm.cli.words import figure_words, network_words, table
+from edgelstm.data.scores.figures import figures_of
 
 if TYPE_CHECKING:
-    from edgelstm.contract import Channel, Contract, Metrics, Provenance, Score
+    from edgelstm.contract import Channel, Contract, Metrics, Provenance
     from edgelstm.reading import Dialect, Reading
     from edgelstm.runtime import ModelFile
     from edgelstm.runtime.file.summary import GraphSummary
 
-
-_FIGURES = {
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "scaled_rmse": "scaled RMSE",
-    "scaled_mae": "scaled MAE",
-    "pinball": "pinball loss",
-    "scaled_pinball": "scaled pinball loss",
-    "coverage": "coverage",
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "log_loss": "log loss",
-}
 _COUNTED = {"forecast": "windows", "classify": "sequences", "label": "series"}
-MEDIAN = 0.5
 _SHOWN = 5  # categories in a line
 
 
@@ -66,29 +53,10 @@ def _metrics_table(part: Metrics, contract: Contract) -> str:
     """Lay out the scores of a part, the figures that its kind of answer has."""
     found = [("this file", part.file)] if part.file else []
     found += [(network_words(contract), part.network), *part.baselines.items()]
-    keys = _figures(contract)
-    one = len(contract.targets) == 1 and contract.answer != "class"
-    unit = f" ({contract.targets[0].unit})" if one and contract.targets[0].unit else ""
-    names = [f"{_FIGURES[key]}{unit if key != 'coverage' else ''}" for key in keys]
-    rows = [[name, *(_figure(score, key) for key in keys)] for name, score in found]
+    figures = figures_of(contract)
+    rows = [[name, *(figure_words(score, figure.key) for figure in figures)] for name, score in found]
+    names = [figure.words for figure in figures]
     return table([f"{part.part}, {part.windows} {_COUNTED[contract.task]}", *names], rows)
-
-
-def _figures(contract: Contract) -> tuple[str, ...]:
-    """Choose the figures of a score: of several targets those that are divided by the spread of each."""
-    scaled = "scaled_" if len(contract.targets) > 1 else ""
-    if contract.answer == "class":
-        return "accuracy", "macro_f1", "log_loss"
-    if contract.answer == "number":
-        return f"{scaled}rmse", f"{scaled}mae"
-    median = any(channel.quantile == MEDIAN for channel in contract.outputs)
-    return f"{scaled}pinball", "coverage", *([f"{scaled}mae"] if median else [])
-
-
-def _figure(score: Score, key: str) -> str:
-    """Write a figure; a dash where the score lacks it, as the log loss of a baseline without probabilities."""
-    known = key in score or key == "scaled_rmse"
-    return figure_words(score if known else None, key)
 
 
 def _sees(contract: Contract) -> str:

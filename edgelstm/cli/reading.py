@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, get_args, get_type_hints
+from typing import IO, Any, get_args, get_type_hints
 
 from edgelstm.cli.options import Asked, with_options
 from edgelstm.cli.options import Given as Typed
@@ -52,3 +53,8 @@ def option_of(reading: Given) -> str | None:
     """
     flags = {asked_as(option.key): option.flag for option in _OPTIONS}
     return next((flags.get(key, f"--{key}") for key in reading), None)
+
+
+def table_of(data: str) -> str | IO[str]:
+    """Say where a table comes from: stdin for `-`."""
+    return sys.stdin if data == "-" else data

@@ -12,7 +12,7 @@ import typer
 
 from edgelstm.cli.options import Panelled, usual_words
 from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, recipe_options
-from edgelstm.cli.words import table
+from edgelstm.cli.words import figure_words, table
 from edgelstm.errors import RecipeError
 from edgelstm.recipe import load_recipe, render_recipe
 from edgelstm.recipe.sections import SplitRecipe
@@ -160,15 +160,14 @@ def _advice(fitted: Fitted) -> list[str]:
 
 def scores_table(fitted: Fitted) -> str:
     """Lay the network beside its baselines on each held-out part: the figures that its kind of answer has."""
-    from edgelstm.cli.scores import columns_of
+    from edgelstm.data.scores.figures import figures_of
 
-    contract, parts = fitted.run.record.contract, fitted.evaluation.parts
-    columns = columns_of(contract)
-    headers = ["", *(f"{part.name} {column.name}" for part in parts for column in columns)]
+    parts, figures = fitted.evaluation.parts, figures_of(fitted.run.record.contract)
+    headers = ["", *(f"{part.name} {figure.words}" for part in parts for figure in figures)]
     rows, labels = [], {"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}
     for name in parts[0].scored:
         row = [labels.get(name, name)]
-        row += [column.text(part.scored[name]) for part in parts for column in columns]
+        row += [figure_words(part.scored[name].score, figure.key) for part in parts for figure in figures]
         rows.append(row)
     return table(headers, rows)
 

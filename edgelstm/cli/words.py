@@ -11,14 +11,6 @@ from edgelstm.errors import InputError
 if TYPE_CHECKING:
     from edgelstm.contract import Contract, Score
 
-_METRICS = {
-    "rmse": "RMSE",
-    "scaled_rmse": "scaled RMSE",
-    "pinball": "pinball loss",
-    "scaled_pinball": "scaled pinball loss",
-    "accuracy": "accuracy",
-}
-
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out a table in plain text: the first column to the left, the others to the right.
@@ -92,17 +84,18 @@ def metric_words(contract: Contract) -> str:
         >>> metric_words(load("models/co2/co2.fp32.onnx").contract)
         'RMSE (ppm)'
     """
-    unit = contract.targets[0].unit if contract.metric in ("rmse", "pinball") else None
-    return f"{_METRICS[contract.metric]}{f' ({unit})' if unit else ''}"
+    from edgelstm.data.scores.figures import figures_of
+
+    return figures_of(contract)[0].words
 
 
 def figure_words(score: Score | None, metric: str) -> str:
-    """Write the figure that decides; a dash where nothing was scored.
+    """Write a figure of a score; a dash where nothing was scored.
 
     Example:
-        >>> figure_words({"rmse": 0.512345}, "rmse"), figure_words(None, "accuracy")
-        ('0.5123', '-')
+        >>> figure_words({"rmse": 0.512345}, "rmse"), figure_words({"accuracy": 0.97946}, "accuracy")
+        ('0.5123', '97.9 %')
     """
-    from edgelstm.data.scores.metric import figure_of
+    from edgelstm.data.scores.figures import figure_text, known_figure
 
-    return f"{figure_of(score, metric):.4g}" if score else "-"
+    return figure_text(known_figure(score, metric) if score else None, metric)

@@ -8,12 +8,16 @@ from edgelstm.contract.checks import check_contract
 from edgelstm.contract.older import check_version, with_later_keys
 from edgelstm.contract.parts import (
     FORMAT_VERSION,
+    Answer,
     Channel,
     Fidelity,
     Metrics,
+    Precision,
     Provenance,
     Quantization,
+    State,
     StateTensor,
+    Task,
 )
 from edgelstm.errors import ContractError
 from edgelstm.reading import Reading
@@ -64,15 +68,15 @@ upgrade edgelstm on this device or export again with the older version
 
     format_version: int
     name: str
-    task: str
-    precision: str
+    task: Task
+    precision: Precision
     inputs: tuple[Channel, ...]
     outputs: tuple[Channel, ...]
     window: int
     horizon: int
     lengths: bool
-    state: str
-    trained_state: str
+    state: State
+    trained_state: State
     states: tuple[StateTensor, ...]
     scaling: str
     sample_period_s: float | None
@@ -80,7 +84,7 @@ upgrade edgelstm on this device or export again with the older version
     fidelity: Fidelity | None
     metrics: tuple[Metrics, ...]
     provenance: Provenance
-    answer: str = "number"
+    answer: Answer = "number"
     times: bool = False
     reading: Reading | None = None
     many_series: bool = False

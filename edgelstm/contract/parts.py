@@ -6,13 +6,18 @@ pays it.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+Task: TypeAlias = Literal["forecast", "classify", "label"]
+Answer: TypeAlias = Literal["number", "quantile", "class"]
+Precision: TypeAlias = Literal["fp32", "int8", "int8w", "fp16"]
+State: TypeAlias = Literal["window", "carried"]
 
 FORMAT_VERSION = 3
-TASKS = ("forecast", "classify", "label")
-ANSWERS = ("number", "quantile", "class")
-PRECISIONS = ("fp32", "int8", "int8w", "fp16")
-STATES = ("window", "carried")
+TASKS: tuple[Task, ...] = get_args(Task)
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+STATES: tuple[State, ...] = get_args(State)
 SCALINGS = ("standard", "minmax", "none", "relative", "instance")
 CLIPS = ("none", "percentile", "mse")
 HEADS = ("int8", "fp32")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from edgelstm.contract import Channel
+from edgelstm.data.gaps import POLICIES
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.sources import read_source
 from edgelstm.data.series import Series
@@ -72,6 +73,18 @@ def categories_of(channels: Sequence[Channel]) -> dict[str, tuple[str, ...]]:
         if channel.category is not None:
             found[channel.source] = (*found.get(channel.source, ()), channel.category)
     return found
+
+
+def policy_of(takes: Takes, asked: str | None) -> str:
+    """Choose what is done about gaps: what is asked for, else as in training, else a gap is an error.
+
+    Raises:
+        InputError: an unknown policy.
+    """
+    policy = asked or (takes.reading.gaps if takes.reading else "error")
+    if policy not in POLICIES:
+        raise InputError(f"--missing: expected one of {', '.join(POLICIES)}, got {policy!r}")
+    return policy
 
 
 def asking_for(takes: Takes, given: Mapping[str, Any], targets: Sequence[str] = (), label: str | None = None) -> Asking:

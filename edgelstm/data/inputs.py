@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
+from edgelstm.data.examples import Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 from edgelstm.errors import InputError
@@ -32,7 +33,7 @@ class Inputs(NamedTuple):
         return Inputs(self.x[i : i + 1], lengths, times)
 
 
-def inputs_of(examples: Windows | Sequences, contract: Contract, index: Index) -> Inputs:
+def inputs_of(examples: Examples, contract: Contract, index: Index) -> Inputs:
     """Copy out what a file takes of some examples, from their beginning.
 
     Windows are whole. Of series, a file with lengths takes all of them, padded with zeros to its window, or to label
@@ -72,7 +73,7 @@ def inputs_of(examples: Windows | Sequences, contract: Contract, index: Index) -
     return Inputs(x, np.minimum(valid, contract.window), times)
 
 
-def pick_inputs(examples: Windows | Sequences, contract: Contract, count: int) -> Inputs:
+def pick_inputs(examples: Examples, contract: Contract, count: int) -> Inputs:
     """Take a few examples that show what there is: spread over the part; to classify, of several lengths and classes.
 
     Args:
@@ -83,13 +84,12 @@ def pick_inputs(examples: Windows | Sequences, contract: Contract, count: int) -
     Raises:
         InputError: as for `inputs_of`.
     """
-    if isinstance(examples, Windows):
-        return inputs_of(examples, contract, _spread(np.arange(len(examples)), count))
-    if not examples.every_step:
+    if contract.task == "classify":
         return inputs_of(examples, contract, _of_all_kinds(examples, count))
-    enough = np.arange(len(examples)) if contract.lengths else np.flatnonzero(examples.lengths >= contract.window)
+    lengths = examples.lengths_of()
+    enough = np.arange(len(examples)) if contract.lengths else np.flatnonzero(lengths >= contract.window)
     if not len(enough):
-        enough = np.argsort(-examples.lengths, kind="stable")[:count]
+        enough = np.argsort(-lengths, kind="stable")[:count]
     return inputs_of(examples, contract, _spread(enough, count))
 
 
@@ -98,14 +98,13 @@ def _spread(numbers: Index, count: int) -> Index:
     return chosen
 
 
-def _of_all_kinds(sequences: Sequences, count: int) -> Index:
+def _of_all_kinds(sequences: Examples, count: int) -> Index:
     """The longest, the shortest, and what lies between them; in each stretch one of a class that is not there yet."""
-    parts = np.array_split(np.argsort(sequences.lengths, kind="stable"), min(len(sequences), count))
+    parts = np.array_split(np.argsort(sequences.lengths_of(), kind="stable"), min(len(sequences), count))
     parts = [parts[-1][::-1], *parts[:-1]]
     chosen: list[int] = []
     for part in parts:
-        there = sequences.targets[chosen]
-        new = part[~np.isin(sequences.targets[part], there)]
+        new = part[~np.isin(sequences.truth_of(part), sequences.truth_of(np.array(chosen, np.int64)))]
         chosen.append(int((new if len(new) else part)[0]))
     return np.array(chosen, np.int64)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,49 @@ class Sequences:
     def truth(self, i: int) -> Targets:
         """View the targets of one series: int64 [T] or float32 [T, O] at every step, or its class, int64 []."""
         return self.targets[self.rows(i)] if self.every_step else self.targets[i, ...]
+
+    @property
+    def answered(self) -> int:
+        """How many answers there are: one for each row, or to classify for each series."""
+        return len(self.x_rows) if self.every_step else len(self)
+
+    @property
+    def truth_rows(self) -> Targets:
+        """All targets there are, see `targets`."""
+        return self.targets
+
+    @property
+    def stretches(self) -> tuple[Index, Index]:
+        """The rows that a carried state goes over, each series from zero: first rows and lengths, int64 [S] both."""
+        return self.starts, self.lengths
+
+    @property
+    def last_steps(self) -> Index:
+        """int64 [S]: the last step of each series, counted through `stretches` laid end to end."""
+        return np.cumsum(self.lengths) - 1
+
+    def batches(self, size: int) -> Iterator[Index]:
+        """List in which pieces answers are asked for: to label one series at a time, else some of them, int64 [n]."""
+        size = 1 if self.every_step else size
+        return (np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size))
+
+    def truth_of(self, index: Index) -> Targets:
+        """Copy out the classes of some series, int64 [n]; to label, the `truth` of the one that is asked for."""
+        return self.truth(int(index[0])) if self.every_step else self.targets[index]
+
+    def places(self, index: Index) -> Index | slice:
+        """Say which of all answers are those to some series: to label, the rows of the one that is asked for."""
+        return self.rows(int(index[0])) if self.every_step else index
+
+    def lengths_of(self, index: Index | slice = slice(None)) -> Index:
+        """Say how many rows some series have: int64 [n]."""
+        return self.lengths[index]
+
+    def history(self, index: Index | slice = slice(None)) -> None:
+        """None: no series holds the past of its targets."""
+
+    def spreads_of(self, index: Index) -> None:
+        """None: errors are measured by the spread of the channels."""
 
     def padded(self, index: Index | slice = slice(None)) -> tuple[Rows, Index]:
         """Copy out series side by side, with zeros behind the end of the shorter ones.

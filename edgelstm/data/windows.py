@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class Windows:
         spreads: float64 [S, O], what the error of each of those series is measured by: its own training standard
             deviation; None for one.
     """
+
+    every_step: ClassVar[Literal[False]] = False  # a forecast is scored behind its last step alone
 
     x_rows: Rows
     x_starts: Index
@@ -90,6 +93,40 @@ class Windows:
         last = self.x_starts + self.steps - 1
         stretch = np.searchsorted(starts, last, side="right") - 1
         return (np.cumsum(lengths) - lengths)[stretch] + last - starts[stretch]
+
+    @property
+    def answered(self) -> int:
+        """How many answers there are: one for each window."""
+        return len(self)
+
+    @property
+    def truth_rows(self) -> Rows:
+        """float32 [M', O]: all targets there are."""
+        return self.y_rows
+
+    def batches(self, size: int) -> Iterator[Index]:
+        """List in which pieces answers are asked for: some windows at a time, int64 [n]."""
+        return (np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size))
+
+    def truth_of(self, index: Index) -> Rows:
+        """Copy out the targets of some windows: float32 [n, K, O]."""
+        return self.y(index)
+
+    def places(self, index: Index) -> Index | slice:
+        """Say which of all answers are those to some windows."""
+        return index
+
+    def lengths_of(self, index: Index | slice = slice(None)) -> Index:
+        """Say how many steps some windows have: int64 [n], all T."""
+        return np.full(len(self.x_starts[index]), self.steps, np.int64)
+
+    def padded(self, index: Index | slice = slice(None)) -> tuple[Rows, Index]:
+        """Copy out windows and how long they are: float32 [n, T, F] and int64 [n]; there is nothing to pad."""
+        return self.x(index), self.lengths_of(index)
+
+    def spreads_of(self, index: Index) -> NDArray[np.float64] | None:
+        """Say what the errors of some windows are measured by: float64 [n, O]; None where all are of one series."""
+        return None if self.spreads is None else self.spreads[self.series_of(index)]
 
     def series_of(self, index: Index | slice = slice(None)) -> Index:
         """Say which series some windows are of, by its number: int64 [n]."""

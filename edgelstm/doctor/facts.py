@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from edgelstm.host import (
     cgroup_folders,
     installed_builds,
     installed_version,
+    is_pypi_wheel,
     jetpack,
     l4t_release,
     read_text,
@@ -116,7 +116,7 @@ def gather_facts(root: Path = ROOT) -> Facts:
         musl=any(root.glob("lib/ld-musl-*")),
         python=sys.version_info[:3],
         builds=builds,
-        pypi=_is_pypi_wheel(builds),
+        pypi=is_pypi_wheel(),
         numpy=installed_version("numpy"),
         l4t="" if release is None else f"{release[0]}.{release[1]}",
         jetpack=jetpack(root),
@@ -185,12 +185,6 @@ def _cgroup_memory(root: Path) -> float | None:
     limits = [int(word) for word in words if word.isdigit()]
     # Version 1 writes nearly 2**63 for no limit.
     return min((limit / 2**20 for limit in limits if limit < 2**60), default=None)
-
-
-def _is_pypi_wheel(builds: dict[str, str]) -> bool:
-    """Tell whether every installed onnxruntime is one of the wheels of PyPI (manylinux), not a distribution's own."""
-    wheels = [metadata.distribution(name).read_text("WHEEL") or "" for name in builds]
-    return bool(wheels) and all("manylinux" in wheel for wheel in wheels)
 
 
 def _run(*command: str) -> str:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.bench import Judged, Judgement, judge, load_candidates, score_as_run
-from edgelstm.bench.answers import Stretch, stepped
+from edgelstm.answers import score_as_run
+from edgelstm.answers.answerer import Answers, Stretch, stepped
+from edgelstm.answers.differences import neighbour_difference, stream_difference
+from edgelstm.bench import Judged, Judgement, answers_to_judge, judge, load_candidates
 from edgelstm.bench.timer import time_calls
-from edgelstm.contract import Contract, Fidelity, Metrics, Quantization, Score
+from edgelstm.contract import Contract, Fidelity, Metrics, Precision, Quantization, Score
 from edgelstm.data.inputs import Inputs
 from edgelstm.data.scores.metric import drop_of, figure_of
 from edgelstm.errors import ExportError, InputError, ParityError
@@ -36,7 +39,7 @@ from edgelstm.strict_json import plain
 # How far a replay may be from the file's own outputs, in training standard deviations. An int8 rounding that
 # falls the other way moves an answer by thousandths; builds outside PyPI round by other kernels.
 _FP32_TOLERANCE = 1e-5
-_TOLERANCE = {
+_TOLERANCE: dict[Precision, dict[str, float]] = {
     "fp32": {PYPI: 0.0, OTHER: 0.0},
     "int8w": {PYPI: 0.0, OTHER: 0.0},
     "fp16": {PYPI: 2e-3, OTHER: 5e-3},
@@ -99,7 +102,7 @@ def export_run(
     directory: str | Path,
     output: str | Path | None = None,
     *,
-    precisions: Sequence[str] = (),
+    precisions: Sequence[Precision] = (),
     quantization: Quantization | None = None,
     state: str | None = None,
     max_metric_drop: float | None = None,
@@ -134,12 +137,13 @@ def export_run(
         run = line_of(run)
     folder = Path(output) if output is not None else run.path
     graph = _fp32_graph(run)
-    chosen = ["fp32", *(p for p in precisions if p != "fp32")]
+    chosen: list[Precision] = ["fp32", *(p for p in precisions if p != "fp32")]
     forms = {p: _form(run, p, quantization) for p in chosen}
-    made = [_make_judged(run, folder, p, graph, form) for p, form in forms.items()]
+    score = _score if max_metric_drop is None else _score_to_judge
+    made = [_make_best(run, folder, p, graph, form, score) for p, form in forms.items()]
     if max_metric_drop is None:
-        write_all_whole({file.path: content for file, content in made})
-        return Export(run, tuple(file for file, _ in made))
+        write_all_whole({one.file.path: one.content for one in made})
+        return Export(run, tuple(one.file for one in made))
     return _judged(run, folder, made, max_metric_drop)
 
 
@@ -157,7 +161,7 @@ def open_run(directory: str | Path) -> tuple[Run, Predictor]:
     return run, predictor
 
 
-def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
+def _form(run: Run, precision: Precision, asked: Quantization | None) -> Quantization:
     """Decide how weights become whole numbers: a network that was fine-tuned for one form gets no other."""
     tuned_for, form = run.record.tuned_for or (None, None)
     if precision != tuned_for or form is None:
@@ -171,18 +175,38 @@ def _form(run: Run, precision: str, asked: Quantization | None) -> Quantization:
     return form if asked is None else asked
 
 
-def _make_judged(
-    run: Run, folder: Path, precision: str, graph: onnx.ModelProto, form: Quantization
-) -> tuple[ExportedFile, bytes]:
+class _Made(NamedTuple):
+    """A file that is not written yet, and what it answered on the held-out part where it is to be judged."""
+
+    file: ExportedFile
+    content: bytes
+    answers: Answers | None
+
+
+def _score(predictor: Predictor, run: Run) -> tuple[Answers | None, Score | None]:
+    return None, None if run.heldout is None else score_as_run(predictor, run.heldout)
+
+
+def _score_to_judge(predictor: Predictor, run: Run) -> tuple[Answers | None, Score | None]:
+    """Score a file on what it answers to the judge, who need not ask again."""
+    return (None, None) if run.heldout is None else answers_to_judge(predictor, run.heldout)
+
+
+Scoring = Callable[[Predictor, Run], tuple[Answers | None, Score | None]]
+
+
+def _make_best(
+    run: Run, folder: Path, precision: Precision, graph: onnx.ModelProto, form: Quantization, score: Scoring
+) -> _Made:
     """Make a file; of a large linear start in float32 and in int8, whose answers must be as good."""
-    made = _make_file(run, folder, precision, convert_graph(graph, precision, form), form)
+    made = _make_file(run, folder, precision, convert_graph(graph, precision, form), form, score)
     highway = run.record.network.highway if run.record.network is not None else None
     size = 0 if highway is None else run.weights[f"{highway.name}.weight"].nbytes
     if precision not in ("int8", "int8w") or form.highway == "int8" or size <= _SMALL_HIGHWAY_BYTES:
         return made
     form = form._replace(highway="int8")
-    smaller = _make_file(run, folder, precision, convert_graph(graph, precision, form), form)
-    return smaller if _loss(smaller[0], made[0]) < _HIGHWAY_DROP else made
+    smaller = _make_file(run, folder, precision, convert_graph(graph, precision, form), form, score)
+    return smaller if _loss(smaller.file, made.file) < _HIGHWAY_DROP else made
 
 
 def _loss(smaller: ExportedFile, made: ExportedFile) -> float:
@@ -196,17 +220,19 @@ def _loss(smaller: ExportedFile, made: ExportedFile) -> float:
     return drop_of(figures[0], figures[1], contract.metric)
 
 
-def _judged(run: Run, folder: Path, made: list[tuple[ExportedFile, bytes]], limit: float) -> Export:
+def _judged(run: Run, folder: Path, made: list[_Made], limit: float) -> Export:
     """Judge the files and write them; of one precision beside fp32 that lost too much, only fp32 stays."""
-    files = [(file.path.name, len(content), partial(_load, file.path.name, content)) for file, content in made]
-    judgement = judge(load_candidates(files), run.heldout, max_metric_drop=limit)
+    files = [(file.path.name, len(content), partial(_load, file.path.name, content)) for file, content, _ in made]
+    loaded = zip(load_candidates(files), made, strict=True)
+    candidates = [replace(candidate, answers=one.answers) for candidate, one in loaded]
+    judgement = judge(candidates, run.heldout, max_metric_drop=limit)
     refused = None
     if len(made) == 2 and not (judgement.files[1].drop or 0.0) <= limit:
         refused, made = judgement.files[1], made[:1]
     report = json.dumps(plain(judgement), indent=1, ensure_ascii=False).encode() + b"\n"
-    written = {file.path: content for file, content in made}
+    written = {one.file.path: one.content for one in made}
     write_all_whole({**written, folder / f"{run.record.contract.name}.judgement.json": report})
-    return Export(run, tuple(file for file, _ in made), judgement, refused)
+    return Export(run, tuple(one.file for one in made), judgement, refused)
 
 
 def _load(name: str, content: bytes) -> Predictor:
@@ -257,8 +283,8 @@ def _as_window_answers(run: Run, y: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _make_file(
-    run: Run, folder: Path, precision: str, graph: onnx.ModelProto, quantization: Quantization
-) -> tuple[ExportedFile, bytes]:
+    run: Run, folder: Path, precision: Precision, graph: onnx.ModelProto, quantization: Quantization, score: Scoring
+) -> _Made:
     """Run the graph, check it, and let the file say what came out."""
     contract = replace(
         _with_provenance(run.record.contract),
@@ -271,7 +297,7 @@ def _make_file(
     y = np.stack([predictor.predict(*row) for row in rows])
     if precision == "fp32":
         _check_parity(run, y)
-    test = None if run.heldout is None else score_as_run(predictor, run.heldout)
+    answers, test = score(predictor, run)
     fidelity = _fidelity(predictor, draft, y)
     contract = replace(contract, fidelity=fidelity, metrics=_with_file(contract.metrics, test))
     content, digest = pack(graph, contract, draft._replace(file=y, tolerance=_tolerance(run, precision, y)))
@@ -288,7 +314,7 @@ def _make_file(
         test=test,
         p50_us=float(np.median(times)) / 1e3,
     )
-    return file, content
+    return _Made(file, content, answers)
 
 
 def _draft(run: Run) -> Golden:
@@ -329,7 +355,7 @@ def _check_parity(run: Run, y: NDArray[np.float32]) -> None:
         )
 
 
-def _tolerance(run: Run, precision: str, y: NDArray[np.float32]) -> dict[str, tuple[float, ...]]:
+def _tolerance(run: Run, precision: Precision, y: NDArray[np.float32]) -> dict[str, tuple[float, ...]]:
     limits = _fp32_limits(run, y)
     # Relative networks answer with the change from the last value, which varies less than the series.
     spread = _spread(run)
@@ -363,13 +389,12 @@ def _spread(run: Run) -> Vector:
 
 def _fidelity(predictor: Predictor, golden: Golden, y: NDArray[np.float32]) -> Fidelity:
     """Compare the file with its network, its steps with its window, and a row among others with itself alone."""
-    stream_difference = (0.0,) * y.shape[-1]
+    streamed, rows = (0.0,) * y.shape[-1], Inputs(golden.x, golden.lengths, golden.times)
     if predictor.contract.state == "carried":
         times = [None] * len(golden.x) if golden.times is None else list(golden.times)
-        found = [stepped(predictor, Stretch(*row)) for row in zip(golden.x, times, strict=True)]
-        stream_difference = worst_by_channel(np.stack(found), y)
+        stretches = [Stretch(*row) for row in zip(golden.x, times, strict=True)]
+        found = np.concatenate([stepped(predictor, stretch) for stretch in stretches])
+        streamed = stream_difference(predictor, stretches, found)
     valid = ~np.isnan(y)
-    together = np.where(valid, predictor.run_batch(golden.x, golden.lengths, golden.times), 0)
-    alone = np.where(valid, y, 0)
-    same = np.where(valid, golden.network, 0)
-    return Fidelity(worst_by_channel(alone, same), stream_difference, worst_by_channel(together, alone))
+    network_error = worst_by_channel(np.where(valid, y, 0), np.where(valid, golden.network, 0))
+    return Fidelity(network_error, streamed, neighbour_difference(predictor, rows))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgelstm import reference
-from edgelstm.bench import score_as_run
+from edgelstm.answers import score_as_run
 from edgelstm.contract import Contract, Metrics, Score
 from edgelstm.data.baselines.linear import LINE_ALONE
 from edgelstm.errors import ExportError

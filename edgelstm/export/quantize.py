@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm.arrays import Array
-from edgelstm.contract import Quantization
+from edgelstm.contract import Precision, Quantization
 from edgelstm.errors import ExportError
 from edgelstm.export.highway import WEIGHT
 from edgelstm.quantization import LEVELS, quantize_rows
@@ -18,7 +18,9 @@ from edgelstm.quantization import LEVELS, quantize_rows
 MICROSOFT = "com.microsoft"
 
 
-def convert_graph(model: onnx.ModelProto, precision: str, quantization: Quantization | None = None) -> onnx.ModelProto:
+def convert_graph(
+    model: onnx.ModelProto, precision: Precision, quantization: Quantization | None = None
+) -> onnx.ModelProto:
     """Write an fp32 graph in another precision.
 
     | precision | weights | arithmetic |
@@ -52,7 +54,7 @@ def convert_graph(model: onnx.ModelProto, precision: str, quantization: Quantiza
 class _Conversion:
     """One pass over the nodes of a model, which is changed in place."""
 
-    def __init__(self, model: onnx.ModelProto, precision: str, quantization: Quantization) -> None:
+    def __init__(self, model: onnx.ModelProto, precision: Precision, quantization: Quantization) -> None:
         self.model = model
         self.precision = precision
         self.quantization = quantization

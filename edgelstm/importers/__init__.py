@@ -9,7 +9,7 @@ from edgelstm.errors import require
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm.importers.imported import Imported, as_channels, write_imported  # noqa: E402  (the sentence above must come first)
+from edgelstm.importers.imported import Imported, as_channels, draft_contract, write_imported  # noqa: E402  (the sentence above must come first)
 from edgelstm.importers.keras.read import from_keras, read_keras  # noqa: E402
 from edgelstm.importers.weights.read import Names, read_torch  # noqa: E402
 
@@ -21,6 +21,7 @@ __all__ = [
     "Imported",
     "Names",
     "as_channels",
+    "draft_contract",
     "from_keras",
     "from_torch",
     "read_keras",

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import __version__
+from edgelstm.answers.answerer import piece_by_piece
 from edgelstm.arrays import Array
-from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, StateTensor
+from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, State, StateTensor, Task
 from edgelstm.data.baselines import persistence
+from edgelstm.data.examples import Examples
 from edgelstm.data.inputs import Inputs, inputs_of
-from edgelstm.data.scores.score import Answerer, Examples, score
-from edgelstm.data.sequences import Sequences
+from edgelstm.data.scores.score import Answerer, score
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Index, Rows, Windows
 from edgelstm.errors import InputError, NetworkError, RunError
@@ -67,13 +68,13 @@ class Imported:
     network: Network | None
     weights: Weights
     graph: bytes | None
-    task: str
+    task: Task
     inputs: tuple[Channel, ...]
     outputs: tuple[Channel, ...]
     window: int
     horizon: int
     lengths: bool
-    state: str
+    state: State
     answer: Answer
     versions: dict[str, str]
     source: dict[str, Any]
@@ -143,7 +144,7 @@ def write_imported(
         raise RunError(f"{directory}: a run lies there already; give another --output, or --overwrite")
     if imported.network is not None:
         check_network(imported.network, imported.weights)
-    contract = _contract(imported, test)
+    contract = draft_contract(imported, test)
     x, lengths, _ = _golden(imported, contract, samples, test, np.random.default_rng(seed))
     y = _answers(imported, contract, x, lengths)
     if test is not None:
@@ -154,15 +155,20 @@ def write_imported(
     return run
 
 
-def _contract(imported: Imported, test: Examples | None) -> Contract:
+def draft_contract(imported: Imported, test: Examples | None = None) -> Contract:
+    """Say of an imported network what its run will say, but for its scores.
+
+    Args:
+        imported: the network.
+        test: examples that tell what the channels look like.
+    """
     digest = graph_digest(imported.graph) if imported.graph is not None else pack_weights(imported.weights)[1]
     carried = imported.state == "carried"
     states = carried_states(imported.network) if carried and imported.network is not None else imported.states
     inputs, outputs = imported.inputs, imported.outputs
     if test is not None:  # the best that is known of the channels; training data would be better
         inputs = _described(inputs, test.x_rows)
-        targets = test.y_rows if isinstance(test, Windows) else test.targets
-        outputs = _described(outputs, targets) if targets.dtype == np.float32 else outputs
+        outputs = _described(outputs, test.truth_rows) if test.truth_rows.dtype == np.float32 else outputs
     return Contract(
         format_version=FORMAT_VERSION,
         name=imported.name,
@@ -256,25 +262,18 @@ def _with_metrics(contract: Contract, imported: Imported, test: Examples) -> Con
 
 
 def _answerer(contract: Contract, imported: Imported, test: Examples) -> Answerer:
-    """What the network answers on examples: of a carried one behind the last step, to label at every step."""
+    """What the network itself answers, run as its file is: from zero over each window, or over a whole series."""
 
-    def once(index: Index) -> Rows:
-        x, lengths, _ = inputs_of(test, contract, index)
-        y = np.asarray(imported.answer(x, lengths), np.float32)
-        if contract.state != "carried":
-            return y
-        ends = np.full(len(x), x.shape[1]) if isinstance(test, Windows) else test.lengths[index]
-        last: Rows = y[np.arange(len(x)), ends - 1]
+    def predict(x: Array, lengths: Index | None = None, _: Index | None = None) -> Rows:
+        return np.asarray(imported.answer(x, lengths), np.float32)
+
+    def at_the_end(index: Index) -> Rows:
+        x, lengths = test.padded(index)
+        last: Rows = predict(x)[np.arange(len(x)), lengths - 1]
         return last
 
-    if isinstance(test, Windows) or not test.every_step:
-        return once
-    series: Sequences = test
-
-    def label(index: Index) -> Rows:
-        x = series.x(int(index[0]))[np.newaxis]
-        lengths = np.array([x.shape[1]]) if contract.lengths else None
-        y: Rows = np.asarray(imported.answer(x, lengths), np.float32)[0]
-        return y
-
-    return label
+    if contract.state == "carried":
+        return (lambda index: predict(test.padded(index)[0])[0]) if test.every_step else at_the_end
+    if test.every_step:
+        return lambda index: piece_by_piece(predict, contract, test, int(index[0]))
+    return lambda index: predict(*inputs_of(test, contract, index))

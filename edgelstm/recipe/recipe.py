@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from edgelstm.contract import Task
 from edgelstm.options import Option
 from edgelstm.recipe.sections import (
     DataRecipe,
@@ -30,7 +31,7 @@ class Recipe(Section):
         Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
         Option("name of the run and its files", "that of the data"),
     ] = "lstm"
-    task: Annotated[Literal["forecast", "classify", "label"], Option("what to learn")] = "forecast"
+    task: Annotated[Task, Option("what to learn")] = "forecast"
     data: DataRecipe
     split: SplitRecipe = SplitRecipe()
     window: WindowRecipe = WindowRecipe()

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from edgelstm.contract import State
 from edgelstm.options import Option, TableOptions
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -270,7 +271,7 @@ class NetworkRecipe(Section):
         ),
     ] = "auto"
     state: Annotated[
-        Literal["window", "carried"],
+        State,
         Option(
             "window: from a zero state over a window; carried: may be stepped on",
             "window; of labels carried",

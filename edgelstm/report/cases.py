@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
 from edgelstm.contract import Channel, Contract
-from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.examples import Examples
+from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 from edgelstm.report.axes import origins_of, steps_of

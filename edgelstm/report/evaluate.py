@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
 from edgelstm.contract import Contract
-from edgelstm.data.scores.score import Examples
+from edgelstm.data.examples import Examples
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.windows import Windows
 from edgelstm.report.axes import origins_of, steps_of, targets_of
@@ -87,7 +87,7 @@ def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
         len(examples),
         {name: watched[name].scored for name in part.networks},
         {**{name: watched[name].scored for name in part.baselines}, **known},
-        {name: found.by_step for name, found in watched.items()} if isinstance(examples, Windows) else {},
+        {name: found.by_step for name, found in watched.items()} if contract.task == "forecast" else {},
         None if axis is None else _over_time(axis, losses, contract.answer),
         _overview(examples, watched[first].answers, typical, contract) if isinstance(examples, Windows) else None,
         _pairs(examples, watched[first].answers, contract),

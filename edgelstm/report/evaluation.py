@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract, Metrics, Score
-from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.examples import Examples
+from edgelstm.data.scores.score import Answerer
 from edgelstm.data.scores.scorer import Scored
 
 Floats = NDArray[np.floating[Any]]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
 from edgelstm.contract import Contract
-from edgelstm.data.windows import Index, Windows
 
 Loss = Callable[[NDArray[Any], NDArray[Any]], Array64]
 
@@ -35,11 +34,11 @@ def loss_of(contract: Contract) -> Loss:
     return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
 
 
-def by_series(losses: Array64, windows: Windows, index: Index, answer: str) -> Array64:
-    """Bring the losses [n, K, targets] of windows of many series into the spreads of each."""
-    if windows.spreads is None:
+def by_series(losses: Array64, spreads: Array64 | None, answer: str) -> Array64:
+    """Bring the losses [n, K, targets] of many series into the spreads [n, targets] of each; None leaves them."""
+    if spreads is None:
         return losses
-    spread = windows.spreads[windows.series_of(index)][:, np.newaxis]
+    spread = spreads[:, np.newaxis]
     return losses / (spread**2 if answer == "number" else spread)
 
 

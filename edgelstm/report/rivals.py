@@ -11,7 +11,8 @@ from edgelstm.contract import QUANTILE_LEVELS, Channel, Contract
 from edgelstm.data.baselines.forecast import persistence, seasonal_naive
 from edgelstm.data.baselines.linear import Forecast
 from edgelstm.data.baselines.outputs import targets_of
-from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.examples import Examples
+from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 
@@ -32,7 +33,7 @@ def rivals_of(contract: Contract, examples: Examples, season: int | None) -> dic
 
     Example:
         >>> from edgelstm import load
-        >>> from edgelstm.report.tables import read_examples
+        >>> from edgelstm.answers import read_examples
         >>> contract = load("models/co2/co2.fp32.onnx").contract
         >>> examples = read_examples("builtin:co2", contract, gaps="interpolate").examples
         >>> list(rivals_of(contract, examples, season=52))
@@ -87,7 +88,6 @@ def _repeated(sequences: Sequences, answer: NDArray[np.float32]) -> Answerer:
     """Answer the same to every sequence, or to every step of the one that is asked for."""
 
     def answerer(index: Index) -> NDArray[Any]:
-        count = int(sequences.lengths[index[0]]) if sequences.every_step else len(index)
-        return np.tile(answer, (count, 1))
+        return np.tile(answer, (len(sequences.truth_of(index)), 1))
 
     return answerer

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.answers.answerer import check_finite
 from edgelstm.arrays import Array64
-from edgelstm.bench.answers import check_finite
 from edgelstm.contract import Contract
-from edgelstm.data.scores.score import Answerer, Examples, score
+from edgelstm.data.examples import Examples
+from edgelstm.data.scores.score import Answerer, score
 from edgelstm.data.scores.scorer import Scored
-from edgelstm.data.windows import Index, Windows
+from edgelstm.data.windows import Index
 from edgelstm.report.losses import Loss, by_series, mean_known, measure
 
 
@@ -48,44 +49,28 @@ def watch(name: str, answerer: Answerer, examples: Examples, contract: Contract,
 
     def watched(index: Index) -> NDArray[Any]:
         y = check_finite(name, answerer(index))
-        found = loss(y, _truth(examples, index))
-        found = by_series(found, examples, index, contract.answer) if isinstance(examples, Windows) else found
+        found = by_series(loss(y, examples.truth_of(index)), examples.spreads_of(index), contract.answer)
         known = ~np.isnan(found)
         sums.append((np.where(known, found, 0.0).sum(axis=0), known.sum(axis=0)))
         indices.append(index)
         losses.append(mean_known(found, (1,)))
-        answers.append(y[:, -1] if isinstance(examples, Windows) else y)
+        answers.append(y[:, -1] if contract.task == "forecast" else y)
         return y
 
     scored = score(watched, examples, contract.outputs, contract.answer)
     total, count = (np.sum(part, axis=0) for part in zip(*sums, strict=True))
     cells = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    rows = [_rows(examples, index) for index in indices]
+    rows = [examples.places(index) for index in indices]
     return Watched(
         scored,
-        _in_place(rows, losses, examples),
+        _in_place(rows, losses, examples.answered),
         measure(cells, contract.answer, (1,)),
-        _in_place(rows, answers, examples),
+        _in_place(rows, answers, examples.answered),
     )
 
 
-def _truth(examples: Examples, index: Index) -> NDArray[Any]:
-    if isinstance(examples, Windows):
-        return examples.y(index)
-    return examples.truth(int(index[0])) if examples.every_step else examples.targets[index]
-
-
-def _rows(examples: Examples, index: Index) -> Index | slice:
-    """Where the answers to some examples go: with an answer at every step, to the rows of the one series."""
-    if isinstance(examples, Windows) or not examples.every_step:
-        return index
-    return examples.rows(int(index[0]))
-
-
-def _in_place(rows: list[Index | slice], values: list[NDArray[Any]], examples: Examples) -> NDArray[Any]:
+def _in_place(rows: list[Index | slice], values: list[NDArray[Any]], count: int) -> NDArray[Any]:
     """Lay what came in one piece; a series without any known truth was not asked for, and has nothing."""
-    every_step = not isinstance(examples, Windows) and examples.every_step
-    count = len(examples.x_rows) if every_step else len(examples)
     first = values[0]
     whole = np.full((count, *first.shape[1:]), -1 if first.dtype.kind == "i" else np.nan, first.dtype)
     for place, value in zip(rows, values, strict=True):

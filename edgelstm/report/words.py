@@ -6,6 +6,7 @@ import numpy as np
 
 from edgelstm.contract import HIGHER_IS_BETTER, Channel, Contract
 from edgelstm.data.baselines.linear import LINE_ALONE
+from edgelstm.data.scores.figures import FIGURES, SHARES, known_figure, percent_text
 from edgelstm.data.scores.metric import figure_of
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.report.chart import number_text
@@ -13,21 +14,13 @@ from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation
 
 RIDGE = "ridge"
 AS_GOOD = 1.005  # of the network's error: a line that is within half a percent of it
-NAMES = {"network": "LSTM", "quantized": "LSTM, quantized"}
+NETWORKS = {"network": "LSTM", "quantized": "LSTM, quantized"}
 EXAMPLES = {"forecast": "window", "classify": "sequence", "label": "series"}
-METRICS = {
-    "rmse": "RMSE",
-    "scaled_rmse": "RMSE",
-    "pinball": "pinball loss",
-    "scaled_pinball": "pinball loss",
-    "accuracy": "accuracy",
-    "error_rate": "share that is wrong",
-}
 
 
 def name_words(name: str) -> str:
     """Say a name as people do."""
-    return NAMES.get(name, name)
+    return NETWORKS.get(name, name)
 
 
 def in_unit(words: str, unit: str | None) -> str:
@@ -42,7 +35,7 @@ def in_unit(words: str, unit: str | None) -> str:
 
 def measure_words(evaluation: Evaluation) -> str:
     """Say what the errors of single examples are in."""
-    return in_unit(METRICS[evaluation.measure], unit_words(evaluation))
+    return in_unit(_metric_words(evaluation.measure), unit_words(evaluation))
 
 
 def unit_words(evaluation: Evaluation) -> str | None:
@@ -139,7 +132,7 @@ def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:
     own = figure_of(scored.score, metric)
     unit = unit_words(evaluation)
     where = f"on {count_words(part.examples, contract)} ({part.name})"
-    said = f"{name_words(name)}: {METRICS[metric]} {_figure(own, metric, unit)} {where}."
+    said = f"{name_words(name)}: {_metric_words(metric)} {_figure(own, metric, unit)} {where}."
     best = best_baseline(part, metric)
     if best is None:
         return said
@@ -172,35 +165,16 @@ def best_baseline(part: PartEvaluation, metric: str) -> str | None:
     return min(part.baselines, key=lambda name: sign * figure_of(part.baselines[name].score, metric), default=None)
 
 
-def score_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """List the figures of a table of scores: key and words."""
-    contract, unit = evaluation.contract, evaluation.unit
-    several = contract.metric.startswith("scaled_")
-    if contract.answer == "class":
-        return [("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("log_loss", "log loss")]
-    if contract.answer == "quantile":
-        loss = ("scaled_pinball", "pinball (std)") if several else ("pinball", in_unit("pinball", unit))
-        mean = ("scaled_mae", "MAE of the median (std)") if several else ("mae", in_unit("MAE of the median", unit))
-        return [loss, ("coverage", "coverage"), mean]
-    if several:
-        return [("scaled_mse", "scaled MSE"), ("scaled_mae", "scaled MAE")]
-    return [("rmse", in_unit("RMSE", unit)), ("mae", in_unit("MAE", unit))]
-
-
 def score_text(scored: Scored, key: str) -> str:
     """Write one figure of a score; shares in percent, a dash where there is none."""
-    value = scored.score.get(key, scored.details.get(key))
-    return percent_text(value) if key in ("accuracy", "coverage") else number_text(value)
+    value = known_figure(scored.score, key)
+    value = scored.details.get(key) if value is None else value
+    return percent_text(value) if key in SHARES else number_text(value)
 
 
-def percent_text(share: float | None) -> str:
-    """Write a share.
-
-    Example:
-        >>> percent_text(0.98765), percent_text(None)
-        ('98.8 %', '-')
-    """
-    return "-" if share is None or share != share else f"{100 * share:.1f} %"
+def _metric_words(metric: str) -> str:
+    """Name a measure beside its unit, which says whether it is scaled."""
+    return "share that is wrong" if metric == "error_rate" else FIGURES[metric].removeprefix("scaled ")
 
 
 def _figure(value: float, metric: str, unit: str | None) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 from edgelstm.arrays import Array
 from edgelstm.contract import Contract, Quantization
+from edgelstm.data.examples import Examples
 from edgelstm.errors import ContractError, NetworkError, RunError
 from edgelstm.files import write_all_whole
 from edgelstm.network import Network, check_network
-from edgelstm.run.heldout import Examples, pack_heldout, read_heldout
+from edgelstm.run.heldout import pack_heldout, read_heldout
 from edgelstm.run.tensors import Tensors, pack_tensors, read_tensors
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 

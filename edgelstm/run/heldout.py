@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
+from edgelstm.data.examples import Examples
 from edgelstm.data.sequences import UNKNOWN, Sequences
 from edgelstm.data.windows import Windows
 from edgelstm.errors import RunError
 from edgelstm.run.tensors import Tensors, pack_tensors, read_tensors
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
-
-Examples = Windows | Sequences
 
 
 class _AboutWindows(NamedTuple):

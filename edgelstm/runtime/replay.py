@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.errors import ModelFileError
+from edgelstm.host import is_pypi_wheel
 from edgelstm.runtime.file.golden import OTHER, PYPI, Golden, worst_by_channel
 from edgelstm.runtime.predictor import Predictor
 
@@ -64,7 +65,7 @@ def replay(predictor: Predictor) -> Replay:
         y, file, network = (_without_padding(answers, golden) for answers in (y, golden.file, golden.network))
     else:
         file, network = golden.file, golden.network
-    target = PYPI if _is_pypi_wheel() else OTHER
+    target = PYPI if is_pypi_wheel() else OTHER
     tolerance = golden.tolerance[target]
     file_error = worst_by_channel(y, file)
     passed = all(error <= limit for error, limit in zip(file_error, tolerance, strict=True))
@@ -94,16 +95,3 @@ def _without_padding(answers: NDArray[np.float32], golden: Golden) -> NDArray[np
     answers = answers.copy()
     answers[np.arange(answers.shape[1]) >= golden.lengths[:, np.newaxis]] = 0
     return answers
-
-
-def _is_pypi_wheel() -> bool:
-    """Tell the wheels of PyPI (manylinux, macosx, win) from a distribution's or a vendor's own build."""
-    from importlib import metadata  # 10 ms, and only a replay needs it
-
-    for package in ("onnxruntime", "onnxruntime-gpu"):
-        try:
-            wheel = metadata.distribution(package).read_text("WHEEL") or ""
-        except metadata.PackageNotFoundError:
-            continue
-        return any(platform in wheel for platform in ("manylinux", "macosx", "-win"))
-    return False

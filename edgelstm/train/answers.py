@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgelstm.data.baselines.linear import LINE_ALONE
-from edgelstm.data.scores.score import Answerer, Examples
+from edgelstm.data.examples import Examples
+from edgelstm.data.scores.score import Answerer
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 from edgelstm.train.feeding.chunks import EVALUATED_STEPS, EVALUATED_TOGETHER

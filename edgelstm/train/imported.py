@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgelstm.contract import Channel
-from edgelstm.data.scores.score import Examples
+from edgelstm.data.examples import Examples
 from edgelstm.data.sequences import Sequences
 from edgelstm.errors import DataError, RecipeError, TrainingError
 from edgelstm.network import Activation, Highway, Mask, Network, Repeat, Reverse, Segment, reordered

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Channel
-from edgelstm.data.scores.score import Examples
+from edgelstm.contract import Answer, Channel, Task
+from edgelstm.data.examples import Examples
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Windows
 from edgelstm.reading import Reading
@@ -35,8 +35,8 @@ class Problem:
     """
 
     name: str
-    task: str
-    answer: str
+    task: Task
+    answer: Answer
     inputs: tuple[Channel, ...]
     outputs: tuple[Channel, ...]
     window: int

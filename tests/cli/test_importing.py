@@ -132,7 +132,7 @@ REFUSED = {
             "--data",
             "test.csv",
         ],
-        "--data: expected a network that forecasts, got one to classify",
+        "expected a file with an output for each class, this one answers with one probability",
     ),
 }
 

@@ -302,7 +302,7 @@ WORDS = {
     "labels": ("at every step one of 3 classes", "test, 42 series", "log loss"),
     "quantiles": (
         *("pressure (known 2 step(s) ahead)", "3 step(s) of temperature, pressure, quantiles 0.1, 0.5, 0.9"),
-        *("coverage", "test, 42 windows", "scaled pinball loss", "0.8123", "scaled MAE", "0.3456"),
+        *("coverage", "test, 42 windows", "scaled pinball loss", "81.2 %", "scaled MAE", "0.3456"),
     ),
     "times": ("4 steps of a, b, one every 10 s, with the time of each (UTC)", "1 step(s) of total"),
 }
@@ -327,7 +327,7 @@ def test_inspect_tells_what_a_file_of_every_task_sees_and_answers_and_how_good_i
         assert expected in words
     if kind in ("classes", "labels"):
         (line,) = [line for line in words.splitlines() if line.startswith("majority")]
-        assert line.split() == ["majority", "0.9876", "0.8765", "-"]
+        assert line.split() == ["majority", "98.8", "%", "0.8765", "-"]
 
 
 def test_inspect_tells_where_training_capped_its_target(cli_here, file):

@@ -8,10 +8,10 @@ import io
 import numpy as np
 import pytest
 
+from edgelstm.answers import read_examples
 from edgelstm.contract import Contract
 from edgelstm.export import export_run
 from edgelstm.recipe.file import check_recipe
-from edgelstm.report.tables import read_examples
 from edgelstm.runtime import load
 from edgelstm.train import fit_recipe
 

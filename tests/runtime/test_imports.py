@@ -58,7 +58,7 @@ def test_edgelstm_alone_imports_nothing_that_is_installed():
     assert not modules & {*HEAVY, "numpy", "onnxruntime"}
 
 
-@pytest.mark.parametrize("module", ["edgelstm.runtime", "edgelstm.bench"])
+@pytest.mark.parametrize("module", ["edgelstm.runtime", "edgelstm.answers", "edgelstm.bench"])
 def test_what_runs_on_a_device_imports_numpy_and_onnxruntime_alone(module):
     modules = modules_after(f"import {module}")
     assert {"numpy", "onnxruntime"} <= modules

@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Channel
+from edgelstm.data.examples import Examples
 from edgelstm.data.scores.classes import Classes
 from edgelstm.data.scores.fleet import Fleet
 from edgelstm.data.scores.numbers import Numbers
 from edgelstm.data.scores.quantiles import Quantiles
 from edgelstm.data.scores.scorer import Scored, Scorer
-from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 
 Answerer = Callable[[Index], NDArray[Any]]
-Examples = Windows | Sequences
 CHUNK = 1024
 
 
@@ -74,11 +73,10 @@ def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], 
     if isinstance(examples, Windows) and examples.spreads is not None:
         return _score_fleet(answerer, examples, outputs, answer)
     scorer = scorer_of(answer, outputs)
-    if isinstance(examples, Sequences) and examples.every_step:
+    if examples.every_step:
         return _score_series(answerer, examples, outputs, answer, scorer)
-    for start in range(0, len(examples), CHUNK):
-        index = np.arange(start, min(start + CHUNK, len(examples)))
-        scorer.add(answerer(index), examples.y(index) if isinstance(examples, Windows) else examples.targets[index])
+    for index in examples.batches(CHUNK):
+        scorer.add(answerer(index), examples.truth_of(index))
     return scorer.result()
 
 
@@ -87,21 +85,20 @@ def _score_fleet(answerer: Answerer, windows: Windows, outputs: tuple[Channel, .
     if spreads is None:
         raise TypeError("these windows are of one series")
     fleet = Fleet(windows.names, spreads, lambda spread: scorer_of(answer, outputs, spread))
-    for start in range(0, len(windows), CHUNK):
-        index = np.arange(start, min(start + CHUNK, len(windows)))
+    for index in windows.batches(CHUNK):
         fleet.add(answerer(index), windows.y(index), windows.series_of(index))
     return fleet.result()
 
 
 def _score_series(
-    answerer: Answerer, sequences: Sequences, outputs: tuple[Channel, ...], answer: str, scorer: Scorer
+    answerer: Answerer, series: Examples, outputs: tuple[Channel, ...], answer: str, scorer: Scorer
 ) -> Scored:
     by_series = []
-    for i, name in enumerate(sequences.names):
-        truth = sequences.truth(i)
+    for index, name in zip(series.batches(1), series.names, strict=True):
+        truth = series.truth_of(index)
         known = int((truth >= 0).sum() if truth.dtype.kind == "i" else (~np.isnan(truth)).any(axis=-1).sum())
         if known:
-            y, alone = answerer(np.array([i])), scorer_of(answer, outputs)
+            y, alone = answerer(index), scorer_of(answer, outputs)
             scorer.add(y, truth)
             alone.add(y, truth)
             by_series.append({"name": name, "steps": known, **alone.result().score})

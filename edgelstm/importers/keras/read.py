@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array
-from edgelstm.contract import TASKS, Channel
+from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError
 from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
@@ -32,7 +32,7 @@ def from_keras(
     horizon: int | None = None,
     inputs: Sequence[str | Channel] = (),
     outputs: Sequence[str | Channel] = (),
-    task: str | None = None,
+    task: Task | None = None,
     samples: Array | None = None,
     test: Windows | None = None,
     overwrite: bool = False,
@@ -78,7 +78,7 @@ def read_keras(
     horizon: int | None = None,
     inputs: Sequence[str | Channel] = (),
     outputs: Sequence[str | Channel] = (),
-    task: str | None = None,
+    task: Task | None = None,
 ) -> Imported:
     """Read a Keras file without writing anything; arguments and errors are those of `from_keras`.
 
@@ -96,7 +96,7 @@ def read_keras(
     steps = _window(path, chain.input_shape[0], window)
     task = _task(found, task)
     horizon, size = _horizon(found, task, horizon, len(outputs))
-    state = "carried" if found.stateful else "window"
+    state: State = "carried" if found.stateful else "window"
     return Imported(
         name=name or _name_of(path),
         network=found.network,
@@ -129,12 +129,12 @@ def _window(path: str | Path, fixed: int | None, asked: int | None) -> int:
     return asked if fixed is None else fixed  # type: ignore[return-value]  # one of them is known
 
 
-def _task(found: Translated, asked: str | None) -> str:
+def _task(found: Translated, asked: Task | None) -> Task:
     """What the last layer says, or what was asked for and fits."""
     if asked not in (None, *TASKS):
         raise InputError(f"task: expected one of {', '.join(TASKS)}, got {asked!r}")
     probabilities = found.last_function in ("softmax", "sigmoid")
-    fitting: tuple[str, ...] = ("forecast",)
+    fitting: tuple[Task, ...] = ("forecast",)
     if found.every_step and not found.stateful:
         fitting = ("label",)
     elif found.every_step:

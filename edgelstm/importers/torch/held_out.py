@@ -6,7 +6,7 @@ import numpy as np
 
 from edgelstm.arrays import Array
 from edgelstm.contract import Channel
-from edgelstm.data.scores.score import Examples
+from edgelstm.data.examples import Examples
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.windows import Windows, from_arrays
 from edgelstm.errors import InputError

@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from edgelstm.arrays import Array
-from edgelstm.contract import TASKS, Channel
-from edgelstm.data.sequences import Sequences
+from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError, RunError
 from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
@@ -50,9 +49,9 @@ def from_torch(
     inputs: Sequence[str | Channel] = (),
     outputs: Sequence[str | Channel] = (),
     weights: str | Path | None = None,
-    task: str = "forecast",
+    task: Task = "forecast",
     horizon: int = 1,
-    state: str = "window",
+    state: State = "window",
     lengths: bool = False,
     samples: Array | None = None,
     test: tuple[Array, ...] | None = None,
@@ -121,7 +120,7 @@ def from_torch(
         notes.append("it takes and answers [T, B, ...]: the file takes [B, T, F]")
     shape = _shape(subject, task, horizon, state)
     tries = _tries(subject, window, samples)
-    classes = isinstance(examples, Sequences) and examples.targets.dtype == np.int64
+    classes = examples is not None and examples.truth_rows.dtype == np.int64
     if task == "classify" or classes:
         _check_probabilities(subject, tries)
     read = _read(subject, shape, state, tries)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array
-from edgelstm.contract import TASKS, Channel
+from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.errors import InputError, NetworkError
 from edgelstm.importers.imported import Imported, as_channels
 from edgelstm.importers.weights.file import check_finite, read_weights
@@ -55,9 +55,9 @@ def read_torch(
     window: int,
     inputs: Sequence[str | Channel] = (),
     outputs: Sequence[str | Channel] = (),
-    task: str = "forecast",
+    task: Task = "forecast",
     horizon: int = 1,
-    state: str = "window",
+    state: State = "window",
     names: Names = Names(),  # noqa: B008  (immutable)
     name: str = "network",
 ) -> Imported:

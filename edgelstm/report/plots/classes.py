@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgelstm.data.scores.figures import percent_text
 from edgelstm.report.evaluation import Evaluation, PartEvaluation
 from edgelstm.report.plots.paper import as_png, new_figure, plain_text
-from edgelstm.report.words import percent_text
 
 MAX_LETTERS = 24  # of the name of a class
 MAX_COUNTED = 20  # classes up to which there is room for a number in each cell

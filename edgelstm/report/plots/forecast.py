@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgelstm.contract import Contract
+from edgelstm.data.scores.figures import figures_of
 from edgelstm.report.evaluation import Evaluation, Overview, PartEvaluation, WindowCase
 from edgelstm.report.plots.paper import (
     ANSWER,
@@ -20,7 +21,7 @@ from edgelstm.report.plots.paper import (
     plain_text,
 )
 from edgelstm.report.sections.forecast import DOTTED, MAX_CHANNELS, middle
-from edgelstm.report.words import axis_words, best_baseline, channel_words, score_columns, score_text
+from edgelstm.report.words import axis_words, best_baseline, channel_words, score_text
 
 
 def plot_forecast(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
@@ -35,7 +36,7 @@ def plot_forecast(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
     targets = contract.targets[:MAX_CHANNELS]
     figure = new_figure(12, 1 + 3.4 * len(targets))
     grid = figure.subplots(len(targets), 2, squeeze=False, width_ratios=[2, 1])
-    key, words = score_columns(evaluation)[0]
+    key, words = figures_of(contract)[0]
     score = score_text(next(iter(part.networks.values())), key)
     title = f"{contract.name}: forecasts on the {part.name} part, {words} {score}; right: a window of median error"
     figure.suptitle(plain_text(title))

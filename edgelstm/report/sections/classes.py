@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.contract import Contract
+from edgelstm.data.scores.figures import percent_text
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Chart, Curve, draw, number_text
 from edgelstm.report.evaluation import Evaluation, PartEvaluation, SequenceCase
-from edgelstm.report.words import percent_text, series_words
+from edgelstm.report.words import series_words
 
 CHANNELS = 12  # of a sequence that are drawn
 LINES = ("second", "other1", "other2", "other3", "other4", "other5")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgelstm.data.scores.figures import percent_text
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Curve, draw
 from edgelstm.report.evaluation import Evaluation, PartEvaluation
 from edgelstm.report.styles import styles_of
-from edgelstm.report.words import name_words, percent_text
+from edgelstm.report.words import name_words
 
 
 def calibration(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:

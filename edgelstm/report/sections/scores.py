@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgelstm.data.scores.figures import Figure, figures_of
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Curve, draw
 from edgelstm.report.evaluation import Evaluation, PartEvaluation
 from edgelstm.report.styles import styles_of
-from edgelstm.report.words import axis_words, count_words, measure_words, name_words, score_columns, score_text
+from edgelstm.report.words import axis_words, count_words, measure_words, name_words, score_text
 
 
 def scores(evaluation: Evaluation) -> list[Section]:
@@ -33,9 +34,9 @@ def over_time(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
 
 
 def _table(part: PartEvaluation, evaluation: Evaluation) -> Table:
-    columns = score_columns(evaluation)
+    columns = list(figures_of(evaluation.contract))
     if any("uncapped_rmse" in scored.details for scored in part.scored.values()):
-        columns.append(("uncapped_rmse", "RMSE, uncapped truth"))
+        columns.append(Figure("uncapped_rmse", "RMSE, uncapped truth"))
     rows = [
         Row((name_words(name), *(score_text(scored, key) for key, _ in columns)), own=name in part.networks)
         for name, scored in part.scored.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgelstm.data.scores.figures import figures_of
+from edgelstm.data.scores.metric import figure_of
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Chart, Curve, draw
@@ -14,7 +16,6 @@ from edgelstm.report.words import (
     channel_words,
     error_words,
     measure_words,
-    score_columns,
     score_text,
     series_words,
 )
@@ -29,9 +30,9 @@ def by_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     found = next(iter(part.networks.values())).details.get("by_series", [])
     if len(found) < 2 or evaluation.contract.task == "forecast":
         return []
-    columns = score_columns(evaluation)
-    key, better = columns[0][0], -1 if evaluation.contract.answer == "class" else 1
-    worst = sorted(found, key=lambda entry: -better * entry[key])[:MAX_ROWS]
+    columns = figures_of(evaluation.contract)
+    key, better = columns[0].key, -1 if evaluation.contract.answer == "class" else 1
+    worst = sorted(found, key=lambda entry: -better * figure_of(entry, key))[:MAX_ROWS]
     rows = [
         Row((entry["name"], f"{entry['steps']:,}", *(score_text(Scored(entry, {}), key) for key, _ in columns)))
         for entry in worst

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Score
+from edgelstm.contract import Contract, Score
+from edgelstm.data.examples import Examples
 from edgelstm.data.inputs import inputs_of
-from edgelstm.data.scores.score import Answerer, Examples, score
+from edgelstm.data.scores.score import Answerer, score
 from edgelstm.data.sequences import Sequences
-from edgelstm.data.windows import Index, Windows
+from edgelstm.data.windows import Index
 from edgelstm.errors import InputError
 from edgelstm.runtime import Predictor
 
@@ -93,10 +95,7 @@ def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
         examples: windows or sequences.
         times: the file takes them.
     """
-    if isinstance(examples, Sequences):
-        starts, lengths = examples.starts, examples.lengths
-    else:
-        starts, lengths = examples.stretches
+    starts, lengths = examples.stretches
     moments = examples.times if times else None
     rows = [slice(start, start + length) for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)]
     return [Stretch(examples.x_rows[some], None if moments is None else moments[some]) for some in rows]
@@ -118,15 +117,11 @@ def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
         examples: the same.
         carried: whether it was stepped.
     """
-    if isinstance(examples, Windows):
-        places = np.arange(len(examples))
-        if carried:
-            places = examples.last_steps
-        return lambda index: answers[places[index]]
-    ends = np.cumsum(examples.lengths)
     if examples.every_step:
-        return lambda index: answers[ends[index[0]] - examples.lengths[index[0]] : ends[index[0]]]
-    return lambda index: answers[ends[index] - 1 if carried else index]
+        ends, lengths = examples.last_steps + 1, examples.lengths_of()
+        return lambda index: answers[ends[index[0]] - lengths[index[0]] : ends[index[0]]]
+    places = examples.last_steps if carried else np.arange(len(examples))
+    return lambda index: answers[places[index]]
 
 
 def check_finite(name: str, answers: Answers) -> Answers:
@@ -145,13 +140,11 @@ def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
     _check_times(predictor, examples)
     if contract.state == "carried":
         series = stretches_of(examples, contract.times)
-        if isinstance(examples, Windows):
-            return placed(np.concatenate([stepped(predictor, one) for one in series]), examples, True)
         if examples.every_step:
             return lambda index: stepped(predictor, series[index[0]])
-        return lambda index: np.stack([stepped(predictor, series[i])[-1] for i in index])
-    if isinstance(examples, Sequences) and examples.every_step:
-        return lambda index: _piece_by_piece(predictor, examples, int(index[0]))
+        return placed(np.concatenate([stepped(predictor, one) for one in series]), examples, True)
+    if examples.every_step:
+        return lambda index: piece_by_piece(predictor.predict, contract, examples, int(index[0]))
     return lambda index: _side_by_side(predictor, examples, index)
 
 
@@ -165,14 +158,25 @@ def _side_by_side(predictor: Predictor, examples: Examples, index: Index) -> Ans
     return np.concatenate([predictor.predict(*inputs_of(examples, predictor.contract, part)) for part in parts])
 
 
-def _piece_by_piece(predictor: Predictor, sequences: Sequences, i: int) -> Answers:
-    """Label a series by a file that begins anew with each window: [T, O].
+def piece_by_piece(predict: Callable[..., Answers], contract: Contract, sequences: Sequences, i: int) -> Answers:
+    """Label a series by a file that begins anew with each window.
 
     The last window is a shorter one or, for a file without lengths, reaches back; what it answers behind the one
     before it counts.
+
+    Args:
+        predict: takes x [n, T, F], lengths [n] and times [n, T] as `Predictor.predict` does, and gives y [n, T, O].
+        contract: of the file.
+        sequences: where the series is taken from.
+        i: its number.
+
+    Returns:
+        float32 [T, O].
+
+    Raises:
+        InputError: the series is shorter than the file can take.
     """
-    contract, length = predictor.contract, int(sequences.lengths[i])
-    steps = contract.window
+    length, steps = int(sequences.lengths[i]), contract.window
     if length < steps and not contract.lengths:
         raise InputError(
             f"series {sequences.names[i]}: expected at least {steps} samples, as this network was trained, got {length}"
@@ -181,7 +185,7 @@ def _piece_by_piece(predictor: Predictor, sequences: Sequences, i: int) -> Answe
     if not contract.lengths:
         starts[-1] = length - steps
     pieces = _pieces(sequences, i, starts, steps)
-    found = predictor.predict(*inputs_of(pieces, contract, np.arange(len(starts))))
+    found = predict(*inputs_of(pieces, contract, np.arange(len(starts))))
     y = np.empty((length, *found.shape[2:]), np.float32)
     for start, answers in zip(starts[::-1], found[::-1], strict=True):
         y[start : start + steps] = answers[: length - start]

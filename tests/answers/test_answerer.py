@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.bench import Candidate, answerer_of, judge, score_as_run
+from edgelstm.answers import answerer_of, score_as_run
+from edgelstm.bench import Candidate, judge
 from edgelstm.data.sequences import lay_out
 from edgelstm.errors import InputError
 from edgelstm.export import export_run

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.cli.forecasts import read_test
-from edgelstm.cli.rows import read_rows
+from edgelstm.answers import read_examples, read_samples
 from edgelstm.contract import Channel
 from edgelstm.errors import DataError
 
@@ -38,18 +37,18 @@ def table(folder, rows, known):
 
 
 def test_a_forecast_begins_at_the_last_sample_that_has_all_its_plans(tmp_path):
-    (rows,) = read_rows(table(tmp_path, 7, 5), contract(), {"time": ["day"]}).series
+    (rows,) = read_samples(table(tmp_path, 7, 5), contract(), time=["day"]).series
     assert rows.values.tolist() == [[i, 102 + i] for i in range(5)]
     assert str(rows.time[-1])[:10] == "2001-01-05"
 
 
 def test_a_table_that_ends_too_early_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"'plan' to be known 2 steps ahead.*at least 5.*got one of 4 rows"):
-        read_rows(table(tmp_path, 4, 4), contract(), {"time": ["day"]}, every_row=True)
+        read_samples(table(tmp_path, 4, 4), contract(), every_row=True, time=["day"])
 
 
 def test_a_file_is_judged_on_windows_with_the_plans_of_their_horizon(tmp_path):
-    windows = read_test(table(tmp_path, 9, 9), contract(), {"time": ["day"]}).windows
+    windows = read_examples(table(tmp_path, 9, 9), contract(), time=["day"]).examples
     assert len(windows) == 5
     np.testing.assert_array_equal(windows.x()[0], [[0, 102], [1, 103], [2, 104]])
     np.testing.assert_array_equal(windows.y()[0], [[3], [4]])

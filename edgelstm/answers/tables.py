@@ -6,33 +6,39 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from edgelstm.contract import Contract
-from edgelstm.data.asked import Reread, names_of, read_for
+from edgelstm.data.asked import Reread, names_of, policy_of, read_for
 from edgelstm.data.deal import Wanted, sequences_of, whole
-from edgelstm.data.gaps import POLICIES
+from edgelstm.data.examples import Examples
 from edgelstm.data.origins import like_channels
 from edgelstm.data.parts import Cut, held_out, held_out_each
-from edgelstm.data.scores.score import Examples
 from edgelstm.data.series import Series
 from edgelstm.errors import InputError
+from edgelstm.reading import Reading
 
 PART = "data"
 
 
-class Found(NamedTuple):
-    """What a table holds for a file.
+class Judged(NamedTuple):
+    """What a table holds to judge a file by.
 
     Attributes:
         examples: with their truth.
         sha256: of the table; None for what came through a pipe.
         report: what was found, in lines for people.
+        reading: how it was read.
+        period_s: seconds between two rows; None without times.
+        series: how many there are.
     """
 
     examples: Examples
     sha256: str | None
     report: tuple[str, ...]
+    reading: Reading
+    period_s: float | None
+    series: int
 
 
-def read_examples(source: str | Path | IO[Any], contract: Contract, label: str | None = None, **given: Any) -> Found:
+def read_examples(source: str | Path | IO[Any], contract: Contract, label: str | None = None, **given: Any) -> Judged:
     """Read inputs and truth from a table, as the table of training was read.
 
     Args:
@@ -56,15 +62,15 @@ def read_examples(source: str | Path | IO[Any], contract: Contract, label: str |
         >>> len(read_examples("builtin:co2", contract, time="date", gaps="interpolate").examples)
         1991
     """
-    gaps = given.get("gaps") or (contract.reading.gaps if contract.reading else "error")
-    _check(contract, label, gaps)
+    gaps = policy_of(contract, given.get("gaps"))
+    _check(contract, label)
     column = (label or contract.outputs[0].column) if contract.answer == "class" else None
     targets = () if contract.answer == "class" else tuple(channel.source for channel in contract.targets)
     found = read_for(contract, source, {**given, "gaps": gaps}, targets, column)
     channels = (*contract.inputs, *contract.outputs)
     series = tuple(like_channels(one, channels) for one in found.series)
     if contract.task == "forecast":
-        return _windows(series, contract, targets, found, gaps)
+        return _judged(*_windows(series, contract, targets, found, gaps), found)
     classes = tuple(channel.name for channel in contract.outputs) if contract.answer == "class" else ()
     wanted = Wanted(
         inputs=names_of(contract.inputs),
@@ -78,12 +84,17 @@ def read_examples(source: str | Path | IO[Any], contract: Contract, label: str |
         categories=_categories(contract),
     )
     examples, report = sequences_of(whole(series), wanted, PART)
-    return Found(examples, series[0].sha256, (*found.notes, *report))
+    return _judged(examples, report, found)
+
+
+def _judged(examples: Examples, report: tuple[str, ...], found: Reread) -> Judged:
+    first, count = found.series[0], len(found.series)
+    return Judged(examples, first.sha256, (*found.notes, *report), found.reading, first.period_s, count)
 
 
 def _windows(
     series: tuple[Series, ...], contract: Contract, targets: tuple[str, ...], found: Reread, gaps: str
-) -> Found:
+) -> tuple[Examples, tuple[str, ...]]:
     """Cut windows: of many series end to end, each measured by its own spread."""
     inputs = names_of(contract.inputs)
     cut = Cut(
@@ -103,17 +114,15 @@ def _windows(
         windows = held_out(series[0], inputs, targets, PART, cut)
     rows = sum(len(one.values) for one in series)
     count = f"{len(series)} series, " if many else ""
-    return Found(windows, series[0].sha256, (*found.notes, f"{PART}: {count}{rows} rows, {len(windows)} windows"))
+    return windows, (f"{PART}: {count}{rows} rows, {len(windows)} windows",)
 
 
 def _categories(contract: Contract) -> tuple[str, ...]:
     return names_of([channel for channel in contract.inputs if channel.category is not None])
 
 
-def _check(contract: Contract, label: str | None, missing: str) -> None:
+def _check(contract: Contract, label: str | None) -> None:
     """See that a table can hold the truth for this file, and that the options mean something."""
-    if missing not in POLICIES:
-        raise InputError(f"--missing: expected one of {', '.join(POLICIES)}, got {missing!r}")
     if contract.tokens:
         raise InputError("expected a file that takes measurements, this one takes tokens, which no table holds")
     if any(channel.ahead not in (0, contract.horizon) for channel in contract.inputs):

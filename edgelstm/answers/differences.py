@@ -1,0 +1,52 @@
+"""How far a file is from itself: stepped and at once, among neighbours and alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.answers.answerer import Answers, Stretch
+from edgelstm.data.inputs import Inputs
+from edgelstm.runtime import Predictor
+from edgelstm.runtime.file.golden import worst_by_channel
+
+
+def stream_difference(predictor: Predictor, stretches: Sequence[Stretch], answers: Answers) -> tuple[float, ...]:
+    """Hold a carried state, stepped, against the same samples at once.
+
+    Args:
+        predictor: of a carried file, in the units of its graph.
+        stretches: that were gone over, each from zero.
+        answers: float32 [steps, ..., O], what was answered at every step, one stretch behind the other.
+
+    Returns:
+        The largest difference of each output.
+    """
+    at_once = np.concatenate([predictor.predict(x, None, times) for x, times in stretches])
+    return worst_by_channel(at_once, answers)
+
+
+def neighbour_difference(predictor: Predictor, rows: Inputs) -> tuple[float, ...]:
+    """Run rows as one batch, as any ONNX client would, and hold that against each alone.
+
+    Args:
+        predictor: in the units of the graph.
+        rows: at least one.
+
+    Returns:
+        The largest difference of each output; what lies behind the length of a row is no answer.
+    """
+    together, alone = predictor.run_batch(*rows), answers_alone(predictor, rows)
+    valid = ~np.isnan(alone)
+    return worst_by_channel(np.where(valid, together, 0), np.where(valid, alone, 0))
+
+
+def answers_alone(predictor: Predictor, rows: Inputs) -> NDArray[Any]:
+    """Answer each row by itself, NaN behind its length: float32 [n, ...]."""
+    nothing = [None] * len(rows.x)
+    lengths = nothing if rows.lengths is None else rows.lengths.tolist()
+    times = nothing if rows.times is None else list(rows.times)
+    return np.stack([predictor.predict(*row) for row in zip(rows.x, lengths, times, strict=True)])

@@ -1,0 +1,166 @@
+"""The samples that a file answers about: out of a table, read as that of training, or out of memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.contract import Contract, Task
+from edgelstm.data.asked import names_of, policy_of, read_for
+from edgelstm.data.causal import Filling
+from edgelstm.data.rows import known_ahead
+from edgelstm.data.series import Series
+from edgelstm.errors import DataError, InputError, assert_never
+from edgelstm.reading import Reading, Rhythm
+from edgelstm.runtime.samples import as_numbers
+
+
+class Samples(NamedTuple):
+    """Samples of one series or many, and how they go on.
+
+    Attributes:
+        series: at least one, of the input channels. Of channels known ahead each sample holds the value that is given
+            with it, and the last sample is the last that has them all.
+        filling: how their gaps are filled.
+        rhythm: what lies between two samples; None without times, or where nobody knows.
+        reading: how they were read; None for those in memory of a file that was trained on arrays.
+        notes: what was done, in lines for people.
+    """
+
+    series: tuple[Series, ...]
+    filling: Filling
+    rhythm: Rhythm | None
+    reading: Reading | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def zone(self) -> str | None:
+        """The IANA zone of the clock that they go by; None for UTC."""
+        return None if self.reading is None or self.reading.time is None else self.reading.time.zone
+
+
+def read_samples(source: str | Path | IO[Any], contract: Contract, *, every_row: bool = False, **given: Any) -> Samples:
+    """Read the input channels of a contract from a table, as the table of training was read.
+
+    Args:
+        source: as for `edgelstm.data.readers.sources.read_source`.
+        contract: of the file that is to answer.
+        every_row: an answer from every row is wanted, so that the last need not be one.
+        **given: fields of `edgelstm.data.readers.asking.Asking` that somebody asked for; they win.
+
+    Raises:
+        InputError: the file takes times and there is no column of them, an unknown policy for gaps, or every row is
+            asked for and the file does not forecast.
+        DataError: the table cannot be read, is another one than in training, or what must be known ahead of its last
+            sample is not there.
+
+    Example:
+        >>> from edgelstm import load
+        >>> contract = load("models/co2/co2.fp32.onnx").contract
+        >>> samples = read_samples("builtin:co2", contract)
+        >>> samples.series[0].values.shape, samples.rhythm.name
+        ((2284, 1), 'week')
+    """
+    check_every_row(contract.task, every_row)
+    policy = policy_of(contract, given.get("gaps"))
+    found = read_for(contract, source, {**given, "gaps": policy})
+    return Samples(
+        series=tuple(_with_known_ahead(some, contract, every_row) for some in found.series),
+        filling=_filling(contract, policy, found.reading.max_gap),
+        rhythm=None if found.series[0].time is None else _rhythm(contract),
+        reading=found.reading,
+        notes=found.notes,
+    )
+
+
+def samples_of(contract: Contract, values: Any, time_s: Any = None, name: str = "") -> Samples:
+    """Take samples of one series that are in memory, one for each place of the rhythm of training.
+
+    Gaps, which are NaN or None, are filled as in training.
+
+    Args:
+        contract: of the file that is to answer.
+        values: any array or nested list of numbers [N, F], in the order and the physical units of `contract.inputs`; of
+            channels known ahead the value that is given with each sample.
+        time_s: the moment of each sample, [N]: seconds since 1970, UTC, or `numpy.datetime64`; None without times.
+        name: of the series.
+
+    Raises:
+        InputError: no numbers, another number of channels, or times that do not grow, or are missing though the file
+            takes them.
+    """
+    rows = as_numbers(values).astype(np.float64)
+    names = names_of(contract.inputs)
+    if rows.ndim != 2 or rows.shape[1] != len(names) or len(rows) == 0:
+        raise InputError(f"expected samples [N, {len(names)}] of {', '.join(names)}, got shape {rows.shape}")
+    time = None if time_s is None else _moments(time_s, len(rows))
+    if contract.times and time is None:
+        raise InputError("time_s: this file takes the time of each sample")
+    rhythm, reading = None if time is None else _rhythm(contract), contract.reading
+    policy, max_gap = policy_of(contract, None), None if reading is None else reading.max_gap
+    series = Series(names, rows, time, contract.sample_period_s, None, name, rhythm=rhythm)
+    return Samples((series,), _filling(contract, policy, max_gap), rhythm, reading)
+
+
+def check_every_row(task: Task, every_row: bool) -> None:
+    """See that an answer from every row has a meaning.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not every_row or task == "forecast":
+        return
+    if task == "classify":
+        why = "gives one answer for each series"
+    elif task == "label":
+        why = "answers every row anyway"
+    else:
+        assert_never(task)
+    raise InputError(f"--all: is for forecasts; a file that was trained to {task} {why}")
+
+
+def _filling(contract: Contract, policy: str, max_gap: int | None) -> Filling:
+    return Filling(policy, max_gap, names_of([channel for channel in contract.inputs if channel.category is not None]))
+
+
+def _rhythm(contract: Contract) -> Rhythm | None:
+    """What lies between two samples: as trained, for a table may be too short to show it."""
+    if contract.reading is not None:
+        return contract.reading.rhythm
+    return Rhythm("second", contract.sample_period_s) if contract.sample_period_s else None
+
+
+def _moments(time_s: Any, count: int) -> NDArray[np.datetime64]:
+    """Turn the times of a caller into datetime64[us] [N]."""
+    given = np.asarray(time_s)
+    if given.shape != (count,) or given.dtype.kind not in "Miuf":
+        raise InputError(f"time_s: expected {count} moments, got {given.dtype} of shape {given.shape}")
+    known = np.isfinite(given)
+    if given.dtype.kind != "M":
+        given = np.round(np.where(known, given, 0) * 1e6).astype(np.int64)
+    times = given.astype("datetime64[us]")
+    if not known.all() or (np.diff(times) <= np.timedelta64(0, "us")).any():
+        raise InputError("time_s: expected times that grow from sample to sample")
+    return times
+
+
+def _with_known_ahead(series: Series, contract: Contract, every_row: bool) -> Series:
+    """Move what is known ahead beside its sample, and see that the table goes on as far as it must."""
+    ahead = {channel.source: channel.ahead for channel in contract.inputs if channel.ahead}
+    if not ahead:
+        return series
+    most = max(ahead.values())
+    measured = [name for name in series.names if name not in ahead]
+    known = np.flatnonzero(~np.isnan(series.columns(tuple(measured))).any(axis=1))
+    last, needed = int(known[-1]) + 1 if len(known) else 0, len(series.values) - most
+    if last > needed and not every_row:
+        column = max(ahead, key=lambda name: ahead[name])
+        raise DataError(
+            f"{series.name}: the last sample is row {last}, and {column!r} must be known {most} steps ahead of it, up "
+            f"to row {last + most}, but the table ends at row {len(series.values)}: add the rows to come, with nothing "
+            "but what is known of them, or take --all for those that have it"
+        )
+    return known_ahead(series, ahead, contract.window if contract.state == "window" else 1)
