@@ -32,6 +32,7 @@ def test_examples_run(name, monkeypatch, capsys):
         "edgelstm.runtime",
         "edgelstm.train",
         "edgelstm.export",
+        "edgelstm.answers",
         "edgelstm.bench",
         "edgelstm.doctor",
         "edgelstm.report",
