@@ -124,10 +124,15 @@ def test_a_start_goes_to_int8_beyond_16_kib_and_where_less_than_a_thousandth_is_
         record=SimpleNamespace(network=SimpleNamespace(highway=highway)),
         weights={"highway.weight": np.zeros(size // 4, np.float32)},
     )
-    monkeypatch.setattr(exporting, "_make_file", lambda run, folder, precision, graph, form: (form.highway, b""))
+    monkeypatch.setattr(
+        exporting,
+        "_make_file",
+        lambda run, folder, precision, graph, form, score: exporting._Made(form.highway, b"", None),
+    )
     monkeypatch.setattr(exporting, "convert_graph", lambda graph, precision, form: graph)
     monkeypatch.setattr(exporting, "_loss", lambda smaller, made: lost)
-    for precision in ("int8", "int8w"):
-        made, _ = exporting._make_judged(started, tmp_path, precision, None, exporting.Quantization())
-        assert made == chosen
-    assert exporting._make_judged(started, tmp_path, "fp16", None, exporting.Quantization())[0] == "fp32"
+    found = {
+        precision: exporting._make_best(started, tmp_path, precision, None, exporting.Quantization(), None).file
+        for precision in ("int8", "int8w", "fp16")
+    }
+    assert found == {"int8": chosen, "int8w": chosen, "fp16": "fp32"}
