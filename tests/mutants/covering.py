@@ -18,10 +18,11 @@ ROOT = Path(__file__).parents[2]
 BUDGET_S = 60  # of processor time for a mutant, by what its tests took when they were recorded
 
 
-def digest(*folders: Path) -> str:
-    """Give a name for the Python sources below these folders."""
+def digest(*paths: Path) -> str:
+    """Give a name for these files, and for the Python sources below these folders."""
     found = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+    files = (file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path]))
+    for path in sorted(files):
         found.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return found.hexdigest()[:12]
 
@@ -34,19 +35,20 @@ def folders() -> list[Path]:
 def record(folder: Path, kept: Path) -> None:
     """Run the tests of a folder, not of those below it, and keep what they ran; once."""
     name = folder.relative_to(ROOT).as_posix().replace("/", ".")
-    key = f"{name}-{digest(ROOT / 'edgelstm', folder)}"
+    key = f"{name}-{digest(ROOT / 'edgelstm', *folder.glob('*.py'))}"
     if (kept / f"{key}.json").exists():
         return
     for old in kept.glob(f"{name}-*"):
         old.unlink()
     print(f"recording {name}", flush=True)
-    places = {"MUTANTS_TESTS": str(kept / "recording.json"), "COVERAGE_FILE": str(kept / f"{key}.coverage")}
+    half = kept / f"{name}.half"
+    places = {"MUTANTS_TESTS": str(half), "COVERAGE_FILE": str(kept / f"{key}.coverage")}
     command = [sys.executable, "-m", "coverage", "run", "--source=edgelstm", "-m", "pytest", "-q"]
-    tests = map(str, sorted(folder.glob("test_*.py")))
-    subprocess.run(
-        [*command, "-p", "tests.mutants.recorder", *tests], cwd=ROOT, env=environment(ROOT) | places, stdout=subprocess.DEVNULL
-    )
-    os.replace(kept / "recording.json", kept / f"{key}.json")  # last: what is here is whole
+    command += ["-p", "tests.mutants.recorder", *map(str, sorted(folder.glob("test_*.py")))]
+    ended = subprocess.run(command, cwd=ROOT, env=environment(ROOT) | places, capture_output=True, text=True)
+    if ended.returncode not in (0, 1):  # 1: tests failed; they judge nothing
+        sys.exit(f"the tests of {name} could not be recorded:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+    os.replace(half, kept / f"{key}.json")  # last: what is here is whole
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -80,8 +82,8 @@ class Covering:
     def tests_for(self, mutant, doubtful) -> list[str]:
         """Give the tests that run the mutant's lines: those of its own room first, then the fastest, up to a budget.
 
-        What only runs in processes of its own is seen by nobody; then the tests that run any line of the file, or those of the
-        room, have to do.
+        What only runs in processes of its own is recorded nowhere: then the tests that run any line of the file, or
+        those of the room, have to do.
         """
         found = {name for line in mutant.lines for name in self._lines[mutant.file][line]}
         for file, line in (where for name in mutant.names for where in self._mentions[name]):

@@ -10,27 +10,30 @@ from pathlib import Path
 from edgelstm.files import write_all_whole
 
 
-def write(folder: Path, head: dict, controls: list[dict], tried: list[dict], bar: float) -> int:
-    """Write mutants.md and mutants.json; give 0 if every control lived and enough mutants were killed, else 1."""
+def write(folder: Path, head: dict, controls: list[dict], tried: list[dict], bar: float) -> bool:
+    """Write mutants.md and mutants.json; tell whether every control lived and enough mutants were killed."""
     killed = sum(result["outcome"] == "killed" for result in tried)
-    text = "\n".join([_head(head, controls, tried, killed), *_by("room", tried), *_by("kind", tried), *_alive(tried), ""])
+    parts = [_head(head, controls, tried, killed), *_by("room", tried), *_by("kind", tried), *_alive(tried), ""]
+    text = "\n".join(parts)
     content = {"head": head, "controls": controls, "tried": tried}
     folder.mkdir(parents=True, exist_ok=True)
     write_all_whole(
         {folder / "mutants.md": text.encode(), folder / "mutants.json": (json.dumps(content, indent=1) + "\n").encode()}
     )
     print(text)
-    return 0 if killed >= bar * len(tried) and all(each["outcome"] == "survived" for each in controls) else 1
+    return killed >= bar * len(tried) and all(each["outcome"] == "survived" for each in controls)
 
 
 def _head(head, controls, tried, killed):
     lived = sum(each["outcome"] == "survived" for each in controls)
-    doubtful = f" Tests that failed without a mutant and judged none: {', '.join(head['doubtful'])}." if head["doubtful"] else ""
+    doubtful = ", ".join(head["doubtful"]) or "none"
+    python = platform.python_version()
     return f"""# Mutants
 
-Made by `make mutants`. {len(tried)} of {head["drawn"]} drawn mutants were tried, seed {head["seed"]}, python {platform.python_version()}.
-{killed} were killed: {killed / max(1, len(tried)):.1%}. A mutant is killed when a test fails that passes without it; one that runs out of time,
-breaks pytest or meets no test is not killed. Files with nothing changed that lived, as they must: {lived} of {len(controls)}.{doubtful}
+Made by `make mutants`. {len(tried)} of {head["drawn"]} drawn mutants were tried, seed {head["seed"]}, python {python}.
+{killed} were killed: {killed / max(1, len(tried)):.1%}. A mutant is killed when a test fails that passes without it;
+one that runs out of time, breaks pytest or meets no test is not killed. Files with nothing changed that lived, as they
+must: {lived} of {len(controls)}. Tests that failed without a mutant, too, and judged none: {doubtful}.
 """
 
 
@@ -42,7 +45,8 @@ def _by(name, tried):
 
 
 def _alive(tried):
-    lines = ["Those that lived, to be read:", "", "| where | outcome | kind | change | tests |", "|---|---|---|---|---:|"]
+    lines = ["Those that lived, to be read:", ""]
+    lines += ["| where | outcome | kind | change | tests |", "|---|---|---|---|---:|"]
     for each in sorted(tried, key=lambda each: (each["file"], each["line"])):
         if each["outcome"] != "killed":
             change = f"{_cell(each['before'])} → {_cell(each['after'])}"
