@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint models acceptance compat attack arm soak benchmarks clean
+.PHONY: demo test lint models acceptance compat attack mutants arm soak benchmarks clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
@@ -53,6 +53,11 @@ arm: $(INSTALLED)
 # 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 20 minutes.
 attack: $(INSTALLED)
 	$(BIN)/python -m tests.attack.attack --output benchmarks/results
+
+# 400 small changes of the package, each of which a test must notice: which run what is recorded first. Two cores, at most two
+# hours after the recording; a second start goes on.
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants.mutants --output benchmarks/results
 
 # Beside torch, its plain export, darts, LiteRT and OpenVINO, each in an environment of its own. Linux; about ten minutes, the
 # first time a quarter of an hour and 5 GB more.
