@@ -1,7 +1,7 @@
 """Train every recipe under models/, export it, and hold its test figures against the bars of the literature.
 
-    EDGELSTM_DATA=... python benchmarks/acceptance.py [--seeds 0,1,2] [--only etth1-96,...] [--output FOLDER]
-    python benchmarks/acceptance.py --tables --output benchmarks/results/acceptance
+    EDGELSTM_DATA=... python -m benchmarks.acceptance [--seeds 0,1,2] [--only etth1-96,...] [--output FOLDER]
+    python -m benchmarks.acceptance --tables --output benchmarks/results/acceptance
 
 What a case gives is written as soon as it is there, and a second start goes on with what is missing: a result is of
 one recipe, whose digest it holds. A case that fails costs no other one. Runs and logs, which hold weights and data, go
@@ -17,12 +17,12 @@ from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
 
-from acceptance_cases import CASES, read_result
-from acceptance_tables import card_of, results_of, tables_of, with_tables
-from case_runs import INTERRUPTED, ROOT, Bench, parse, parser_of, run_all
+from benchmarks import ROOT
+from benchmarks.acceptance.cases import CASES, read_result
+from benchmarks.acceptance.tables import card_of, results_of, tables_of, with_tables
+from benchmarks.case_runs import INTERRUPTED, Bench, parse, parser_of, run_all
 
-WORKER = Path(__file__).parent / "acceptance_worker.py"
-BENCH = Bench("acceptance", tuple(CASES), WORKER, ROOT / "runs" / "acceptance")
+BENCH = Bench("acceptance", tuple(CASES), "benchmarks.acceptance.worker", ROOT / "runs" / "acceptance")
 
 
 def main(arguments: list[str] | None = None) -> int:

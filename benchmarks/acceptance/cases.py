@@ -1,4 +1,4 @@
-"""What `acceptance.py` trains, and the figures that it holds against the bars of the literature."""
+"""What is trained, and the figures that it holds against the bars of the literature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from case_runs import ROOT, kept_result, result_path
+from benchmarks import ROOT
+from benchmarks.case_runs import kept_result, result_path
 
 MODELS = ROOT / "models"
 MAX_DROP = 0.01  # of the recommended int8 form

@@ -1,4 +1,4 @@
-"""The tables of `acceptance.py`: what every seed gave, in the cards models/*/README.md between their two marks."""
+"""What every seed gave, as tables in the cards models/*/README.md between their two marks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
 
-from acceptance_cases import CASES, MODELS, read_result
+from benchmarks.acceptance.cases import CASES, MODELS, read_result
 
 BEGIN, END = "<!-- figures: make acceptance -->", "<!-- /figures -->"
 FORMS = ("fp32", "int8", "int8w")

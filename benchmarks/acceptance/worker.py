@@ -1,6 +1,6 @@
-"""Train, export and score one case of `acceptance.py`, in a process of its own.
+"""Train, export and score one case, in a process of its own.
 
-EDGELSTM_DATA=... python benchmarks/acceptance_worker.py CASE SEED RUN OUTPUT    # writes OUTPUT/CASE.SEED.json
+EDGELSTM_DATA=... python -m benchmarks.acceptance.worker CASE SEED RUN OUTPUT    # writes OUTPUT/CASE.SEED.json
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from acceptance_cases import MAX_DROP, figures_of, flags_of, recipe_digest, recipe_of
-from case_runs import result_path
-
+from benchmarks.acceptance.cases import MAX_DROP, figures_of, flags_of, recipe_digest, recipe_of
+from benchmarks.case_runs import result_path
 from edgelstm.bench.answers import answerer_of
 from edgelstm.data.scores.score import score
 from edgelstm.export import Export, export_run

@@ -1,6 +1,6 @@
 """What runs on a Raspberry Pi 3, 4 and 5, run here: the real aarch64 Python and onnxruntime under qemu.
 
-python benchmarks/arm.py
+python -m benchmarks.arm
 
 Builds the wheel, an aarch64 Debian under .arm/ (kept), and small model files that use everything a graph can hold;
 then, on each core, replays all of them, steps streams of 10,000 samples and runs what a person types. onnxruntime
@@ -12,6 +12,7 @@ timing.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -24,10 +25,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from arm_sysroot import CORES, KNOWN_BAD, ONNXRUNTIME, Sysroot, make_sysroot
-from compat import CASES, MEASURED, PRECISIONS, ROOT, build_wheel, model_files
+from benchmarks import RESULTS, ROOT
+from benchmarks.arm.sysroot import CORES, KNOWN_BAD, ONNXRUNTIME, Sysroot, make_sysroot
+from benchmarks.compat.files import CASES, model_files
+from benchmarks.compat.replay import MEASURED
+from benchmarks.wheel import build_wheel
+from edgelstm.contract import PRECISIONS
 
-WORK, RESULTS = ROOT / ".arm", ROOT / "benchmarks" / "results"
+WORK = ROOT / ".arm"
 STEPS = 10_000
 STREAMED = "carried"  # of the small files, the one whose state is carried on through two layers
 INSTALLED_ON = "cortex-a72"
@@ -50,6 +55,7 @@ Found = dict[str, Any]
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     start = time.monotonic()
     sysroot = make_sysroot(WORK)
@@ -74,7 +80,7 @@ def fill(share: Path) -> list[str]:
         shutil.rmtree(share / folder, ignore_errors=True)
     zipfile.ZipFile(wheel).extractall(share / "edgelstm")
     (share / "scripts").mkdir()
-    for script in ("compat_replay.py", "arm_stream.py"):
+    for script in ("compat/replay.py", "arm/stream.py"):
         shutil.copy(ROOT / "benchmarks" / script, share / "scripts")
     shutil.copytree(ROOT / "deploy", share / "deploy")
     files = model_files(share / "files")
@@ -87,8 +93,8 @@ def on_core(sysroot: Sysroot, core: str, names: list[str]) -> Found:
     files = [f"/mnt/files/{name}" for name in names]
     streams = [f"/mnt/files/{STREAMED}.{precision}.onnx" for precision in PRECISIONS]
     return {
-        "replay": answer(sysroot, core, "/mnt/scripts/compat_replay.py", *files),
-        "streams": answer(sysroot, core, "/mnt/scripts/arm_stream.py", str(STEPS), *streams),
+        "replay": answer(sysroot, core, "/mnt/scripts/replay.py", *files),
+        "streams": answer(sysroot, core, "/mnt/scripts/stream.py", str(STEPS), *streams),
         "commands": {name: said(sysroot, core, *command) for name, command in COMMANDS.items()},
         "known bad": control(sysroot, core),
         "install": install(sysroot, core) if core == INSTALLED_ON else None,

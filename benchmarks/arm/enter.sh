@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run a command inside an aarch64 root, its processes and theirs emulated: needs a user namespace and nothing of root.
-#   unshare --user --map-root-user --mount bash arm_enter.sh ROOT QEMU CPUINFO SHARE COMMAND...
+#   unshare --user --map-root-user --mount bash enter.sh ROOT QEMU CPUINFO SHARE COMMAND...
 # Inside, SHARE is /mnt, /proc/cpuinfo is CPUINFO, and the user is number 1000. QEMU_CPU chooses the core.
 set -eu
 root=$1 qemu=$2 cpuinfo=$3 share=$4

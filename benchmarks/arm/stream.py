@@ -1,6 +1,6 @@
 """Step a carried model file many times, and give the same samples as one window; JSON on stdout.
 
-Runs on the device: python arm_stream.py STEPS FILE...
+Runs on the device: python stream.py STEPS FILE...
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import ROOT
+
 HERE = Path(__file__).parent
-ROOT = HERE.parent
 DEBIAN = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Raspberry Pi OS bookworm is Debian bookworm, with the same Python 3.11. The rest is what install.sh needs.
@@ -84,7 +85,7 @@ class Sysroot(NamedTuple):
         """Run a command as user 1000 on a core; the return code is -N where a signal N ended it."""
         cpuinfo = self.root.parent / f"cpuinfo.{core}"
         cpuinfo.write_text(CORES[core].cpuinfo())
-        enter = ["unshare", "--user", "--map-root-user", "--mount", "bash", str(HERE / "arm_enter.sh")]
+        enter = ["unshare", "--user", "--map-root-user", "--mount", "bash", str(HERE / "enter.sh")]
         paths = [str(path) for path in (self.root, self.qemu, cpuinfo, self.share)]
         inside = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/tmp", "LC_ALL": "C.UTF-8", "QEMU_CPU": core}
         return subprocess.run([*enter, *paths, *command], capture_output=True, text=True, env={**inside, **(env or {})})

@@ -1,6 +1,6 @@
 """The same model files on every onnxruntime: do they load, and do they compute what they computed at export?
 
-python benchmarks/compat.py
+python -m benchmarks.compat
 
 Builds the wheel, an environment for each onnxruntime under .compat/ with what `pip install edgelstm` brings and that
 onnxruntime, and small model files that use everything a graph can hold; replays them and the committed ones, and lets
@@ -10,26 +10,23 @@ if anything failed.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from compat_files import CASES, build_files
+from benchmarks import RESULTS, ROOT
+from benchmarks.compat.files import CASES, model_files
+from benchmarks.compat.replay import MEASURED
+from benchmarks.wheel import build_wheel
+from edgelstm.contract import PRECISIONS
 
 VERSIONS = ("1.20.1", "1.22.1", "1.23.2", "1.24.4", "1.32.0")
-MEASURED = {
-    "replay": "replay by `edgelstm verify`",
-    "client": "onnxruntime alone, no option set but one thread for int8",
-    "stream": "stepped against at once",
-}
-PRECISIONS = ("fp32", "int8", "int8w", "fp16")
-ROOT = Path(__file__).parent.parent
-WORK, RESULTS = ROOT / ".compat", ROOT / "benchmarks" / "results"
+WORK = ROOT / ".compat"
 CO2 = ROOT / "models" / "co2"
 TABLE = ROOT / "edgelstm" / "data" / "co2" / "co2.csv"
 
@@ -37,6 +34,7 @@ Found = dict[str, Any]
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     files = model_files(WORK / "files")
     wheel = build_wheel(WORK / "wheel")
@@ -50,26 +48,10 @@ def main() -> None:
     sys.exit(any(failures(result) for result in found.values()))
 
 
-def model_files(folder: Path) -> list[Path]:
-    """Build the small files with the onnxruntime of this environment, and put the committed ones beside them."""
-    shutil.rmtree(folder, ignore_errors=True)
-    build_files(folder)
-    for file in ROOT.glob("models/*/*.onnx"):
-        shutil.copy(file, folder)
-    return sorted(folder.glob("*.onnx"))
-
-
-def build_wheel(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", folder, ROOT], check=True)
-    return next(folder.glob("edgelstm-*.whl"))
-
-
 def on_version(version: str, wheel: Path, files: list[Path]) -> Found:
     """Replay all files in an environment of its own; what comes back has file names for keys."""
     python = environment_with(version, wheel)
-    replay = [python, "-I", ROOT / "benchmarks" / "compat_replay.py", *files]
+    replay = [python, "-I", ROOT / "benchmarks" / "compat" / "replay.py", *files]
     process = subprocess.run(replay, capture_output=True, text=True)
     if process.returncode:
         sys.exit(f"onnxruntime {version}: the replay died with {process.returncode}: {process.stderr[-2000:]}")

@@ -6,12 +6,14 @@ everywhere.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks import ROOT
 from edgelstm.contract import FORMAT_VERSION, PRECISIONS, Channel, Contract, Provenance, Quantization
 from edgelstm.export import export_run
 from edgelstm.export.graph import build_graph
@@ -145,6 +147,15 @@ CASES: dict[str, Case] = {
         forecast(lstm(bidirectional=True), Take(FINAL), size=2 * H), quantization=Quantization(False, "mse", "fp32")
     ),
 }
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Build the small files with the onnxruntime of this environment, and put the committed ones beside them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    build_files(folder)
+    for file in ROOT.glob("models/*/*.onnx"):
+        shutil.copy(file, folder)
+    return sorted(folder.glob("*.onnx"))
 
 
 def build_files(folder: Path) -> list[Path]:

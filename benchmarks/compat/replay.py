@@ -1,6 +1,6 @@
 """Replay the golden vectors of model files on the onnxruntime that is installed here; JSON on stdout.
 
-Runs where a device would run it: python -I compat_replay.py FILE..., with numpy, onnxruntime and edgelstm's wheel.
+Runs where a device would run it: python -I replay.py FILE..., with numpy, onnxruntime and edgelstm's wheel.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ import onnxruntime
 from edgelstm.errors import EdgeLstmError
 from edgelstm.runtime import Predictor, load, replay
 from edgelstm.runtime.file.golden import worst_by_channel
+
+# What is compared, by its key in a result.
+MEASURED = {
+    "replay": "replay by `edgelstm verify`",
+    "client": "onnxruntime alone, no option set but one thread for int8",
+    "stream": "stepped against at once",
+}
 
 
 def windows(predictor: Predictor) -> list[tuple[np.ndarray, np.ndarray | None]]:

@@ -1,7 +1,7 @@
 """Train people's own tables with the first command that their owner would type, and hold the result against baselines.
 
-    EDGELSTM_DATA=... python benchmarks/own_tables.py [--seeds 0,1,2] [--only airline,...] [--output FOLDER]
-    EDGELSTM_DATA=... python benchmarks/own_tables.py --report
+    EDGELSTM_DATA=... python -m benchmarks.own_tables [--seeds 0,1,2] [--only airline,...] [--output FOLDER]
+    EDGELSTM_DATA=... python -m benchmarks.own_tables --report
 
 Each training is a process of its own with one thread, two at a time. What a case gives is written as soon as it is
 there, and a second start goes on with what is missing: a result is of one command and one state of the sources. With
@@ -18,14 +18,14 @@ import os
 import sys
 from pathlib import Path
 
-from case_runs import INTERRUPTED, ROOT, Bench, parse, parser_of, run_all
-from own_tables_cases import CASES, RUNS, read_result
-from own_tables_report import report_of
-from own_tables_speed import measure_speed
+from benchmarks import RESULTS
+from benchmarks.case_runs import INTERRUPTED, Bench, parse, parser_of, run_all
+from benchmarks.own_tables.cases import CASES, RUNS, read_result
+from benchmarks.own_tables.report import report_of
+from benchmarks.own_tables.speed import measure_speed
 
-WORKER = Path(__file__).parent / "own_tables_worker.py"
-BENCH = Bench("own_tables", tuple(CASES), WORKER, RUNS)
-RESULTS = ROOT / "benchmarks" / "results" / "own_tables.md"
+BENCH = Bench("own_tables", tuple(CASES), "benchmarks.own_tables.worker", RUNS)
+PAGE = RESULTS / "own_tables.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,10 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     absent = [name for name, found in there.items() if len(found) < len(asked.seeds)]
     misses += [f"{name}: no result" for name in absent]
     if asked.write:
-        RESULTS.write_text(text)
+        PAGE.write_text(text)
         kept = {name: [without_lines(one) for one in found] for name, found in there.items()}
         figures = json.dumps({"results": kept, "speed": speed}, separators=(",", ":"))
-        RESULTS.with_suffix(".json").write_text(figures + "\n")
+        PAGE.with_suffix(".json").write_text(figures + "\n")
     print(text)
     for miss in misses:
         print(f"NOT REACHED  {miss}")

@@ -1,4 +1,4 @@
-"""What `own_tables.py` trains: the tables of EDGELSTM_DATA/tables with the commands that their owners would type."""
+"""What is trained: the tables of EDGELSTM_DATA/tables with the commands that their owners would type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from case_runs import ROOT, kept_result, result_path
+from benchmarks import ROOT
+from benchmarks.case_runs import kept_result, result_path
 
 RUNS = ROOT / "runs" / "own-tables"
 

@@ -1,4 +1,4 @@
-"""Tables that `own_tables.py` makes: each series of the EIA alone, and 20 stores of sizes from 1 to 1,000."""
+"""Tables that are made here: each series of the EIA alone, and 20 stores of sizes from 1 to 1,000."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from own_tables_cases import EIA, RUNS, STORES, TABLES
 
+from benchmarks.own_tables.cases import EIA, RUNS, STORES, TABLES
 from edgelstm.files import write_whole
 
 DAYS, START = 600, date(2022, 1, 1)

@@ -1,4 +1,4 @@
-"""What `own_tables.py` found: tables of ratios, and the bars that were missed."""
+"""What was found: tables of ratios, and the bars that were missed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import exp, log
 from statistics import mean
 from typing import Any, NamedTuple
 
-from own_tables_cases import EIA, FLEETS, SCORED
+from benchmarks.own_tables.cases import EIA, FLEETS, SCORED
 
 BY_CHOSEN, BY_BEST, WORST = 0.98, 1.00, 1.05  # bars: geometric means, and the worst of what has enough windows
 ENOUGH_WINDOWS = 200
@@ -42,9 +42,7 @@ def report_of(results: dict[str, list[Result]], speed: dict[str, float] | None) 
         sections.append(_speed_table(speed))
         slower = speed["edgelstm"] / speed["polars.read_csv"]
         misses += [f"reading: {slower:.1f} times as long as polars, expected {SLOWER:g}"] if slower > SLOWER else []
-    head = (
-        "# People's own tables\n\nWritten by `benchmarks/own_tables.py`: each command is the first that an owner types."
-    )
+    head = "# People's own tables\n\nMade by `python -m benchmarks.own_tables`: each command is an owner's first."
     return "\n\n".join([head, *sections]) + "\n", misses
 
 

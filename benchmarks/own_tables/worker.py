@@ -1,6 +1,6 @@
-"""Train one table of `own_tables.py`, and take it through export, predict, evaluate and a stream.
+"""Train one table, and take it through export, predict, evaluate and a stream.
 
-EDGELSTM_DATA=... python benchmarks/own_tables_worker.py CASE SEED RUN OUTPUT    # writes OUTPUT/CASE.SEED.json
+EDGELSTM_DATA=... python -m benchmarks.own_tables.worker CASE SEED RUN OUTPUT    # writes OUTPUT/CASE.SEED.json
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from case_runs import result_path
-from own_tables_cases import CASES, command_of, digest_of, table_of
-from own_tables_made import make_tables
-from own_tables_readings import PARSES, differences
 
+from benchmarks.case_runs import result_path
+from benchmarks.own_tables.cases import CASES, command_of, digest_of, table_of
+from benchmarks.own_tables.made import make_tables
+from benchmarks.own_tables.readings import PARSES, differences
 from edgelstm.data.asked import read_for
 from edgelstm.data.causal import Filling, causal
 from edgelstm.files import write_whole

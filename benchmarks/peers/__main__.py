@@ -17,21 +17,17 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "benchmarks"))
+from benchmarks import RESULTS
+from benchmarks.peers import environments
+from benchmarks.peers.models import CASES, Case, make_models
+from benchmarks.peers.report import draw, report
+from benchmarks.peers.start import measure_start
+from benchmarks.peers.worker import PEERS
 
-import peers_environments as environments  # noqa: E402
-from peers_models import CASES, Case, make_models  # noqa: E402
-from peers_report import draw, report  # noqa: E402
-from peers_start import measure_start  # noqa: E402
-from peers_worker import PEERS  # noqa: E402
-
-RESULTS = ROOT / "benchmarks" / "results"
 OURS = "edgelstm fp32"
 TOLERANCE = 1e-4  # of fp32 peers; int8 says how far off it is
 ROUNDS = 15
@@ -45,7 +41,7 @@ class Worker:
 
     def __init__(self, peer: str) -> None:
         self.peer = peer
-        command = [environments.python_of(peer), ROOT / "benchmarks/peers_worker.py", peer, environments.MODELS]
+        command = [environments.python_of(peer), environments.SCRIPTS / "worker.py", peer, environments.MODELS]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environments.variables()
@@ -115,7 +111,7 @@ def main() -> None:
     asked = parser.parse_args()
     place = RESULTS / "peers.json"
     if not asked.draw:
-        missing = environments.make(ROOT)
+        missing = environments.make()
         make_models(environments.MODELS)
         missing |= environments.make_files(CASES)
         place.write_text(json.dumps(run(asked, missing), indent=1) + "\n")

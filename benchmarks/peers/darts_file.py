@@ -1,6 +1,6 @@
 """Write the ONNX file that darts makes of the same network; runs in the environment that has darts.
 
-python benchmarks/peers_darts.py FOLDER HIDDEN ...
+python benchmarks/peers/darts_file.py FOLDER HIDDEN ...
 
 Its RNNModel is an LSTM and a linear layer too. One target and seven covariates are 8 inputs; it is fitted for a moment,
 because that is what makes its module, and then gets the weights that all peers have.

@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-WORK = Path(__file__).parent.parent / ".benchmarks"
+from benchmarks import ROOT
+from benchmarks.peers.worker import PEERS
+from benchmarks.wheel import build_wheel
+
+WORK = ROOT / ".benchmarks"
+SCRIPTS = Path(__file__).parent
 MODELS = WORK / "models"
 HERE = "torch"  # torch is where this runs: make's own environment
 # Pinned to what the results under benchmarks/results were measured with.
@@ -82,7 +87,7 @@ def variables() -> dict[str, str]:
     }
 
 
-def make(root: Path) -> dict[str, str]:
+def make() -> dict[str, str]:
     """Make what is not there; gives the peers that cannot be had, each with the reason."""
     missing = {}
     for name, packages in PACKAGES.items():
@@ -91,7 +96,7 @@ def make(root: Path) -> dict[str, str]:
             sys.exit(f"the environment of edgelstm cannot be made: {reason}")
         if reason:
             missing |= dict.fromkeys(_peers_of(name), reason)
-    _install_edgelstm(root)
+    _install_edgelstm()
     return missing
 
 
@@ -102,7 +107,10 @@ def make_files(cases: Sequence[Any]) -> dict[str, str]:
     sizes = sorted({case.hidden for case in cases})
     darts = [str(size) for size in sizes if not (MODELS / str(size) / "darts.onnx").exists()]
     missing = {}
-    for environment, script, arguments in (("tensorflow", "tflite", litert), ("darts", "darts", darts)):
+    for environment, script, arguments in (
+        ("tensorflow", "tflite_files.py", litert),
+        ("darts", "darts_file.py", darts),
+    ):
         reason = _run_script(environment, script, arguments) if arguments else None
         if reason:
             missing |= dict.fromkeys(_peers_of(environment), f"{environment} does not write it: {reason}")
@@ -110,7 +118,7 @@ def make_files(cases: Sequence[Any]) -> dict[str, str]:
 
 
 def _run_script(environment: str, script: str, arguments: list[str]) -> str | None:
-    python, path = WORK / environment / "bin" / "python", Path(__file__).parent / f"peers_{script}.py"
+    python, path = WORK / environment / "bin" / "python", SCRIPTS / script
     if not python.exists():
         return "there is no such environment"
     print(f"{path.name}: {len(arguments)} arguments", file=sys.stderr)
@@ -120,8 +128,6 @@ def _run_script(environment: str, script: str, arguments: list[str]) -> str | No
 
 def _peers_of(environment: str) -> list[str]:
     """The peers that run in an environment, or get their files from it."""
-    from peers_worker import PEERS
-
     kinds = [kind for kind, name in {**ENVIRONMENT_OF, **MAKERS}.items() if name == environment]
     kinds += [kind for kind, name in MAKERS.items() if name == environment]
     return [peer for peer in PEERS if peer.split()[0] in kinds]
@@ -146,13 +152,9 @@ def _make_one(name: str, packages: tuple[str, ...]) -> str | None:
     return None
 
 
-def _install_edgelstm(root: Path) -> None:
+def _install_edgelstm() -> None:
     """Put in what this tree holds, as a wheel, like on a device."""
-    for old in (WORK / "wheel").glob("*.whl"):
-        old.unlink()
-    build = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check", "wheel", "--no-deps"]
-    subprocess.run([*build, "--no-build-isolation", "--wheel-dir", WORK / "wheel", root], check=True)
-    (wheel,) = (WORK / "wheel").glob("*.whl")
+    wheel = build_wheel(WORK / "wheel")
     python = WORK / "edgelstm" / "bin" / "python"
     pip = [python, "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
     subprocess.run([*pip, f"edgelstm[cpu] @ {wheel.as_uri()}"], check=True)

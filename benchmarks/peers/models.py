@@ -1,7 +1,7 @@
 """The networks that the peers run: drawn once per size, written in every form that a peer reads.
 
 One LSTM layer, 8 inputs, a linear layer of one output behind it, float32, no scaling. The weights are torch's own
-first ones. `benchmarks/peers_tflite.py` makes the LiteRT files from `weights.npz` in an environment of its own.
+first ones. `tflite_files.py` makes the LiteRT files from `weights.npz` in an environment of its own.
 """
 
 from __future__ import annotations

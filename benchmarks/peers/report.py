@@ -1,4 +1,4 @@
-"""The table and the chart of benchmarks/peers.py."""
+"""The table and the chart of what was measured."""
 
 from __future__ import annotations
 

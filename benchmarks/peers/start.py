@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 import numpy as np
-import peers_environments as environments
+
+from benchmarks.peers import environments
 
 HIDDEN = 64
 ROUNDS = 15

@@ -1,6 +1,6 @@
 """Turn the weights into LiteRT files with the fused LSTM; runs in the environment that has tensorflow.
 
-python benchmarks/peers_tflite.py FOLDER HIDDEN NAME WHAT STREAMS ...
+python benchmarks/peers/tflite_files.py FOLDER HIDDEN NAME WHAT STREAMS ...
 
 Legacy Keras is the way to the fused operator. The operator keeps its state between calls until it is reset, so that
 the file of one step is stepped, and a window needs a reset.

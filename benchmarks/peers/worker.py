@@ -1,6 +1,6 @@
 """Run one peer in a process of its own, in turns that the driver gives; numpy and the peer itself are enough.
 
-python benchmarks/peers_worker.py PEER FOLDER, with requests on stdin and answers on stdout, one JSON a line:
+python benchmarks/peers/worker.py PEER FOLDER, with requests on stdin and answers on stdout, one JSON a line:
 
     {"open": [name, hidden, what, streams]}  ->  {"answer": [...]} after 64 steps, or {"failed": reason}
     {"time": calls}                          ->  {"ns": [...]}
@@ -28,7 +28,7 @@ Call = Callable[[Array], Array]
 
 
 class Case(NamedTuple):
-    """See benchmarks/peers_models.py."""
+    """See `benchmarks.peers.models`."""
 
     name: str
     hidden: int

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 
 import pytest
 
-from tests.conftest import ROOT
+from benchmarks import case_runs
+from benchmarks.acceptance import __main__ as acceptance
+from benchmarks.acceptance import cases, tables
 
 
-@pytest.fixture
-def acceptance(monkeypatch, tmp_path):
-    """The benchmark, with data sets that nobody reads."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+@pytest.fixture(autouse=True)
+def data(monkeypatch, tmp_path):
+    """Data sets that nobody reads."""
     monkeypatch.setenv("EDGELSTM_DATA", str(tmp_path))
-    return importlib.import_module("acceptance")
-
-
-@pytest.fixture
-def tables(acceptance):
-    return importlib.import_module("acceptance_tables")
 
 
 def made_up(name, seed, rmse=0.5, recommended="int8"):
     """A result as a worker writes it."""
-    cases = importlib.import_module("acceptance_cases")
     scores = {figure.name: rmse for figure in cases.CASES[name].figures}
     test = {"network": scores, "persistence": dict.fromkeys(scores, 2.0)}
     files = {form: {"bytes": 12345, "drop": 0.001, **scores} for form in ("fp32", "int8", "int8w")}
@@ -45,9 +38,8 @@ def write(folder, name, seed, **changes):
 
 
 @pytest.fixture
-def worker(acceptance, monkeypatch):
+def worker(monkeypatch):
     """Stand for the process of a case: it fails for some, and notes what was started."""
-    case_runs = importlib.import_module("case_runs")
 
     class Worker:
         started: list = []  # noqa: RUF012
@@ -75,7 +67,7 @@ def worker(acceptance, monkeypatch):
         (["--seeds", "-1"], "--seeds: expected"),
     ],
 )
-def test_what_does_not_exist_is_refused_in_one_line(acceptance, capsys, arguments, complaint):
+def test_what_does_not_exist_is_refused_in_one_line(capsys, arguments, complaint):
     with pytest.raises(SystemExit) as ended:
         acceptance.main([f"{arguments[0]}={arguments[1]}"])
     assert ended.value.code == 2
@@ -83,14 +75,14 @@ def test_what_does_not_exist_is_refused_in_one_line(acceptance, capsys, argument
     assert line.startswith(f"acceptance: {complaint}")
 
 
-def test_without_the_data_one_line_says_what_is_missing(acceptance, capsys, monkeypatch):
+def test_without_the_data_one_line_says_what_is_missing(capsys, monkeypatch):
     monkeypatch.delenv("EDGELSTM_DATA")
     assert acceptance.main([]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "EDGELSTM_DATA must name the folder" in line
 
 
-def test_a_case_that_fails_costs_no_other_one(acceptance, worker, tmp_path, capsys):
+def test_a_case_that_fails_costs_no_other_one(worker, tmp_path, capsys):
     worker.failing = ("etth1-96",)
     assert acceptance.main(["--only", "etth1-96,co2,cmapss", "--output", str(tmp_path / "found")]) == 1
     out, err = capsys.readouterr()
@@ -99,7 +91,7 @@ def test_a_case_that_fails_costs_no_other_one(acceptance, worker, tmp_path, caps
     assert sorted(path.name for path in (tmp_path / "found").iterdir()) == ["cmapss.0.json", "co2.0.json"]
 
 
-def test_a_second_start_goes_on_with_what_is_missing_or_of_an_older_recipe(acceptance, worker, tmp_path):
+def test_a_second_start_goes_on_with_what_is_missing_or_of_an_older_recipe(worker, tmp_path):
     output = tmp_path / "found"
     write(output, "co2", 0)
     write(output, "co2", 1, recipe_sha256="of a recipe that was changed since")
@@ -108,7 +100,7 @@ def test_a_second_start_goes_on_with_what_is_missing_or_of_an_older_recipe(accep
     assert sorted(worker.started) == [("co2", 1), ("co2", 2), ("co2", 3)]
 
 
-def test_a_bar_that_is_missed_fails(acceptance, worker, tmp_path, capsys):
+def test_a_bar_that_is_missed_fails(worker, tmp_path, capsys):
     write(tmp_path / "found", "co2", 0, test={"network": {"RMSE": 0.6, "MAE": 0.5}})
     assert acceptance.main(["--only", "co2", "--output", str(tmp_path / "found")]) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -116,7 +108,7 @@ def test_a_bar_that_is_missed_fails(acceptance, worker, tmp_path, capsys):
     assert not lines[1].endswith("NOT REACHED")  # there is no bar for MAE
 
 
-def test_no_int8_form_within_the_limit_fails(acceptance, tmp_path, capsys):
+def test_no_int8_form_within_the_limit_fails(tmp_path, capsys):
     result = made_up("co2", 0, recommended=None)
     write(tmp_path, "co2", 0, files=result["files"])
     assert not acceptance.report(tmp_path, ["co2"], [0])
@@ -124,12 +116,12 @@ def test_no_int8_form_within_the_limit_fails(acceptance, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("higher", "held"), [(False, [True, False, False]), (True, [False, True, True])])
-def test_an_error_lies_below_its_bar_and_an_accuracy_reaches_it(acceptance, higher, held):
-    figure = importlib.import_module("acceptance_cases").Figure("x", None, 0.5, higher)
+def test_an_error_lies_below_its_bar_and_an_accuracy_reaches_it(higher, held):
+    figure = cases.Figure("x", None, 0.5, higher)
     assert [figure.holds(value) for value in (0.4, 0.5, 0.6)] == held
 
 
-def test_tables_hold_every_seed_and_the_mean_but_no_result_of_an_older_recipe(tables, tmp_path):
+def test_tables_hold_every_seed_and_the_mean_but_no_result_of_an_older_recipe(tmp_path):
     for seed, rmse in enumerate((0.4, 0.5, 0.9)):
         result = made_up("co2", seed, rmse)
         write(tmp_path, "co2", seed, test=result["test"], **({"recipe_sha256": "older"} if seed == 2 else {}))
@@ -143,7 +135,7 @@ def test_tables_hold_every_seed_and_the_mean_but_no_result_of_an_older_recipe(ta
     assert "0.9000" not in "\n".join(lines)
 
 
-def test_tables_stand_between_the_marks_and_writing_them_twice_changes_nothing(tables):
+def test_tables_stand_between_the_marks_and_writing_them_twice_changes_nothing():
     card = f"before\n{tables.BEGIN}\nnot measured yet\n{tables.END}\nafter \\1\n"
     assert tables.with_tables(card, []) == card
     once = tables.with_tables(card, ["| one |", "| two |"])

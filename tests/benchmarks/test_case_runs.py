@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 
-from tests.conftest import ROOT
+from benchmarks import case_runs
 
 
 @pytest.fixture
-def case_runs(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("case_runs")
+def bench(tmp_path):
+    return case_runs.Bench("made-up", ("tides", "winds"), "made_up_worker", tmp_path / "runs")
 
 
 @pytest.fixture
-def bench(case_runs, tmp_path):
-    """A benchmark whose worker is written by the test."""
-    return case_runs.Bench("made-up", ("tides", "winds"), tmp_path / "worker.py", tmp_path / "runs")
+def worker(tmp_path, monkeypatch):
+    """The file of the worker, which the test writes."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path / "made_up_worker.py"
 
 
-def test_a_process_that_dies_is_told_with_its_last_words(case_runs, bench, tmp_path):
-    bench.worker.write_text("print('so far'); raise SystemExit('DataError: no such file')")
+def test_a_process_that_dies_is_told_with_its_last_words(bench, worker, tmp_path):
+    worker.write_text("print('so far'); raise SystemExit('DataError: no such file')")
     ended = case_runs.run_case(bench, "tides", 0, tmp_path / "found")
     assert ended.complaint.startswith("DataError: no such file; see ")
-    bench.worker.write_text("import os; os.abort()")
+    worker.write_text("import os; os.abort()")
     assert case_runs.run_case(bench, "tides", 0, tmp_path / "found").complaint.startswith("exit status -6; see ")
 
 
-def test_every_case_runs_whatever_becomes_of_the_others(case_runs, bench, tmp_path, capsys):
-    bench.worker.write_text(
+def test_every_case_runs_whatever_becomes_of_the_others(bench, worker, tmp_path, capsys):
+    worker.write_text(
         "import pathlib, sys\n"
         "name, seed, run, output = sys.argv[1:]\n"
         "if seed == '1': sys.exit('out of luck')\n"
@@ -43,7 +41,7 @@ def test_every_case_runs_whatever_becomes_of_the_others(case_runs, bench, tmp_pa
     assert (bench.runs / "tides-1.log").read_text() == "out of luck\n"
 
 
-def test_seeds_and_cases_are_taken_once_in_their_order(case_runs, bench, tmp_path):
+def test_seeds_and_cases_are_taken_once_in_their_order(bench):
     parser = case_runs.parser_of(bench, "about", "0", case_runs.ROOT / "runs")
     asked = case_runs.parse(parser, bench, ["--seeds", "2, 0,2", "--only", "winds,tides,winds"])
     assert (asked.seeds, asked.only) == ([2, 0], ["winds", "tides"])
@@ -60,7 +58,7 @@ def test_seeds_and_cases_are_taken_once_in_their_order(case_runs, bench, tmp_pat
         (None, None),
     ],
 )
-def test_a_result_counts_while_its_digest_holds(case_runs, tmp_path, content, found):
+def test_a_result_counts_while_its_digest_holds(tmp_path, content, found):
     path = case_runs.result_path(tmp_path, "tides", 0)
     assert path.name == "tides.0.json"
     if content is not None:
