@@ -16,9 +16,9 @@ import tempfile
 
 import numpy as np
 import torch
-from threads import INPUTS, WINDOW, Network
 
 from benchmarks import RESULTS
+from benchmarks.threads import INPUTS, WINDOW, Network
 from edgelstm.bench import time_interleaved
 from edgelstm.bench.machine import describe_machine
 from edgelstm.errors import ProviderError
