@@ -32,23 +32,23 @@ models: $(INSTALLED)
 	$(BIN)/edgelstm train --recipe models/co2/recipe.toml --output runs/co2
 	$(BIN)/edgelstm export runs/co2 --quantize --output models/co2
 	cp runs/co2/forecast.png models/co2
-	$(BIN)/python benchmarks/acceptance.py --tables --output benchmarks/results/acceptance
+	$(BIN)/python -m benchmarks.acceptance --tables --output benchmarks/results/acceptance
 
 # Every recipe under models/ and people's own tables, with one seed, against their bars; about a quarter of an hour. A second
 # start goes on with what is missing.
 # The cards say where the data sets come from: make acceptance EDGELSTM_DATA=...
 acceptance: $(if $(EDGELSTM_DATA),$(INSTALLED))
 	$(if $(EDGELSTM_DATA),,$(error EDGELSTM_DATA must name the folder with the data sets, see models/*/README.md))
-	EDGELSTM_DATA="$(EDGELSTM_DATA)" $(BIN)/python benchmarks/acceptance.py; recipes=$$?; \
-	EDGELSTM_DATA="$(EDGELSTM_DATA)" $(BIN)/python benchmarks/own_tables.py --seeds 0 --no-write && exit $$recipes
+	EDGELSTM_DATA="$(EDGELSTM_DATA)" $(BIN)/python -m benchmarks.acceptance; recipes=$$?; \
+	EDGELSTM_DATA="$(EDGELSTM_DATA)" $(BIN)/python -m benchmarks.own_tables --seeds 0 --no-write && exit $$recipes
 
 # Replay all kinds of model files on old and new onnxruntimes, each in an environment of its own.
 compat: $(INSTALLED)
-	$(BIN)/python benchmarks/compat.py
+	$(BIN)/python -m benchmarks.compat
 
 # The wheel on emulated Raspberry Pi 3, 4 and 5: real aarch64 builds under qemu. Debian or Ubuntu, Linux 6.7 or newer.
 arm: $(INSTALLED)
-	$(BIN)/python benchmarks/arm.py
+	$(BIN)/python -m benchmarks.arm
 
 # 100,000 altered model files against the reader, and against onnxruntime in children that may die. Linux, about 20 minutes.
 attack: $(INSTALLED)
@@ -62,7 +62,7 @@ mutants: $(INSTALLED)
 # Beside torch, its plain export, darts, LiteRT and OpenVINO, each in an environment of its own. Linux; about ten minutes, the
 # first time a quarter of an hour and 5 GB more.
 benchmarks: $(INSTALLED)
-	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python benchmarks/peers.py
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m benchmarks.peers
 
 # 10 million steps against chunked batches, memory, 32 threads, a fork, pickles. About four minutes.
 soak: $(INSTALLED)

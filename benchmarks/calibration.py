@@ -1,6 +1,6 @@
 """What the choices in quantizing an LSTM cost: per channel or per tensor, clipping the range, the head in fp32.
 
-    python benchmarks/calibration.py
+    python -m benchmarks.calibration
 
 Trains small networks (three seeds each) on data of three kinds, converts each in every way, and holds the test metric
 against fp32's, in the mode in which the contract says that the file runs. Writes results/calibration.json and .md.
@@ -10,6 +10,7 @@ there is a fourth network; without it that one is left out, and the table says s
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import os
@@ -19,9 +20,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import lorenz
 import numpy as np
 
+from benchmarks import RESULTS, ROOT, lorenz
 from edgelstm.bench import Candidate, judge
 from edgelstm.contract import CLIPS, HEADS, Quantization
 from edgelstm.export.graph import build_graph
@@ -29,8 +30,6 @@ from edgelstm.export.quantize import convert_graph
 from edgelstm.run import Run, read_run
 from edgelstm.runtime import Golden, ModelFile, Predictor
 
-ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)
 CHOICES = [Quantization(*choice) for choice in itertools.product((True, False), CLIPS, HEADS)]
 
@@ -77,6 +76,7 @@ NETWORKS = {"Lorenz, hidden 16": lorenz_of(16), "Lorenz, hidden 64": lorenz_of(6
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     networks = dict(NETWORKS)
     if os.environ.get("EDGELSTM_DATA"):
         networks["ETTh1, hidden 64"] = etth1
@@ -126,7 +126,7 @@ def report(figures: dict[str, dict[str, list[float]]]) -> str:
     lines = [
         "# Choices in quantizing an LSTM",
         "",
-        "Made by `python benchmarks/calibration.py`. How much worse the test metric is than fp32's, in percent: mean "
+        "Made by `python -m benchmarks.calibration`. How much worse the test metric is than fp32's, in percent: mean "
         f"and standard deviation over {len(SEEDS)} trainings. Below 0 is better than fp32.",
         "",
         "| | " + " | ".join(figures) + " | mean |",

@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parent.parent
+from benchmarks import ROOT
+
 WORKERS = 2
 INTERRUPTED = 130
 
@@ -28,13 +29,13 @@ class Bench(NamedTuple):
     Attributes:
         name: for messages.
         cases: what `--only` may name.
-        worker: the script that runs one: `WORKER CASE SEED RUN OUTPUT`.
+        worker: the module that runs one: `python -m WORKER CASE SEED RUN OUTPUT`.
         runs: the folder of runs and logs, which hold weights and data.
     """
 
     name: str
     cases: tuple[str, ...]
-    worker: Path
+    worker: str
     runs: Path
 
 
@@ -116,7 +117,7 @@ def run_case(bench: Bench, name: str, seed: int, output: Path) -> Ended:
     for folder in (bench.runs, output):
         folder.mkdir(parents=True, exist_ok=True)
     with log.open("w") as told:
-        command = [sys.executable, bench.worker, name, str(seed), run, output]
+        command = [sys.executable, "-m", bench.worker, name, str(seed), run, output]
         status = subprocess.run(command, stdout=told, stderr=subprocess.STDOUT).returncode
     last = (log.read_text().splitlines() or [""])[-1]
     complaint = f"{last or f'exit status {status}'}; see {log}" if status else ""

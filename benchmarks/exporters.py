@@ -1,6 +1,6 @@
 """What torch's own exporters make of networks that edgelstm exports, each held against a float64 oracle.
 
-    python benchmarks/exporters.py
+    python -m benchmarks.exporters
 
 Exports each network three ways (edgelstm; torch.onnx.export by tracing, `dynamo=False`; and by torch.export,
 `dynamo=True`, which needs onnxscript), asks for a free batch and a free time axis, runs the file in onnxruntime at
@@ -10,6 +10,7 @@ and .md. Some minutes. Needs the dependency group `benchmarks`.
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import logging
@@ -19,7 +20,6 @@ import sys
 import warnings
 from dataclasses import replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,11 +27,9 @@ import onnx
 import onnxruntime
 import torch
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # the oracle is the tests'
-
-from edgelstm.export.graph import build_graph  # noqa: E402
-from edgelstm.network import (  # noqa: E402
+from benchmarks import RESULTS
+from edgelstm.export.graph import build_graph
+from edgelstm.network import (
     Activation,
     Embedding,
     Linear,
@@ -43,11 +41,10 @@ from edgelstm.network import (  # noqa: E402
     Standardize,
     Take,
 )
-from tests import oracles  # noqa: E402
-from tests.eager import Eager  # noqa: E402
-from tests.export.drawn import make_contract, make_weights  # noqa: E402
+from tests import oracles
+from tests.eager import Eager
+from tests.export.drawn import make_contract, make_weights
 
-RESULTS = ROOT / "benchmarks" / "results"
 FEATURES, HIDDEN, OUTPUTS, HORIZON, TOKENS = 3, 16, 2, 4, 11
 SIZES = {"as exported": (2, 12), "batch": (5, 12), "time": (2, 7)}
 LIMIT = 1e-6  # of max(1, max |y|)
@@ -235,7 +232,7 @@ def report(results: dict[str, Any]) -> str:
     lines = [
         "# What torch's own exporters make of the same networks",
         "",
-        "Made by `python benchmarks/exporters.py`. Each network is exported three ways with a free batch and a free "
+        "Made by `python -m benchmarks.exporters`. Each network is exported three ways with a free batch and a free "
         f"time axis, each in a process of its own, at {list(SIZES['as exported'])} [B, T], and run in onnxruntime at "
         f"that size, at batch {SIZES['batch'][0]} and at {SIZES['time'][1]} steps. `tracing` is "
         "`torch.onnx.export(..., dynamo=False)` with opset 17, `dynamo` is `dynamo=True`. Error: the worst against "
@@ -287,6 +284,7 @@ def tally(networks: dict[str, Any], name: str) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     warnings.simplefilter("ignore")  # deprecations of the exporters themselves, and their advice on shapes
     logging.disable(logging.WARNING)  # likewise
     torch.set_num_threads(1)

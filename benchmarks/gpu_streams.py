@@ -1,6 +1,6 @@
 """From how many streams on a GPU pays: steps and windows per second of 1 to 4,096 streams, on CUDA and on the CPU.
 
-    python benchmarks/gpu_streams.py
+    python -m benchmarks.gpu_streams
 
 One LSTM layer with 8 inputs and random weights, fp32, carried. Both devices in turn, in one process; the CPU with as
 many threads as are chosen for the width. Writes results/gpu_streams.json and .md; on a machine without CUDA it writes
@@ -13,12 +13,12 @@ import argparse
 import json
 import sys
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import torch
-from threads import INPUTS, WINDOW, Network
 
+from benchmarks import RESULTS
+from benchmarks.threads import INPUTS, WINDOW, Network
 from edgelstm.bench import time_interleaved
 from edgelstm.bench.machine import describe_machine
 from edgelstm.errors import ProviderError
@@ -26,7 +26,6 @@ from edgelstm.export import export_run, from_torch
 from edgelstm.runtime import load
 from edgelstm.strict_json import plain
 
-RESULTS = Path(__file__).parent / "results"
 DEVICES = ("cpu", "cuda")
 HIDDEN = (64, 256, 1024)
 STREAMS = (1, 4, 16, 64, 256, 1024, 4096)
@@ -86,7 +85,7 @@ def report(result: dict) -> str:
     lines = [
         "# Streams on a GPU and on the CPU",
         "",
-        "Made by `python benchmarks/gpu_streams.py`: one LSTM layer, 8 inputs, random weights, fp32, windows of "
+        "Made by `python -m benchmarks.gpu_streams`: one LSTM layer, 8 inputs, random weights, fp32, windows of "
         f"{WINDOW} steps. Per second: streams that took a step, or windows; times as fast: the median of the ratio "
         "round by round, and its quartiles.",
         "",

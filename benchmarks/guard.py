@@ -1,6 +1,6 @@
 """What a guard in front of the state costs, and what drift costs on top of it.
 
-    python benchmarks/guard.py
+    python -m benchmarks.guard
 
 A carried network of 8 inputs and 64 units, fp32, one thread. Blocks of 1,000 steps of a plain stream and of guarded
 ones in turn, so that a machine that slows down slows all of them, in processor time of this thread; medians over the
@@ -9,22 +9,22 @@ rounds with their quartiles. Writes results/guard.json and .md; a minute on two 
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks import RESULTS
 from edgelstm.bench.machine import describe_machine
 from edgelstm.export import export_run
 from edgelstm.runtime import Guard, GuardedStream, Predictor, read_model_file
 from edgelstm.train import fit
 
-RESULTS = Path(__file__).parent / "results"
 INPUTS, HIDDEN, STEPS, SECONDS = 8, 64, 1000, 45.0
 TRAINING = {"hidden_size": HIDDEN, "state": "carried", "epochs": 1, "threads": 1, "progress": False}
 PLAIN, GUARDED, TIMED = "plain stream", "guard without drift", "guard without drift, with times"
@@ -34,6 +34,7 @@ OVER = ((GUARDED, PLAIN), (TIMED, PLAIN), (ASKED, PLAIN), (ASKED, GUARDED), (COU
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     figures = measure()
     (RESULTS / "guard.json").write_text(json.dumps(figures, indent=1) + "\n")
     text = report(figures)
@@ -128,7 +129,7 @@ def report(figures: dict) -> str:
     lines = [
         "# What a guard costs",
         "",
-        f"Made by `python benchmarks/guard.py`: {INPUTS} inputs, {HIDDEN} units, carried, fp32, one thread, clean "
+        f"Made by `python -m benchmarks.guard`: {INPUTS} inputs, {HIDDEN} units, carried, fp32, one thread, clean "
         f"samples, `copy=False`. {figures['rounds']} rounds of blocks of {STEPS:,} steps, all kinds in turn, processor "
         "time of the thread; medians with their quartiles.",
         "",

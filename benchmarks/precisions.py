@@ -1,6 +1,6 @@
 """Size, latency, accuracy and stream difference of every precision, by hidden size, and where int8 begins to win.
 
-    python benchmarks/precisions.py
+    python -m benchmarks.precisions
 
 Trains a carried network of each size on the Lorenz system, exports and judges it as `edgelstm export --quantize auto`
 does (all precisions interleaved, one thread, medians of ratios), and writes results/precisions.json, .md and .png.
@@ -15,12 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import lorenz
-
+from benchmarks import RESULTS, lorenz
 from edgelstm.export import export_run
 from edgelstm.strict_json import plain
 
-RESULTS = Path(__file__).parent / "results"
 HIDDEN = (16, 50, 64, 128, 256, 512)
 EPOCHS = 40
 COLORS = {"fp32": "#444444", "int8": "#d1495b", "int8w": "#00798c", "fp16": "#edae49"}
@@ -78,7 +76,7 @@ def report(judgements: dict) -> str:
     lines = [
         "# Precisions by hidden size",
         "",
-        "Made by `python benchmarks/precisions.py`: one LSTM layer, 3 inputs, carried state, trained on the Lorenz "
+        "Made by `python -m benchmarks.precisions`: one LSTM layer, 3 inputs, carried state, trained on the Lorenz "
         f"system; steps carried over {first['steps']:,} samples, windows of {lorenz.WINDOW} steps. Latencies: all four "
         "files in turn, one thread; `x fp32` is the median over rounds of fp32's time by this file's: above 1 is "
         "faster. RMSE on the test part in the unit of the series, whose standard deviation is 7.9. In standard "

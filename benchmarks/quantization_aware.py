@@ -1,6 +1,6 @@
 """What fine-tuning for an int8 file wins: beside the file of the network as trained, and of one trained on without it.
 
-    python benchmarks/quantization_aware.py [NETWORK ...]
+    python -m benchmarks.quantization_aware [NETWORK ...]
 
 Three seeds of each network. From the same trained weights: (1) the int8 file at once; (2) the int8 file after further
 epochs of ordinary training, the control; (3) the int8 file after as many epochs with its arithmetic simulated. All
@@ -13,6 +13,7 @@ ett/ETTh1.csv, ETTh1 is among the networks: in the default form alone, because i
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -21,11 +22,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import calibration
-import lorenz
 import numpy as np
 import torch
 
+from benchmarks import RESULTS, calibration, lorenz
 from edgelstm.bench import judge
 from edgelstm.contract import Quantization
 from edgelstm.recipe.file import check_recipe
@@ -40,7 +40,6 @@ from edgelstm.train.problem import Problem
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS, Arrays
 
-RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)
 FORMS = {
     "int8": QuantizationRecipe(),
@@ -111,7 +110,12 @@ NETWORKS: dict[str, tuple[Callable[[Path, int], None], Callable[[], dict] | None
 
 
 def main() -> None:
-    networks = {name: value for name, value in NETWORKS.items() if name in sys.argv[1:] or not sys.argv[1:]}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", nargs="*", help=f"of {', '.join(NETWORKS)} [all]")
+    asked = parser.parse_args().network
+    if unknown := set(asked) - set(NETWORKS):
+        parser.error(f"there is no network {min(unknown)!r}; there are {', '.join(NETWORKS)}")
+    networks = {name: value for name, value in NETWORKS.items() if name in asked or not asked}
     if not os.environ.get("EDGELSTM_DATA"):
         networks.pop(ETTH1, None)
     results = RESULTS / "quantization_aware.json"
@@ -188,7 +192,7 @@ def report(figures: dict) -> str:
     lines = [
         "# Fine-tuning for an int8 file",
         "",
-        "Made by `python benchmarks/quantization_aware.py`. RMSE on the test part of files run by onnxruntime, mean "
+        "Made by `python -m benchmarks.quantization_aware`. RMSE on the test part of files run by onnxruntime, mean "
         f"and standard deviation over {len(SEEDS)} trainings. *At once*: the int8 file of the network as trained. "
         "*Control*: after further epochs of ordinary training. *Tuned*: after as many epochs with the int8 file "
         "simulated. All three begin with the same weights. *Won*: how much less the tuned file errs than the "

@@ -1,10 +1,11 @@
 """What starting costs: imports and `--help`, each in processes of its own, interleaved, medians with their spread.
 
-python benchmarks/startup.py
+python -m benchmarks.startup
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def seconds_of(arguments: list[str]) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages are compiled
     times = {name: [] for name in CASES}

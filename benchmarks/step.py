@@ -1,6 +1,6 @@
 """What one step is made of: onnxruntime's kernels, its call, and ours; and what many streams in one call save.
 
-    python benchmarks/step.py
+    python -m benchmarks.step
 
 Carried networks of 8 channels, one thread, weights at random. All cases of a size are timed in turn, in rounds of many
 calls, in processor time of the thread, so that what else the machine does is not counted (it would be held against the
@@ -17,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from benchmarks import RESULTS
 from edgelstm.bench.machine import describe_machine
 from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Provenance
 from edgelstm.export.graph import build_graph
@@ -32,7 +32,6 @@ from edgelstm.runtime.engine.binding import bind
 from edgelstm.runtime.streams.room import zero_states, zero_y
 from edgelstm.strict_json import plain
 
-RESULTS = Path(__file__).parent / "results"
 HIDDEN, F, STREAMS, LONG = (16, 64, 128, 256), 8, 1000, 257
 NOTHING = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
 
@@ -216,7 +215,7 @@ def report(found: dict[str, Any]) -> str:
     lines = [
         "# What a step is made of",
         "",
-        f"`python benchmarks/step.py` on {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python "
+        f"`python -m benchmarks.step` on {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python "
         f"{machine['python']}, {versions}. Carried networks of {F} channels, fp32, one thread, microseconds of "
         "processor time: medians over interleaved rounds, quartiles in brackets; shares are medians of the differences "
         "within a round.",

@@ -1,6 +1,6 @@
 """From which width on a second thread pays: step, window and batch with one and with two threads, interleaved.
 
-    python benchmarks/threads.py
+    python -m benchmarks.threads
 
 One LSTM layer with 8 inputs and random weights; carried, so that one file steps and takes windows. What is compared
 is the 10th percentile of each, because a second thread is slowed most by whatever else the machine does; the
@@ -15,18 +15,17 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks import RESULTS
 from edgelstm.bench import time_interleaved
 from edgelstm.bench.machine import describe_machine
 from edgelstm.export import export_run, from_torch
 from edgelstm.runtime import Predictor, load
 from edgelstm.strict_json import plain
 
-RESULTS = Path(__file__).parent / "results"
 HIDDEN = (32, 64, 128, 256, 512, 768, 1024, 1280)
 INPUTS, WINDOW, ROWS = 8, 64, 32
 
@@ -106,7 +105,7 @@ def report(result: dict) -> str:
     lines = [
         "# One thread or two, by hidden size",
         "",
-        "Made by `python benchmarks/threads.py`: one LSTM layer, 8 inputs, random weights, carried state, windows of "
+        "Made by `python -m benchmarks.threads`: one LSTM layer, 8 inputs, random weights, carried state, windows of "
         f"{WINDOW} steps; spinning off, both in turn. Times are 10th percentiles; above 1.00 two threads are faster. "
         "In brackets the quartiles of the ratio round by round.",
         "",

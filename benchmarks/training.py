@@ -1,6 +1,6 @@
 """Samples per second of the trainer beside a plain hand-written torch loop on the same data.
 
-    python benchmarks/training.py [--rounds 7]    # writes results/training.md
+    python -m benchmarks.training [--rounds 7]    # writes results/training.md
 
 Both train the same network with the same optimizer, batches, gradient limit and schedule, validate after every epoch
 and keep the best weights; the trainer also writes its resume checkpoint. In turns, in one process, on one thread; the
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks import RESULTS
 from edgelstm.bench.machine import describe_machine
 from edgelstm.data.windows import Windows, from_rows
 from edgelstm.recipe.file import check_recipe
@@ -32,7 +33,6 @@ from edgelstm.train.loop import run_loop
 from edgelstm.train.problem import Problem, channels_of
 from edgelstm.train.setup import make_network
 
-RESULTS = Path(__file__).parent / "results"
 EPOCHS = 8
 
 
@@ -170,7 +170,7 @@ def write(found: list[dict[str, Any]]) -> None:
         "# The trainer beside a plain torch loop",
         "",
         "Windows per second, both with validation after every epoch; median of the ratios of rounds in turn, one",
-        f"thread, on {machine['cpu']}. `python benchmarks/training.py`",
+        f"thread, on {machine['cpu']}. `python -m benchmarks.training`",
         "",
         "| | network | edgelstm | by hand | ratio |",
         "|---|---|---|---|---|",

@@ -132,7 +132,7 @@ def keras_files(made_once):
     return made_once("keras", _fill_with_keras)
 
 
-PLOTS = [f"edgelstm.report.plots.{plot}.as_png" for plot in ("classes", "forecast", "loss", "series")]
+PLOTS = [f"edgelstm.report.plots.{plot}.as_png" for plot in ("forecast", "loss")]
 BLANK = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg==")
 
 

@@ -47,7 +47,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Part:
+class SeriesPart:
     """One part of a series.
 
     Attributes:
@@ -85,7 +85,7 @@ def fraction_borders(rows: int, training: float, validation: float, test: float)
 
 def split(
     series: Series, features: tuple[str, ...], targets: tuple[str, ...], borders: tuple[int, ...], cut: Cut
-) -> list[Part]:
+) -> list[SeriesPart]:
     """Cut a series into parts and the parts into windows.
 
     Each part's gaps are filled from its own and earlier rows alone, so that nothing after a border can reach
@@ -225,7 +225,7 @@ def _part(
     start: int,
     end: int,
     cut: Cut,
-) -> Part:
+) -> SeriesPart:
     rows, needed = end - _first_row(name, start, cut), cut.steps + cut.horizon
     if rows < needed:
         raise DataError(f"the {name} part has {rows} rows, {_too_few(needed, cut, name, end)}")
@@ -274,7 +274,7 @@ def _fewer_gaps(cut: Cut) -> str:
     return f"gaps of up to {cut.max_gap} are filled: choose a larger --max-gap, or a shorter window"
 
 
-def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut) -> Part:
+def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut) -> SeriesPart:
     series, start, end = stretch
     first_row, take = _first_row(name, start, cut), partial(rows_of, max_gap=cut.max_gap, categories=cut.categories)
     x, x_gaps = take(series, features, first_row, end, cut.missing, cut.ahead, cut.horizon)
@@ -285,7 +285,7 @@ def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], 
         windows = whole if len(whole) else _partly_known(windows, x_gaps, y_gaps, features, targets)
     if cut.times:
         windows = replace(windows, times=seconds_of(series, first_row, end))
-    return Part(name, start, end, first_row, windows)
+    return SeriesPart(name, start, end, first_row, windows)
 
 
 def _stretches(series: Sequence[Series], borders: Sequence[tuple[int, ...]]) -> list[list[Stretch | None]]:

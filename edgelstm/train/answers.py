@@ -25,7 +25,7 @@ BATCH = 512
 Answers = NDArray[np.float32]
 
 
-def parts_of(
+def answerers_of(
     problem: Problem, networks: dict[str, LstmNetwork], line: LstmNetwork | None = None
 ) -> dict[str, tuple[dict[str, Answerer], dict[str, Answerer]]]:
     """Give everything that can answer on each held-out part: by name, the networks and the baselines.

@@ -29,7 +29,7 @@ from edgelstm.report import (
     report_files,
 )
 from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
-from edgelstm.train.answers import NETWORK, QUANTIZED, answer, network_of_line, parts_of
+from edgelstm.train.answers import NETWORK, QUANTIZED, answer, answerers_of, network_of_line
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
 from edgelstm.train.devices import check_devices
@@ -309,7 +309,7 @@ def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
         networks[QUANTIZED] = QuantizedNetwork(network, quantization)
     contract = _draft(network, asked, "")
     parts = [
-        Part(part, problem.held_out[part], *found, {}) for part, found in parts_of(problem, networks, line).items()
+        Part(part, problem.held_out[part], *found, {}) for part, found in answerers_of(problem, networks, line).items()
     ]
     return evaluate_parts(contract, parts, data_sha256=problem.data_sha256, season=problem.season)
 

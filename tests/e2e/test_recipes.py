@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.acceptance import tables
 from edgelstm.data.scores.metric import drop_of, figure_of
 from edgelstm.export import export_run
 from edgelstm.train import fit_recipe, load_recipe
@@ -63,12 +63,6 @@ def data(name):
     return Path(DATA)
 
 
-@pytest.fixture
-def tables(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("acceptance_tables")
-
-
 def git(*arguments):
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
 
@@ -92,7 +86,7 @@ def test_the_data_of_a_recipe_is_asked_for_where_it_is_not(name, cli_here, monke
         assert process.returncode == 0
 
 
-def test_every_folder_has_a_recipe_and_every_recipe_is_accepted(tables):
+def test_every_folder_has_a_recipe_and_every_recipe_is_accepted():
     folders = {path.name for path in MODELS.iterdir() if path.is_dir()}
     assert folders == set(RECIPES) == {case.recipe for case in tables.CASES.values()} == set(REDUCED)
 
@@ -118,11 +112,11 @@ def test_the_page_of_recipes_says_what_its_card_says(card, name):
         assert said in [round(value, digits) for value in held], figure
 
 
-def test_the_tables_of_a_card_are_those_of_the_results(card, name, tables):
+def test_the_tables_of_a_card_are_those_of_the_results(card, name):
     assert tables.with_tables(card, tables.tables_of(name, RESULTS)) == card, "run `make models`, or --tables"
 
 
-def test_committed_results_are_of_the_recipes_as_they_stand(tables):
+def test_committed_results_are_of_the_recipes_as_they_stand():
     assert [case for case in tables.CASES if None in tables.results_of(RESULTS, case)] == []
 
 
@@ -145,7 +139,7 @@ def test_the_source_archive_holds_recipes_and_pages_and_no_stray_file(tmp_path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    tracked = {*git("ls-files", "models", "*.md").stdout.split(), "benchmarks/acceptance.py"}
+    tracked = {*git("ls-files", "models", "*.md").stdout.split(), "benchmarks/acceptance/__main__.py"}
     assert tracked <= held
     assert {path for path in held if path.startswith("models/")} <= tracked
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 120
-TRUTH, ANSWER, OTHER, WRONG = "#333333", "#0b6fb8", "#d9822b", "#c62828"
+TRUTH, ANSWER, OTHER = "#333333", "#0b6fb8", "#d9822b"
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -25,7 +25,7 @@ Index = NDArray[np.int64]
 EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series side by side, and steps of them all at once
 
 
-class Series(NamedTuple):
+class SeriesRows(NamedTuple):
     """Rows in the order in which a state goes over them.
 
     Attributes:
@@ -44,7 +44,7 @@ class Series(NamedTuple):
     spreads: Tensor | None = None
 
 
-def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: bool = False) -> Series:
+def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: bool = False) -> SeriesRows:
     """Lay out what a state is carried over.
 
     Args:
@@ -56,12 +56,12 @@ def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: 
     x_rows = torch.from_numpy(examples.x_rows)
     times = None if examples.times is None else torch.from_numpy(examples.times)
     if isinstance(examples, Sequences):
-        return Series(examples.starts, examples.lengths, x_rows, times, _labels(examples, cap))
+        return SeriesRows(examples.starts, examples.lengths, x_rows, times, _labels(examples, cap))
     starts, lengths = examples.stretches
     spreads = spreads_of(examples)
     if spreads is not None and examples.firsts is not None:
         spreads = spreads[np.searchsorted(examples.firsts, starts, side="right") - 1]
-    return Series(starts, lengths, x_rows, times, _forecasts(examples, scored), spreads)
+    return SeriesRows(starts, lengths, x_rows, times, _forecasts(examples, scored), spreads)
 
 
 def _labels(sequences: Sequences, cap: Tensor | None) -> Callable[[Tensor], Tensor]:
@@ -120,7 +120,7 @@ class Chunk(NamedTuple):
 class SeriesDataset:
     """Gives the batch of a chunk; behind the end of a stretch x is 0 and the target unknown."""
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: SeriesRows) -> None:
         self._series = series
 
     def __getitem__(self, chunk: Chunk) -> Batch:
@@ -143,7 +143,7 @@ class SeriesDataset:
 class Lanes:
     """The chunks of each epoch, drawn by seed and epoch alone; their number differs."""
 
-    def __init__(self, series: Series, lanes: int, steps: int, seed: int, share: Share = WHOLE) -> None:
+    def __init__(self, series: SeriesRows, lanes: int, steps: int, seed: int, share: Share = WHOLE) -> None:
         """Take what to cut, into how many lanes of all processes, and into how long chunks at most."""
         self._starts, self._lengths = series.starts, series.lengths
         self._lanes, self._steps, self._seed, self._share = lanes, steps, seed, share
@@ -230,7 +230,7 @@ class Whole:
     Long ones come in chunks: 64 series of 100,000 steps each would take 6 GB for the gates of 64 units alone.
     """
 
-    def __init__(self, series: Series, share: Share = WHOLE) -> None:
+    def __init__(self, series: SeriesRows, share: Share = WHOLE) -> None:
         """Take the series, of which each process runs others."""
         self._order = np.argsort(-series.lengths, kind="stable")[share.rank :: share.of]  # alike lengths side by side
         self._series = series

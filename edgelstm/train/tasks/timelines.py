@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgelstm.data.origins import find_origins
-from edgelstm.data.parts import NAMES, Cut, Fleet, Part, fraction_borders, split, split_each
+from edgelstm.data.parts import NAMES, Cut, Fleet, SeriesPart, fraction_borders, split, split_each
 from edgelstm.data.readers.asking import Found
 from edgelstm.data.readers.sources import digest_of, read_source
 from edgelstm.data.series import Series, Stretch
@@ -79,7 +79,9 @@ def read_timelines(recipe: Recipe) -> Timelines:
     return _with_origins(lines, found, (*data.inputs, *data.targets))
 
 
-def cut_timelines(lines: Timelines, inputs: tuple[str, ...], targets: tuple[str, ...], cut: Cut) -> list[Part | Fleet]:
+def cut_timelines(
+    lines: Timelines, inputs: tuple[str, ...], targets: tuple[str, ...], cut: Cut
+) -> list[SeriesPart | Fleet]:
     """Cut the parts of one series, or of many, into windows."""
     if len(lines.each) == 1:
         (one,) = lines.each
@@ -88,7 +90,7 @@ def cut_timelines(lines: Timelines, inputs: tuple[str, ...], targets: tuple[str,
     return list(split_each(series, inputs, targets, borders, cut))
 
 
-def part_lines(lines: Timelines, parts: Sequence[Part | Fleet]) -> tuple[str, ...]:
+def part_lines(lines: Timelines, parts: Sequence[SeriesPart | Fleet]) -> tuple[str, ...]:
     """Say what the parts are made of, in lines for people."""
     rows = sum(len(one.series.values) for one in lines.each)
     told = [f"{len(lines.each)} series, {rows:,} rows" if len(lines.each) > 1 else f"{rows:,} rows"]
@@ -105,8 +107,8 @@ def part_lines(lines: Timelines, parts: Sequence[Part | Fleet]) -> tuple[str, ..
     return tuple(told)
 
 
-def _part_line(part: Part | Fleet) -> str:
-    if isinstance(part, Part):
+def _part_line(part: SeriesPart | Fleet) -> str:
+    if isinstance(part, SeriesPart):
         return f"{part.name}: rows {part.start + 1} to {part.end}, {_windows(part.windows)}"
     rows = sum(one.end - one.start for one in part.stretches)
     line = f"{part.name}: {len(part.stretches)} series, {rows:,} rows, {_windows(part.windows)}"

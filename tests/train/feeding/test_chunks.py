@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgelstm.data.sequences import lay_out
 from edgelstm.data.windows import end_to_end, from_arrays, from_rows
-from edgelstm.train.feeding.chunks import EVALUATED_TOGETHER, Lanes, Series, SeriesDataset, Whole, series_of
+from edgelstm.train.feeding.chunks import EVALUATED_TOGETHER, Lanes, SeriesDataset, SeriesRows, Whole, series_of
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=8)
 SEEDS = st.integers(0, 1000)
@@ -24,7 +24,7 @@ def series(lengths):
     ends = np.cumsum(lengths)
     x = torch.arange(ends[-1], dtype=torch.float32)[:, None]
     lengths = np.array(lengths, np.int64)
-    return Series(ends - lengths, lengths, x, None, lambda rows: x[rows][..., None])
+    return SeriesRows(ends - lengths, lengths, x, None, lambda rows: x[rows][..., None])
 
 
 def stretches(chunks):

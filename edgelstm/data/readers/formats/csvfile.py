@@ -18,8 +18,9 @@ from edgelstm.data.readers.columns.fields import Missing, Sifted, as_numbers, ho
 from edgelstm.data.readers.columns.remarks import remarks
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table, positions_of
-from edgelstm.data.readers.text import dialect, drawn, encoding, foreign, layout
+from edgelstm.data.readers.text import dialect, drawn, encoding, foreign
 from edgelstm.data.readers.text.layout import Layout
+from edgelstm.data.readers.text.layout import find as find_layout
 from edgelstm.data.readers.text.lines import BLANK, QUOTE, Even, Listed, Row, Rows, even, is_comment, split, unquoted
 from edgelstm.data.readers.times.stamps import read_stamps
 from edgelstm.errors import DataError
@@ -116,25 +117,25 @@ def read(file: File, asking: Asking) -> Table:
     text, code, notes = encoding.decode(file.content, file.name, asking.encoding, trained and trained.encoding)
     undrawn = drawn.without_drawing(text, file.name)
     text = undrawn.text
-    found = _layout(text, asking, file.name)
+    layout = _layout(text, asking, file.name)
     if trained is None:
-        _refuse_names_below(text, found, asking, file.name)
-    grid = _grid(text, found, asking, file.name)
+        _refuse_names_below(text, layout, asking, file.name)
+    grid = _grid(text, layout, asking, file.name)
     drawn.check_count(undrawn, len(grid.rows), file.name)
-    signs = _signs(text, grid, found, asking, file.name)
+    signs = _signs(text, grid, layout, asking, file.name)
     written = Dialect(
-        found.delimiter,
+        layout.delimiter,
         signs.decimal if signs.known else "",
         signs.thousands,
         code,
-        found.skip_rows if asking.skip_rows is None else asking.skip_rows,
-        found.names is not None,
-        found.row_names,
+        layout.skip_rows if asking.skip_rows is None else asking.skip_rows,
+        layout.names is not None,
+        layout.row_names,
     )
     cells = _Cells(file.name, grid, signs, missing_of(asking))
-    unnamed = [position for position, name in enumerate(grid.header) if not name or found.names is None]
+    unnamed = [position for position, name in enumerate(grid.header) if not name or layout.names is None]
     empty = frozenset(position for position in unnamed if grid.rows.is_blank(position + grid.offset))
-    lines = (*_in_words(written), *notes, *undrawn.notes, *found.notes, *grid.notes, *_of_empty(len(empty)))
+    lines = (*_in_words(written), *notes, *undrawn.notes, *layout.notes, *grid.notes, *_of_empty(len(empty)))
     return Table(file.name, "csv", grid.header, cells, cells.place, written, notes=lines, empty=empty)
 
 
@@ -142,68 +143,68 @@ def _layout(text: str, asking: Asking, name: str) -> Layout:
     """Find the layout; where training skipped lines and the table does not show how many, as many."""
     trained = asking.like.dialect if asking.like else None
     if trained is None or not trained.skip_rows or asking.skip_rows is not None:
-        return layout.find(text, asking, name)
+        return find_layout(text, asking, name)
     try:
-        found = layout.find(text, asking, name)
-        if _has_columns(found, asking):
-            return found
+        layout = find_layout(text, asking, name)
+        if _has_columns(layout, asking):
+            return layout
     except DataError:
         pass
-    return layout.find(text, replace(asking, skip_rows=trained.skip_rows), name)
+    return find_layout(text, replace(asking, skip_rows=trained.skip_rows), name)
 
 
-def _has_columns(found: Layout, asking: Asking) -> bool:
+def _has_columns(layout: Layout, asking: Asking) -> bool:
     """Whether the line of names has all columns that are asked for."""
-    return all(positions_of(found.names or (), column) for column in asking.wanted)
+    return all(positions_of(layout.names or (), column) for column in asking.wanted)
 
 
-def _refuse_names_below(text: str, found: Layout, asking: Asking, name: str) -> None:
+def _refuse_names_below(text: str, layout: Layout, asking: Asking, name: str) -> None:
     """Where the line of names lacks a column and another line has it, say so."""
     for column in asking.wanted:
-        if found.names is None or positions_of(found.names, column):
+        if layout.names is None or positions_of(layout.names, column):
             continue
         for number, line in enumerate(text[:_SEEN].split("\n")[:_TOP], 1):
-            fields = [field.strip(' "') for field in line.split(found.delimiter)]
-            if number != found.header_line and (column in fields or column in re.split(r'[,;\t|" ]+', line)):
+            fields = [field.strip(' "') for field in line.split(layout.delimiter)]
+            if number != layout.header_line and (column in fields or column in re.split(r'[,;\t|" ]+', line)):
                 raise DataError(
-                    f"{name}: there is no column {column!r} in line {found.header_line}, which is taken for the names "
+                    f"{name}: there is no column {column!r} in line {layout.header_line}, which is taken for the names "
                     f"of the columns; line {number} has it: give --skip-rows {number - 1}"
                 )
 
 
-def _grid(text: str, found: Layout, asking: Asking, name: str) -> Grid:
+def _grid(text: str, layout: Layout, asking: Asking, name: str) -> Grid:
     """Read all rows, and hold each against the header."""
-    names = found.names if found.names is not None else ("",) * found.width
+    names = layout.names if layout.names is not None else ("",) * layout.width
     if len(names) > _MOST_COLUMNS:
         raise DataError(f"{name}: expected at most {_MOST_COLUMNS:,} columns, got {len(names):,}: is it one long line?")
-    header = names if found.names is not None else tuple(str(number + 1) for number in range(found.width))
-    rows, notes = _rows(text, found, len(names), name)
-    if rows.width - found.row_names < len(header):
-        header = header[: rows.width - found.row_names]
+    header = names if layout.names is not None else tuple(str(number + 1) for number in range(layout.width))
+    rows, notes = _rows(text, layout, len(names), name)
+    if rows.width - layout.row_names < len(header):
+        header = header[: rows.width - layout.row_names]
     rows, hollow = _without_hollow(rows, bool(asking.time), name)
-    if found.row_names and len(set(rows.column(0))) < len(rows):
+    if layout.row_names and len(set(rows.column(0))) < len(rows):
         raise DataError(
             f"{name}: expected {len(header)} fields as in the header, got {len(header) + 1} at line {rows.line(0)}"
         )
     notes += (f"{hollow:,} line(s) without a value are left out",) if hollow else ()
-    return Grid(header, rows, int(found.row_names), notes)
+    return Grid(header, rows, int(layout.row_names), notes)
 
 
-def _rows(text: str, found: Layout, names: int, name: str) -> tuple[Rows, tuple[str, ...]]:
+def _rows(text: str, layout: Layout, names: int, name: str) -> tuple[Rows, tuple[str, ...]]:
     """The rows, each as wide as the header, and what was left out between them."""
-    text = _below(text, found.first_line, name)
+    text = _below(text, layout.first_line, name)
     quoted = QUOTE in text
-    width = names + found.row_names
-    bare = text if not quoted else unquoted(text, found.delimiter) if width > 1 and found.delimiter != BLANK else None
-    rows = even(bare, found.delimiter, width, found.first_line) if bare and found.width == width else None
+    width = names + layout.row_names
+    bare = text if not quoted else unquoted(text, layout.delimiter) if width > 1 and layout.delimiter != BLANK else None
+    rows = even(bare, layout.delimiter, width, layout.first_line) if bare and layout.width == width else None
     if rows is not None:
         return rows, ()
     lines = text.rstrip("\n").split("\n")
-    marked = (found.names or ("",))[0].startswith("#") and (found.names or ("",))[0] != "#"
+    marked = (layout.names or ("",))[0].startswith("#") and (layout.names or ("",))[0] != "#"
     comments: list[int] = []
     try:
-        every = split(lines, found.delimiter, quoted, found.first_line)
-        listed = Listed.of(_as_wide(every if marked else _uncommented(every, comments), names, found, name), width)
+        every = split(lines, layout.delimiter, quoted, layout.first_line)
+        listed = Listed.of(_as_wide(every if marked else _uncommented(every, comments), names, layout, name), width)
     except csv.Error as error:
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
     if not len(listed):
@@ -236,25 +237,25 @@ def _below(text: str, line: int, name: str) -> str:
     return text[start:]
 
 
-def _as_wide(rows: Iterator[Row], names: int, found: Layout, name: str) -> Iterator[Row]:
+def _as_wide(rows: Iterator[Row], names: int, layout: Layout, name: str) -> Iterator[Row]:
     """Cut empty fields behind those that have a name, and fill up those that have none.
 
     Raises:
         DataError: a row has other fields too many or too few.
     """
-    width = names + found.row_names
-    named = max((place for place, title in enumerate(found.names or (), 1) if title), default=names)
+    width = names + layout.row_names
+    named = max((place for place, title in enumerate(layout.names or (), 1) if title), default=names)
     for row in rows:
         surplus = len(row.fields) - width
         if surplus > 0 and not "".join(row.fields[width:]).strip():
             del row.fields[width:]
-        elif surplus < 0 and len(row.fields) >= named + found.row_names:
+        elif surplus < 0 and len(row.fields) >= named + layout.row_names:
             row.fields.extend([""] * -surplus)
         elif surplus:
-            where = "in the header" if found.names is not None else "in the first line"
+            where = "in the header" if layout.names is not None else "in the first line"
             hint = "; if the table begins further down, give --skip-rows" if row.line <= _TOP else ""
             raise DataError(
-                f"{name}: expected {names} fields as {where}, got {len(row.fields) - found.row_names} at line "
+                f"{name}: expected {names} fields as {where}, got {len(row.fields) - layout.row_names} at line "
                 f"{row.line}{hint}"
             )
         yield row
@@ -276,12 +277,12 @@ def _without_hollow(rows: Rows, timed: bool, name: str) -> tuple[Rows, int]:
     return (rows.keep(~hollow), int(hollow.sum())) if hollow.any() else (rows, 0)
 
 
-def _signs(text: str, grid: Grid, found: Layout, asking: Asking, name: str) -> Signs:
+def _signs(text: str, grid: Grid, layout: Layout, asking: Asking, name: str) -> Signs:
     """Find the signs of numbers; commas between fields without quotes leave the point alone."""
     trained = _signs_of(asking.like.dialect) if asking.like and asking.like.dialect else None
     asked, others = _numbers(grid, asking)
     bare = QUOTE not in text or isinstance(grid.rows, Even)
-    if found.delimiter == "," and bare and not _GROUPED.search(text, 0, _SEEN):
+    if layout.delimiter == "," and bare and not _GROUPED.search(text, 0, _SEEN):
         usual = trained._replace(decimal=".", known=True) if trained else Signs()
         if (asking.decimal or (trained and trained.known and trained.decimal)) == ".":
             return usual

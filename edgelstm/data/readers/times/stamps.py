@@ -98,8 +98,8 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
     """
     column = _Column(texts, ask, place, *_shapes(texts))
     _refuse_missing(column)
-    form, found = _found(column)
-    return _stamps(column, form, found)
+    form, moments = _found(column)
+    return _stamps(column, form, moments)
 
 
 def moments_in(texts: Sequence[str]) -> NDArray[np.int64] | None:
@@ -113,14 +113,14 @@ def moments_in(texts: Sequence[str]) -> NDArray[np.int64] | None:
     """
     column = _Column(texts, TimeAsk(()), str, _shapes(texts)[0])
     try:
-        found = _found(column)[1]
+        moments = _found(column)[1]
     except DataError:
         try:
             readable = (_read(column, way) for way in _ways(column, None) if None not in way.of)
-            found = next(moments for moments in readable if moments.valid.all())
+            moments = next(moments for moments in readable if moments.valid.all())
         except (DataError, StopIteration):
             return None
-    return found.local if found.offset is None else found.local - found.offset
+    return moments.local if moments.offset is None else moments.local - moments.offset
 
 
 def stamps_of(
@@ -306,12 +306,12 @@ def _form(way: _Way) -> str:
 def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, Moments]:
     """Take the only one that has even steps, or of several that have, the only one that goes on with the rows."""
     evidence: tuple[Callable[[Moments], bool], ...] = (
-        lambda found: rhythms.is_even(found.local.astype("datetime64[us]"), found.resolution_us),
-        lambda found: bool((np.diff(found.local) >= 0).all() or (np.diff(found.local) <= 0).all()),
+        lambda moments: rhythms.is_even(moments.local.astype("datetime64[us]"), moments.resolution_us),
+        lambda moments: bool((np.diff(moments.local) >= 0).all() or (np.diff(moments.local) <= 0).all()),
     )
     left = fitting
     for holds in evidence:
-        kept = [(form, found) for form, found in left if holds(found)]
+        kept = [(form, moments) for form, moments in left if holds(moments)]
         left = kept or left
     if len(left) == 1:
         return left[0]
@@ -324,9 +324,9 @@ def _say_days_of_year(columns: tuple[str, ...]) -> bool:
     return len(columns) == 1 or any(FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
 
 
-def _refuse_centuries(column: _Column, form: str, found: Moments) -> None:
+def _refuse_centuries(column: _Column, form: str, moments: Moments) -> None:
     """Refuse two digits that strptime takes for a far year to come, `60`, where most tables mean one long ago."""
-    years = 1970 + found.local.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)
+    years = 1970 + moments.local.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)
     late = np.flatnonzero(years >= _CENTURY_OPEN)
     if len(late):
         year = int(years[late[0]])
@@ -398,12 +398,12 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
     """Name the first row that keeps the likeliest way from being one."""
     name = "name their form with --time-format '%d/%m/%Y %H:%M'"
     if readable:
-        _, found = max(readable, key=lambda pair: int(pair[1].valid.sum()))
-        row = int(np.flatnonzero(~found.valid)[0])
-        if found.mistold is not None and found.mistold[row] >= 0:
-            return _mistold(column, row, int(found.mistold[row]))
-        if found.valid.any():
-            example = column.texts[int(np.flatnonzero(found.valid)[0])].strip()[:40]
+        _, moments = max(readable, key=lambda pair: int(pair[1].valid.sum()))
+        row = int(np.flatnonzero(~moments.valid)[0])
+        if moments.mistold is not None and moments.mistold[row] >= 0:
+            return _mistold(column, row, int(moments.mistold[row]))
+        if moments.valid.any():
+            example = column.texts[int(np.flatnonzero(moments.valid)[0])].strip()[:40]
             return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
         if epochs.epochs_of(column.shapes, len(column.texts)) is None:
             return column.error(row, "a day and a time that exist", f": {name}")
@@ -432,10 +432,10 @@ def _first_row(shape: Shape) -> int:
     return 0 if isinstance(shape.rows, slice) else int(shape.rows[0])
 
 
-def _stamps(column: _Column, form: str, found: Moments) -> Stamps:
+def _stamps(column: _Column, form: str, moments: Moments) -> Stamps:
     example = column.texts[0].strip()
-    offset, words, ask = found.offset, column.words, column.ask
+    offset, words, ask = moments.offset, column.words, column.ask
     if words is not None:
         zone = ask.zone or (ask.like.zone if ask.like else None)
-        offset = ahead_of_utc(found.local, offset, words, zone, column.error)
-    return stamps_of(found.local, offset, form, column.ask, column.place, found.resolution_us, example)
+        offset = ahead_of_utc(moments.local, offset, words, zone, column.error)
+    return stamps_of(moments.local, offset, form, column.ask, column.place, moments.resolution_us, example)
