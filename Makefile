@@ -16,8 +16,9 @@ export ORT_DISABLE_TELEMETRY := 1
 demo: $(INSTALLED)
 	$(BIN)/edgelstm demo --output demo --overwrite
 
+# A file goes to whichever worker is free, in the order of the folders, and stays there: its trainings are its own.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from edgelstm.runtime import Replay
     from edgelstm.train import Fitted
 
+_BENCH_S = 1.0
+
 
 @dataclass(frozen=True)
 class StreamCheck:
@@ -109,7 +111,7 @@ def _bench(path: Path) -> BenchResult:
     from edgelstm.strict_json import decode, parse
 
     figures = path.with_suffix(".bench.json")
-    command = ["bench", str(path), "--seconds", "1", "--output", str(figures)]
+    command = ["bench", str(path), "--seconds", f"{_BENCH_S:g}", "--output", str(figures)]
     _say(f"edgelstm {' '.join(command)}")
     subprocess.run([sys.executable, "-m", "edgelstm", *command], check=True)  # noqa: S603  (our own command)
     return decode(BenchResult, parse(figures.read_bytes()), "bench")

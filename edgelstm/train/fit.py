@@ -32,7 +32,7 @@ from edgelstm.train.defaults import chosen_words, settle
 from edgelstm.train.devices import check_devices
 from edgelstm.train.imported import begun_with, fitting, with_run
 from edgelstm.train.label_start import LabelStart
-from edgelstm.train.loop import Trained, run_loop
+from edgelstm.train.loop import Trained, run_loop, threads
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.problem import Problem
@@ -248,8 +248,11 @@ def _trained(asked: _Asked, made: Made, directory: Path, progress: bool) -> Fitt
     network = made.network
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
-    evaluation = _evaluate(network, asked)
-    run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
+    # The windows of a report are answered one by one: a second thread waits for the first at each of their steps,
+    # and where other processes are busy for its turn, which was half of a small training.
+    with threads(asked.recipe.training.threads):
+        evaluation = _evaluate(network, asked)
+        run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
     return Fitted(run, evaluation, asked.problem, asked.recipe, made.start, trained)
 
 

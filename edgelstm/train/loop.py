@@ -113,7 +113,7 @@ def run_loop(
     """
     start_s = time.perf_counter()
     job = Job(network, problem, training, checkpoint, progress, fine_tuning)
-    with _threads(training.threads):
+    with threads(training.threads):
         best, interrupted, out_of_time = train(job) if processes_of(training) == 1 else _train_in_ranks(job)
         if not best.weights:
             raise KeyboardInterrupt
@@ -420,8 +420,8 @@ def _train_and_tell(job: Job) -> tuple[Learned, dict[str, Tensor]]:
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Give torch so many threads for a while."""
+def threads(count: int | None) -> Iterator[None]:
+    """Give torch so many threads for a while; None for its own choice."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

@@ -18,9 +18,7 @@ QUICK = ("--seconds", "0.01", "-o", "judgement.json")
 def files_of(folder, *asked, **options):
     """A tiny run's two files."""
     write_tiny(folder / "run", *asked, **options)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgelstm.export.export._TIMED_S", 0)
-        return [file.path for file in export_run(folder / "run", precisions=["int8"]).files]
+    return [file.path for file in export_run(folder / "run", precisions=["int8"]).files]
 
 
 def write_table(path, examples, columns, cells):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -38,9 +37,7 @@ def tiny(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     task, answer, state, lengths = TASKS[request.param]
     write_tiny(folder / "run", task, answer, state, lengths=lengths)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(importlib.import_module("edgelstm.export.export"), "_TIMED_S", 0)
-        return folder / "run", export_run(folder / "run").files[0].path
+    return folder / "run", export_run(folder / "run").files[0].path
 
 
 def test_a_run_is_scored_on_what_it_held_out(cli_here, window_files, tmp_path):

@@ -24,7 +24,6 @@ judging = importlib.import_module("edgelstm.bench.judge")
 @pytest.fixture
 def quick(monkeypatch):
     """Take little time for timing."""
-    monkeypatch.setattr("edgelstm.export.export._TIMED_S", 0.0)
     timed = judging.time_interleaved
     monkeypatch.setattr(judging, "time_interleaved", lambda calls, seconds: timed(calls, 0.0))
 

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.bench import judge
 from edgelstm.data.sequences import lay_out
 from edgelstm.export import export_run
 from edgelstm.run import write_run
 from tests.export.drawn import make_weights
 from tests.tiny_runs import WINDOW, network_of, write_tiny
-
-exporting = importlib.import_module("edgelstm.export.export")
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    """Nobody looks at how long anything takes."""
-    monkeypatch.setattr(exporting, "_TIMED_S", 0)
-    monkeypatch.setattr(exporting, "judge", partial(judge, seconds=0.01))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 
 import numpy as np
 import pytest
 
-from edgelstm.bench import judge
 from tests.importers.keras_by_hand import dense, input_layer, lstm, sequential, write_keras
 
 
@@ -43,8 +41,7 @@ def test_it_prints_what_each_layer_became_and_what_comes_next(net, cli_here):
     ]
 
 
-def test_with_test_data_the_precisions_are_judged(net, cli_here, tmp_path, monkeypatch):
-    monkeypatch.setattr("edgelstm.export.export.judge", partial(judge, seconds=0.05))
+def test_with_test_data_the_precisions_are_judged(net, cli_here, tmp_path):
     table(tmp_path / "test.csv")
     names = ["--input", "a", "--input", "b", "--output-name", "y", "--unit", "y=C"]
     process = cli_here("import", "keras", net, *names, "--data", "test.csv", "--time", "date", "-o", "run")

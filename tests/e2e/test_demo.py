@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 
-def test_the_demo_ends_with_a_page_that_needs_no_other_file(cli, tmp_path):
-    process = cli("demo", "--output", "demo", "--epochs", "2")
+
+@pytest.mark.usefixtures("rendered")
+def test_the_demo_ends_with_a_page_that_needs_no_other_file(cli_here, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgelstm.cli.demo._BENCH_S", 0.05)
+    process = cli_here("demo", "--output", "demo", "--epochs", "2")
     assert process.returncode == 0, process.stderr
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
         "run",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.bench import judge
 from edgelstm.export import export_run, from_keras
 
 
@@ -23,8 +20,7 @@ def test_the_tutorial_says_the_same_number_on_onnxruntime(seed, keras_files, tmp
     assert int8 == pytest.approx(0.6, abs=0.02)
 
 
-def test_it_goes_from_the_command_line_to_a_device(keras_files, cli_here, monkeypatch):
-    monkeypatch.setattr("edgelstm.export.export.judge", partial(judge, seconds=0.05))
+def test_it_goes_from_the_command_line_to_a_device(keras_files, cli_here):
     imported = cli_here("import", "keras", keras_files / "first-0.keras", "--name", "first")
     assert "LSTM 1 -> 50, sigmoid/relu + last step" in imported.stdout, imported.stderr
     assert "wrote runs/first; next: edgelstm export runs/first --quantize" in imported.stdout

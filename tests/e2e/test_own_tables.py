@@ -217,6 +217,7 @@ FIRST = {
 
 
 @needs_data
+@pytest.mark.usefixtures("rendered")
 @pytest.mark.parametrize("table", FIRST)
 def test_public_tables_train_with_the_first_command_and_take_themselves_again(train, cli_here, table):
     options, window, horizon, said = FIRST[table]

@@ -24,6 +24,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "acceptance"
 RECIPES = sorted(path.parent.name for path in MODELS.glob("*/recipe.toml"))
 ROWS = ("task", "data", "folder", "protocol", "network", "reproduce")
 SECTIONS = ("## Results", "## What others report", "## Read this with care")
+FIGURE = re.compile(r"\*\*([\d.]+)\*\* ±")
 SHA256 = re.compile(r"`([\w./]+)`:? `([0-9a-f]{64})`")
 
 # What a recipe becomes where a few seconds must do, and the baseline that it has to leave behind even so.
@@ -34,6 +35,8 @@ REDUCED = {
     "japanese-vowels": ({"training": {"epochs": 12}}, "nearest neighbour"),
     "occupancy": ({"training": {"epochs": 6}}, "majority"),
 }
+
+pytestmark = pytest.mark.usefixtures("rendered")
 
 
 def recipe_of(name):
@@ -103,6 +106,18 @@ def test_a_card_tells_everything_in_its_place(card, name):
         assert command in card
 
 
+def test_the_page_of_recipes_says_what_its_card_says(card, name):
+    (row,) = re.findall(rf"^\| \[.*\]\({name}/README.md\).*$", (MODELS / "README.md").read_text(), re.MULTILINE)
+    *_, own, _, recommended, _ = (cell.strip() for cell in row.split("|"))
+    assert re.search(r"(\w+) file, recommended", card)[1] == recommended.split(",")[0]
+    held = [float(figure) for figure in FIGURE.findall(card)]
+    for figure in re.findall(r"[\d.]+", own):
+        share = "%" in own
+        digits = len(figure.partition(".")[2]) + 2 * share
+        said = round(float(figure) / (100 if share else 1), digits)
+        assert said in [round(value, digits) for value in held], figure
+
+
 def test_the_tables_of_a_card_are_those_of_the_results(card, name, tables):
     assert tables.with_tables(card, tables.tables_of(name, RESULTS)) == card, "run `make models`, or --tables"
 
@@ -123,14 +138,14 @@ def test_no_weights_and_no_data_of_others_can_be_committed(name):
         assert ignored or stray == "co2.int8w.onnx"
 
 
-def test_the_source_archive_holds_recipes_and_cards_and_no_stray_file(tmp_path):
+def test_the_source_archive_holds_recipes_and_pages_and_no_stray_file(tmp_path):
     if git("rev-parse").returncode:
         pytest.skip("this is no clone")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    tracked = {*git("ls-files", "models").stdout.split(), "benchmarks/acceptance.py"}
+    tracked = {*git("ls-files", "models", "*.md").stdout.split(), "benchmarks/acceptance.py"}
     assert tracked <= held
     assert {path for path in held if path.startswith("models/")} <= tracked
 

@@ -5,19 +5,15 @@ Windows, truth and scores are made here once more from the table, in plain numpy
 
 from __future__ import annotations
 
-import importlib
-from functools import partial
-
 import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.bench import judge
 from edgelstm.export import export_run
 from edgelstm.train import fit_recipe
 from edgelstm.train.recipe_file import check_recipe
 
-exporting = importlib.import_module("edgelstm.export.export")
+pytestmark = pytest.mark.usefixtures("rendered")
 ROWS, TEST, STEPS, HORIZON = 400, 340, 12, 3  # of the table to forecast
 LEVELS = np.array([0.1, 0.5, 0.9])
 FIRST = np.datetime64("2024-03-01T00:00")
@@ -32,13 +28,6 @@ RECIPES = {
     "classes at every step": {"task": "label", "data": {"targets": ["state"], "classes": True}},
     "numbers at every step": {"task": "label", "data": {"targets": ["load"], "cap": 1.5}},
 }
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    """Nobody looks at how long anything takes."""
-    monkeypatch.setattr(exporting, "_TIMED_S", 0)
-    monkeypatch.setattr(exporting, "judge", partial(judge, seconds=0.01))
 
 
 def plant():

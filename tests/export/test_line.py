@@ -27,11 +27,6 @@ FORMS += [
 ]
 
 
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    monkeypatch.setattr(exporting, "_TIMED_S", 0)
-
-
 def line_by_hand(run, x):
     """W s + b in scaled units, brought back, in float64; of classes their probabilities."""
     w = {name: value.astype(np.float64) for name, value in run.weights.items()}

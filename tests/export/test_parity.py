@@ -118,9 +118,8 @@ def assert_int8_does_its_arithmetic(predictor, network, x):
         error = np.abs(y - simulated[0]).max()
         if error > 1e-4:
             rng = np.random.default_rng(0)
-            moved = [oracles.quantized_forecast(weights, shape, row, every_step, jitter=rng) for _ in range(20)]
-            jump = np.abs(np.stack(moved) - simulated).max()
-            assert 1e-4 < error <= 2 * jump
+            moved = (oracles.quantized_forecast(weights, shape, row, every_step, jitter=rng) for _ in range(20))
+            assert any(error <= 2 * np.abs(other - simulated).max() for other in moved)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "relative"])

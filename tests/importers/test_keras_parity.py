@@ -43,8 +43,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_exported_file_predicts_what_keras_predicts(name, suffix, keras_files, tmp_path, monkeypatch, no_child):
-    monkeypatch.setattr("edgelstm.export.export._TIMED_S", 1e-3)
+def test_the_exported_file_predicts_what_keras_predicts(name, suffix, keras_files, tmp_path, no_child):
     options, task = NETWORKS[name]
     run = from_keras(keras_files / f"{name}.{suffix}", tmp_path / "run", name="net", **options)
     export_run(run.path, precisions=["int8"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -73,10 +72,8 @@ def import_weights(path, folder, **options):
 
 
 def exported_run(folder, **options):
-    """Export a run that lies in a folder, hardly timed; give the fp32 file, loaded."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgelstm.export.export._TIMED_S", 0.0)
-        return load(export_run(folder / "run", folder / "files", **options).files[0].path)
+    """Export a run that lies in a folder; give the fp32 file, loaded."""
+    return load(export_run(folder / "run", folder / "files", **options).files[0].path)
 
 
 def answer(module, *arguments):

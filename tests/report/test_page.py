@@ -170,6 +170,7 @@ def test_a_training_without_any_held_out_part_still_has_a_page():
     Page(report_html(evaluation, HISTORY))
 
 
+@pytest.mark.usefixtures("rendered")
 def test_arrays_whose_past_nobody_knows_are_drawn_without_it():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(30, 8, 2)).astype(np.float32), rng.normal(size=(30, 1, 2)).astype(np.float32)

@@ -11,6 +11,8 @@ from edgelstm.report import History, evaluate_parts, pictures, report_files
 from tests.report.conftest import HISTORY, TASKS, evaluation_of
 from tests.tiny_runs import contract_of
 
+pytestmark = pytest.mark.usefixtures("rendered")
+
 EXPECTED = {
     "numbers": {"forecast.png"},
     "quantiles": {"forecast.png"},

@@ -9,8 +9,10 @@ import struct
 import numpy as np
 import polars
 import pytest
+import torch
 
 from edgelstm.run import read_run
+from edgelstm.train.networks.network import LstmNetwork
 from tests import oracles
 from tests.conftest import train_small
 
@@ -71,7 +73,7 @@ def train_on(path, folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def whole(table, tmp_path_factory):
+def whole(rendered, table, tmp_path_factory):
     """A run with everything: several channels, gaps, three parts, a season."""
     return train_on(table / "t.csv", tmp_path_factory.mktemp("whole") / "run", training__epochs=4)
 
@@ -147,6 +149,22 @@ def test_another_future_in_a_parquet_file_trains_the_same_network(whole, table, 
     assert_same_weights(other, whole)
     assert losses(other.run.path) == losses(whole.run.path)
     assert scored(other, "test") != scored(whole, "test")
+
+
+def test_the_evaluation_takes_the_threads_of_the_training(table, tmp_path, monkeypatch):
+    seen, forward, before = set(), LstmNetwork.forward, torch.get_num_threads()
+
+    def watched(network, *arguments):
+        seen.add(torch.get_num_threads())
+        return forward(network, *arguments)
+
+    monkeypatch.setattr(LstmNetwork, "forward", watched)
+    torch.set_num_threads(3)
+    try:
+        train_on(table / "t.csv", tmp_path / "run", training__epochs=1, training__threads=2)
+        assert (seen, torch.get_num_threads()) == ({2}, 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_season_longer_than_the_window_leaves_that_baseline_out(table, tmp_path):

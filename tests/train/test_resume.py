@@ -40,10 +40,12 @@ LINE = re.compile(r"^epoch (\d+)/12 ", re.MULTILINE)
 # Imports once, then forks one training after the other: `kill` says when it dies by SIGKILL.
 FORKS = textwrap.dedent("""
     import os, pathlib, signal, sys, time
-    import torch
+    import pytest, torch
     import edgelstm.train.fit, edgelstm.train.loop
-    from tests.conftest import train_small
+    from tests.conftest import leave_out_what_nobody_looks_at, train_small
     from tests.train.test_resume import SETTINGS
+
+    leave_out_what_nobody_looks_at(pytest.MonkeyPatch())
 
     def die(*_, **__):
         os.kill(os.getpid(), signal.SIGKILL)

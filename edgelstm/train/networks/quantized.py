@@ -165,7 +165,6 @@ def _int8_lstm(rounding: Rounding, layer: Lstm, lstm: nn.LSTM, flow: Flow) -> Fl
     def run(x: Tensor, lengths: Tensor | None, before: Pair | None) -> tuple[Tensor, Pair]:
         return by_layers(lstm, None, x, lengths, before, direction)
 
-    flow = flow._replace(value=without_padding(flow.value, flow.lengths))
     with torch.autocast(flow.value.device.type, enabled=False):
         return through(layer, run, flow)
 

@@ -122,13 +122,13 @@ def by_layers(
     before: Pair | None,
     direction: Direction,
 ) -> tuple[Tensor, Pair]:
-    """Run a stack one direction of one layer at a time, see `run_float`; between layers padding is zero."""
+    """Run a stack one direction of one layer at a time, see `run_float`; padding counts as zeros."""
     own = {**dict(lstm.named_parameters()), **(weights or {})}
     rows, count = len(x), lstm.num_layers * (1 + lstm.bidirectional)
     zeros = [x.new_zeros(count, rows, size) for size in (lstm.proj_size or lstm.hidden_size, lstm.hidden_size)]
     starts, states = zeros if before is None else before, list[Pair]()
     for layer in range(lstm.num_layers):
-        found = []
+        x, found = without_padding(x, lengths), []
         for suffix in ("", "_reverse")[: 1 + lstm.bidirectional]:
             end = f"_l{layer}{suffix}"
             its = {name.removesuffix(end): tensor for name, tensor in own.items() if name.endswith(end)}
@@ -138,7 +138,7 @@ def by_layers(
             found.append(in_reverse(out, lengths) if suffix else out)
         x = torch.cat(found, -1)
         if layer + 1 < lstm.num_layers:
-            x = without_padding(F.dropout(x, lstm.dropout, lstm.training), lengths)
+            x = F.dropout(x, lstm.dropout, lstm.training)
     return x, (torch.stack([h for h, _ in states]), torch.stack([c for _, c in states]))
 
 

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 
 from edgelstm import reference
 from edgelstm.errors import TrainingError
+from edgelstm.export.graph import build_graph
+from edgelstm.export.quantize import convert_graph
 from edgelstm.network import (
     FUNCTIONS,
     LSTM_FUNCTIONS,
@@ -32,7 +34,9 @@ from edgelstm.train.networks.functions import FUNCTIONS as IN_TORCH_FUNCTIONS
 from edgelstm.train.networks.kinds import IN_TORCH
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.networks.plan import Plan
-from tests.export.drawn import MASKED, cases, make_weights
+from edgelstm.train.networks.quantized import QuantizedNetwork
+from edgelstm.train.recipe_sections import QuantizationRecipe
+from tests.export.drawn import MASKED, cases, load_graph, make_contract, make_weights
 
 torch.set_num_threads(1)
 
@@ -167,6 +171,34 @@ def test_a_copy_answers_with_its_own_weights(name):
             parameter.zero_()
         assert torch.equal(made(x), before)
         assert not torch.equal(other(x), before)
+
+
+ENCODER = (Lstm("lstm", 2, 5, 2), Take("last"), Repeat(3), Lstm("decoder", 5, 4), Linear("head", 4, 2))
+ROUNDED = {  # what answers at every step is simulated as a stream
+    name: layers
+    for name, layers in NETWORKS.items()
+    if "at every step" not in name and not any(lstm.proj_size for lstm in Network(layers).lstms)
+}
+
+
+@pytest.mark.parametrize("precision", ["int8", "int8w"])
+@pytest.mark.parametrize("name", [*ROUNDED, "an encoder and a decoder"])
+def test_layers_that_no_recipe_makes_are_simulated_as_their_file_answers(name, precision):
+    network = Network({**ROUNDED, "an encoder and a decoder": ENCODER}[name])
+    network = Network(tuple(reordered(network, False)))
+    weights, told = drawn_weights(network), sizes(network)
+    tokens = 7 if network.tokens else None
+    asked = {"outputs": network.output_size, "inputs": network.input_size, "tokens": tokens, "window": 9}
+    contract = make_contract(network, "forecast", horizon=told["horizon"], **asked)
+    graph = convert_graph(build_graph(network, weights, contract), precision)
+    x = windows(network).astype(np.int64 if tokens else np.float32)
+    expected = np.concatenate([load_graph(graph, contract).predict(row[np.newaxis]) for row in x])
+    simulated = QuantizedNetwork(in_torch(network, weights, **told).float(), QuantizationRecipe(precision=precision))
+    with torch.inference_mode():
+        found = simulated.eval()(torch.from_numpy(x)).numpy().reshape(expected.shape)
+    errors = np.abs(found - expected) / expected.std()
+    assert np.quantile(errors, 0.9) < 1e-5
+    assert errors.max() < 5e-3  # where a sum lies on the edge of a rounding
 
 
 @pytest.mark.parametrize("name", ["run", "forward", "plan", "train.lstm"])

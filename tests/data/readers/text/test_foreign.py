@@ -78,6 +78,7 @@ def frame(write):
         ("a,b\n1,2\n".encode("utf-32"), "text in UTF-32", "UTF-8"),
         (b'"TOB1","S","CR1000"\n', "a binary logger file (TOB1)", "TOA5"),
     ],
+    ids=lambda part: part if isinstance(part, str) else f"{len(part)} bytes",
 )
 def test_each_kind_is_named_with_what_to_do(content, what, remedy):
     text = complaint(content)
