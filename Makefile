@@ -54,8 +54,8 @@ arm: $(INSTALLED)
 attack: $(INSTALLED)
 	$(BIN)/python -m tests.attack.attack --output benchmarks/results
 
-# 400 small changes of the package, each of which a test must notice: which run what is recorded first. Two cores, at most two
-# hours after the recording; a second start goes on.
+# 400 small changes of the package, each of which a test must notice: which tests run what is recorded first. Two cores, two hours,
+# the recording included; a second start goes on.
 mutants: $(INSTALLED)
 	$(BIN)/python -m tests.mutants.mutants --output benchmarks/results
 

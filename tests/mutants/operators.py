@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -28,11 +29,7 @@ class Mutant(NamedTuple):
     end: int
     lines: tuple[int, ...]  # a test that runs one of these covers it
     names: tuple[str, ...]  # outside functions: what runs a line with one of these names, anywhere, covers it
-
-    @property
-    def key(self) -> str:
-        """What stays the same when other lines of the file move."""
-        return f"{self.file} {self.kind} {self.names} {self.before} {self.after}"
+    key: str  # stays the same when other lines of the file move
 
 
 class Place(NamedTuple):
@@ -54,7 +51,7 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
     offsets = [0]
     for line in source.encode().splitlines(keepends=True):
         offsets.append(offsets[-1] + len(line))
-    found = []
+    found, same = [], Counter()
     for node, kind, after, place in _walk(ast.parse(source), Place()):
         start = offsets[node.lineno - 1] + node.col_offset
         end = offsets[node.end_lineno - 1] + node.end_col_offset
@@ -62,7 +59,10 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
         if kind == "option ignored" and isinstance(node, ast.stmt):  # stands before the first line of a function
             before, end = "", start
         lines, names = _covered_by(node, place)
-        found.append(Mutant(file, node.lineno, kind, before, after, start, end, lines, names))
+        change = f"{file} {kind} {getattr(place.function, 'name', names)} {before} {after}"
+        same[change] += 1
+        key = f"{change} {same[change]}"
+        found.append(Mutant(file, node.lineno, kind, before, after, start, end, lines, names, key))
     return found
 
 

@@ -80,6 +80,12 @@ def test_a_constant_is_covered_by_its_name_and_a_default_by_its_function():
     assert default.lines == (2, 3)
 
 
+def test_mutants_are_told_apart_by_more_than_their_lines():
+    before = [m.key for m in mutants_of("a.py", "def f(a): return a[1], a[1]")]
+    assert len({*before}) == len(before) == 4
+    assert [m.key for m in mutants_of("a.py", "\n\ndef f(a): return a[1], a[1]")] == before
+
+
 @pytest.mark.parametrize("name", ["rhythm.py", "runtime/predictor.py", "train/recipe_sections.py"])
 def test_every_mutant_is_python_and_differs(name):
     source = (ROOT / "edgelstm" / name).read_bytes()
