@@ -19,22 +19,6 @@ _SUNDAY, _HOURS_OF_CHANGE = 3, (0, 3)  # days since 1970-01-01, a Thursday; cloc
 _MONTHS_OF_CHANGE = (3, 4, 9, 10, 11)  # autumn, on both halves of the earth
 
 
-class Ordered(NamedTuple):
-    """A series whose times rise, and what was done for that.
-
-    Attributes:
-        track: the rows.
-        moved: rows that came before the row above them.
-        doubled: rows that were dropped because an equal one was there.
-        settled: rows that gave way to another of the same time, or went into a mean.
-    """
-
-    track: Track
-    moved: int
-    doubled: int
-    settled: int
-
-
 class Repeated(NamedTuple):
     """Two rows of one series and one time: their places in the table, the time, and how often rows come."""
 
