@@ -86,7 +86,7 @@ def test_mutants_are_told_apart_by_more_than_their_lines():
     assert [m.key for m in mutants_of("a.py", "\n\ndef f(a): return a[1], a[1]")] == before
 
 
-@pytest.mark.parametrize("name", ["rhythm.py", "runtime/predictor.py", "train/recipe_sections.py"])
+@pytest.mark.parametrize("name", ["rhythm.py", "runtime/predictor.py", "recipe/sections.py"])
 def test_every_mutant_is_python_and_differs(name):
     source = (ROOT / "edgelstm" / name).read_bytes()
     for mutant in mutants_of(name, source.decode()):
