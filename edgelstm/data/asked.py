@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from edgelstm.contract import Channel
-from edgelstm.data.gaps import POLICIES
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.sources import read_source
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError, InputError
-from edgelstm.reading import Reading
+from edgelstm.reading import GAPS, Reading
 
 _SAME_PERIOD = 1e-6  # of the period
 
@@ -82,8 +81,8 @@ def policy_of(takes: Takes, asked: str | None) -> str:
         InputError: an unknown policy.
     """
     policy = asked or (takes.reading.gaps if takes.reading else "error")
-    if policy not in POLICIES:
-        raise InputError(f"--missing: expected one of {', '.join(POLICIES)}, got {policy!r}")
+    if policy not in GAPS:
+        raise InputError(f"--missing: expected one of {', '.join(GAPS)}, got {policy!r}")
     return policy
 
 

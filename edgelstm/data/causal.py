@@ -18,7 +18,7 @@ class Filling(NamedTuple):
     """How gaps are filled.
 
     Attributes:
-        policy: one of `edgelstm.data.gaps.POLICIES`.
+        policy: one of `edgelstm.reading.GAPS`.
         max_gap: the most samples in a row that are filled; None: any number.
         categories: the channels that are 1 or 0, for a word of a column of text.
     """

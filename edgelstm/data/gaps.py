@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from edgelstm.errors import DataError
 
-POLICIES = ("interpolate", "forward", "drop", "error")
-
 
 def fill(
     values: NDArray[np.float64], names: tuple[str, ...], policy: str, max_gap: int | None = None

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.data.gaps import POLICIES, fill
+from edgelstm.data.gaps import fill
 from edgelstm.errors import DataError
+from edgelstm.reading import GAPS
 
 NAN = float("nan")
 SERIES = (
@@ -104,7 +105,7 @@ def test_each_channel_has_runs_of_its_own():
     )
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", GAPS)
 def test_a_series_without_gaps_is_left_alone(policy):
     values = np.arange(6.0).reshape(3, 2)
     np.testing.assert_array_equal(fill(values, ("a", "b"), policy), values)

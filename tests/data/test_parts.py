@@ -8,11 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edgelstm.data.baselines import Ridge
-from edgelstm.data.gaps import POLICIES
 from edgelstm.data.parts import NAMES, Cut, fraction_borders, held_out_each, split, split_each
 from edgelstm.data.scaling import measure
 from edgelstm.data.series import Series, statistics
 from edgelstm.errors import DataError
+from edgelstm.reading import GAPS
 
 CUT = Cut(steps=4, horizon=2, stride=1, overlap=False, missing="drop")
 
@@ -34,7 +34,7 @@ def cuttings(draw):
         horizon=draw(st.integers(1, 4)),
         stride=draw(st.integers(1, 3)),
         overlap=draw(st.booleans()),
-        missing=draw(st.sampled_from(POLICIES)),
+        missing=draw(st.sampled_from(GAPS)),
     )
     return rows, borders, cut
 
