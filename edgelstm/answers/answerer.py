@@ -22,8 +22,8 @@ Answers = NDArray[np.float32]
 BATCH = 256
 
 
-class Stretch(NamedTuple):
-    """Samples that a carried state goes over from a zero state.
+class StreamInput(NamedTuple):
+    """The samples of one stream, which starts from a zero state.
 
     Attributes:
         x: float32 [T, F], in physical units, or tokens int64 [T].
@@ -86,7 +86,7 @@ def score_as_run(predictor: Predictor, examples: Examples) -> Score:
     return score(answerer_of(predictor, examples), examples, contract.outputs, contract.answer).score
 
 
-def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
+def stream_inputs_of(examples: Examples, times: bool) -> list[StreamInput]:
     """List what a carried state goes over: each series, and what lies behind a gap in it apart.
 
     Separate windows, from arrays, are a series each.
@@ -98,21 +98,21 @@ def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
     starts, lengths = examples.stretches
     moments = examples.times if times else None
     rows = [slice(start, start + length) for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)]
-    return [Stretch(examples.x_rows[some], None if moments is None else moments[some]) for some in rows]
+    return [StreamInput(examples.x_rows[some], None if moments is None else moments[some]) for some in rows]
 
 
-def stepped(predictor: Predictor, stretch: Stretch) -> Answers:
+def stepped(predictor: Predictor, given: StreamInput) -> Answers:
     """Step through samples as a device would: what is answered at every step, float32 [T, K, O] or [T, O]."""
     stream = predictor.bare.stream()
-    times = repeat(None) if stretch.times is None else iter(stretch.times.tolist())
-    return np.stack([stream.step(sample, moment) for sample, moment in zip(stretch.x, times, strict=False)])
+    times = repeat(None) if given.times is None else iter(given.times.tolist())
+    return np.stack([stream.step(sample, moment) for sample, moment in zip(given.x, times, strict=False)])
 
 
 def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
     """Answer from what was answered before.
 
     Args:
-        answers: of a carried file at every step of `stretches_of`, one behind the other, and perhaps more; else of
+        answers: of a carried file at every step of `stream_inputs_of`, one behind the other, and perhaps more; else of
             every example, to label those of each series behind those of the one before.
         examples: the same.
         carried: whether it was stepped.
@@ -139,7 +139,7 @@ def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
     contract = predictor.contract
     _check_times(predictor, examples)
     if contract.state == "carried":
-        series = stretches_of(examples, contract.times)
+        series = stream_inputs_of(examples, contract.times)
         if examples.every_step:
             return lambda index: stepped(predictor, series[index[0]])
         return placed(np.concatenate([stepped(predictor, one) for one in series]), examples, True)

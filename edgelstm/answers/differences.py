@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.answers.answerer import Answers, Stretch
+from edgelstm.answers.answerer import Answers, StreamInput
 from edgelstm.data.inputs import Inputs
 from edgelstm.runtime import Predictor
 from edgelstm.runtime.file.golden import worst_by_channel
 
 
-def stream_difference(predictor: Predictor, stretches: Sequence[Stretch], answers: Answers) -> tuple[float, ...]:
+def stream_difference(predictor: Predictor, inputs: Sequence[StreamInput], answers: Answers) -> tuple[float, ...]:
     """Hold a carried state, stepped, against the same samples at once.
 
     Args:
         predictor: of a carried file, in the units of its graph.
-        stretches: that were gone over, each from zero.
-        answers: float32 [steps, ..., O], what was answered at every step, one stretch behind the other.
+        inputs: of the streams, each of which started from zero.
+        answers: float32 [steps, ..., O], what was answered at every step, one stream after the other.
 
     Returns:
         The largest difference of each output.
     """
-    at_once = np.concatenate([predictor.predict(x, None, times) for x, times in stretches])
+    at_once = np.concatenate([predictor.predict(x, None, times) for x, times in inputs])
     return worst_by_channel(at_once, answers)
 
 
