@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgelstm.cli.words import figure_words, network_words, table
+from edgelstm.data.examples import NOUNS
 from edgelstm.data.scores.figures import figures_of
+from edgelstm.errors import counted
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, Contract, Metrics, Provenance
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from edgelstm.runtime import ModelFile
     from edgelstm.runtime.file.summary import GraphSummary
 
-_COUNTED = {"forecast": "windows", "classify": "sequences", "label": "series"}
 _SHOWN = 5  # categories in a line
 
 
@@ -56,7 +57,7 @@ def _metrics_table(part: Metrics, contract: Contract) -> str:
     figures = figures_of(contract)
     rows = [[name, *(figure_words(score, figure.key) for figure in figures)] for name, score in found]
     names = [figure.words for figure in figures]
-    return table([f"{part.part}, {part.windows} {_COUNTED[contract.task]}", *names], rows)
+    return table([f"{part.part}, {counted(part.windows, *NOUNS[contract.task])}", *names], rows)
 
 
 def _sees(contract: Contract) -> str:

@@ -6,16 +6,17 @@ import numpy as np
 
 from edgelstm.contract import HIGHER_IS_BETTER, Channel, Contract
 from edgelstm.data.baselines.linear import LINE_ALONE
+from edgelstm.data.examples import NOUNS
 from edgelstm.data.scores.figures import FIGURES, SHARES, known_figure, percent_text
 from edgelstm.data.scores.metric import figure_of
 from edgelstm.data.scores.scorer import Scored
+from edgelstm.errors import counted
 from edgelstm.report.chart import number_text
 from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation
 
 RIDGE = "ridge"
 AS_GOOD = 1.005  # of the network's error: a line that is within half a percent of it
 NETWORKS = {"network": "LSTM", "quantized": "LSTM, quantized"}
-EXAMPLES = {"forecast": "window", "classify": "sequence", "label": "series"}
 
 
 def name_words(name: str) -> str:
@@ -63,8 +64,7 @@ def count_words(count: int, contract: Contract) -> str:
         >>> count_words(1, load("models/co2/co2.fp32.onnx").contract)
         '1 window'
     """
-    noun = EXAMPLES[contract.task]
-    return f"{count:,} {noun}{'' if count == 1 or noun == 'series' else 's'}"
+    return counted(count, *NOUNS[contract.task])
 
 
 def duration_words(seconds: float) -> str:
@@ -95,7 +95,7 @@ def series_words(name: str, contract: Contract) -> str:
         >>> series_words("41", contract), series_words("pump", contract)
         ('window 41', 'pump')
     """
-    return f"{EXAMPLES[contract.task]} {name}" if name.isdecimal() else name
+    return f"{NOUNS[contract.task][0]} {name}" if name.isdecimal() else name
 
 
 def moment_words(axis: Axis) -> str:
