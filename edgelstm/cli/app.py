@@ -14,10 +14,10 @@ from edgelstm.cli.options import Panelled
 from edgelstm.errors import EdgeLstmError, SignatureError
 
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's UsageError, whose module typer does not name
-# The options of these are keys of a recipe, for which a device lacks pydantic: only who calls them imports it.
+# The options of these commands are keys of a recipe and need pydantic, which a device lacks: they are made when called.
 _OF_A_RECIPE = {
     "train": "Train an LSTM on a table and write a run directory.",
-    "finetune": "Train a run on: for its int8 file, or on a table of yours.",
+    "finetune": "Train a run further: for its int8 file, or on your own table.",
 }
 FAILED = 1  # as a replay that fails: the input is well-formed, and the answer is no
 BAD_INPUT = 2
@@ -52,10 +52,13 @@ class WordsForErrors(TyperGroup):
 
 
 def _of_a_recipe(name: str) -> Any:
+    """Make a command whose options are keys of a recipe; its help is the summary in the list of commands."""
     from edgelstm.cli import train
 
     commands: Any = typer.main.get_command(train.app)
-    return commands.commands[name]
+    command = commands.commands[name]
+    command.help = _OF_A_RECIPE[name]
+    return command
 
 
 def _later() -> None:

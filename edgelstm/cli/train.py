@@ -51,7 +51,7 @@ def train(
     *,
     asked: Sections,
 ) -> None:
-    """Train an LSTM on a table and write a run directory."""
+    """Start or resume a training, or print its recipe."""
     flags = _flags(asked, data, split)
     if data is not None and recipe is None:
         flags.setdefault("", {}).setdefault("name", _name_of(data))
@@ -88,7 +88,7 @@ def finetune(
     *,
     asked: Sections,
 ) -> None:
-    """Train a run on: for its int8 file, or an imported one on a table of yours."""
+    """Check which kind of further training the options ask for, and start it."""
     from edgelstm.train import finetune as finetune_run
 
     options = asked.pop("quantization", {})

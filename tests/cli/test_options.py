@@ -306,4 +306,4 @@ def test_training_is_listed_though_its_options_are_not_there_yet(cli_here):
     assert set(app._OF_A_RECIPE) == set(COMMANDS)
     for name, about in app._OF_A_RECIPE.items():
         assert re.search(rf"^  {name} +{about[:30]}", listed, re.MULTILINE)
-    assert app._OF_A_RECIPE["train"] == COMMANDS["train"].help
+        assert about in " ".join(cli_here(name, "--help").stdout.split())
