@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgelstm.cli.options import Panelled, usual_words
-from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, recipe_options
+from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, names_flags, recipe_options
 from edgelstm.cli.words import figure_words, table
 from edgelstm.errors import RecipeError
 from edgelstm.recipe import load_recipe, render_recipe
@@ -58,11 +58,13 @@ def train(
     if quantization_aware:
         flags["quantization"] = {}  # with what the recipe says there
     if show_recipe:
-        print(render_recipe(load_recipe(recipe, flags)), end="")
+        with names_flags(flags, recipe):
+            print(render_recipe(load_recipe(recipe, flags)), end="")
         return
     if resume and overwrite:
         raise RecipeError("--resume goes on with a training, --overwrite begins it anew: give one of them")
-    _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
+    with names_flags(flags, recipe):
+        _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
 
 
 # What a run settles.
@@ -99,7 +101,8 @@ def finetune(
         asked.setdefault("training", {}).update(options)
         options = {}
     sections = None if data is None else _flags(asked, data, split)
-    _show(lambda: finetune_run(run, output, asked=sections, overwrite=overwrite, **options))
+    with names_flags({**(sections or {}), "quantization": options}):
+        _show(lambda: finetune_run(run, output, asked=sections, overwrite=overwrite, **options))
 
 
 def _show(train: Callable[[], Fitted]) -> None:

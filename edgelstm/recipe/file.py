@@ -17,8 +17,8 @@ from edgelstm.data.readers.read import BUILTIN, path_of
 from edgelstm.data.readers.sources import files_of
 from edgelstm.errors import RecipeError, require
 from edgelstm.recipe.asking import asking_of
-from edgelstm.recipe.recipe import MISSING_TARGETS, Recipe
-from edgelstm.recipe.sections import nearest, option_of
+from edgelstm.recipe.recipe import MISSING_TARGETS, NAME, Recipe
+from edgelstm.recipe.sections import DURATION, nearest, option_of
 
 _LISTED = 12  # columns in a message
 
@@ -176,21 +176,52 @@ _OPTIONS = {
 }
 
 
-# What TOML calls what pydantic names after Python.
-_EXPECTED = {"tuple_type": "expected a list", "model_type": "expected a table", "dict_type": "expected a table"}
+# pydantic's errors in the words of TOML and of this house, with the bound that was broken.
+_EXPECTED = {
+    "tuple_type": "expected a list",
+    "model_type": "expected a table",
+    "dict_type": "expected a table",
+    "greater_than_equal": "expected {ge:g} or more",
+    "greater_than": "expected more than {gt:g}",
+    "less_than_equal": "expected {le:g} or less",
+    "less_than": "expected less than {lt:g}",
+    "too_long": "expected at most {max_length} values",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "string_type": "expected a text",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+}
+_PATTERNS = {
+    DURATION: "expected a duration such as 90s, 10m or 2h",
+    NAME: "expected a name of letters, digits, '.', '_' and '-', beginning with a letter or digit",
+}
 
 
 def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    before = f"{place}: " if place else ""
     if first["type"] == "extra_forbidden":
         return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
     if first["type"] == "missing":
         return f"{place}: is missing; give it {_OPTIONS.get(place, 'in the recipe')}"
-    message = _EXPECTED.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-    got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
-    return f"{before}{message}{got}"
+    if first["type"] != "value_error":
+        return f"{place}: {_expected(first)}, got {first['input']!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not place:
+        return message
+    names_a_key = message.partition(":")[0] in _known_keys(first["loc"]) if len(first["loc"]) == 1 else False
+    return f"{place}.{message}" if names_a_key else f"{place}: {message}"
+
+
+def _expected(found: Any) -> str:
+    """Say what was expected in the place of a value of the wrong type or out of its bounds."""
+    context = found.get("ctx", {})
+    known = _PATTERNS.get(context.get("pattern", "")) or _EXPECTED.get(found["type"])
+    return known.format(**context) if known else found["msg"].replace("Input should be", "expected")
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

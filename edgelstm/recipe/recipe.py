@@ -19,6 +19,7 @@ from edgelstm.recipe.sections import (
     WindowRecipe,
 )
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LABEL_STEPS = 64  # of a chunk, where nobody says
 MISSING_TARGETS = "data.targets: is missing; give it with --target"
 
@@ -28,7 +29,7 @@ class Recipe(Section):
 
     name: Annotated[
         str,
-        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+        Field(pattern=NAME),
         Option("name of the run and its files", "that of the data"),
     ] = "lstm"
     task: Annotated[Task, Option("what to learn")] = "forecast"
@@ -141,6 +142,8 @@ def _loss_fits(recipe: Recipe) -> str:
     losses = {"numbers": ("mse", "mae", "huber"), "quantiles": ("pinball",), "classes": ("cross-entropy",)}[kind]
     if training.loss is not None and training.loss not in losses:
         return f"training.loss: expected {', '.join(losses)} for {kind}, got {training.loss!r}"
-    if kind != "classes" and (training.class_weights != "none" or training.label_smoothing):
-        return "training.class_weights and training.label_smoothing belong to classes: leave them out"
+    of_classes = {"class_weights": training.class_weights != "none", "label_smoothing": bool(training.label_smoothing)}
+    for key, asked in of_classes.items():
+        if asked and kind != "classes":
+            return f"training.{key} is for classes: remove it"
     return ""

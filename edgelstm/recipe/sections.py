@@ -21,7 +21,7 @@ TIME_LIMIT = "10m"  # of a training whose epochs nobody gave
 # What `edgelstm.train.defaults` settles, prints and keeps with the run; None until then, whatever the type says.
 BY_RULE: Any = None
 _SIZE, _TASK = "by the number of windows", "by the task"
-_BY_SPLIT = "with --split"
+BY_SPLIT = "with --split"
 
 
 class Section(BaseModel):
@@ -135,12 +135,12 @@ class SplitRecipe(Section):
 
     training: Annotated[
         Fraction | None,
-        Option("fraction of the rows from the start, or of the series", "what the others leave", instead=_BY_SPLIT),
+        Option("fraction of the rows from the start, or of the series", "what the others leave", instead=BY_SPLIT),
     ] = None
-    validation: Annotated[
-        Fraction, Option("fraction of the rows behind those, or of the series", instead=_BY_SPLIT)
-    ] = 0.15
-    test: Annotated[Fraction, Option("fraction of the rows at the end, or of the series", instead=_BY_SPLIT)] = 0.15
+    validation: Annotated[Fraction, Option("fraction of the rows behind those, or of the series", instead=BY_SPLIT)] = (
+        0.15
+    )
+    test: Annotated[Fraction, Option("fraction of the rows at the end, or of the series", instead=BY_SPLIT)] = 0.15
     borders: Annotated[
         tuple[int | str, ...],
         Field(max_length=3),
@@ -170,7 +170,7 @@ class SplitRecipe(Section):
     @model_validator(mode="after")
     def _one_way_to_split(self) -> SplitRecipe:
         if self.borders and (self.validation_path or self.test_path):
-            raise ValueError("give borders or separate files, not both")
+            raise ValueError("borders: give borders or separate files, not both")
         if (self.groups is None) != (not self.validation_groups and not self.test_groups):
             raise ValueError(
                 "groups: expected a table of groups (--groups) and which of them are held out (--test-group, "
@@ -184,7 +184,8 @@ class SplitRecipe(Section):
             raise ValueError(f"validation_groups: group {both[0]!r} is held out for test already")
         training, validation, test = self.fractions
         if training <= 0 or training + validation + test > 1 + 1e-9:
-            raise ValueError("training must be above 0 and the fractions must sum to at most 1")
+            got = f"{training:g}, {validation:g} and {test:g}"
+            raise ValueError(f"training: expected more than 0, and fractions that sum to at most 1, got {got}")
         return self
 
     @property
@@ -283,15 +284,15 @@ class NetworkRecipe(Section):
         if self.state != "carried":
             return self
         wrong = {
-            f"{self.scaling} scaling needs": self.scaling in ("relative", "instance"),
-            "bidirectional needs": self.bidirectional,
-            "a mean over the steps needs": self.pooling == "mean",
-            "a segment needs": (self.segment or 1) > 1,
+            f"scaling: {self.scaling} needs": self.scaling in ("relative", "instance"),
+            "bidirectional: needs": self.bidirectional,
+            "pooling: mean needs": self.pooling == "mean",
+            "segment: needs": (self.segment or 1) > 1,
         }
         for what, holds in wrong.items():
             if holds:
                 raise ValueError(
-                    f"{what} a whole window, which a carried network never has: choose state window, or leave it out"
+                    f"{what} a whole window, which a carried network does not have: choose state window, or remove it"
                 )
         return self
 
@@ -416,4 +417,4 @@ def nearest(key: str, known: list[str]) -> str:
         "did you mean 'hidden_size'?"
     """
     matches = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {matches[0]!r}?" if matches else f"known are {', '.join(known)}"
+    return f"did you mean {matches[0]!r}?" if matches else f"known: {', '.join(known) or 'none'}"

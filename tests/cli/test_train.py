@@ -117,8 +117,17 @@ def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
         (("--unit", "ppm"), "--unit: expected COLUMN=VALUE such as co2=ppm, got 'ppm'"),
         (("--split", "70,30"), "--split: expected three fractions such as 0.7,0.15,0.15, got '70,30'"),
         (("--split", "a,b,c"), "--split: expected three fractions"),
-        (("--scaling", "log"), "options: network.scaling: "),
-        (("--state", "carried", "--scaling", "relative"), "relative scaling needs a whole window"),
+        (
+            ("--scaling", "log"),
+            "edgelstm: --scaling: expected 'standard', 'minmax', 'none', ",
+        ),
+        (("--devices", "0"), "edgelstm: --devices: expected 1 or more, got 0"),
+        (("--quantile", "0.1", "--quantile", "2"), "edgelstm: --quantile: expected less than 1, got 2.0"),
+        (("--drift", "co2=x"), "edgelstm: --drift: co2: expected a number, got 'x'"),
+        (("--split", "0.9,0.9,0.1"), "edgelstm: --split: expected more than 0, and fractions that sum to at most 1"),
+        (("--name", "a b"), "edgelstm: --name: expected a name of letters, digits, "),
+        (("--time-limit", "5"), "edgelstm: --time-limit: expected a duration such as 90s, 10m or 2h, got '5'"),
+        (("--state", "carried", "--scaling", "relative"), "edgelstm: --scaling: relative needs a whole window"),
         (("--recipe", "no.toml"), "no.toml: there is no such recipe"),
         (("--target", "co3"), "there is no column 'co3'"),
         (("--window", "4000"), "the training part has 1599 rows, one window takes 4003"),
@@ -131,6 +140,17 @@ def test_a_wrong_option_is_one_line_and_nothing_is_left(cli_here, tmp_path, opti
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.glob("run*")) == []
+
+
+def test_a_refused_value_is_named_as_it_was_given_by_its_flag_or_by_its_key(cli_here, tmp_path):
+    (tmp_path / "my.toml").write_text("[training]\ndevices = 0\nseed = 1\n")
+    ours = cli_here("train", *SMALL, "--recipe", "my.toml", "--seed", "2")
+    assert ours.stderr == "edgelstm: my.toml: training.devices: expected 1 or more, got 0\n"
+    typed = cli_here("train", *SMALL, "--recipe", "my.toml", "--devices", "-1", "--show-recipe")
+    assert typed.stderr == "edgelstm: --devices: expected 1 or more, got -1\n"
+    (tmp_path / "my.toml").write_text('[network]\nscaling = "relative"\n')
+    both = cli_here("train", *SMALL, "--recipe", "my.toml", "--state", "carried")
+    assert both.stderr.startswith("edgelstm: my.toml: network.scaling: relative needs a whole window")
 
 
 def test_without_a_terminal_about_ten_plain_lines_tell_of_progress(cli_here, tmp_path):
