@@ -29,7 +29,7 @@ _PANELS = {
 
 
 def keys_of_a_recipe() -> Iterator[tuple[str, str, FieldInfo]]:
-    """Walk over all that a recipe may say: section, key and field.
+    """Walk over everything in a recipe: section, key and field.
 
     Example:
         >>> [f"{section}.{key}" for section, key, _ in keys_of_a_recipe()][:3]
@@ -44,7 +44,7 @@ def keys_of_a_recipe() -> Iterator[tuple[str, str, FieldInfo]]:
 
 
 def recipe_options(*sections: str) -> list[Asked]:
-    """List the keys of some sections that have a flag."""
+    """List the keys of these sections that have a flag."""
     return [
         Asked(section, key, field.annotation, option, option.unset or usual_words(field.default), _PANELS[section])
         for section, key, field in keys_of_a_recipe()
@@ -55,12 +55,12 @@ def recipe_options(*sections: str) -> list[Asked]:
 
 
 def first_flag(options: list[Asked], asked: Sections) -> str | None:
-    """Name the first of some options that was typed; None for none."""
+    """Name the first of these options that was given; None for none."""
     return next((one.flag for one in options if one.key in asked.get(one.section, {})), None)
 
 
 def asks_a_recipe(options: list[Asked]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Put options in the place of a command's parameter `asked`, which is given what was typed, as `Sections`."""
+    """Replace the parameter `asked` of a command by options; it receives the given ones as `Sections`."""
     return lambda command: with_options(command, "asked", options, _in_sections)
 
 

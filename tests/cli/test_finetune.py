@@ -92,7 +92,7 @@ def test_options_about_a_table_need_one(options, cli_here):
     done = cli_here("finetune", "runs/a", *options)
     assert done.returncode == 2
     assert done.stderr == (
-        f"edgelstm: {options[0]}: expected --data as well; without it the run learns from its own table, as it did\n"
+        f"edgelstm: {options[0]} needs --data; without it the run is trained on its own table, with its own settings\n"
     )
 
 

@@ -29,7 +29,7 @@ WITHOUT_A_FLAG = {
     ("split", "training"): "with --split",
     ("split", "validation"): "with --split",
     ("split", "test"): "with --split",
-    ("split", "seed"): "in a recipe alone: --seed is that of the training",
+    ("split", "seed"): "in a recipe: --seed is that of the training",
     ("network", "run"): "as the run to fine-tune",
     ("quantization", "start"): "as the run to fine-tune",
 }

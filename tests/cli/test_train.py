@@ -128,7 +128,7 @@ def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
         (("--name", "a b"), "edgelstm: --name: expected a name of letters, digits, "),
         (("--time-limit", "5"), "edgelstm: --time-limit: expected a duration such as 90s, 10m or 2h, got '5'"),
         (("--state", "carried", "--scaling", "relative"), "edgelstm: --scaling: relative needs a whole window"),
-        (("--recipe", "no.toml"), "no.toml: there is no such recipe"),
+        (("--recipe", "no.toml"), "no.toml: file not found"),
         (("--target", "co3"), "there is no column 'co3'"),
         (("--window", "4000"), "the training part has 1599 rows, one window takes 4003"),
     ],
@@ -212,7 +212,7 @@ def test_ctrl_c_keeps_the_best_weights_and_exits_130(interrupted, cli_here):
     folder, status, shown = interrupted
     assert status == INTERRUPTED == 130
     assert "stopping soon" in shown
-    assert "`edgelstm train --resume --output run` goes on" in " ".join(shown.split())
+    assert "resume with `edgelstm train --resume --output run`" in " ".join(shown.split())
     assert "Traceback" not in shown
     assert 1 <= read_run(folder).record.best_epoch < 100
     assert cli_here("export", folder).returncode == 0
@@ -257,7 +257,7 @@ def test_kill_9_and_resume_end_with_a_run_that_exports(tmp_path, cli_here):
     ("options", "complaint"),
     [
         (("--resume", "-o", "nowhere"), "nowhere: there is no training to resume; leave out --resume"),
-        (("--resume",), "--resume: say which training to go on with"),
+        (("--resume",), "--resume needs the run to continue"),
     ],
 )
 def test_nothing_to_resume_is_one_line(cli_here, tmp_path, options, complaint):
@@ -306,7 +306,7 @@ def test_what_was_chosen_what_it_starts_from_and_a_line_that_is_as_good_are_said
     assert "chosen: window 48" in done.stderr
     assert "chosen: hidden size 32" in done.stderr
     assert "start: " in done.stderr
-    assert "no epoch was better than the line it began with: kept that" in done.stdout
+    assert "no epoch improved on the line it started from, which is kept" in done.stdout
     assert "line alone" in done.stdout
     assert "A straight line is as good as the LSTM here: edgelstm export run --line ships it." in done.stdout
     assert "A straight line is as good" in (tmp_path / "run" / "report.html").read_text()
@@ -317,9 +317,9 @@ def test_a_training_whose_last_epoch_was_the_best_says_what_to_do(cli_here, tmp_
         "train", *SMALL, "--start", "none", "--learning-rate", "1e-5", "--schedule", "constant", "--epochs", "3"
     )
     assert done.returncode == 0, done.stderr
-    assert "the last epoch was the best: more may do better, --epochs 6" in done.stdout
+    assert "the last epoch was the best: try more, --epochs 6" in done.stdout
 
 
 def test_a_training_that_ran_out_of_time_says_so(cli_here, tmp_path):
     done = cli_here("train", *SMALL, "--epochs", "3", "--time-limit", "0.001s")
-    assert "stopped after 1 of 3 epochs, at the limit of 0.001s: --time-limit" in done.stdout
+    assert "stopped after 1 of 3 epochs, the limit of 0.001s: raise --time-limit" in done.stdout
