@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load`, and with it numpy and onnxruntime, when it is first asked for."""
+    """Import `load`, and with it numpy and onnxruntime, on first use."""
     if name == "load":
         from edgelstm.runtime import load
 

@@ -1,8 +1,8 @@
-"""What a person may ask for: how an option is told of, and the options about a table.
+"""Options: how one is described, and those about a table.
 
-An option is written once: as a field with its type, its default and an `Option`. `edgelstm.recipe` checks the fields
-and comments them in TOML, `edgelstm.cli.options` makes flags of them. The standard library is enough, because a device
-reads tables as well and has no pydantic.
+An option is declared once: a field with a type, a default and an `Option`. `edgelstm.recipe` checks the fields and
+writes them with comments as TOML; `edgelstm.cli.options` makes flags from them. This room needs only the standard
+library, because a device reads tables too and has no pydantic.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from edgelstm.reading import ENCODINGS, Duplicates, Gaps
 
 @dataclass(frozen=True)
 class Option:
-    """What `Annotated` says of a field that a person may set.
+    """The description of a field that a person may set, inside `Annotated`.
 
     Attributes:
-        about: what it is, for the help and for the comment in a recipe; begins in lower case, without a stop.
-        unset: what holds where nobody sets it; empty where the default says so.
-        flag: its flag, where that is not the name of the field: `"--window"` for `steps`.
-        instead: how it is given where it has no flag of its own: `"as the first argument"`.
-        example: of a value that has a form of its own: `"co2=ppm"`.
-        least: the smallest number.
+        about: what it is, for the help and the comment in a recipe; in lower case, without a full stop.
+        unset: what applies if it is not set; empty if the default says so.
+        flag: its flag, if that differs from the name of the field: `"--window"` for `steps`.
+        instead: how to give it, if it has no flag of its own: `"as the first argument"`.
+        example: a value, if it has a special form: `"co2=ppm"`.
+        least: the smallest number allowed.
     """
 
     about: str
@@ -34,7 +34,7 @@ class Option:
     least: int | None = None
 
     def flag_of(self, field: str) -> str:
-        """Name the flag, as it is typed to switch on.
+        """Name the flag, in the form that switches it on.
 
         Example:
             >>> Option("samples in a window", flag="--window").flag_of("steps"), Option("seed").flag_of("split_seed")
@@ -44,36 +44,36 @@ class Option:
 
 
 class TableOptions:
-    """Which table to read, and how: keys of a recipe's `[data]`, and options of every command that reads a table."""
+    """Which table to read and how: keys of `[data]` in a recipe, and options of every command that reads a table."""
 
     path: Annotated[
         str,
         Option(
-            "a file, a folder or a pattern of files with a series in each, beside the recipe, or builtin:co2",
+            "a file; a folder or a pattern of files, one series each; or builtin:co2; relative to the recipe",
             instead="as the first argument",
         ),
     ]
-    format: Annotated[str | None, Option("format of the file: csv, parquet, ts, cmapss", "by its ending")] = None
-    delimiter: Annotated[str | None, Option("between fields: ',', ';', '|', tab or blank", "found out")] = None
-    decimal: Annotated[Literal[".", ","] | None, Option("the decimal sign", "found out")] = None
-    encoding: Annotated[str | None, Option(f"encoding of the file: {', '.join(ENCODINGS)}", "found out")] = None
-    skip_rows: Annotated[int | None, Option("lines above the header", "found out", least=0)] = None
-    header: Annotated[bool | None, Option("the first line names the columns", "found out")] = None
-    na: Annotated[tuple[str, ...], Option("words and numbers that stand for a missing sample, such as -200")] = ()
+    format: Annotated[str | None, Option("file format: csv, parquet, ts, cmapss", "by the file extension")] = None
+    delimiter: Annotated[str | None, Option("field delimiter: ',', ';', '|', tab or blank", "detected")] = None
+    decimal: Annotated[Literal[".", ","] | None, Option("decimal sign", "detected")] = None
+    encoding: Annotated[str | None, Option(f"encoding of the file: {', '.join(ENCODINGS)}", "detected")] = None
+    skip_rows: Annotated[int | None, Option("lines above the header", "detected", least=0)] = None
+    header: Annotated[bool | None, Option("the first line is a header with column names", "detected")] = None
+    na: Annotated[tuple[str, ...], Option("words or numbers that mean a missing sample, such as -200")] = ()
     time: Annotated[
         tuple[str, ...],
-        Option("the column of timestamps, or several that make one", "rows are equally spaced"),
+        Option("timestamp column; several are joined", "rows are equally spaced"),
     ] = ()
-    time_format: Annotated[
-        str | None, Option("format of the timestamps, in strptime's words: %d.%m.%Y", "found out")
-    ] = None
-    time_zone: Annotated[str | None, Option("zone of timestamps that name none: Europe/Berlin", "UTC")] = None
-    duplicates: Annotated[Duplicates, Option("what to take of different rows of one time")] = "error"
-    series: Annotated[str | None, Option("the column that tells series apart", "the table is one series")] = None
-    missing: Annotated[Gaps, Option("what to do about gaps")] = "interpolate"
+    time_format: Annotated[str | None, Option("format of the timestamps (strptime), such as %d.%m.%Y", "detected")] = (
+        None
+    )
+    time_zone: Annotated[str | None, Option("time zone of timestamps without one, such as Europe/Berlin", "UTC")] = None
+    duplicates: Annotated[Duplicates, Option("what to keep of different rows with the same time")] = "error"
+    series: Annotated[str | None, Option("column that identifies the series", "the table is one series")] = None
+    missing: Annotated[Gaps, Option("how to fill gaps")] = "interpolate"
     max_gap: Annotated[
         int | None,
-        Option("the most samples in a row to fill; no window reaches over more", "by the season", least=0),
+        Option("longest gap to fill, in samples; no window contains a longer one", "by the season", least=0),
     ] = None
     resample: Annotated[
         str | None, Option("average into bins of this length: 10m, 1h, 1d, 1w, 1mo, 1q, 1y", "not averaged")

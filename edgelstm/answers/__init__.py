@@ -1,8 +1,8 @@
-"""From a table, or rows in memory, to answers: what a server, a loop on a device and the command line do with a file.
+"""From a table, or rows in memory, to answers: for a server, a loop on a device and the command line.
 
-`samples` reads what is asked about and `answer` answers it, with names, units and times; `tables` reads a table with
-its truth, to judge by; `answerer` runs a file in the mode of its contract. Nothing here needs more than numpy and
-onnxruntime, and nothing here writes for people but notes and errors.
+`samples` reads the inputs and `answer` gives the answers, with names, units and times; `tables` reads a table with
+its truth, for evaluation; `answerer` runs a file in the mode of its contract. This room needs only numpy and
+onnxruntime; its only texts for people are notes and errors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answer for samples, as the file was trained: forecast what follows, classify a series, or label each of its rows."""
+"""Answer for samples, as the file was trained: forecast, classify a series, or label each of its rows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from edgelstm.runtime import Predictor
 
 
 def answer(predictor: Predictor, samples: Samples, *, every_row: bool = False) -> Answered:
-    """Answer for each series; one that cannot be answered is left out and named.
+    """Answer for each series; one that cannot be answered is skipped, with a note.
 
     Args:
         predictor: the loaded file.
         samples: for it, from `read_samples` or `samples_of`.
-        every_row: forecast from every row that has a whole window before it, not only from the last.
+        every_row: forecast from every row with a complete window, not only from the last.
 
     Raises:
-        InputError: a series has too few rows or too many; or every row is asked for and the file does not forecast.
-        DataError: a sample that is needed is missing and is not filled. Of several series these hold if none can be
-            answered, for the first.
+        InputError: a series has too few or too many rows, or `every_row` is given for a file that does not forecast.
+        DataError: a needed sample is missing and not filled. With several series these are raised only if no series
+            can be answered, for the first one.
 
     Example:
         >>> import numpy as np
@@ -47,9 +47,9 @@ def answer(predictor: Predictor, samples: Samples, *, every_row: bool = False) -
         except (DataError, InputError) as error:
             refused.append(error)
     if not any(len(answers.values) for answers in found):
-        raise refused[0] if refused else InputError("every window reaches over a gap that is not filled: --max-gap")
+        raise refused[0] if refused else InputError("every window contains an unfilled gap: raise --max-gap")
     notes = [note for answers in found for note in answers.notes]
-    notes += [f"left out: {error}" for error in refused]
+    notes += [f"skipped: {error}" for error in refused]
     return Answered(tuple(answers for answers in found if len(answers.values)), tuple(notes))
 
 

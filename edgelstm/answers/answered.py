@@ -1,4 +1,4 @@
-"""What is answered: values, with the channels, the rows and the times that they are about."""
+"""Answers: values, with their channels, rows and times."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from edgelstm.data.windows import Index
 
 
 class Places(NamedTuple):
-    """Where some samples lie.
+    """Rows and times of some samples.
 
     Attributes:
-        rows: int64 [N], of the series, from 0; those of a forecast lie behind its last.
-        times: datetime64[us] [N], UTC; None without times, or where nobody knows what lies between two samples.
+        rows: int64 [N], of the series, from 0; those of a forecast come after its last row.
+        times: datetime64[us] [N], UTC; None without times, or if the sample period is unknown.
     """
 
     rows: Index
@@ -24,18 +24,18 @@ class Places(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What is answered for one series, N answers in the order of time; the K steps of a forecast one behind the other.
+    """The answers for one series: N answers in order of time; the K steps of a forecast follow each other.
 
     Attributes:
-        name: of the series; empty where a table is one.
+        name: of the series; empty if the table is one series.
         channels: of the values, with their names and units: the outputs of the contract.
-        values: [N, O] in the physical units of the channels, float32, or float64 where one has an origin; of classes
-            their probabilities.
-        at: which samples are answered; None for a whole series that is classified.
-        origins: of a forecast the last sample that was seen, for each answer; else None.
-        steps: of a forecast int64 [N], how many samples behind it, from 1 to K; else None.
-        classes: the names of the likeliest; None of numbers.
-        notes: what was left out, in lines for people.
+        values: [N, O] in the physical units of the channels, float32, or float64 if a channel has an origin; for
+            classes the probabilities.
+        at: the samples that are answered; None for a whole series that is classified.
+        origins: for a forecast, the last sample seen by each answer; else None.
+        steps: for a forecast, int64 [N], the number of steps after it, 1 to K; else None.
+        classes: the names of the most probable classes; None for numbers.
+        notes: what was skipped, one line each.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Answers(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What is answered for the samples of one series or many.
+    """The answers for the samples of one or many series.
 
     Attributes:
-        series: those that have an answer, at least one.
-        notes: what was left out, and why, in lines for people.
+        series: the series with an answer, at least one.
+        notes: what was skipped and why, one line each.
     """
 
     series: tuple[Answers, ...]

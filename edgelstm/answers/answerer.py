@@ -1,4 +1,4 @@
-"""Ask a file for its answers, in the mode in which its contract says that it runs."""
+"""Run a file in the mode of its contract."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Answers = NDArray[np.float32]
 BATCH = 256
 
 
-class Stretch(NamedTuple):
-    """Samples that a carried state goes over from a zero state.
+class StreamInput(NamedTuple):
+    """The samples of one stream, which starts from a zero state.
 
     Attributes:
         x: float32 [T, F], in physical units, or tokens int64 [T].
-        times: int64 [T], UTC seconds; None where the file takes none.
+        times: int64 [T], UTC seconds; None if the file takes none.
     """
 
     x: NDArray[np.generic]
@@ -35,24 +35,24 @@ class Stretch(NamedTuple):
 
 
 def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file") -> Answerer:
-    """Make what a file answers on windows or sequences, as `edgelstm.data.scores` asks for it.
+    """Make a function that answers windows or sequences with a file, for `edgelstm.data.scores`.
 
-    A window file answers windows and whole series to classify as they are, an int8 one row by row. To label it goes
-    through a series window by window. A carried file steps through each series from a zero state, and begins anew
-    behind a gap; each window that comes from arrays is a series; what it is asked for is its answer behind the last
-    step, or to label at every step.
+    A window file answers windows and whole series to classify as they are, an int8 file row by row; to label, it runs
+    a series window by window. A carried file steps through each series from a zero state, and starts again from zero
+    after a gap; each window from arrays is a series of its own. Its answer is that after the last step or, to label,
+    that at every step.
 
     Args:
         predictor: the loaded file.
-        examples: what it will be asked about, minus the origins of its channels; so are the answers.
-        name: how to call the file in an error.
+        examples: the inputs, minus the origins of their channels; the answers are minus origins too.
+        name: the name of the file in an error.
 
     Returns:
-        Answers for example numbers int64 [n]: of windows float32 [n, K, O], to classify [n, C], and to label,
-        for one series at a time, [T, O].
+        A function of example numbers, int64 [n]: for windows it gives float32 [n, K, O], to classify [n, C], and to
+        label [T, O], for one series at a time.
 
     Raises:
-        InputError: on this call or when asked: the examples do not fit the file, or it answers NaN or infinity.
+        InputError: in this call or in the function: the examples do not fit the file, or an answer is NaN or infinity.
 
     Example:
         >>> import numpy as np
@@ -72,7 +72,7 @@ def answerer_of(predictor: Predictor, examples: Examples, name: str = "the file"
 
 
 def score_as_run(predictor: Predictor, examples: Examples) -> Score:
-    """Score a file on held-out windows or sequences, in the mode in which its contract says that it runs.
+    """Score a file on held-out windows or sequences, in the mode of its contract.
 
     Args:
         predictor: the loaded file.
@@ -86,36 +86,36 @@ def score_as_run(predictor: Predictor, examples: Examples) -> Score:
     return score(answerer_of(predictor, examples), examples, contract.outputs, contract.answer).score
 
 
-def stretches_of(examples: Examples, times: bool) -> list[Stretch]:
-    """List what a carried state goes over: each series, and what lies behind a gap in it apart.
+def stream_inputs_of(examples: Examples, times: bool) -> list[StreamInput]:
+    """List the streams of a carried file: one for each series, and a new one after each gap.
 
-    Separate windows, from arrays, are a series each.
+    Each separate window, from arrays, is a stream.
 
     Args:
         examples: windows or sequences.
-        times: the file takes them.
+        times: the file takes times.
     """
     starts, lengths = examples.stretches
     moments = examples.times if times else None
     rows = [slice(start, start + length) for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)]
-    return [Stretch(examples.x_rows[some], None if moments is None else moments[some]) for some in rows]
+    return [StreamInput(examples.x_rows[some], None if moments is None else moments[some]) for some in rows]
 
 
-def stepped(predictor: Predictor, stretch: Stretch) -> Answers:
-    """Step through samples as a device would: what is answered at every step, float32 [T, K, O] or [T, O]."""
+def stepped(predictor: Predictor, given: StreamInput) -> Answers:
+    """Step through samples as on a device; gives the answer at every step, float32 [T, K, O] or [T, O]."""
     stream = predictor.bare.stream()
-    times = repeat(None) if stretch.times is None else iter(stretch.times.tolist())
-    return np.stack([stream.step(sample, moment) for sample, moment in zip(stretch.x, times, strict=False)])
+    times = repeat(None) if given.times is None else iter(given.times.tolist())
+    return np.stack([stream.step(sample, moment) for sample, moment in zip(given.x, times, strict=False)])
 
 
 def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
-    """Answer from what was answered before.
+    """Make a function that looks up answers computed earlier.
 
     Args:
-        answers: of a carried file at every step of `stretches_of`, one behind the other, and perhaps more; else of
-            every example, to label those of each series behind those of the one before.
-        examples: the same.
-        carried: whether it was stepped.
+        answers: of a carried file: at every step of `stream_inputs_of`, one stream after the other, and perhaps more;
+            else of every example; to label, one series after the other.
+        examples: the same examples.
+        carried: whether the file was stepped.
     """
     if examples.every_step:
         ends, lengths = examples.last_steps + 1, examples.lengths_of()
@@ -125,13 +125,13 @@ def placed(answers: Answers, examples: Examples, carried: bool) -> Answerer:
 
 
 def check_finite(name: str, answers: Answers) -> Answers:
-    """Give back answers that are numbers.
+    """Check that all answers are finite, and return them.
 
     Raises:
-        InputError: one is NaN or infinite.
+        InputError: an answer is NaN or infinite.
     """
     if not np.isfinite(answers).all():
-        raise InputError(f"{name}: answers NaN or infinity to the data it is judged on; do not use this file")
+        raise InputError(f"{name}: gives NaN or infinity on the test data; do not use this file")
     return answers
 
 
@@ -139,7 +139,7 @@ def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
     contract = predictor.contract
     _check_times(predictor, examples)
     if contract.state == "carried":
-        series = stretches_of(examples, contract.times)
+        series = stream_inputs_of(examples, contract.times)
         if examples.every_step:
             return lambda index: stepped(predictor, series[index[0]])
         return placed(np.concatenate([stepped(predictor, one) for one in series]), examples, True)
@@ -150,7 +150,7 @@ def _answerer(predictor: Predictor, examples: Examples) -> Answerer:
 
 def _check_times(predictor: Predictor, examples: Examples) -> None:
     if predictor.contract.times and examples.times is None:
-        raise InputError("this file takes the time of each sample, but the data came without a column of timestamps")
+        raise InputError("this file needs the time of each sample, but the data has no timestamps")
 
 
 def _side_by_side(predictor: Predictor, examples: Examples, index: Index) -> Answers:
@@ -159,28 +159,26 @@ def _side_by_side(predictor: Predictor, examples: Examples, index: Index) -> Ans
 
 
 def piece_by_piece(predict: Callable[..., Answers], contract: Contract, sequences: Sequences, i: int) -> Answers:
-    """Label a series by a file that begins anew with each window.
+    """Label a series with a file that starts from zero in each window.
 
-    The last window is a shorter one or, for a file without lengths, reaches back; what it answers behind the one
-    before it counts.
+    The last window is shorter or, for a file without lengths, overlaps the one before; of an overlap the answers of
+    the earlier window are kept.
 
     Args:
         predict: takes x [n, T, F], lengths [n] and times [n, T] as `Predictor.predict` does, and gives y [n, T, O].
         contract: of the file.
-        sequences: where the series is taken from.
-        i: its number.
+        sequences: contain the series.
+        i: the number of the series.
 
     Returns:
         float32 [T, O].
 
     Raises:
-        InputError: the series is shorter than the file can take.
+        InputError: the series is too short for the file.
     """
     length, steps = int(sequences.lengths[i]), contract.window
     if length < steps and not contract.lengths:
-        raise InputError(
-            f"series {sequences.names[i]}: expected at least {steps} samples, as this network was trained, got {length}"
-        )
+        raise InputError(f"series {sequences.names[i]}: expected at least {steps} samples (one window), got {length}")
     starts = np.arange(0, length, steps)
     if not contract.lengths:
         starts[-1] = length - steps
@@ -193,7 +191,7 @@ def piece_by_piece(predict: Callable[..., Answers], contract: Contract, sequence
 
 
 def _pieces(sequences: Sequences, i: int, starts: Index, steps: int) -> Sequences:
-    """See windows of one series as series."""
+    """Give windows of one series as sequences."""
     first, length = sequences.starts[i], sequences.lengths[i]
     return Sequences(
         sequences.x_rows,

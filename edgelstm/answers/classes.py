@@ -1,4 +1,4 @@
-"""Classes of whole series: what a file answers that was trained to classify."""
+"""Classes of whole series, from a file that was trained to classify."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edgelstm.runtime import Predictor
 
 
 def classify(predictor: Predictor, series: Series, samples: Samples) -> Answers:
-    """Classify one series, from its first row to its last: one answer.
+    """Classify one series, from first row to last: one answer.
 
     Raises:
-        InputError: the series is longer or shorter than the file can take.
-        DataError: a sample is missing and is not filled.
+        InputError: the series is too long or too short for the file.
+        DataError: a sample is missing and not filled.
     """
     x = filled(series, samples.filling)
     refuse_gaps(series, x, len(x) - 1, samples.filling)

@@ -1,4 +1,4 @@
-"""How far a file is from itself: stepped and at once, among neighbours and alone."""
+"""How far a file differs from itself: steps against a window, a row in a batch against the row alone."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.answers.answerer import Answers, Stretch
+from edgelstm.answers.answerer import Answers, StreamInput
 from edgelstm.data.inputs import Inputs
 from edgelstm.runtime import Predictor
 from edgelstm.runtime.file.golden import worst_by_channel
 
 
-def stream_difference(predictor: Predictor, stretches: Sequence[Stretch], answers: Answers) -> tuple[float, ...]:
-    """Hold a carried state, stepped, against the same samples at once.
+def stream_difference(predictor: Predictor, inputs: Sequence[StreamInput], answers: Answers) -> tuple[float, ...]:
+    """Compare steps with a carried state with the same samples in one call.
 
     Args:
         predictor: of a carried file, in the units of its graph.
-        stretches: that were gone over, each from zero.
-        answers: float32 [steps, ..., O], what was answered at every step, one stretch behind the other.
+        inputs: of the streams, each of which started from zero.
+        answers: float32 [steps, ..., O], the answers at every step, one stream after the other.
 
     Returns:
         The largest difference of each output.
     """
-    at_once = np.concatenate([predictor.predict(x, None, times) for x, times in stretches])
+    at_once = np.concatenate([predictor.predict(x, None, times) for x, times in inputs])
     return worst_by_channel(at_once, answers)
 
 
 def neighbour_difference(predictor: Predictor, rows: Inputs) -> tuple[float, ...]:
-    """Run rows as one batch, as any ONNX client would, and hold that against each alone.
+    """Compare rows in one batch, as any ONNX client would run them, with each row alone.
 
     Args:
         predictor: in the units of the graph.
         rows: at least one.
 
     Returns:
-        The largest difference of each output; what lies behind the length of a row is no answer.
+        The largest difference of each output; steps after the length of a row are ignored.
     """
     together, alone = predictor.run_batch(*rows), answers_alone(predictor, rows)
     valid = ~np.isnan(alone)
@@ -45,7 +45,7 @@ def neighbour_difference(predictor: Predictor, rows: Inputs) -> tuple[float, ...
 
 
 def answers_alone(predictor: Predictor, rows: Inputs) -> NDArray[Any]:
-    """Answer each row by itself, NaN behind its length: float32 [n, ...]."""
+    """Answer each row alone: float32 [n, ...], NaN after its length."""
     nothing = [None] * len(rows.x)
     lengths = nothing if rows.lengths is None else rows.lengths.tolist()
     times = nothing if rows.times is None else list(rows.times)

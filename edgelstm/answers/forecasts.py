@@ -1,4 +1,4 @@
-"""Forecasts of a series: what a file answers that was trained to forecast."""
+"""Forecasts of a series, from a file that was trained to forecast."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from edgelstm.data.causal import Causal, causal, whole_stretches
 from edgelstm.data.rows import seconds_of
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Index
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, counted
 from edgelstm.rhythm import after
 from edgelstm.runtime import Predictor
 
 BATCH = 256
-Forecasts = list[tuple[Index, NDArray[np.floating]]]  # origins [n], and what was said from each, [n, K, O]
+Forecasts = list[tuple[Index, NDArray[np.floating]]]  # origins [n], and the forecast from each, [n, K, O]
 
 
 def forecast(predictor: Predictor, series: Series, samples: Samples, every_row: bool) -> Answers:
-    """Forecast from the last row, or from every row that has a whole window before it: K answers from each.
+    """Forecast from the last row, or from every row with a complete window: K answers from each.
 
-    Gaps are filled for each forecast from the rows up to its own alone, as a device would have to. Where every row is
-    asked for, those are left out and counted whose window reaches over a gap that is not filled.
+    For each forecast, gaps are filled from the rows up to its origin alone, as on a device. With `every_row`, forecasts
+    whose window contains a gap that is not filled are skipped and counted.
 
     Raises:
-        InputError: there are fewer rows than one window takes.
-        DataError: a sample that is needed is missing and is not filled.
+        InputError: there are fewer rows than one window.
+        DataError: a needed sample is missing and not filled.
     """
     contract = predictor.contract
     count, carried = len(series.values), contract.state == "carried"
     needed = 1 if carried else contract.window
     if count < needed:
-        raise InputError(f"{series.name}: expected at least {needed} rows, which one window takes, got {count}")
+        raise InputError(f"{series.name}: expected at least {counted(needed, 'row')} (one window), got {count}")
     asked = np.arange(needed - 1, count) if every_row else np.array([count - 1])
     found = (_carried if carried else _windowed)(predictor, series, samples, asked)
     nothing = np.empty((0, contract.horizon, len(contract.outputs)), np.float32)
@@ -46,7 +46,7 @@ def forecast(predictor: Predictor, series: Series, samples: Samples, every_row: 
 
 
 def _windowed(predictor: Predictor, series: Series, samples: Samples, origins: Index) -> Forecasts:
-    """Run the window up to each origin."""
+    """Run the window that ends at each origin."""
     contract, rows = predictor.contract, causal(series, samples.filling)
     found: Forecasts = []
     for start in range(0, len(origins), BATCH):
@@ -63,13 +63,13 @@ def _windowed(predictor: Predictor, series: Series, samples: Samples, origins: I
 
 
 def _refuse(series: Series, rows: Causal, origin: int, steps: int, samples: Samples, alone: bool) -> None:
-    """Refuse the one window that is asked for; of many it is left out, unless every gap is an error."""
+    """Refuse the only window; one of many is skipped, unless every gap is an error."""
     if alone or samples.filling.policy == "error":
         refuse_gaps(series, rows.up_to(origin, steps), origin, samples.filling)
 
 
 def _carried(predictor: Predictor, series: Series, samples: Samples, origins: Index) -> Forecasts:
-    """Go over all rows once, and begin anew behind a gap."""
+    """Step through all rows once; start again from zero after a gap."""
     contract, last, alone = predictor.contract, len(series.values) - 1, len(origins) == 1
     filling = samples.filling if alone else forwards(samples.filling)
     x = filled(series, filling)
@@ -89,7 +89,7 @@ def _carried(predictor: Predictor, series: Series, samples: Samples, origins: In
 def _at_their_places(
     predictor: Predictor, series: Series, samples: Samples, origins: Index, y: NDArray[np.floating]
 ) -> Answers:
-    """Say where each forecast was made, and where each of its samples lies."""
+    """Add the rows and times of each forecast: its origin and its steps."""
     contract = predictor.contract
     steps = np.arange(1, contract.horizon + 1)
     seen = ahead = None
@@ -110,4 +110,4 @@ def _at_their_places(
 def _left_out(count: int, asked: int, series: Series) -> tuple[str, ...]:
     if not count:
         return ()
-    return (f"{series.name}: left out {count} of {asked} forecasts, whose windows reach over a gap that is not filled",)
+    return (f"{series.name}: {count} of {asked} forecasts skipped: their windows contain an unfilled gap",)

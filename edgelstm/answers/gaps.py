@@ -1,4 +1,4 @@
-"""The rows of a series with their gaps filled; what is still missing is refused, with what to do."""
+"""Fill the gaps of a series; refuse what is still missing, and say what to do."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from edgelstm.data.causal import FILLING, Filling
 from edgelstm.data.rows import filled_rows, seconds_of
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.series import Series
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 from edgelstm.runtime import Predictor
 from edgelstm.runtime.samples import from_origins
 
 
 def filled(series: Series, filling: Filling) -> NDArray[np.float64]:
-    """Fill all rows of a series, knowing all of them: float64 [N, F], NaN where nothing could be filled."""
+    """Fill gaps from the whole series: float64 [N, F], NaN where a gap stays open."""
     policy = "drop" if filling.policy == "error" else filling.policy
     return filled_rows(series, series.names, len(series.values), policy, filling.max_gap, filling.categories)
 
 
 def forwards(filling: Filling) -> Filling:
-    """Fill as a state that has gone on must: it cannot look back to interpolate, the last value goes on."""
+    """Fill as for a carried state, which cannot look ahead to interpolate: repeat the last value."""
     return filling._replace(policy="forward") if filling.policy == "interpolate" else filling
 
 
 def refuse_gaps(series: Series, rows: NDArray[np.float64], last: int, filling: Filling) -> None:
-    """Refuse rows of a series that lack a sample, and say what to do.
+    """Refuse rows with a missing sample, and say what to do.
 
     Args:
         series: as it was read.
-        rows: float64 [T, F], filled as far as they could be.
-        last: the row of the series that the last of them is.
+        rows: float64 [T, F], filled as far as possible.
+        last: the row of the series that is the last of these rows.
         filling: how they were filled.
 
     Raises:
-        DataError: there is such a sample.
+        DataError: a sample is missing.
     """
     missing = np.isnan(rows)
     if not missing.any():
@@ -48,14 +48,14 @@ def refuse_gaps(series: Series, rows: NDArray[np.float64], last: int, filling: F
     window = f"the window of rows {first + 1} to {last + 1}"
     if filling.policy not in FILLING:
         raise DataError(
-            f"{series.name}: {int(missing.sum())} sample(s) are missing in {window}, the first {place}; choose "
-            "--missing interpolate or forward to fill them"
+            f"{series.name}: {counted(int(missing.sum()), 'missing sample')} in {window}, the first {place}; fill gaps "
+            "with --missing interpolate or forward"
         )
     if np.isnan(series.values[: first + row + 1, column]).all():
-        raise DataError(f"{series.name}: {window} begins before the first value {place}: leave its first rows out")
+        raise DataError(f"{series.name}: {window} begins before the first value {place}: remove the first rows")
     raise DataError(
-        f"{series.name}: {window} reaches over a gap of more than {filling.max_gap} sample(s), {place}: give a table "
-        "that goes on for a whole window behind it, or a larger --max-gap"
+        f"{series.name}: {window} contains a gap of more than {counted(filling.max_gap or 0, 'sample')}, {place}: add "
+        "rows until a complete window follows the gap, or raise --max-gap"
     )
 
 
@@ -66,7 +66,7 @@ def as_sequences(
     stretches: Sequence[tuple[int, int]],
     every_step: bool,
 ) -> Sequences:
-    """Make of stretches of a series what is asked about it, minus origins; its targets are nobody's."""
+    """Make sequences from stretches of a series, minus origins; their targets are empty."""
     x = from_origins(x, predictor.contract.inputs)
     lengths = [end - start for start, end in stretches]
     nothing = [np.zeros(length, np.int64) for length in lengths] if every_step else np.zeros(len(lengths), np.int64)

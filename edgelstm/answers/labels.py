@@ -1,4 +1,4 @@
-"""Labels of every sample: what a file answers that was trained to label."""
+"""Labels of every sample, from a file that was trained to label."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from edgelstm.runtime.samples import to_origins
 
 
 def label(predictor: Predictor, series: Series, samples: Samples) -> Answers:
-    """Label every row of a series, the state carried over all of it, or window by window.
+    """Label every row of a series, with one state carried through it, or window by window.
 
-    Gaps are filled from the rows up to their own alone where a state is carried, as a device would have to. Behind a
-    gap that is not filled it begins anew; the rows of the gap, and stretches that are shorter than a window, are left
-    out and counted.
+    With a carried state, gaps are filled from earlier rows alone, as on a device. After a gap that is not filled the
+    state starts again from zero; the rows of the gap, and stretches shorter than a window, are skipped and counted.
 
     Raises:
-        InputError: the series is shorter than the file can take.
-        DataError: a sample is missing and is not filled.
+        InputError: the series is too short for the file.
+        DataError: a sample is missing and not filled.
     """
     contract, carried = predictor.contract, predictor.contract.state == "carried"
     filling, count = forwards(samples.filling) if carried else samples.filling, len(series.values)
@@ -36,7 +35,7 @@ def label(predictor: Predictor, series: Series, samples: Samples) -> Answers:
     answer = answerer_of(predictor, as_sequences(predictor, series, x, stretches, every_step=True))
     y = to_origins(np.concatenate([answer(np.array([i])) for i in range(len(stretches))]), contract.outputs)
     rows = np.concatenate([np.arange(start, end) for start, end in stretches])
-    note = f"{series.name}: left out {count - len(rows)} of {count} rows, in or beside a gap that is not filled"
+    note = f"{series.name}: {count - len(rows)} of {count} rows skipped: in or next to an unfilled gap"
     return Answers(
         series.name,
         contract.outputs,

@@ -1,4 +1,4 @@
-"""The samples that a file answers about: out of a table, read as that of training, or out of memory."""
+"""The samples to answer for: from a table, read as in training, or from memory."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from edgelstm.runtime.samples import as_numbers
 
 
 class Samples(NamedTuple):
-    """Samples of one series or many, and how they go on.
+    """Samples of one or many series, and their rhythm.
 
     Attributes:
-        series: at least one, of the input channels. Of channels known ahead each sample holds the value that is given
-            with it, and the last sample is the last that has them all.
-        filling: how their gaps are filled.
-        rhythm: what lies between two samples; None without times, or where nobody knows.
-        reading: how they were read; None for those in memory of a file that was trained on arrays.
-        notes: what was done, in lines for people.
+        series: at least one, of the input channels. For channels known ahead, a sample holds the value that the
+            network takes with it; the last sample is the last that has all of them.
+        filling: how gaps are filled.
+        rhythm: the time between two samples; None without times, or if unknown.
+        reading: how they were read; None for samples in memory of a file that was trained on arrays.
+        notes: what was done, one line each.
     """
 
     series: tuple[Series, ...]
@@ -38,24 +38,24 @@ class Samples(NamedTuple):
 
     @property
     def zone(self) -> str | None:
-        """The IANA zone of the clock that they go by; None for UTC."""
+        """The IANA time zone of the table; None for UTC."""
         return None if self.reading is None or self.reading.time is None else self.reading.time.zone
 
 
 def read_samples(source: str | Path | IO[Any], contract: Contract, *, every_row: bool = False, **given: Any) -> Samples:
-    """Read the input channels of a contract from a table, as the table of training was read.
+    """Read the input channels of a contract from a table, as in training.
 
     Args:
         source: as for `edgelstm.data.readers.sources.read_source`.
-        contract: of the file that is to answer.
-        every_row: an answer from every row is wanted, so that the last need not be one.
-        **given: fields of `edgelstm.data.readers.asking.Asking` that somebody asked for; they win.
+        contract: of the file that will answer.
+        every_row: answers are wanted from every row, so the last row may have none.
+        **given: fields of `edgelstm.data.readers.asking.Asking`; they override the reading of training.
 
     Raises:
-        InputError: the file takes times and there is no column of them, an unknown policy for gaps, or every row is
-            asked for and the file does not forecast.
-        DataError: the table cannot be read, is another one than in training, or what must be known ahead of its last
-            sample is not there.
+        InputError: the file needs times and there is no timestamp column, the policy for gaps is unknown, or
+            `every_row` is given for a file that does not forecast.
+        DataError: the table cannot be read, does not fit the training, or lacks values that must be known ahead of
+            its last sample.
 
     Example:
         >>> from edgelstm import load
@@ -77,20 +77,20 @@ def read_samples(source: str | Path | IO[Any], contract: Contract, *, every_row:
 
 
 def samples_of(contract: Contract, values: Any, time_s: Any = None, name: str = "") -> Samples:
-    """Take samples of one series that are in memory, one for each place of the rhythm of training.
+    """Take samples of one series from memory, equally spaced as in training.
 
-    Gaps, which are NaN or None, are filled as in training.
+    Gaps (NaN or None) are filled as in training.
 
     Args:
-        contract: of the file that is to answer.
-        values: any array or nested list of numbers [N, F], in the order and the physical units of `contract.inputs`; of
-            channels known ahead the value that is given with each sample.
-        time_s: the moment of each sample, [N]: seconds since 1970, UTC, or `numpy.datetime64`; None without times.
+        contract: of the file that will answer.
+        values: array or nested list of numbers [N, F], in the order and the physical units of `contract.inputs`; for
+            channels known ahead the value that the network takes with each sample.
+        time_s: the time of each sample, [N]: seconds since 1970, UTC, or `numpy.datetime64`; None without times.
         name: of the series.
 
     Raises:
-        InputError: no numbers, another number of channels, or times that do not grow, or are missing though the file
-            takes them.
+        InputError: no numbers, a wrong number of channels, times that do not ascend, or no times for a file that
+            needs them.
     """
     rows = as_numbers(values).astype(np.float64)
     names = names_of(contract.inputs)
@@ -98,7 +98,7 @@ def samples_of(contract: Contract, values: Any, time_s: Any = None, name: str = 
         raise InputError(f"expected samples [N, {len(names)}] of {', '.join(names)}, got shape {rows.shape}")
     time = None if time_s is None else _moments(time_s, len(rows))
     if contract.times and time is None:
-        raise InputError("time_s: this file takes the time of each sample")
+        raise InputError("time_s: this file needs the time of each sample")
     rhythm, reading = None if time is None else _rhythm(contract), contract.reading
     policy, max_gap = policy_of(contract, None), None if reading is None else reading.max_gap
     series = Series(names, rows, time, contract.sample_period_s, None, name, rhythm=rhythm)
@@ -106,10 +106,10 @@ def samples_of(contract: Contract, values: Any, time_s: Any = None, name: str = 
 
 
 def check_every_row(task: Task, every_row: bool) -> None:
-    """See that an answer from every row has a meaning.
+    """Check that the task allows an answer from every row.
 
     Raises:
-        InputError: it has none.
+        InputError: it does not.
     """
     if not every_row or task == "forecast":
         return
@@ -119,7 +119,7 @@ def check_every_row(task: Task, every_row: bool) -> None:
         why = "answers every row anyway"
     else:
         assert_never(task)
-    raise InputError(f"--all: is for forecasts; a file that was trained to {task} {why}")
+    raise InputError(f"--all is for forecasts only; this file was trained to {task} and {why}")
 
 
 def _filling(contract: Contract, policy: str, max_gap: int | None) -> Filling:
@@ -127,28 +127,28 @@ def _filling(contract: Contract, policy: str, max_gap: int | None) -> Filling:
 
 
 def _rhythm(contract: Contract) -> Rhythm | None:
-    """What lies between two samples: as trained, for a table may be too short to show it."""
+    """Give the time between two samples as trained, because a table may be too short to show it."""
     if contract.reading is not None:
         return contract.reading.rhythm
     return Rhythm("second", contract.sample_period_s) if contract.sample_period_s else None
 
 
 def _moments(time_s: Any, count: int) -> NDArray[np.datetime64]:
-    """Turn the times of a caller into datetime64[us] [N]."""
+    """Convert given times to datetime64[us] [N]."""
     given = np.asarray(time_s)
     if given.shape != (count,) or given.dtype.kind not in "Miuf":
-        raise InputError(f"time_s: expected {count} moments, got {given.dtype} of shape {given.shape}")
+        raise InputError(f"time_s: expected {count} times, got {given.dtype} of shape {given.shape}")
     known = np.isfinite(given)
     if given.dtype.kind != "M":
         given = np.round(np.where(known, given, 0) * 1e6).astype(np.int64)
     times = given.astype("datetime64[us]")
     if not known.all() or (np.diff(times) <= np.timedelta64(0, "us")).any():
-        raise InputError("time_s: expected times that grow from sample to sample")
+        raise InputError("time_s: expected times that ascend from sample to sample; sort the samples")
     return times
 
 
 def _with_known_ahead(series: Series, contract: Contract, every_row: bool) -> Series:
-    """Move what is known ahead beside its sample, and see that the table goes on as far as it must."""
+    """Move values known ahead next to their sample, and check that the table reaches far enough."""
     ahead = {channel.source: channel.ahead for channel in contract.inputs if channel.ahead}
     if not ahead:
         return series
@@ -159,8 +159,7 @@ def _with_known_ahead(series: Series, contract: Contract, every_row: bool) -> Se
     if last > needed and not every_row:
         column = max(ahead, key=lambda name: ahead[name])
         raise DataError(
-            f"{series.name}: the last sample is row {last}, and {column!r} must be known {most} steps ahead of it, up "
-            f"to row {last + most}, but the table ends at row {len(series.values)}: add the rows to come, with nothing "
-            "but what is known of them, or take --all for those that have it"
+            f"{series.name}: a forecast from the last sample (row {last}) needs {column!r} up to row {last + most}, "
+            f"but the table ends at row {len(series.values)}: add these rows with the known columns alone, or use --all"
         )
     return known_ahead(series, ahead, contract.window if contract.state == "window" else 1)

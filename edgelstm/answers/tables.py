@@ -1,4 +1,4 @@
-"""From a table to examples that a file can be evaluated on: as its contract says, from the first row to the last."""
+"""From a table to examples to evaluate a file on: by its contract, from first row to last."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ PART = "data"
 
 
 class Judged(NamedTuple):
-    """What a table holds to judge a file by.
+    """The examples of a table, to evaluate a file.
 
     Attributes:
         examples: with their truth.
-        sha256: of the table; None for what came through a pipe.
-        report: what was found, in lines for people.
+        sha256: of the table; None for a pipe.
+        report: notes on the table, one line each.
         reading: how it was read.
         period_s: seconds between two rows; None without times.
-        series: how many there are.
+        series: the number of series.
     """
 
     examples: Examples
@@ -39,22 +39,22 @@ class Judged(NamedTuple):
 
 
 def read_examples(source: str | Path | IO[Any], contract: Contract, label: str | None = None, **given: Any) -> Judged:
-    """Read inputs and truth from a table, as the table of training was read.
+    """Read inputs and truth from a table, as in training.
 
     Args:
         source: as for `edgelstm.data.readers.read.read`.
-        contract: says which columns are needed, how they are read, and what is made of them.
-        label: the column of classes; None for the one that the contract names.
-        **given: fields of `edgelstm.data.readers.asking.Asking`; they win over the reading of training. `gaps` without
-            either is `"error"`.
+        contract: names the columns, how to read them, and the task.
+        label: the column of the classes; None for that of the contract.
+        **given: fields of `edgelstm.data.readers.asking.Asking`; they override the reading of training. The default
+            of `gaps` is `"error"` if neither sets it.
 
     Returns:
-        Windows of a forecast, sequences for the other tasks; minus the origins of the channels.
+        Windows for a forecast, sequences for the other tasks; minus the origins of the channels.
 
     Raises:
-        DataError: the table cannot be read, lacks a column, is too short or too coarse, has classes that training did
-            not know, or no truth.
-        InputError: an option has no meaning for this file, or its contract does not say what its classes are.
+        DataError: the table cannot be read, lacks a column, is too short or too coarse, has classes unknown to the
+            training, or no truth.
+        InputError: an option does not apply to this file, or its contract does not name its classes.
 
     Example:
         >>> from edgelstm import load
@@ -95,7 +95,7 @@ def _judged(examples: Examples, report: tuple[str, ...], found: Reread) -> Judge
 def _windows(
     series: tuple[Series, ...], contract: Contract, targets: tuple[str, ...], found: Reread, gaps: str
 ) -> tuple[Examples, tuple[str, ...]]:
-    """Cut windows: of many series end to end, each measured by its own spread."""
+    """Cut windows; windows of many series follow each other, each measured by the spread of its series."""
     inputs = names_of(contract.inputs)
     cut = Cut(
         contract.window,
@@ -122,14 +122,14 @@ def _categories(contract: Contract) -> tuple[str, ...]:
 
 
 def _check(contract: Contract, label: str | None) -> None:
-    """See that a table can hold the truth for this file, and that the options mean something."""
+    """Check that a table can hold the truth for this file, and that the options apply."""
     if contract.tokens:
-        raise InputError("expected a file that takes measurements, this one takes tokens, which no table holds")
+        raise InputError("expected a file with measurements as inputs, this one takes tokens, which no table holds")
     if any(channel.ahead not in (0, contract.horizon) for channel in contract.inputs):
-        raise InputError("expected inputs that are known as far ahead as the forecast goes")
+        raise InputError("expected inputs that are known for the whole horizon of the forecast")
     if contract.answer != "class" and label is not None:
-        raise InputError("--label: means nothing to a file that answers with numbers")
+        raise InputError("--label needs a file that answers with classes; this one answers with numbers")
     if contract.answer == "class" and len(contract.outputs) == 1:
-        raise InputError("expected a file with an output for each class, this one answers with one probability")
+        raise InputError("expected a file with one output for each class; this one gives a single probability")
     if contract.answer == "class" and label is None and contract.outputs[0].column is None:
-        raise InputError("this file does not say which column holds its classes: give --label")
+        raise InputError("this file does not name the column of its classes: give --label")

@@ -13,7 +13,7 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.answers.answerer import Answers, Stretch, answerer_of, check_finite, placed, stepped, stretches_of
+from edgelstm.answers.answerer import Answers, StreamInput, answerer_of, check_finite, placed, stepped, stream_inputs_of
 from edgelstm.answers.differences import answers_alone, neighbour_difference, stream_difference
 from edgelstm.bench.judgement import Judged, Judgement, verdict
 from edgelstm.bench.machine import describe_machine
@@ -97,8 +97,8 @@ def judge(
     candidates = [replace(candidate, predictor=candidate.predictor.bare) for candidate in candidates]
     contract = candidates[0].predictor.contract
     spread = np.array([channel.spread for channel in contract.outputs])
-    stretches = _stretches(candidates[0].predictor, examples)
-    answers = [_answers(candidate, stretches, examples) for candidate in candidates]
+    inputs = _stream_inputs(candidates[0].predictor, examples)
+    answers = [_answers(candidate, inputs, examples) for candidate in candidates]
     figures = [_figure(answer, examples, contract) for answer in answers]
     steps, whole = _latencies(candidates, seconds)
     files = []
@@ -117,7 +117,7 @@ def judge(
                 figure,
                 drop,
                 _worst(worst_by_channel(answer, answers[0]), spread),
-                _worst(stream_difference(candidate.predictor, stretches, answer), spread) if stretches else 0.0,
+                _worst(stream_difference(candidate.predictor, inputs, answer), spread) if inputs else 0.0,
                 _worst(neighbour_difference(candidate.predictor, _picked(candidate.predictor, examples)), spread),
             )
         )
@@ -125,8 +125,8 @@ def judge(
     return Judgement(
         tuple(files),
         contract.state,
-        sum(len(stretch.x) for stretch in stretches),
-        len(stretches),
+        sum(len(one.x) for one in inputs),
+        len(inputs),
         contract.metric,
         max_metric_drop,
         ship,
@@ -153,28 +153,28 @@ def _check_alike(candidates: Sequence[Candidate]) -> None:
                 raise InputError(f"{candidate.name}: its {key} are {names[1]}, those of the first file {names[0]}")
 
 
-def _stretches(predictor: Predictor, examples: Examples | None) -> list[Stretch]:
+def _stream_inputs(predictor: Predictor, examples: Examples | None) -> list[StreamInput]:
     """What a carried state goes over: each series from zero; the last of forecasts over and over, for 10,000 steps."""
     if predictor.contract.state != "carried":
         return []
     if examples is not None:
-        *others, last = stretches_of(examples, predictor.contract.times)
+        *others, last = stream_inputs_of(examples, predictor.contract.times)
         return [*others, _repeated(last) if isinstance(examples, Windows) and examples.same_rows else last]
     golden, x = predictor.golden, np.concatenate(list(predictor.golden.x))
     if golden.times is None:
-        return [_repeated(Stretch(x, None))]
+        return [_repeated(StreamInput(x, None))]
     period = round(predictor.contract.sample_period_s or 1)
-    return [_repeated(Stretch(x, golden.times[0, 0] + np.arange(len(x)) * period))]
+    return [_repeated(StreamInput(x, golden.times[0, 0] + np.arange(len(x)) * period))]
 
 
-def _repeated(stretch: Stretch) -> Stretch:
+def _repeated(given: StreamInput) -> StreamInput:
     """Go over samples again and again; time goes on."""
-    x, times = stretch
+    x, times = given
     turns = -(-CARRIED_STEPS // len(x))
     if times is not None:
         span = times[-1] - times[0] + np.diff(times[-2:]).sum()
         times = (np.arange(turns)[:, np.newaxis] * span + times).reshape(-1)
-    return Stretch(np.concatenate([x] * turns), times)
+    return StreamInput(np.concatenate([x] * turns), times)
 
 
 def answers_to_judge(predictor: Predictor, examples: Examples, name: str = "the file") -> tuple[Answers, Score]:
@@ -193,20 +193,20 @@ def answers_to_judge(predictor: Predictor, examples: Examples, name: str = "the 
         DataError: no truth is known.
     """
     predictor = predictor.bare
-    found = _run(name, predictor, _stretches(predictor, examples), examples)
+    found = _run(name, predictor, _stream_inputs(predictor, examples), examples)
     return found, _score(found, examples, predictor.contract)
 
 
-def _answers(candidate: Candidate, stretches: Sequence[Stretch], examples: Examples | None) -> Answers:
+def _answers(candidate: Candidate, inputs: Sequence[StreamInput], examples: Examples | None) -> Answers:
     if candidate.answers is not None:
         return candidate.answers
-    return _run(candidate.name, candidate.predictor, stretches, examples)
+    return _run(candidate.name, candidate.predictor, inputs, examples)
 
 
-def _run(name: str, predictor: Predictor, stretches: Sequence[Stretch], examples: Examples | None) -> Answers:
-    """Answer in the mode of the contract: carried, step by step over all stretches; else each example."""
-    if stretches:
-        return check_finite(name, np.concatenate([stepped(predictor, stretch) for stretch in stretches]))
+def _run(name: str, predictor: Predictor, inputs: Sequence[StreamInput], examples: Examples | None) -> Answers:
+    """Answer in the mode of the contract: carried, step by step through all streams; else each example."""
+    if inputs:
+        return check_finite(name, np.concatenate([stepped(predictor, one) for one in inputs]))
     if examples is None:
         golden = predictor.golden
         y = answers_alone(predictor, Inputs(golden.x, golden.lengths, golden.times))

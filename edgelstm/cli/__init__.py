@@ -1,4 +1,4 @@
-"""The command line: words for people around calls that programs can make themselves."""
+"""The command line: options and messages around calls that a program can make itself."""
 
 from __future__ import annotations
 

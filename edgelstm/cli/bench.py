@@ -1,4 +1,4 @@
-"""`edgelstm bench`: measure a file on this machine, and hold it against what was measured before."""
+"""`edgelstm bench`: measure a file on this machine, and compare with earlier figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from edgelstm.cli.device import FAILED, Device, File, ProviderOption, Threads, Unverified, provider_options
 from edgelstm.cli.words import fraction, microseconds, table
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, counted
 from edgelstm.files import write_all_whole
 from edgelstm.strict_json import plain
 
@@ -23,32 +23,35 @@ def bench(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the figures as JSON. [FILE.bench.json here]")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.01, help="For each of step, window and many streams.")] = 3.0,
-    steps: Annotated[int, typer.Option(min=1, help="Of the long run, during which memory is watched.")] = 10_000,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, help="Seconds to measure step, window and many streams each.")
+    ] = 3.0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the long run, during which memory is watched.")] = 10_000,
     streams: Annotated[
-        list[int] | None, typer.Option(min=1, help="How many step together; may be given often. [1, 100, 1000]")
+        list[int] | None, typer.Option(min=1, help="Number of streams stepped in one call; repeatable. [1, 100, 1000]")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw a picture, a PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the figures into a PNG.")] = None,
     compare: Annotated[
-        Path | None, typer.Option(help="Figures of before; exit 1 if a median became worse by too much.")
+        Path | None,
+        typer.Option(help="Earlier figures (JSON); exit 1 if a median regressed too much."),
     ] = None,
-    max_regression: Annotated[str | None, typer.Option(help="How much worse it may be. [10%]")] = None,
+    max_regression: Annotated[str | None, typer.Option(help="Largest regression of a median. [10%]")] = None,
     even_if_different: Annotated[
-        bool, typer.Option("--even-if-different", help="Compare another file, device or machine.")
+        bool, typer.Option("--even-if-different", help="Compare even if file, device or machine differ.")
     ] = False,
     device: Device = "cpu",
     provider_option: ProviderOption = None,
     threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
-    """Measure start, step, window, many streams, memory and idling of a file on this machine."""
+    """Measure start, step, window, many streams, memory and idle load of a file on this machine."""
     from edgelstm.bench import bench_file, changes
     from edgelstm.bench.file import STREAMS
     from edgelstm.bench.picture import check_drawing, draw_result
 
     if compare is None and (max_regression is not None or even_if_different):
         option = "--even-if-different" if max_regression is None else "--max-regression"
-        raise InputError(f"{option}: means nothing without --compare")
+        raise InputError(f"{option} needs --compare")
     limit = fraction("--max-regression", max_regression or "10%")
     load_as: dict[str, Any] = {
         "device": device,
@@ -73,7 +76,11 @@ def bench(
 
 
 def _comparable(place: Path, file: Path, load_as: dict[str, Any], even_if_different: bool) -> BenchResult:
-    """Read the figures of before, and say what is another now; an error unless that was asked for."""
+    """Read earlier figures and print what differs now.
+
+    Raises:
+        InputError: something differs, and --even-if-different was not given.
+    """
     from edgelstm.bench import describe_machine, differences, read_condition, read_result
     from edgelstm.runtime import load
 
@@ -88,8 +95,7 @@ def _comparable(place: Path, file: Path, load_as: dict[str, Any], even_if_differ
     )
     if found and not even_if_different:
         raise InputError(
-            f"{place}: cannot be compared: {'; '.join(found)}; measure the old figures again, or add "
-            "--even-if-different"
+            f"{place}: cannot compare: {'; '.join(found)}; repeat the old measurement, or add --even-if-different"
         )
     for difference in found:
         print(f"compared although {difference}")
@@ -97,19 +103,19 @@ def _comparable(place: Path, file: Path, load_as: dict[str, Any], even_if_differ
 
 
 def _holds(result: BenchResult, found: tuple[Change, ...], limit: float) -> bool:
-    """Print what became of each figure; false if one is worse than allowed, or the run does not count."""
+    """Print how each figure changed; false if one is worse than allowed, or the run is invalid."""
     print()
     print(change_words(found, limit))
     if result.throttled:
-        print("this run is INVALID, it proves nothing: let the machine cool down and measure again")
+        print("this run is INVALID because the machine throttled: let it cool down and measure again")
         return False
     regressed = [change.what for change in found if change.worse > limit]
-    print(f"worse by more than {limit:.3g} of before: {', '.join(regressed) or 'nothing'}")
+    print(f"regressions of more than {limit:.3g}: {', '.join(regressed) or 'none'}")
     return not regressed
 
 
 def change_words(found: tuple[Change, ...], limit: float) -> str:
-    """Lay out figures of before and now."""
+    """Lay out earlier and present figures as a table."""
     rows = [
         [
             change.what,
@@ -124,7 +130,7 @@ def change_words(found: tuple[Change, ...], limit: float) -> str:
 
 
 def bench_words(result: BenchResult) -> str:
-    """Lay out what was measured, and where."""
+    """Lay out what was measured, and on which machine."""
     machine = result.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     rows = [
@@ -138,28 +144,28 @@ def bench_words(result: BenchResult) -> str:
         f"{result.file}: {result.precision}, state {result.state}, digest {result.digest[:12]}",
         f"{machine.cpu}, {machine.cores} cores, {machine.architecture}, {machine.system}",
         f"Python {machine.python}, {packages}",
-        f"{result.device}, {result.threads} thread(s); import {result.import_ms:.0f} ms, load {result.load_ms:.1f} ms, "
-        f"first call {result.first_call_ms:.2f} ms",
+        f"{result.device}, {counted(result.threads, 'thread')}; import {result.import_ms:.0f} ms, "
+        f"load {result.load_ms:.1f} ms, first call {result.first_call_ms:.2f} ms",
         _conditions_words(result.before, result.after),
         "",
         table(["", "calls", "p50", "p90", "p99", "p99.9", "max"], rows),
-        f"(less {result.overhead_us:.2f} us that timing a call takes by itself)",
+        f"(the {result.overhead_us:.2f} us of timing a call are subtracted)",
     ]
     if result.state == "window":
-        lines.append("(a step of a window network runs the last whole window from zero)")
+        lines.append("(each step of a window network runs the whole last window)")
     lines.append("")
     for part in result.throughput:
-        lines.append(f"{part.streams:,} stream(s) in one call: {part.steps_per_s:,.0f} steps per second")
+        lines.append(f"{counted(part.streams, 'stream')} in one call: {part.steps_per_s:,.0f} steps per second")
     return "\n".join([*lines, *_endurance_words(result)])
 
 
 def _endurance_words(result: BenchResult) -> list[str]:
     run = result.long_run
-    memory = "not told by this system"
+    memory = "not reported by this system"
     if result.resident_mib is not None and run.growth_mib is not None:
-        memory = f"{result.resident_mib:.0f} MiB, {run.growth_mib:+.2f} MiB meanwhile"
+        memory = f"{result.resident_mib:.0f} MiB, changed by {run.growth_mib:+.2f} MiB"
     lines = [
-        f"{run.steps:,} steps on end: {run.steps_per_s:,.0f} per second; resident memory {memory}",
+        f"{run.steps:,} consecutive steps: {run.steps_per_s:,.0f} per second; resident memory {memory}",
         f"idle: {result.idle_cpu_percent:.1f} % of a core",
     ]
     if result.throttled:
@@ -168,11 +174,15 @@ def _endurance_words(result: BenchResult) -> list[str]:
 
 
 def _conditions_words(before: Condition, after: Condition) -> str:
-    """Say how the machine was, as far as it tells."""
-    untold = [name for name, value in after._asdict().items() if value is None]
-    untold_words = f"not told by this system: {', '.join(name.partition('_')[0] for name in untold)}" if untold else ""
-    told = "" if len(untold) == len(after) else f"before: {_condition_words(before)}; after: {_condition_words(after)}"
-    return "; ".join(filter(None, (told, untold_words)))
+    """Write the condition of the machine, as far as the system reports it."""
+    missing = [name for name, value in after._asdict().items() if value is None]
+    missing_words = (
+        f"not reported by this system: {', '.join(name.partition('_')[0] for name in missing)}" if missing else ""
+    )
+    known = (
+        "" if len(missing) == len(after) else f"before: {_condition_words(before)}; after: {_condition_words(after)}"
+    )
+    return "; ".join(filter(None, (known, missing_words)))
 
 
 def _condition_words(condition: Condition) -> str:

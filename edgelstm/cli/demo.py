@@ -1,4 +1,4 @@
-"""`edgelstm demo`: the whole way on real data, ending in one page."""
+"""`edgelstm demo`: all steps from table to device on real data, ending in one page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BENCH_S = 1.0
 
 @dataclass(frozen=True)
 class StreamCheck:
-    """A stream held against windows: how many samples, and the largest difference, in physical units."""
+    """A stream compared with windows: how many samples, and the largest difference in physical units."""
 
     samples: int
     answers: int
@@ -34,8 +34,10 @@ class StreamCheck:
 
 
 def demo(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder. [a new temporary one]")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Fewer for a quick look. [as in the recipe]")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder. [a new temporary one]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs; fewer for a quick look. [as in the recipe]")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --output.")] = False,
 ) -> None:
     """Train on weekly CO2 at Mauna Loa, export, verify, predict, stream, measure, and write report.html."""
@@ -89,7 +91,7 @@ def _say(command: str) -> None:
 
 
 def _check_stream(path: Path, export: Export) -> StreamCheck:
-    """Feed a stretch of the test part sample by sample and compare with windows given as one batch."""
+    """Feed some of the test part sample by sample, and compare with the same windows in one batch."""
     import numpy as np
 
     from edgelstm.runtime import load
@@ -97,7 +99,7 @@ def _check_stream(path: Path, export: Export) -> StreamCheck:
     predictor = load(path)
     windows = export.run.heldout
     if windows is None:
-        raise ValueError("the demo has a test part")
+        raise ValueError("the demo recipe needs a test part")
     series = windows.x_rows[: 2 * windows.steps]
     stream = predictor.stream()
     answers = [answer for answer in (stream.step(sample) for sample in series) if stream.ready]
@@ -106,7 +108,7 @@ def _check_stream(path: Path, export: Export) -> StreamCheck:
 
 
 def _bench(path: Path) -> BenchResult:
-    """Measure in a process of its own, as on a device: this one is full of torch."""
+    """Measure in a new process, as on a device: this one has loaded torch."""
     from edgelstm.bench import BenchResult
     from edgelstm.strict_json import decode, parse
 
@@ -134,7 +136,7 @@ def _render(
     streams: list[StreamCheck],
     benches: list[BenchResult],
 ) -> str:
-    """Fill the page: everything that was printed, and the two plots, in one file that needs no other."""
+    """Fill the page: everything that was printed, and the two plots, in one self-contained file."""
     from edgelstm.report.page import environment
 
     plots = {

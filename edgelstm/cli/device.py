@@ -1,4 +1,4 @@
-"""What a person runs on the device: `verify` and `inspect`. numpy and onnxruntime are enough, as for `predict`."""
+"""The commands for the device: `verify` and `inspect`. Like `predict` they need only numpy and onnxruntime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgelstm.cli.words import quantity
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, counted
 from edgelstm.strict_json import plain
 
 if TYPE_CHECKING:
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 FAILED = 1
 
 File = Annotated[Path, typer.Argument(help="A model file.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, tensorrt, auto, or an execution provider by its name.")]
+Device = Annotated[str, typer.Option(help="Device: cpu, cuda, tensorrt, auto, or the name of an execution provider.")]
 ProviderOption = Annotated[
-    list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the device, as onnxruntime documents it.")
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Option of the device, as in onnxruntime; repeatable."),
 ]
-Threads = Annotated[int | None, typer.Option(help="Threads inside one call. [by the width of the network]")]
+Threads = Annotated[int | None, typer.Option(help="Threads inside one call. [by the size of the network]")]
 Unverified = Annotated[
     bool,
     typer.Option(
-        "--unverified", help="Take a file that was altered since export; it is first tried in a child with limits."
+        "--unverified", help="Accept a file that was altered since export, after a trial in a limited child process."
     ),
 ]
 
@@ -35,18 +36,18 @@ def verify(
     file: File,
     key: Annotated[
         str | None,
-        typer.Option(help="A minisign public key, its file or its text: FILE.minisig must hold, before all else."),
+        typer.Option(help="A minisign public key (file or text); first check FILE.minisig with it."),
     ] = None,
     device: Device = "cpu",
     provider_option: ProviderOption = None,
     threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
-    """Replay the golden vectors of a file on this machine; exit 1 if it does not compute what it did at export."""
+    """Replay the golden vectors of a file on this machine; exit 1 if its results differ from those at export."""
     from edgelstm.runtime import load, replay
 
     if key is not None and unverified:
-        raise InputError("--key with --unverified: a signature holds for unaltered bytes; leave out one of them")
+        raise InputError("--key and --unverified exclude each other: a signature is only valid for an unaltered file")
     options = provider_options(provider_option)
     if key is None:
         predictor = load(file, device, threads, unverified, provider_options=options)
@@ -59,7 +60,7 @@ def verify(
 
 
 def provider_options(pairs: list[str] | None) -> dict[str, str]:
-    """Read what `--provider-option` was given.
+    """Parse the values of `--provider-option`.
 
     Raises:
         InputError: one is not KEY=VALUE, or a key comes twice.
@@ -80,7 +81,7 @@ def provider_options(pairs: list[str] | None) -> dict[str, str]:
 
 
 def _load_signed(file: Path, key: str, device: str, threads: int | None, options: dict[str, str]) -> Predictor:
-    """Verify the signature, say who signed, and load the very bytes that were verified."""
+    """Verify the signature, print who signed, and load the same bytes that were verified."""
     from edgelstm.runtime import parse_model_file
     from edgelstm.runtime.loading import open_model_file
     from edgelstm.signing import verify_file
@@ -91,12 +92,12 @@ def _load_signed(file: Path, key: str, device: str, threads: int | None, options
 
 
 def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
-    """Say what a replay gave, channel by channel."""
+    """Write the result of a replay, channel by channel."""
     import onnxruntime
 
     contract = predictor.contract
     lines = [
-        f"{file.name}: {_digest_words(predictor)}; {result.rows} golden window(s) on onnxruntime "
+        f"{file.name}: {_digest_words(predictor)}; {counted(result.rows, 'golden window')} on onnxruntime "
         f"{onnxruntime.__version__}, {predictor.device}"
     ]
     if predictor.choice:
@@ -110,25 +111,25 @@ def verify_words(file: Path, predictor: Predictor, result: Replay) -> str:
         )
     if not result.passed:
         advice = (
-            "copy or export it again, an altered file shows nothing about this machine"
+            "copy or export the file again: an altered file cannot show whether this machine computes correctly"
             if predictor.let_pass
             else "try another onnxruntime version, or the fp32 file"
         )
-        lines.append(f"it does not compute here what it computed at export: do not use it here; {advice}")
+        lines.append(f"results differ from those at export: do not use this file here; {advice}")
     return "\n".join(lines)
 
 
 def _digest_words(predictor: Predictor) -> str:
     if predictor.let_pass:
-        return f"NOT the file that was exported ({'; '.join(predictor.let_pass)})"
+        return f"ALTERED since export ({'; '.join(predictor.let_pass)})"
     return f"digest {predictor.digest[:12]} is right"
 
 
 def inspect(
     file: File,
-    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")] = False,
     unverified: Annotated[
-        bool, typer.Option("--unverified", help="Take a file that was altered since export.")
+        bool, typer.Option("--unverified", help="Accept a file that was altered since export.")
     ] = False,
 ) -> None:
     """Print the contract, the graph and the metrics of a file, without running it."""

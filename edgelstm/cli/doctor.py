@@ -1,4 +1,4 @@
-"""`edgelstm doctor`: one screen of what is wrong with a device, and how to mend it."""
+"""`edgelstm doctor`: one screen that says what is wrong with a device and how to fix it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FAILED = 1
 
 
 def doctor(
-    file: Annotated[Path | None, typer.Argument(help="A model file to verify and step here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    file: Annotated[Path | None, typer.Argument(help="A model file to verify and run here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")] = False,
 ) -> None:
-    """Look at this device and say what is wrong and how to mend it; exit 1 if something is broken."""
+    """Examine this device; say what is wrong and how to fix it. Exit 1 if something is broken."""
     from edgelstm.doctor import examine
     from edgelstm.strict_json import plain
 
@@ -34,7 +34,7 @@ def doctor(
 
 
 def doctor_words(report: Report) -> str:
-    """Lay out the findings, each mend under its finding."""
+    """Lay out the findings, each with its fix below it."""
     width = max(len(finding.what) for finding in report.findings)
     lines = [f"edgelstm {__version__} on {report.facts.board or report.facts.architecture}", ""]
     for finding in report.findings:

@@ -1,4 +1,4 @@
-"""`edgelstm evaluate`: how good a run or a file is on data with known truth, beside baselines, as a page."""
+"""`edgelstm evaluate`: score a run or a file on data with known truth, compare with baselines, and write a page."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class Data(NamedTuple):
-    """What is evaluated on.
+    """The data to evaluate on.
 
     Attributes:
-        part: its name.
+        part: the name of the part.
         examples: with their truth.
-        sha256: of their source; None where that is not known.
-        known: baselines that were scored on them before.
-        season: as trained; None where nobody said.
-        report: what was found, in lines for people.
+        sha256: of the source; None if unknown.
+        known: scores of baselines from the training.
+        season: as trained; None if unknown.
+        report: notes on the table, one per line.
     """
 
     part: str
@@ -47,16 +47,17 @@ def evaluate(
     subject: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="A run directory or a model file.")],
     data: Annotated[
         str | None,
-        typer.Argument(help="A table, - for a CSV on stdin, or a run: its held-out part. [that of RUN itself]"),
+        typer.Argument(help="A table, - for a CSV on stdin, or a run, for its test part. [test part of RUN]"),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the report. [RUN/evaluation, FILE-report here]")
+        Path | None, typer.Option("--output", "-o", help="Folder of the report. [RUN/evaluation or ./FILE-report]")
     ] = None,
-    label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the classes. [as trained]")] = None,
     *,
     reading: Given,
     season: Annotated[
-        int | None, typer.Option(min=2, help="Samples in a season, for the baseline. [as trained, else guessed]")
+        int | None,
+        typer.Option(min=2, help="Samples in a season, for the baseline. [as trained, else by the calendar]"),
     ] = None,
     device: Device = "cpu",
     provider_option: ProviderOption = None,
@@ -73,7 +74,7 @@ def evaluate(
     load_as = {"device": device, "threads": threads, "unverified": unverified}
     run, predictor, name = _open(subject, load_as, provider_options(provider_option))
     if season is not None and predictor.contract.task != "forecast":
-        raise InputError("--season: means something for forecasts only")
+        raise InputError(f"--season is for forecasts only; this file was trained to {predictor.contract.task}")
     found = _data(run, data, predictor.contract, about_table)
     evaluation = _evaluate(predictor, name, found, season)
     print("\n".join([*found.report, evaluation_words(evaluation)]))
@@ -84,7 +85,7 @@ def evaluate(
 
 
 def evaluation_words(evaluation: Evaluation) -> str:
-    """Lay out the scores of each part, and say who is ahead."""
+    """Lay out the scores of each part, with a sentence that compares network and baselines."""
     from edgelstm.data.scores.figures import figures_of
     from edgelstm.report.words import count_words, name_words, score_text, verdict_words
 
@@ -99,10 +100,10 @@ def evaluation_words(evaluation: Evaluation) -> str:
 
 
 def _open(subject: Path, load_as: dict[str, Any], options: dict[str, str]) -> tuple[Run | None, Predictor, str]:
-    """Open a run's network as its fp32 file would be, or a file; with the name it has in the report."""
+    """Open the network of a run, as its fp32 file would run, or a file; also gives its name in the report."""
     if subject.is_dir():
         if load_as != {"device": "cpu", "threads": None, "unverified": False} or options:
-            raise InputError("--device, --provider-option, --threads, --unverified: mean something for a file only")
+            raise InputError("--device, --provider-option, --threads and --unverified need a model file, got a run")
         from edgelstm.export import open_run
 
         return *open_run(subject), "network"
@@ -115,14 +116,14 @@ def _open(subject: Path, load_as: dict[str, Any], options: dict[str, str]) -> tu
 
 
 def _data(run: Run | None, data: str | None, contract: Contract, about_table: Given) -> Data:
-    """Read a table, or take the held-out part of a run."""
+    """Read a table, or take the test part of a run."""
     if data is not None and not Path(data).is_dir():
         from edgelstm.answers.tables import PART, read_examples
 
         found = read_examples(table_of(data), contract, **about_table)
         return Data(PART, found.examples, found.sha256, {}, _data_recipe(run).get("season"), found.report)
     if about_table:
-        raise InputError(f"{option_of(about_table)}: means something for a table only; give one")
+        raise InputError(f"{option_of(about_table)} needs a table: add one")
     if data is not None:
         from edgelstm.run import read_run
 
@@ -132,26 +133,28 @@ def _data(run: Run | None, data: str | None, contract: Contract, about_table: Gi
 
 def _held_out(run: Run | None, contract: Contract) -> Data:
     if run is None:
-        raise InputError("a model file brings no data: give a table, or the run that it was exported from")
+        raise InputError("a model file contains no data: add a table, or the run it was exported from")
     if run.heldout is None:
-        raise InputError(f"{run.path}: was trained without a test part: give a table to evaluate on")
+        raise InputError(f"{run.path} has no test part: add a table to evaluate on")
     trained = run.record.contract
     for key in ("task", "answer", "window", "horizon"):
         if getattr(trained, key) != getattr(contract, key):
             raise InputError(
-                f"{run.path}: its {key} is {getattr(trained, key)!r}, that of the file is {getattr(contract, key)!r}: "
-                "give the run that it was exported from"
+                f"{run.path} has {key} {getattr(trained, key)!r}, the file has {getattr(contract, key)!r}: give the "
+                "run that the file was exported from"
             )
     for key in ("inputs", "outputs"):
         names = [[channel.name for channel in getattr(one, key)] for one in (contract, trained)]
         if names[0] != names[1]:
-            raise InputError(f"{run.path}: its {key} are {names[1]}, those of the file {names[0]}")
+            raise InputError(
+                f"{run.path} has {key} {names[1]}, the file has {names[0]}: give the run it was exported from"
+            )
     known = next((part.baselines for part in trained.metrics if part.part == "test"), {})
     return Data("test", run.heldout, trained.provenance.data_sha256, known, _data_recipe(run).get("season"))
 
 
 def _data_recipe(run: Run | None) -> dict[str, Any]:
-    """What the recipe of a run says of its data; nothing for a file, or what was trained on arrays or elsewhere."""
+    """Give `[data]` of the recipe of a run; empty for a file, and for a run from arrays or an import."""
     recipe = run.record.recipe if run is not None else None
     return dict(recipe.get("data") or {}) if isinstance(recipe, dict) else {}
 
@@ -166,7 +169,7 @@ def _evaluate(predictor: Predictor, name: str, data: Data, season: int | None) -
     chosen = season or data.season or season_of(contract.sample_period_s)
     answerer = answerer_of(predictor, data.examples, name)
     baselines = rivals_of(contract, data.examples, chosen)
-    if data.known:  # somebody had a training part to learn from
+    if data.known:  # score the same baselines as the training did
         baselines = {name: baseline for name, baseline in baselines.items() if name in data.known}
     part = Part(data.part, data.examples, {name: answerer}, baselines, data.known)
     return evaluate_parts(contract, [part], source=name, data_sha256=data.sha256, season=chosen)

@@ -27,10 +27,10 @@ FAILED = 1
 
 
 class ExportCommand(TyperCommand):
-    """Lets `--quantize` stand alone, as in `export RUN --quantize`: then it means int8."""
+    """Lets `--quantize` come without a value, as in `export RUN --quantize`: that is int8."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the value in where none follows."""
+        """Add the value where none follows."""
         given = list(args)
         for i, argument in enumerate(args):
             value = args[i + 1] if i + 1 < len(args) else "-"
@@ -41,26 +41,26 @@ class ExportCommand(TyperCommand):
 
 def export(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the files. [the run]")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the files. [the run]")] = None,
     quantize: Annotated[
         str | None,
-        typer.Option(help="Also write int8 (or the flag alone), int8w or fp16; auto: all, judged side by side."),
+        typer.Option(help="Also write int8 (the default of the flag), int8w or fp16; auto: compare all."),
     ] = None,
     max_metric_drop: Annotated[
-        str | None, typer.Option(help="How much worse than fp32 the test metric may be. [1%]")
+        str | None, typer.Option(help="Largest loss of the test metric against fp32. [1%]")
     ] = None,
     state: Annotated[
-        str | None, typer.Option(help="carried: let a window network carry its state on. [as trained]")
+        str | None, typer.Option(help="carried: keep the state of a window network between steps. [as trained]")
     ] = None,
-    per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale for a whole tensor.")] = False,
+    per_tensor: Annotated[bool, typer.Option("--per-tensor", help="One int8 scale per tensor, not per row.")] = False,
     clip: Annotated[
-        str | None, typer.Option(help="Range of the int8 weights: none, percentile, mse. [none, or as fine-tuned]")
+        str | None, typer.Option(help="Clipping of the int8 weights: none, percentile, mse. [none, or as fine-tuned]")
     ] = None,
     head: Annotated[
-        str | None, typer.Option(help="Layers behind the LSTM: int8, fp32. [int8, or as fine-tuned]")
+        str | None, typer.Option(help="Precision of layers after the LSTM: int8, fp32. [int8, or as fine-tuned]")
     ] = None,
     line: Annotated[
-        bool, typer.Option("--line", help="Write the straight line that training started from, without the LSTM.")
+        bool, typer.Option("--line", help="Write only the straight line that training started from, without the LSTM.")
     ] = False,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
@@ -71,7 +71,7 @@ def export(
     _one_of("--clip", clip, (None, *CLIPS))
     _one_of("--head", head, (None, *HEADS))
     if line and (quantize or state):
-        raise InputError("--line: one product over a window has no other precision and no state; give it alone")
+        raise InputError("--line excludes --quantize and --state: a straight line has one precision and no state")
     _needs_quantize("--max-metric-drop", max_metric_drop, quantize, QUANTIZE)
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
@@ -98,26 +98,26 @@ def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> No
 
 
 def _needs_quantize(option: str, value: object, quantize: str | None, known: tuple[str, ...]) -> None:
-    """Refuse an option that nothing would read."""
+    """Refuse an option that would be ignored."""
     if value is not None and quantize not in known:
-        raise InputError(f"{option}: means nothing without --quantize {', '.join(known[:-1])} or {known[-1]}")
+        raise InputError(f"{option} needs --quantize {', '.join(known[:-1])} or {known[-1]}")
 
 
 @reads_a_table("--format")
 def compare(
-    files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the yardstick.")],
-    data: Annotated[str | None, typer.Option(help="A table with inputs and outputs, to score them on.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of classes. [as the file says]")] = None,
+    files: Annotated[list[Path], typer.Argument(help="Model files of one network; the first is the reference.")],
+    data: Annotated[str | None, typer.Option(help="Table with inputs and outputs to score the files on.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the classes. [as trained]")] = None,
     *,
     reading: Given,
-    max_metric_drop: Annotated[str, typer.Option(help="How much worse the metric may be.")] = "1%",
-    seconds: Annotated[float, typer.Option(min=0.01, help="For steps, and again for windows.")] = 2.0,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the judgement as JSON.")] = None,
+    max_metric_drop: Annotated[str, typer.Option(help="Largest loss of the metric.")] = "1%",
+    seconds: Annotated[float, typer.Option(min=0.01, help="Seconds to measure steps, and again for windows.")] = 2.0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the comparison as JSON.")] = None,
     device: Device = "cpu",
     provider_option: ProviderOption = None,
     threads: Threads = None,
 ) -> None:
-    """Judge model files side by side on this machine: size, latency, metric, and what is given up."""
+    """Compare model files on this machine: size, latency, accuracy, and which one to ship."""
     import json
     from functools import partial
 
@@ -128,7 +128,7 @@ def compare(
 
     limit, options = fraction("--max-metric-drop", max_metric_drop), provider_options(provider_option)
     if device == "auto":
-        raise InputError("--device: files are compared on one device, and auto may take another for each; name one")
+        raise InputError("--device: auto may choose a different device for each file; name one device")
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         names = [str(file) for file in files]
@@ -148,21 +148,21 @@ def compare(
 
 
 def _examples(data: str | None, contract: Contract, about_table: Given) -> Examples | None:
-    """Read the table to score files on, if there is one; without it, an option about it is refused."""
+    """Read the table to score files on, if there is one; without it, refuse options about it."""
     if data is None:
         if about_table:
-            raise InputError(f"{option_of(about_table)}: means something for a table only; give --data")
+            raise InputError(f"{option_of(about_table)} needs a table: add --data")
         return None
     from edgelstm.answers import read_examples
 
-    untold = {} if contract.reading else {"gaps": "drop"}  # what touches a gap is left out
-    found = read_examples(table_of(data), contract, **{**untold, **about_table})
+    unread = {} if contract.reading else {"gaps": "drop"}  # windows with a gap are skipped
+    found = read_examples(table_of(data), contract, **{**unread, **about_table})
     print("\n".join(found.report), file=sys.stderr)
     return found.examples
 
 
 def judgement_words(judgement: Judgement, contract: Contract) -> str:
-    """Lay out what the judge measured, and its verdict."""
+    """Lay out what was measured, and the recommendation."""
     from edgelstm.data.scores.figures import figure_text
 
     headers = ["file", "bytes", "load", "step p50", "p99", "window p50", "p99", f"test {metric_words(contract)}"]
@@ -180,19 +180,19 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
         for file in judgement.files
     ]
     alone = "series by series" if contract.task == "classify" else "window by window"
-    mode = f"a state carried over {judgement.steps:,} steps" if judgement.steps else alone
+    mode = f"with a state carried over {judgement.steps:,} steps" if judgement.steps else alone
     if judgement.series > 1:
-        mode += f", from zero for each of {judgement.series} series"
+        mode += f", starting from zero for each of {judgement.series} series"
     note = (
-        f"run as the contract says, {mode}; on {judgement.machine.cpu}. Errors are in standard deviations of the "
-        "output, where those are known. Max error: from the first file; stream: stepped against at once; neighbours: "
-        "in a batch against alone"
+        f"Measured {mode} on {judgement.machine.cpu}. Errors are in standard deviations of the output, if known. "
+        "max error: difference from the first file; stream: steps against a window; neighbours: a row in a batch "
+        "against the row alone"
     )
     return "\n".join([table(headers, rows), note, "", *judgement.sentences])
 
 
 def show_export(export: Export) -> None:
-    """Print one table over the files, and the trained network above them."""
+    """Print a table of the files, with the trained network in the first row."""
     print(export_table(export))
     print()
     if export.judgement is not None:
@@ -201,7 +201,7 @@ def show_export(export: Export) -> None:
     if export.refused is not None:
         older = export.files[0].path.with_name(export.refused.name).exists()
         print(
-            f"{export.refused.name} was not written{' (an earlier export left the one there)' if older else ''}: its "
+            f"{export.refused.name} was not written{' (the one there is of an earlier export)' if older else ''}: its "
             f"metric is {100 * (export.refused.drop or 0.0):.3g}% worse than that of the fp32 file; allow more with "
             f"--max-metric-drop, or try --quantize {_other(export.refused.precision)}"
         )
@@ -211,27 +211,26 @@ def show_export(export: Export) -> None:
     if export.judgement is not None:
         last = next((file for file in export.files if file.path.name == export.judgement.ship), first)
     elif last is not first and last.size_bytes >= first.size_bytes:
-        print(
-            f"{last.contract.precision} is no smaller than {first.contract.precision} here: this network is too small"
-        )
+        print(f"{last.contract.precision} is not smaller than {first.contract.precision}: the network is too small")
     record = export.run.record
     if record.best_epoch == 0 and record.network is not None and record.network.highway and record.network.lstms:
         print(
-            f"the LSTM adds nothing to the line that it began with: edgelstm export {export.run.path} --line ships that"
+            "the LSTM does not improve on the straight line it started from: ship the line with edgelstm export "
+            f"{export.run.path} --line"
         )
     print(f"next: edgelstm verify {last.path}")
 
 
 def _other(precision: str) -> str:
-    """A precision that gives up less."""
+    """Name a precision that loses less accuracy."""
     return "int8w" if precision == "int8" else "fp16" if precision == "int8w" else "auto"
 
 
 def export_table(export: Export) -> str:
-    """Lay out precision, size, errors, test metric and, where nobody judged them side by side, latency of each file.
+    """Lay out precision, size, errors and test metric of each file; and its latency if files were not compared.
 
-    Errors of one output are in its unit; of several they are in training standard deviations, the worst output's; of
-    classes they are differences of probabilities.
+    The error of one output is in its unit; of several outputs it is the worst one's, in training standard deviations;
+    of classes it is a difference of probabilities.
     """
     contract = export.run.record.contract
     one, unit = len(contract.outputs) == 1, _unit_words(contract.outputs)
@@ -252,11 +251,11 @@ def export_table(export: Export) -> str:
         )
     if export.judgement is not None:
         headers, rows = headers[:-1], [row[:-1] for row in rows]
-    return f"{table(headers, rows)}\nerrors: from the trained network, on the golden windows in the file"
+    return f"{table(headers, rows)}\nerrors: difference from the trained network on the golden windows"
 
 
 def _precision_words(file: ExportedFile, network: Network | None) -> str:
-    """Name the precision, and beside it that of a linear start, which may stay float32."""
+    """Name the precision, and that of a linear start, which may stay float32."""
     quantization, precision = file.contract.quantization, file.contract.precision
     if quantization is None or network is None or network.highway is None:
         return precision
@@ -264,7 +263,7 @@ def _precision_words(file: ExportedFile, network: Network | None) -> str:
 
 
 def _unit_words(outputs: tuple[Channel, ...]) -> str:
-    """In what the figures are: the unit of one output, spreads of several; nothing is said where it is unknown."""
+    """Write the unit of the errors: that of one output, std for several; empty if unknown."""
     if len(outputs) > 1:
         return " (std)" if all(output.statistics for output in outputs) else ""
     return f" ({outputs[0].unit})" if outputs[0].unit else ""

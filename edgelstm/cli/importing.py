@@ -1,4 +1,4 @@
-"""`edgelstm import`: networks that were trained elsewhere. One function for each format."""
+"""`edgelstm import`: networks that were trained elsewhere, one function for each format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
-from edgelstm.errors import DataError, InputError
+from edgelstm.errors import DataError, InputError, counted
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, State, Task
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgelstm.run import Run
 
 app = typer.Typer(
-    help="Make a run directory of a network that was trained elsewhere; `edgelstm export` takes it from there.",
+    help="Import a network that was trained elsewhere into a run directory; then use `edgelstm export`.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -28,34 +28,32 @@ app = typer.Typer(
 
 @app.callback()
 def _family() -> None:
-    """Keep `import` a family of commands, even of one."""
+    """Keep `import` a group of commands, even of one."""
 
 
-@app.command("torch", short_help="Read bare weights of LSTMs and linear layers.")
+@app.command("torch", short_help="Read weights of LSTMs and linear layers (a state dict).")
 @reads_a_table()
 def import_torch(
     weights: Annotated[Path, typer.Argument(help="A state dict: .safetensors, .json, or what torch.save wrote.")],
     window: Annotated[int, typer.Option(min=1, help="Steps of a training window.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the run and its files. [that of the weights]")] = None,
-    task: Annotated[str, typer.Option(help="forecast, classify or label.")] = "forecast",
-    horizon: Annotated[int, typer.Option(min=1, help="Steps it forecasts at once.")] = 1,
-    state: Annotated[str, typer.Option(help="window or carried, as it was trained.")] = "window",
+    name: Annotated[str | None, typer.Option(help="Name of the run and its files. [name of the weights]")] = None,
+    task: Annotated[str, typer.Option(help="Task: forecast, classify or label.")] = "forecast",
+    horizon: Annotated[int, typer.Option(min=1, help="Steps forecast at once.")] = 1,
+    state: Annotated[str, typer.Option(help="State as trained: window or carried.")] = "window",
     input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
     output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     activation: Annotated[str, typer.Option(help="Function between linear layers: relu, ..., none.")] = "",
-    final: Annotated[str, typer.Option(help="Function behind the last layer: softmax, sigmoid, ...")] = "",
-    take: Annotated[
-        str, typer.Option(help="What is taken of both directions: last, the last step; final, the final states.")
-    ] = "",
+    final: Annotated[str, typer.Option(help="Function after the last layer: softmax, sigmoid, ...")] = "",
+    take: Annotated[str, typer.Option(help="Output of a bidirectional LSTM: last (step) or final (states).")] = "",
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
-    data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of classes in --data.")] = None,
+    data: Annotated[str | None, typer.Option(help="Test table with inputs and outputs, to compare precisions.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the classes in --data.")] = None,
     *,
     reading: Given,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
 ) -> None:
-    """Read the weights of LSTMs and the linear layers behind them, whose names tell the network."""
+    """Read the weights of LSTMs and the linear layers after them; their names describe the network."""
     from edgelstm.importers import Names, read_torch
 
     units = _units(unit or [])
@@ -64,7 +62,7 @@ def import_torch(
         window=window,
         inputs=_channels(input_ or [], units, data is not None, "--input"),
         outputs=_channels(output_name or [], units, data is not None, "--output-name"),
-        task=cast("Task", task),  # whoever reads the network says which words there are
+        task=cast("Task", task),  # `read_torch` checks the word
         horizon=horizon,
         state=cast("State", state),
         names=Names(activation, final, take),
@@ -77,10 +75,10 @@ def import_torch(
 
 
 def _words(layer: Layer) -> str:
-    """A layer in a line: `lstm (input_size 1, hidden_size 8)`."""
+    """Write a layer in one line: `lstm (input_size 1, hidden_size 8)`."""
     name = getattr(layer, "name", layer.kind)
-    told = {key: value for key, value in asdict(layer).items() if isinstance(value, (int, str)) and value}
-    return f"{name} ({', '.join(f'{k} {v}' for k, v in told.items() if k not in ('name', 'kind', 'bias'))})"
+    shown = {key: value for key, value in asdict(layer).items() if isinstance(value, (int, str)) and value}
+    return f"{name} ({', '.join(f'{k} {v}' for k, v in shown.items() if k not in ('name', 'kind', 'bias'))})"
 
 
 @app.command("keras", short_help="Read a Keras model, without Keras.")
@@ -88,20 +86,20 @@ def _words(layer: Layer) -> str:
 def import_keras(
     file: Annotated[Path, typer.Argument(help="A .keras file, or an HDF5 file of a whole model.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the run and its files. [the file's name]")] = None,
-    window: Annotated[int | None, typer.Option(help="Steps of a window, where the file leaves it open.")] = None,
-    horizon: Annotated[int | None, typer.Option(help="Steps that the last layer answers at once. [1]")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run and its files. [name of the file]")] = None,
+    window: Annotated[int | None, typer.Option(help="Steps of a window, if the file does not fix them.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps that the last layer forecasts at once. [1]")] = None,
     input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
     output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
-    task: Annotated[str | None, typer.Option(help="forecast, classify, label. [what the last layer says]")] = None,
-    data: Annotated[str | None, typer.Option(help="A table with inputs and outputs it never saw, to judge by.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of classes in --data.")] = None,
+    task: Annotated[str | None, typer.Option(help="Task: forecast, classify, label. [by the last layer]")] = None,
+    data: Annotated[str | None, typer.Option(help="Test table with inputs and outputs, to compare precisions.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the classes in --data.")] = None,
     *,
     reading: Given,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
 ) -> None:
-    """Read a Keras model with h5py alone; a layer that cannot be exactly the same here is refused by name."""
+    """Read a Keras model without Keras; refuse a layer that cannot be reproduced exactly."""
     from edgelstm.importers import read_keras
 
     units = _units(unit or [])
@@ -130,7 +128,7 @@ def _channels(names: list[str], units: dict[str, str], needed: bool, option: str
     from edgelstm.contract import Channel
 
     if needed and not names:
-        raise InputError(f"--data: expected {option} as well: which columns of the table the network takes and answers")
+        raise InputError(f"--data needs {option}: the columns of the table that are inputs and outputs of the network")
     return [Channel(name, units.get(name), "float32", None) for name in names]
 
 
@@ -144,15 +142,15 @@ def _write(
     if unknown:
         raise InputError(f"--unit: expected the name of a channel, got {min(unknown)!r}")
     if data is None and about:
-        raise InputError(f"{option_of(about)}: expected --data as well, the table that it is about")
+        raise InputError(f"{option_of(about)} needs a table: add --data")
     imported, test = (imported, None) if data is None else _judged_by(imported, data, about)
     return write_imported(imported, output or Path("runs") / imported.name, test=test, overwrite=overwrite)
 
 
 def _judged_by(imported: Imported, data: str, about: Given) -> tuple[Imported, Examples]:
-    """Read the table, and let the network say what was learnt from it: the rhythm, the reading, the column of classes.
+    """Read the table, and record with the network how it was read: sample period, reading, column of the classes.
 
-    Its gaps are left open, unless somebody says what fills them.
+    Gaps stay open unless an option says how to fill them.
     """
     from dataclasses import replace
 
@@ -173,25 +171,25 @@ def _judged_by(imported: Imported, data: str, about: Given) -> tuple[Imported, E
 
 
 def _probabilities(imported: Imported) -> bool:
-    """See that a network whose labels are classes answers with their probabilities.
+    """Check that a network whose labels are classes gives their probabilities.
 
     Raises:
         InputError: it does not.
     """
     last = imported.network.layers[-1] if imported.network is not None else None
     if getattr(last, "function", None) not in ("softmax", "sigmoid"):
-        raise InputError("--label: expected a network that ends in softmax or sigmoid: this one answers with numbers")
+        raise InputError("--label needs a network that ends in softmax or sigmoid; this one gives numbers")
     return True
 
 
 def show_imported(run: Run, file: Path) -> None:
-    """Print what was read, what became of it, and what to do next."""
+    """Print what was read, what each layer became, and what to do next."""
     contract, source = run.record.contract, run.record.recipe
     inputs, outputs = (", ".join(c.name for c in channels) for channels in (contract.inputs, contract.outputs))
     print(f"{file.name}: Keras {contract.provenance.versions['keras']}")
-    steps = f", {contract.horizon} step(s)" if contract.task == "forecast" else ""
-    carried = "; stateful: its state is carried on" if contract.state == "carried" else ""
-    print(f"takes {contract.window} steps of {inputs}; to {contract.task} {outputs}{steps}{carried}\n")
+    steps = f", {counted(contract.horizon, 'step')}" if contract.task == "forecast" else ""
+    carried = "; stateful: the state is carried over" if contract.state == "carried" else ""
+    print(f"input: {contract.window} steps of {inputs}; task: {contract.task} {outputs}{steps}{carried}\n")
     rows = [
         ["layer", "class", "became"],
         *([row["name"], row["class_name"], row["became"]] for row in source["layers"]),
@@ -202,7 +200,7 @@ def show_imported(run: Run, file: Path) -> None:
 
 def _show_next(run: Run) -> None:
     if not run.record.contract.metrics:
-        print("\nwithout test data (--data) nobody can say what a smaller file costs")
+        print("\nwithout test data (--data) the accuracy cost of smaller files is unknown")
     print(f"\nwrote {run.path}; next: edgelstm export {run.path} --quantize")
 
 

@@ -1,4 +1,4 @@
-"""What `edgelstm inspect` says of a file."""
+"""The text of `edgelstm inspect`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgelstm.cli.words import figure_words, network_words, table
+from edgelstm.data.examples import NOUNS
 from edgelstm.data.scores.figures import figures_of
+from edgelstm.errors import counted
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, Contract, Metrics, Provenance
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from edgelstm.runtime import ModelFile
     from edgelstm.runtime.file.summary import GraphSummary
 
-_COUNTED = {"forecast": "windows", "classify": "sequences", "label": "series"}
 _SHOWN = 5  # categories in a line
 
 
@@ -38,7 +39,7 @@ def inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str
         f"  weights   {origin.weights_sha256}",
         f"  trained   {_training_words(origin)}",
         f"  made by   {', '.join(f'{name} {version}' for name, version in contract.provenance.versions.items())}",
-        f"  golden    {len(model_file.golden.x)} window(s); `edgelstm verify` replays them",
+        f"  golden    {counted(len(model_file.golden.x), 'window')}; `edgelstm verify` replays them",
         *(f"  UNVERIFIED: {reason}" for reason in model_file.let_pass),
     ]
     for channel in contract.inputs:
@@ -50,24 +51,24 @@ def inspect_words(file: Path, model_file: ModelFile, graph: GraphSummary) -> str
 
 
 def _metrics_table(part: Metrics, contract: Contract) -> str:
-    """Lay out the scores of a part, the figures that its kind of answer has."""
+    """Lay out the scores of a part, in the figures of its kind of answer."""
     found = [("this file", part.file)] if part.file else []
     found += [(network_words(contract), part.network), *part.baselines.items()]
     figures = figures_of(contract)
     rows = [[name, *(figure_words(score, figure.key) for figure in figures)] for name, score in found]
     names = [figure.words for figure in figures]
-    return table([f"{part.part}, {part.windows} {_COUNTED[contract.task]}", *names], rows)
+    return table([f"{part.part}, {counted(part.windows, *NOUNS[contract.task])}", *names], rows)
 
 
 def _sees(contract: Contract) -> str:
     most = "up to " if contract.lengths else ""
-    times = ", with the time of each (UTC)" if contract.times else ""
+    times = ", each with its time (UTC)" if contract.times else ""
     return f"{most}{contract.window} steps of {_channels(contract.inputs)}{_period(contract)}{times}"
 
 
 def _answers(contract: Contract) -> str:
-    """Say what comes out, and how often."""
-    often = f"{contract.horizon} step(s) of" if contract.task == "forecast" else "one for each sequence,"
+    """Write what comes out, and how often."""
+    often = f"{counted(contract.horizon, 'step')} of" if contract.task == "forecast" else "one for each sequence,"
     if contract.every_step:
         often = "at every step" + (f" {often}" if contract.task == "forecast" else "")
     names = ", ".join(channel.name for channel in contract.outputs)
@@ -81,7 +82,7 @@ def _answers(contract: Contract) -> str:
 
 
 def reading_words(reading: Reading) -> str:
-    """Say in a line how a table is read.
+    """Write in one line how a table is read.
 
     Example:
         >>> from edgelstm.reading import Dialect, Reading, TimeForm
@@ -100,13 +101,13 @@ gaps of up to 6 interpolated"
         zone = f" ({reading.time.zone})" if reading.time.zone else ""
         words.append(f"time in {', '.join(reading.time.columns)} as {reading.time.form}{zone}")
     if reading.series is not None:
-        words.append(f"a series for each {reading.series}")
+        words.append(f"one series per {reading.series}")
     if reading.resample is not None:
         words.append(f"averaged into bins of {reading.resample}")
     if reading.missing:
         words.append(f"missing: {' '.join(reading.missing)}")
     if reading.duplicates != "error":
-        words.append(f"of one time the {reading.duplicates}")
+        words.append(f"duplicate times: {reading.duplicates}")
     return ", ".join([*words, _gap_words(reading)])
 
 
@@ -120,7 +121,7 @@ def _dialect_words(dialect: Dialect) -> list[str]:
     if dialect.encoding != "utf-8":
         words.append(dialect.encoding)
     if dialect.skip_rows:
-        words.append(f"{dialect.skip_rows} line(s) above the header")
+        words.append(f"{counted(dialect.skip_rows, 'line')} above the header")
     return words if dialect.header else [*words, "no header"]
 
 
@@ -132,20 +133,20 @@ def _gap_words(reading: Reading) -> str:
 
 
 def _channels(channels: tuple[Channel, ...]) -> str:
-    """Name channels; the categories of a column together."""
+    """Name the channels; the categories of one column together."""
     words = {}
     for channel in channels:
         if channel.category is None:
             words[channel.name] = _channel(channel)
         else:
             known = [one.category for one in channels if one.category is not None and one.source == channel.source]
-            ahead = f", known {channel.ahead} step(s) ahead" if channel.ahead else ""
+            ahead = f", known {counted(channel.ahead, 'step')} ahead" if channel.ahead else ""
             words[channel.source] = f"{channel.source} ({some_words(known)}{ahead})"
     return ", ".join(words.values())
 
 
 def some_words(words: Sequence[str]) -> str:
-    """Name categories, of many the first.
+    """Name categories, only the first if there are many.
 
     Example:
         >>> some_words(["NW", "SE"]), some_words("ABCDEFG")
@@ -156,14 +157,14 @@ def some_words(words: Sequence[str]) -> str:
 
 
 def _channel(channel: Channel) -> str:
-    ahead = f"known {channel.ahead} step(s) ahead" if channel.ahead else None
+    ahead = f"known {counted(channel.ahead, 'step')} ahead" if channel.ahead else None
     cap = None if channel.cap is None else f"capped at {channel.cap:g}"
     words = ", ".join(filter(None, (channel.unit, ahead, cap)))
     return f"{channel.name} ({words})" if words else channel.name
 
 
 def _period(contract: Contract) -> str:
-    """Say how often there is a sample: "one every month"."""
+    """Write the sample period: "one every month"."""
     if contract.reading is not None and contract.reading.rhythm is not None:
         return f", one every {contract.reading.rhythm.name}"
     return f", one every {contract.sample_period_s:g} s" if contract.sample_period_s else ""
@@ -171,9 +172,9 @@ def _period(contract: Contract) -> str:
 
 def _state_words(contract: Contract) -> str:
     if contract.state == "carried" and contract.trained_state != "carried":
-        return "nobody trained it to go on: trained from a zero state over a window, exported with --state carried"
+        return "each window started from zero in training; carried because of --state carried at export"
     if contract.state == "carried":
-        return "trained to carry its state on, may be stepped for ever"
+        return "trained with a carried state; can be stepped for ever"
     return "trained from a zero state over a window; a stream runs the last window at every step"
 
 

@@ -1,4 +1,4 @@
-"""Flags that are made of fields: their names, their help and their values come from where the field is declared."""
+"""Flags that are made from fields: name, help and value come from the declaration of the field."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typer.core import TyperCommand
 from edgelstm.errors import InputError
 from edgelstm.options import Option
 
-Given = dict[tuple[str, str], Any]  # what was typed, by section and key of its field
+Given = dict[tuple[str, str], Any]  # the given values, by section and key of their fields
 
 
 class Asked(NamedTuple):
     """A field as an option of the command line.
 
     Attributes:
-        section: of the field; empty where it has none.
-        key: its name.
-        kind: its type.
-        option: what is said of it.
-        usual: what holds where nobody gives it, in words; empty where there is nothing to say.
-        panel: the heading that it is listed under.
+        section: of the field; empty if it has none.
+        key: the name of the field.
+        kind: the type of the field.
+        option: its description.
+        usual: its default in words; empty for none.
+        panel: the heading in the help that lists it.
     """
 
     section: str
@@ -38,20 +38,20 @@ class Asked(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """The flag, as it is typed to switch on."""
+        """The flag, in the form that switches it on."""
         return self.option.flag_of(self.key)
 
     @property
     def name(self) -> str:
-        """The parameter that typer hands over: `"hidden_size"` for `--hidden-size`."""
+        """The parameter that typer passes: `"hidden_size"` for `--hidden-size`."""
         return self.flag.removeprefix("--").replace("-", "_")
 
     @property
     def parameter(self) -> inspect.Parameter:
-        """The option as typer takes it; None where nobody typed it."""
+        """The option for typer; its value is None if it is not given."""
         kind = _typed(self.kind)
         flags = self.option.flag or (f"{self.flag}/--no-{self.flag[2:]}" if kind is bool else self.flag)
-        told = typer.Option(
+        described = typer.Option(
             flags,
             help=self._help,
             metavar=_metavar(self.kind),
@@ -59,7 +59,7 @@ class Asked(NamedTuple):
             rich_help_panel=self.panel,
         )
         return inspect.Parameter(
-            self.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, told]
+            self.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, described]
         )
 
     @property
@@ -70,10 +70,10 @@ class Asked(NamedTuple):
         return f"{about[0].upper()}{about[1:]}.{f' [{self.usual}]' if self.usual else ''}"
 
     def value(self, typed: Any) -> Any:
-        """Give the field's value for what was typed; its bounds are checked where it is declared.
+        """Give the value of the field for what was given; the field checks its bounds.
 
         Raises:
-            InputError: one of its pairs is none.
+            InputError: a pair is not COLUMN=VALUE.
         """
         kind = bare(self.kind)
         if get_origin(kind) is dict:
@@ -90,7 +90,7 @@ class Asked(NamedTuple):
 
 
 def bare(kind: Any) -> Any:
-    """Take `Annotated` and None away, and one value where there may be many.
+    """Strip `Annotated` and None from a type; of one value or a tuple of them, take the tuple.
 
     Example:
         >>> bare(Annotated[int, "bound"] | None), bare(str | tuple[str, ...] | None), bare(int | str)
@@ -105,7 +105,7 @@ def bare(kind: Any) -> Any:
 
 
 def usual_words(default: Any) -> str:
-    """Say what a default is; nothing for none, for no and for an empty list.
+    """Write a default; empty for None, False and an empty list.
 
     Example:
         >>> [usual_words(default) for default in (None, 1.0, 0.15, "adamw", False, True, ())]
@@ -119,7 +119,7 @@ def usual_words(default: Any) -> str:
 def with_options(
     command: Callable[..., None], place: str, options: Sequence[Asked], gather: Callable[[Given], Any]
 ) -> Callable[..., None]:
-    """Put options in the place of a command's keyword, which is given what `gather` makes of those that were typed."""
+    """Replace a keyword of a command by options; the keyword receives what `gather` makes of the given ones."""
     signature = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
@@ -140,7 +140,7 @@ class Panelled(TyperCommand):
     """A command whose help lists options under the headings of their panels."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write each heading and what stands under it."""
+        """Write each heading and its options."""
         panels: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -153,7 +153,7 @@ class Panelled(TyperCommand):
 
 
 def _typed(kind: Any) -> Any:
-    """Say what typer shall read: a list for many, and words where the recipe or the reader says which are right."""
+    """Give the type that typer reads: a list for many values; text where the recipe or the reader checks the value."""
     kind = bare(kind)
     if get_origin(kind) is tuple:
         return list[_typed(get_args(kind)[0])]  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""`edgelstm predict`: a table in, answers out, as the task of the file says. numpy and onnxruntime are enough."""
+"""`edgelstm predict`: a table in, answers out, by the task of the file. It needs only numpy and onnxruntime."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from edgelstm.files import write_whole
 def predict(
     file: File,
     data: Annotated[
-        str, typer.Argument(help="A table with the input columns, as in training: CSV, Parquet, - for a CSV on stdin.")
+        str, typer.Argument(help="Table with the input columns, as in training: CSV, Parquet, or - for a CSV on stdin.")
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="A file, - for stdout.")] = "-",
+    output: Annotated[str, typer.Option("--output", "-o", help="Output file, - for stdout.")] = "-",
     kind: Annotated[
-        str | None, typer.Option("--format", help="csv, jsonl or parquet. [by the ending of --output]")
+        str | None, typer.Option("--format", help="Output format: csv, jsonl, parquet. [by the extension of --output]")
     ] = None,
     every_row: Annotated[
         bool,
-        typer.Option("--all", help="Forecast from every row that has a whole window, not only the last."),
+        typer.Option("--all", help="Forecast from every row with a complete window, not only the last."),
     ] = False,
     *,
     reading: Given,
@@ -35,7 +35,7 @@ def predict(
     threads: Threads = None,
     unverified: Unverified = False,
 ) -> None:
-    """Answer for a table, as the file was trained: forecast what follows, classify it, or label each of its rows."""
+    """Forecast, classify or label a table, as the file was trained."""
     from edgelstm.answers import answer, read_samples
     from edgelstm.cli.rows import check_names, format_of, render, rows_of
     from edgelstm.runtime import load
@@ -59,6 +59,6 @@ def predict(
 
 
 def _say(lines: Iterable[str]) -> None:
-    """Tell a person, beside what a program reads."""
+    """Print notes for people on stderr; stdout is for programs."""
     for line in lines:
         print(f"edgelstm: {line}", file=sys.stderr)

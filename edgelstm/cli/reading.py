@@ -1,4 +1,4 @@
-"""The options of how a table is read, the same ones for every command that is given a network and a table."""
+"""The options for reading a table, the same for every command that takes a network and a table."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from edgelstm.cli.options import Asked, with_options
 from edgelstm.cli.options import Given as Typed
 from edgelstm.options import TableOptions, asked_as
 
-Given = dict[str, Any]  # fields of `edgelstm.data.readers.asking.Asking`, those that somebody gave
+Given = dict[str, Any]  # the given fields of `edgelstm.data.readers.asking.Asking`
 
 
 def _table_options() -> list[Asked]:
     hints = get_type_hints(TableOptions, include_extras=True)
-    told = {key: (kind, get_args(kind)[-1]) for key, kind in hints.items()}
+    described = {key: (kind, get_args(kind)[-1]) for key, kind in hints.items()}
     return [
         Asked("", key, kind, option, "as trained", "The table")
-        for key, (kind, option) in told.items()
+        for key, (kind, option) in described.items()
         if not option.instead
     ]
 
@@ -28,15 +28,15 @@ _FORMAT, *_OPTIONS = _table_options()
 
 
 def reads_a_table(format_flag: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Put these options in the place of a command's parameter `reading`, which is given those that were typed.
+    """Replace the parameter `reading` of a command by these options; it receives those that were given.
 
     Args:
-        format_flag: the flag of the table's format; empty: by the ending of the table.
+        format_flag: the flag of the table's format; empty: no flag, the format is detected by the file extension.
     """
-    told = _FORMAT._replace(
+    file_format = _FORMAT._replace(
         option=replace(_FORMAT.option, flag=format_flag), usual=f"as trained, else {_FORMAT.option.unset}"
     )
-    options = [told, *_OPTIONS] if format_flag else _OPTIONS
+    options = [file_format, *_OPTIONS] if format_flag else _OPTIONS
     return lambda command: with_options(command, "reading", options, _asked)
 
 
@@ -45,7 +45,7 @@ def _asked(given: Typed) -> Given:
 
 
 def option_of(reading: Given) -> str | None:
-    """Name the first option that was typed; None for none.
+    """Name the first option that was given; None for none.
 
     Example:
         >>> option_of({"gaps": "drop"}), option_of({"time_zone": "UTC"}), option_of({})
@@ -56,5 +56,5 @@ def option_of(reading: Given) -> str | None:
 
 
 def table_of(data: str) -> str | IO[str]:
-    """Say where a table comes from: stdin for `-`."""
+    """Give the source of a table: stdin for `-`."""
     return sys.stdin if data == "-" else data

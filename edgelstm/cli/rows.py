@@ -1,4 +1,4 @@
-"""Answers as rows of a table: a column for the place of each, one for each output, written as CSV, JSON or Parquet."""
+"""Answers as rows of a table: columns for time or row, one column per output; written as CSV, JSON or Parquet."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ Row = dict[str, Any]
 
 
 def check_names(contract: Contract) -> None:
-    """See that no output is called like another column of the answer.
+    """Check that no output has the name of another result column.
 
     Raises:
-        InputError: it is.
+        InputError: one has.
     """
     columns = _columns(contract.task)
     taken = [channel.name for channel in contract.outputs if channel.name in columns]
     if taken:
         raise InputError(
-            f"the output {taken[0]!r} is called like a column of the answer ({', '.join(columns)}); "
-            "train with another name, or predict from Python"
+            f"the output {taken[0]!r} has the name of a result column ({', '.join(columns)}); rename it and train "
+            "again, or predict from Python"
         )
 
 
 def rows_of(answered: Answered, samples: Samples) -> list[Row]:
-    """Lay answers out as rows, the name of the series in front where there are several.
+    """Lay out answers as rows; if there are several series, the first column names the series.
 
     Returns:
-        Of a forecast `origin`, the last sample that was seen, `time` or `row` of the forecast, `step` from 1 to K,
-        and a column for each output. To label: `time` or `row` and the outputs; to classify the outputs alone. Of
-        classes `class` stands before them, the name of the likeliest.
+        For a forecast: `origin` (the last sample seen), `time` or `row` of the forecast, `step` from 1 to K, and a
+        column for each output. To label: `time` or `row`, and the outputs; to classify: the outputs alone. Classes
+        have a column `class` before the outputs, the name of the most probable one.
 
     Raises:
-        InputError: the column of the series is called like one of those.
+        InputError: the column of the series has the name of one of those.
     """
     reading = samples.reading
     column = (reading.series if reading else None) or (SERIES if len(samples.series) > 1 else None)
@@ -75,7 +75,7 @@ def render(rows: list[Row], kind: str) -> bytes:
 
 
 def format_of(output: str, asked: str | None) -> str:
-    """Choose the format: as asked, else by the ending of the output, else CSV.
+    """Choose the format: as given, else by the extension of the output, else CSV.
 
     Raises:
         OutputError: an unknown format.
@@ -84,12 +84,12 @@ def format_of(output: str, asked: str | None) -> str:
     if output == "-" and asked is None:
         kind = "csv"
     if kind not in FORMATS:
-        raise OutputError(f"expected one of {', '.join(FORMATS)} as format, got {kind!r}: give --format")
+        raise OutputError(f"--format: expected one of {', '.join(FORMATS)}, got {kind!r}")
     return kind
 
 
 def _columns(task: Task) -> tuple[str, ...]:
-    """What may stand beside the outputs."""
+    """List the result columns besides the outputs."""
     if task == "forecast":
         return "origin", "time", "row", "step"
     if task == "classify":
@@ -110,13 +110,13 @@ def _rows(answers: Answers, wall: Wall, series: str | None) -> list[Row]:
     if answers.classes is not None:
         columns[CLASS] = answers.classes
     for channel, values in zip(answers.channels, answers.values.T, strict=True):
-        columns[channel.name] = [float(str(value)) for value in values]  # as few digits as tell it from any other
+        columns[channel.name] = [float(str(value)) for value in values]  # the fewest digits that give the same float
     if series is not None and series in columns:
-        raise InputError(f"--series: {series!r} is a column of the answer as well: rename it in the table")
+        raise InputError(f"--series {series}: the output has a column {series!r} too; rename it in the table")
     front = {} if series is None else {series: answers.name}
     return [{**front, **dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
 
 
 def _words(places: Places, wall: Wall) -> list[str] | list[int]:
-    """Name places by their times, or by their rows, which people count from 1."""
+    """Write places as times, or as row numbers from 1."""
     return (places.rows + 1).tolist() if places.times is None else wall.words(places.times)

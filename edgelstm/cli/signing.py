@@ -1,4 +1,4 @@
-"""`edgelstm keygen` and `edgelstm sign`; `edgelstm verify --key` is the device's side."""
+"""`edgelstm keygen` and `edgelstm sign`; the device uses `edgelstm verify --key`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ PASSWORD = "EDGELSTM_KEY_PASSWORD"  # noqa: S105  (the variable's name)
 
 PasswordFile = Annotated[
     Path | None,
-    typer.Option(help=f"Its first line is the password. [the variable {PASSWORD}, else asked for]"),
+    typer.Option(help=f"File whose first line is the password. [variable {PASSWORD}, else a prompt]"),
 ]
 
 
 def keygen(
-    name: Annotated[Path, typer.Argument(help="Write NAME.key, the secret, and NAME.pub.")],
+    name: Annotated[Path, typer.Argument(help="Write NAME.key (secret) and NAME.pub (public).")],
     password_file: PasswordFile = None,
-    no_password: Annotated[bool, typer.Option("--no-password", help="Leave the secret key unlocked.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace keys that lie there.")] = False,
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="Write the secret key without a password.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing keys.")] = False,
 ) -> None:
     """Make a key pair in minisign's format: the secret signs model files, the public one goes to the devices."""
     from edgelstm.files import write_all_whole
@@ -33,18 +35,18 @@ def keygen(
 
     secret, public = (name.with_name(f"{name.name}.{ending}") for ending in ("key", "pub"))
     if no_password and password_file is not None:
-        raise InputError("--no-password and --password-file contradict each other: give one of them")
+        raise InputError("--no-password and --password-file exclude each other: give one of them")
     for path in () if force else (secret, public):
         if os.path.lexists(path):
             raise OutputError(
-                f"{path} exists; --force replaces the pair, and devices with the old public key will refuse what the "
-                "new one signs"
+                f"{path} already exists; --force replaces the pair, but devices with the old public key will reject "
+                "new signatures"
             )
     password = None if no_password else _new_password(password_file)
     key = new_key()
     contents = {secret: write_secret_key(key, password), public: write_public_key(key.public)}
     write_all_whole(contents, private=(secret,))
-    print(f"wrote {secret}; keep it to yourself")
+    print(f"wrote {secret}; keep it secret")
     print(f"wrote {public}; for the devices: edgelstm verify FILE --key {public}")
 
 
@@ -52,7 +54,7 @@ def sign(
     files: Annotated[list[Path], typer.Argument(help="Model files.")],
     key: Annotated[Path, typer.Option(help="A secret key file of edgelstm or minisign.")],
     comment: Annotated[
-        str | None, typer.Option(help="One line that is signed as well. [time and name of the file]")
+        str | None, typer.Option(help="Trusted comment, signed with the file. [time and file name]")
     ] = None,
     password_file: PasswordFile = None,
 ) -> None:
@@ -62,7 +64,7 @@ def sign(
     from edgelstm.signing import SUFFIX, is_locked, read_secret_key, read_text_file
     from edgelstm.signing import sign as sign_bytes
 
-    contents = {file: read_model_file(file).content for file in files}  # nobody vouches for a damaged file
+    contents = {file: read_model_file(file).content for file in files}  # a damaged file is not signed
     locked = read_text_file(key)
     password = _password(password_file, f"Password of {key}: ") if is_locked(locked, str(key)) else None
     secret = read_secret_key(locked, password, str(key))
@@ -76,17 +78,17 @@ def sign(
 
 
 def _comment(file: Path) -> str:
-    """Say what minisign says where nobody gave a comment."""
+    """Write the default comment of minisign."""
     return f"timestamp:{int(time.time())}\tfile:{file.name}\thashed"
 
 
 def _new_password(file: Path | None) -> str:
     """Ask twice, unless the password comes from a file or a variable."""
     password = _password(file, "Password of the new key: ")
-    if file is None and PASSWORD not in os.environ and password != _password(None, "The same again: "):
-        raise InputError("password: got two different ones; nothing was written")
+    if file is None and PASSWORD not in os.environ and password != _password(None, "Repeat the password: "):
+        raise InputError("the two passwords differ; nothing was written")
     if not password:
-        raise InputError("password: expected one, got none; --no-password leaves the key unlocked")
+        raise InputError("the password is empty; for a key without a password give --no-password")
     return password
 
 
@@ -99,10 +101,8 @@ def _password(file: Path | None, prompt: str) -> str:
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]
     with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # it would be shown while it is typed
+        warnings.simplefilter("error", getpass.GetPassWarning)  # getpass would show the password
         try:
             return getpass.getpass(prompt)
         except (getpass.GetPassWarning, EOFError) as error:
-            raise InputError(
-                f"password: there is no terminal to ask on; give --password-file or set {PASSWORD}"
-            ) from error
+            raise InputError(f"no terminal to ask for the password; give --password-file or set {PASSWORD}") from error

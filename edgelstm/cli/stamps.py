@@ -1,4 +1,4 @@
-"""Write the moments of a table: in the zone of training, and days as days."""
+"""Write the times of a table: in the time zone of training, and whole days as dates."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _DAY_S = 86_400
 
 
 class Wall(NamedTuple):
-    """How the clock on the wall is written, the same for all times of a table so that they can be read again.
+    """How local time is written, the same way for all times of a table so that they can be read again.
 
     Attributes:
-        zone: IANA zone, whose offset from UTC is written behind; None: UTC, and no offset.
-        days: samples lie on days, and no time of the day is written.
+        zone: IANA zone; the offset from UTC is appended. None: UTC, without an offset.
+        days: write dates alone, without the time of day.
     """
 
     zone: str | None = None
     days: bool = False
 
     def words(self, times: Times) -> list[str]:
-        """Write some moments.
+        """Write times.
 
         Args:
             times: datetime64[us] [N], UTC.
@@ -49,7 +49,7 @@ class Wall(NamedTuple):
 
 
 def wall_of(series: Sequence[Series], rhythm: Rhythm | None, zone: str | None) -> Wall:
-    """Find how to write the times of some series and those behind them: as days where all lie on whole days."""
+    """Choose how to write the times of series and of their forecasts: as dates if all are whole days."""
     daily = rhythm is None or rhythm.unit != "second" or (rhythm.count % _DAY_S == 0 and zone is None)
     locals_ = [to_local(one.time, zone) for one in series if one.time is not None]
     days = daily and all(bool((local == local.astype("datetime64[D]")).all()) for local in locals_)

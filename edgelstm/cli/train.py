@@ -1,4 +1,4 @@
-"""`edgelstm train`."""
+"""`edgelstm train` and `edgelstm finetune`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgelstm.cli.options import Panelled, usual_words
-from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, recipe_options
+from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, names_flags, recipe_options
 from edgelstm.cli.words import figure_words, table
-from edgelstm.errors import RecipeError
+from edgelstm.data.examples import NOUNS
+from edgelstm.errors import RecipeError, counted
 from edgelstm.recipe import load_recipe, render_recipe
 from edgelstm.recipe.sections import SplitRecipe
 
@@ -38,34 +39,34 @@ app = typer.Typer(rich_markup_mode=None)
 def train(
     data: Annotated[str | None, typer.Argument(help="A CSV, Parquet, .ts or C-MAPSS file, or builtin:co2.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML); the options below win over it.")] = None,
-    show_recipe: Annotated[
-        bool, typer.Option("--show-recipe", help="Print the whole recipe, options included, and train nothing.")
-    ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --output.")] = False,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML); the options below override it.")] = None,
+    show_recipe: Annotated[bool, typer.Option("--show-recipe", help="Print the complete recipe and exit.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the training in --output.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
     quantization_aware: Annotated[
-        bool, typer.Option("--quantization-aware", help="Then fine-tune for its int8 file, as `finetune` does.")
+        bool, typer.Option("--quantization-aware", help="Afterwards fine-tune for the int8 file, as `finetune` does.")
     ] = False,
     split: Split = None,
     *,
     asked: Sections,
 ) -> None:
-    """Train an LSTM on a table and write a run directory."""
+    """Start or resume a training, or print its recipe."""
     flags = _flags(asked, data, split)
     if data is not None and recipe is None:
         flags.setdefault("", {}).setdefault("name", _name_of(data))
     if quantization_aware:
-        flags["quantization"] = {}  # with what the recipe says there
+        flags["quantization"] = {}  # keeps the keys of the recipe file
     if show_recipe:
-        print(render_recipe(load_recipe(recipe, flags)), end="")
+        with names_flags(flags, recipe):
+            print(render_recipe(load_recipe(recipe, flags)), end="")
         return
     if resume and overwrite:
-        raise RecipeError("--resume goes on with a training, --overwrite begins it anew: give one of them")
-    _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
+        raise RecipeError("--resume and --overwrite exclude each other: resume the training, or start it again")
+    with names_flags(flags, recipe):
+        _show(lambda: _resume(output, recipe, flags) if resume else _begin(output, recipe, flags, overwrite))
 
 
-# What a run settles.
+# Keys that the run to fine-tune has already settled.
 _SETTLED = ("calendar", "classes", "cap", "drift", "epochs", "initialization")
 _OF_A_TABLE = [
     option
@@ -78,9 +79,9 @@ _OF_A_TABLE = [
 @app.command("finetune", cls=Panelled)
 @asks_a_recipe([*recipe_options("quantization"), *_OF_A_TABLE])
 def finetune(
-    run: Annotated[Path, typer.Argument(help="A run directory; stays as it is.")],
+    run: Annotated[Path, typer.Argument(help="A run directory; it is not changed.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The new run. [RUN-int8; in float32 RUN-tuned]")
+        Path | None, typer.Option("--output", "-o", help="The new run directory. [RUN-int8; in float32 RUN-tuned]")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --output.")] = False,
     data: Annotated[str | None, typer.Option(help="For an imported run: the table to train on.")] = None,
@@ -88,42 +89,44 @@ def finetune(
     *,
     asked: Sections,
 ) -> None:
-    """Train a run on: for its int8 file, or an imported one on a table of yours."""
+    """Check which kind of further training the options ask for, and start it."""
     from edgelstm.train import finetune as finetune_run
 
     options = asked.pop("quantization", {})
     if data is None and (asked or split):
         flag = first_flag(_OF_A_TABLE, asked) or "--split"
-        raise RecipeError(f"{flag}: expected --data as well; without it the run learns from its own table, as it did")
+        raise RecipeError(f"{flag} needs --data; without it the run is trained on its own table, with its own settings")
     if data is not None and set(options) == {"epochs"}:  # in float32
         asked.setdefault("training", {}).update(options)
         options = {}
     sections = None if data is None else _flags(asked, data, split)
-    _show(lambda: finetune_run(run, output, asked=sections, overwrite=overwrite, **options))
+    with names_flags({**(sections or {}), "quantization": options}):
+        _show(lambda: finetune_run(run, output, asked=sections, overwrite=overwrite, **options))
 
 
 def _show(train: Callable[[], Fitted]) -> None:
-    """Train and print what came out; Ctrl-C ends it with its own exit status."""
+    """Train and print the result; Ctrl-C gives an exit status of its own."""
     try:
         fitted = train()
     except KeyboardInterrupt:
-        print("stopped before an epoch had ended: nothing was kept", file=sys.stderr)
+        print("interrupted before the end of the first epoch: nothing was kept", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    if not fitted.written:  # another node tells
+    if not fitted.written:  # the first node prints
         return
     show_fitted(fitted)
     if fitted.interrupted:
         print(
-            "interrupted; the best weights until then were kept, "
-            f"`edgelstm train --resume --output {fitted.run.path}` goes on",
+            "interrupted; the best weights so far are kept; resume with "
+            f"`edgelstm train --resume --output {fitted.run.path}`",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)
 
 
 def show_fitted(fitted: Fitted) -> None:
-    """Print what came out, and where it lies."""
-    print(f"trained {len(fitted.problem.training):,} {_unit(fitted)} in {fitted.seconds:.1f} s, {_kept(fitted)}")
+    """Print the result, and where it was written."""
+    count = counted(len(fitted.problem.training), *NOUNS[fitted.problem.task])
+    print(f"trained {count} in {fitted.seconds:.1f} s, {_kept(fitted)}")
     for line in _advice(fitted):
         print(line)
     if fitted.evaluation.parts:
@@ -140,26 +143,26 @@ def _kept(fitted: Fitted) -> str:
     best = fitted.run.record.best_epoch
     if best:
         gain = fitted.trained.gain
-        return f"kept epoch {best}" + (f", and {gain:.0%} of what its LSTM says beside the start" if gain != 1 else "")
-    began = "the weights it began with" if fitted.start is None else "the line it began with"
-    return f"no epoch was better than {began}: kept {'those' if fitted.start is None else 'that'}"
+        return f"kept epoch {best}" + (f", with the LSTM's correction weighted by {gain:.0%}" if gain != 1 else "")
+    first = "the initial weights, which are" if fitted.start is None else "the line it started from, which is"
+    return f"no epoch improved on {first} kept"
 
 
 def _advice(fitted: Fitted) -> list[str]:
-    """Say what a person may do next about the training: more epochs, more time, or ship the line."""
+    """Suggest what to change in the training: more time or more epochs."""
     trained, training = fitted.trained, fitted.recipe.training
     done = len(trained.history)
     if trained.out_of_time:
         return [
-            f"stopped after {done} of {training.epochs} epochs, at the limit of {training.time_limit}: --time-limit"
+            f"stopped after {done} of {training.epochs} epochs, the limit of {training.time_limit}: raise --time-limit"
         ]
     if fitted.problem.validation is not None and 1 < done == trained.best_epoch and not trained.interrupted:
-        return [f"the last epoch was the best: more may do better, --epochs {2 * done}"]
+        return [f"the last epoch was the best: try more, --epochs {2 * done}"]
     return []
 
 
 def scores_table(fitted: Fitted) -> str:
-    """Lay the network beside its baselines on each held-out part: the figures that its kind of answer has."""
+    """Lay out the scores of network and baselines on each held-out part, in the figures of the kind of answer."""
     from edgelstm.data.scores.figures import figures_of
 
     parts, figures = fitted.evaluation.parts, figures_of(fitted.run.record.contract)
@@ -173,15 +176,11 @@ def scores_table(fitted: Fitted) -> str:
 
 
 def _verdict(fitted: Fitted) -> str:
-    """Say so where a straight line is as good as the network, on the last part."""
+    """Write a sentence if a straight line is as good as the network on the last part."""
     from edgelstm.report.words import line_words
 
     words = line_words(fitted.evaluation.parts[-1], fitted.run.record.contract.metric)
     return words.replace("RUN", str(fitted.run.path))
-
-
-def _unit(fitted: Fitted) -> str:
-    return "windows" if fitted.problem.task == "forecast" else "series"
 
 
 def _tuned_for(fitted: Fitted) -> str:
@@ -190,7 +189,7 @@ def _tuned_for(fitted: Fitted) -> str:
 
 
 def _flags(asked: Sections, data: str | None, split: str | None) -> Sections:
-    """Put the data and how it is split beside what else was typed."""
+    """Add the table and its split to the other given options."""
     flags = {section: dict(values) for section, values in asked.items()}
     if data is not None:
         flags.setdefault("data", {})["path"] = data
@@ -200,7 +199,7 @@ def _flags(asked: Sections, data: str | None, split: str | None) -> Sections:
 
 
 def _name_of(data: str) -> str:
-    """Name a run after its data, with what a file name can hold."""
+    """Name a run after its data, with characters that a file name may have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(data.removeprefix("builtin:")).stem).strip("-._") or "lstm"
 
 
@@ -220,12 +219,12 @@ def _begin(output: Path | None, recipe: Path | None, flags: Sections, overwrite:
 
 
 def _resume(output: Path | None, recipe: Path | None, flags: Sections) -> Fitted:
-    """Go on with what lies in the folder; a recipe or options given as well must be the same as then."""
+    """Resume the training in the folder; a recipe or options must be the same as at its start."""
     from edgelstm.train import resume_recipe
 
     if recipe is None and flags and "data" not in flags:
-        raise RecipeError("--resume goes on with the settings it began with: leave out the options, or give them all")
+        raise RecipeError("--resume uses the settings of the run: give no other options, or exactly the same")
     asked = load_recipe(recipe, flags) if recipe or flags else None
     if output is None and asked is None:
-        raise RecipeError("--resume: say which training to go on with: --output runs/NAME")
+        raise RecipeError("--resume needs the run to continue: --output runs/NAME")
     return resume_recipe(output or Path("runs") / asked.name, asked)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""How results are laid out for people, and how what they write is read."""
+"""Lay out results for people, and read shares that they give."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table in plain text: the first column to the left, the others to the right.
+    """Lay out a table in plain text: the first column left-aligned, the others right-aligned.
 
     Example:
         >>> print(table(["file", "bytes"], [["co2.fp32.onnx", "78901"]]))
@@ -43,7 +43,7 @@ def quantity(value: float, unit: str | None) -> str:
 
 
 def microseconds(value: float) -> str:
-    """Write a duration in the unit that reads best.
+    """Write a duration in microseconds or milliseconds.
 
     Example:
         >>> microseconds(283.4), microseconds(28340.0)
@@ -53,10 +53,10 @@ def microseconds(value: float) -> str:
 
 
 def fraction(option: str, text: str) -> float:
-    """Read a share that an option was given.
+    """Parse a share given to an option.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a share.
 
     Example:
         >>> fraction("--max-metric-drop", "1%"), fraction("--max-metric-drop", "0.01")
@@ -72,12 +72,12 @@ def fraction(option: str, text: str) -> float:
 
 
 def network_words(contract: Contract) -> str:
-    """Say whose answers those of the network are: torch's, or for one that came from elsewhere our own in float64."""
+    """Say what computed the answers of the network: torch, or for an imported one our own float64 code."""
     return "network (torch)" if "torch" in contract.provenance.versions else "network (float64)"
 
 
 def metric_words(contract: Contract) -> str:
-    """Name the figure that decides, with the unit that it has where there is one target.
+    """Name the deciding figure, with its unit if there is one target.
 
     Example:
         >>> from edgelstm import load
@@ -90,7 +90,7 @@ def metric_words(contract: Contract) -> str:
 
 
 def figure_words(score: Score | None, metric: str) -> str:
-    """Write a figure of a score; a dash where nothing was scored.
+    """Write a figure of a score; a dash if there is no score.
 
     Example:
         >>> figure_words({"rmse": 0.512345}, "rmse"), figure_words({"accuracy": 0.97946}, "accuracy")

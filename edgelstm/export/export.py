@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm import __version__
 from edgelstm.answers import score_as_run
-from edgelstm.answers.answerer import Answers, Stretch, stepped
+from edgelstm.answers.answerer import Answers, StreamInput, stepped
 from edgelstm.answers.differences import neighbour_difference, stream_difference
 from edgelstm.bench import Judged, Judgement, answers_to_judge, judge, load_candidates
 from edgelstm.bench.timer import time_calls
@@ -392,9 +392,9 @@ def _fidelity(predictor: Predictor, golden: Golden, y: NDArray[np.float32]) -> F
     streamed, rows = (0.0,) * y.shape[-1], Inputs(golden.x, golden.lengths, golden.times)
     if predictor.contract.state == "carried":
         times = [None] * len(golden.x) if golden.times is None else list(golden.times)
-        stretches = [Stretch(*row) for row in zip(golden.x, times, strict=True)]
-        found = np.concatenate([stepped(predictor, stretch) for stretch in stretches])
-        streamed = stream_difference(predictor, stretches, found)
+        inputs = [StreamInput(*row) for row in zip(golden.x, times, strict=True)]
+        found = np.concatenate([stepped(predictor, one) for one in inputs])
+        streamed = stream_difference(predictor, inputs, found)
     valid = ~np.isnan(y)
     network_error = worst_by_channel(np.where(valid, y, 0), np.where(valid, golden.network, 0))
     return Fidelity(network_error, streamed, neighbour_difference(predictor, rows))

@@ -1,4 +1,4 @@
-"""What is asked of a training: the keys of a recipe, what must fit, and its file. Neither torch nor a network."""
+"""Recipes: the settings of a training, their checks and their file. Needs neither torch nor a network."""
 
 from __future__ import annotations
 

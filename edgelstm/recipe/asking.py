@@ -1,4 +1,4 @@
-"""From a recipe to what is asked of its tables."""
+"""From a recipe to the options for reading its tables."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edgelstm.recipe.recipe import Recipe
 def asking_of(
     recipe: Recipe, columns: tuple[str, ...], targets: tuple[str, ...] = (), label: str | None = None
 ) -> Asking:
-    """Say what is asked of the tables of a recipe.
+    """Give the options for reading the tables of a recipe.
 
     Args:
-        recipe: its `[data]` says how to read.
-        columns: the channels to read; empty: every column that has no other task.
-        targets: those of them that must hold numbers.
-        label: the column of classes; None for none.
+        recipe: its `[data]` says how to read the tables.
+        columns: the channels to read; empty: every column without another role.
+        targets: the channels that must hold numbers.
+        label: the column of the classes; None for none.
     """
     data = recipe.data
     how = {asked_as(key): getattr(data, key) for key in TableOptions.__annotations__ if key != "path"}

@@ -1,4 +1,4 @@
-"""Read a recipe: a TOML file, flags over it, and messages that a person can act on."""
+"""Read a recipe: a TOML file, overridden by flags, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from edgelstm.data.readers.read import BUILTIN, path_of
 from edgelstm.data.readers.sources import files_of
 from edgelstm.errors import RecipeError, require
 from edgelstm.recipe.asking import asking_of
-from edgelstm.recipe.recipe import MISSING_TARGETS, Recipe
-from edgelstm.recipe.sections import nearest, option_of
+from edgelstm.recipe.recipe import MISSING_TARGETS, NAME, Recipe
+from edgelstm.recipe.sections import DURATION, nearest, option_of
 
 _LISTED = 12  # columns in a message
 
 
 def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Recipe:
-    """Read a recipe file and lay flags over it.
+    """Read a recipe file and override it with flags.
 
     Args:
         path: a TOML file; paths in it are relative to its folder. None: flags alone.
-        flags: values by section and key, which win; the section `""` is the top level.
+        flags: values by section and key, which override the file; the section `""` is the top level.
 
     Raises:
-        RecipeError: no such file, no TOML, a misspelt key (the nearest is named), a wrong value.
+        RecipeError: file not found, invalid TOML, an unknown key (the closest is named), a wrong value.
 
     Example:
         >>> flags = {"data": {"path": "x.csv", "targets": ("y",)}, "window": {"steps": 10}}
@@ -54,7 +54,7 @@ def load_recipe(path: str | Path | None, flags: Mapping[str, Mapping[str, Any]])
 
 
 def _to_choose(content: Mapping[str, Any]) -> str:
-    """List the columns of the table of a recipe that could be forecast."""
+    """List the columns of the table that could be a target."""
     data = {key: value for key, value in content["data"].items() if key != "targets"}
     asked = check_recipe({**content, "data": {**data, "targets": ["?"]}}, "options")
     files = files_of(asked.data.path)
@@ -62,19 +62,19 @@ def _to_choose(content: Mapping[str, Any]) -> str:
     table = read_table(path, asking_of(asked, ()))
     others = {*asked.data.time, asked.data.series}
     found = [column for column in table.columns if column not in others and not table.is_text(column)]
-    what = "has numbers in" if found else "has no column of numbers, but"
+    what = "has numeric columns" if found else "has no numeric columns, but"
     found = found or list(table.columns)
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
     return f"{path.name} {what} {', '.join(found[:_LISTED])}{more}"
 
 
 def render_recipe(recipe: Recipe) -> str:
-    """Write the whole of a recipe as TOML, every key with what it means; a key that is not set is a comment.
+    """Write a complete recipe as TOML, each key with its meaning; a key that is not set is commented out.
 
     Example:
         >>> flags = {"data": {"path": "builtin:co2", "targets": ("co2",)}, "window": {"steps": 10}}
         >>> render_recipe(load_recipe(None, flags)).splitlines()[:2]
-        ['name = "lstm"  # name of the run and its files', 'task = "forecast"  # what to learn']
+        ['name = "lstm"  # name of the run and its files', 'task = "forecast"  # task of the network']
     """
     sections = {name: value for name, value in recipe if isinstance(value, BaseModel)}
     lines = [_line(recipe, name, value) for name, value in recipe if name not in sections and value is not None]
@@ -90,18 +90,18 @@ def _line(section: BaseModel, key: str, value: Any) -> str:
 
 
 def comment_of(field: FieldInfo) -> str:
-    """Say what a key is, and what holds where it has no value.
+    """Describe a key, and what applies if it is not set.
 
     Example:
         >>> comment_of(Recipe.model_fields["task"])
-        'what to learn'
+        'task of the network'
     """
     option = option_of(field)
-    return option.about + (f"; none: {option.unset}" if option.unset and not field.default else "")
+    return option.about + (f"; unset: {option.unset}" if option.unset and not field.default else "")
 
 
 def _toml(value: Any) -> str:
-    """JSON writes texts, numbers, booleans and lists as TOML does, but for one character that TOML wants escaped."""
+    """Write a value as TOML. JSON is the same, except for one character that TOML wants escaped."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple):
@@ -110,7 +110,7 @@ def _toml(value: Any) -> str:
 
 
 def check_recipe(content: Mapping[str, Any], name: str) -> Recipe:
-    """Check parsed content; see `load_recipe`."""
+    """Check the content of a recipe; see `load_recipe`."""
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
@@ -122,7 +122,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RecipeError(f"{path}: there is no such recipe") from error
+        raise RecipeError(f"{path}: file not found") from error
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path}: cannot be read as TOML: {error}") from error
     _make_paths_absolute(content, path.parent)
@@ -130,7 +130,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None:
-    """Anchor the paths of a recipe, so that it means the same from any folder: a resume may come from another."""
+    """Make the paths of a recipe absolute, so that a training can be resumed from another folder."""
     for section, key in (
         ("data", "path"),
         ("data", "labels"),
@@ -149,15 +149,15 @@ def _make_paths_absolute(content: dict[str, Any], folder: Path = Path()) -> None
 
 
 def _absolute(path: str, folder: Path, place: str) -> str:
-    """Put the values of $VARIABLES in, then anchor the path."""
+    """Expand $VARIABLES, then make the path absolute."""
     if path.startswith(BUILTIN):
         return path
     expanded = os.path.expandvars(path)
     unset = re.search(r"\$\{?(\w+)", expanded)
     if unset:
         raise RecipeError(
-            f"{place}: expected the environment variable {unset[1]} to name the folder that {path} lies in, but it is "
-            "not set"
+            f"{place}: {path} needs the environment variable {unset[1]}, which is not set: set it to the folder of "
+            "the data"
         )
     return str((folder / expanded).absolute())
 
@@ -176,21 +176,52 @@ _OPTIONS = {
 }
 
 
-# What TOML calls what pydantic names after Python.
-_EXPECTED = {"tuple_type": "expected a list", "model_type": "expected a table", "dict_type": "expected a table"}
+# pydantic's errors in the words of TOML, with the bound that was broken.
+_EXPECTED = {
+    "tuple_type": "expected a list",
+    "model_type": "expected a table",
+    "dict_type": "expected a table",
+    "greater_than_equal": "expected {ge:g} or more",
+    "greater_than": "expected more than {gt:g}",
+    "less_than_equal": "expected {le:g} or less",
+    "less_than": "expected less than {lt:g}",
+    "too_long": "expected at most {max_length} values",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "string_type": "expected a text",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+}
+_PATTERNS = {
+    DURATION: "expected a duration such as 90s, 10m or 2h",
+    NAME: "expected a name of letters, digits, '.', '_' and '-', beginning with a letter or digit",
+}
 
 
 def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    before = f"{place}: " if place else ""
     if first["type"] == "extra_forbidden":
-        return f"{place}: there is no such key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
+        return f"{place}: unknown key; {nearest(str(first['loc'][-1]), _known_keys(first['loc'][:-1]))}"
     if first["type"] == "missing":
-        return f"{place}: is missing; give it {_OPTIONS.get(place, 'in the recipe')}"
-    message = _EXPECTED.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-    got = "" if first["type"] == "value_error" else f", got {first['input']!r}"
-    return f"{before}{message}{got}"
+        return f"{place} is missing: give it {_OPTIONS.get(place, 'in the recipe')}"
+    if first["type"] != "value_error":
+        return f"{place}: {_expected(first)}, got {first['input']!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not place:
+        return message
+    names_a_key = message.partition(":")[0] in _known_keys(first["loc"]) if len(first["loc"]) == 1 else False
+    return f"{place}.{message}" if names_a_key else f"{place}: {message}"
+
+
+def _expected(found: Any) -> str:
+    """Say what was expected instead of a value of a wrong type or out of bounds."""
+    context = found.get("ctx", {})
+    known = _PATTERNS.get(context.get("pattern", "")) or _EXPECTED.get(found["type"])
+    return known.format(**context) if known else found["msg"].replace("Input should be", "expected")
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

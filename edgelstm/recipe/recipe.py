@@ -1,4 +1,4 @@
-"""A whole recipe: everything that is asked of a training, checked before any work is done."""
+"""A complete recipe: all settings of a training, checked before any work."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from edgelstm.recipe.sections import (
     WindowRecipe,
 )
 
-LABEL_STEPS = 64  # of a chunk, where nobody says
-MISSING_TARGETS = "data.targets: is missing; give it with --target"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+LABEL_STEPS = 64  # default steps of a chunk
+MISSING_TARGETS = "data.targets is missing: give it with --target"
 
 
 class Recipe(Section):
-    """A whole recipe."""
+    """A complete recipe."""
 
     name: Annotated[
         str,
-        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
-        Option("name of the run and its files", "that of the data"),
+        Field(pattern=NAME),
+        Option("name of the run and its files", "name of the data"),
     ] = "lstm"
-    task: Annotated[Task, Option("what to learn")] = "forecast"
+    task: Annotated[Task, Option("task of the network")] = "forecast"
     data: DataRecipe
     split: SplitRecipe = SplitRecipe()
     window: WindowRecipe = WindowRecipe()
@@ -42,7 +43,7 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _labels_carry_their_state(cls, content: Any) -> Any:
-        """A device labels sample by sample, so that is the state of this task where none is given, in usual chunks."""
+        """Default to a carried state and chunks for labels, because a device labels sample by sample."""
         if not isinstance(content, Mapping) or content.get("task") != "label":
             return content
         usual: dict[str, dict[str, Any]] = {"network": {"state": "carried"}, "window": {"steps": LABEL_STEPS}}
@@ -63,15 +64,15 @@ def _split_fits(recipe: Recipe) -> str:
     split = recipe.split
     if recipe.task != "forecast" or not (split.validation_path or split.test_path):
         return ""
-    if split.test and not split.test_path:  # it would have to lie in front of the validation
+    if split.test and not split.test_path:  # a fraction at the end would have to come before the validation
         return (
-            "split.test_path: where validation has a file of its own, a test part needs one too: give it with "
+            "split.test_path: with a separate validation file the test part needs a file too: give it with "
             "--test-file, or set split.test to 0"
         )
     if sum(split.fractions) < 1 - 1e-9:
         return (
-            f"split: expected fractions of the first file that sum to 1, got {sum(split.fractions):g}: leave "
-            "split.training out, it is the rest"
+            f"split: expected fractions of the first file that sum to 1, got {sum(split.fractions):g}: remove "
+            "split.training, which is the rest"
         )
     return ""
 
@@ -95,9 +96,9 @@ def _task_fits(recipe: Recipe) -> str:
     for keys, task in ((of_forecasts, "forecast"), (of_labels, "label"), (of_classes, "classify")):
         for key, asked in keys.items():
             if asked and recipe.task != task:
-                return f"{key} belongs to the task {task}, not to {recipe.task}: leave it out"
+                return f"{key} is for the task {task}, this is {recipe.task}: remove it"
     if recipe.task == "forecast" and recipe.split.groups is not None:
-        return "split.groups: each series of a forecast is split in time: leave it out"
+        return "split.groups is not for forecasts, whose series are split in time: remove it"
     return ""
 
 
@@ -111,11 +112,11 @@ def _state_fits(recipe: Recipe) -> str:
 def _window_fits(recipe: Recipe) -> str:
     window, segment = recipe.window, recipe.network.segment or 1
     if recipe.task == "label" and window.steps is None:
-        return "window.steps: is missing; give it with --window"
+        return "window.steps is missing: give it with --window"
     if segment > 1 and recipe.task == "classify":
-        return "network.segment: sequences of any length do not fall into segments: leave it out"
+        return "network.segment needs windows of one length: remove it for this task"
     if window.steps is not None and segment > 1 and window.steps % segment:
-        return f"network.segment: expected a part of the window of {window.steps} steps, got {segment}"
+        return f"network.segment: expected a divisor of the window of {window.steps} steps, got {segment}"
     return ""
 
 
@@ -124,11 +125,11 @@ def _channels_fit(recipe: Recipe) -> str:
     if recipe.task == "forecast" and not data.targets:
         return MISSING_TARGETS
     if network.shared and (data.inputs != data.targets or data.calendar):
-        return "network.shared: each channel is forecast from itself: name the targets alone, no features, no calendar"
+        return "network.shared forecasts each channel from itself: give targets alone, without features or calendar"
     if network.shared and network.state == "carried":
-        return "network.shared: a file carries one state, none for each channel: choose state window, or leave it out"
+        return "network.shared needs state window: a carried file has one state, not one per channel"
     if data.cap is not None and data.classes:
-        return "data.cap: classes have no cap"
+        return "data.cap is for numbers, not classes: remove it"
     return ""
 
 
@@ -141,6 +142,8 @@ def _loss_fits(recipe: Recipe) -> str:
     losses = {"numbers": ("mse", "mae", "huber"), "quantiles": ("pinball",), "classes": ("cross-entropy",)}[kind]
     if training.loss is not None and training.loss not in losses:
         return f"training.loss: expected {', '.join(losses)} for {kind}, got {training.loss!r}"
-    if kind != "classes" and (training.class_weights != "none" or training.label_smoothing):
-        return "training.class_weights and training.label_smoothing belong to classes: leave them out"
+    of_classes = {"class_weights": training.class_weights != "none", "label_smoothing": bool(training.label_smoothing)}
+    for key, asked in of_classes.items():
+        if asked and kind != "classes":
+            return f"training.{key} is for classes: remove it"
     return ""

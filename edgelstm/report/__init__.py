@@ -1,4 +1,4 @@
-"""Say how good a network is, beside its baselines: figures for programs, a page and pictures for people."""
+"""Compare a network with its baselines: figures for programs, a page and pictures for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page is made of: sections with sentences, tables and charts. The templates know nothing else."""
+"""The blocks of a page: sections with sentences, tables and charts. The templates take nothing else."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Row(NamedTuple):
     """A row of a table.
 
     Attributes:
-        cells: the first is its name.
-        own: it is about what was judged, not about a baseline.
-        shares: how dark each cell but the first is, 0 to 1; empty for none.
+        cells: the first is the name of the row.
+        own: the row is about the evaluated network, not a baseline.
+        shares: darkness of each cell after the first, 0 to 1; empty for none.
     """
 
     cells: tuple[str, ...]
@@ -26,8 +26,8 @@ class Table(NamedTuple):
 
     Attributes:
         headers: of the columns.
-        rows: as wide as the headers.
-        title: above it; empty for none.
+        rows: one cell per header.
+        title: above the table; empty for none.
     """
 
     headers: tuple[str, ...]
@@ -36,15 +36,15 @@ class Table(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A piece of a page.
+    """A section of a page.
 
     Attributes:
-        title: its headline.
-        words: sentences in front of it.
-        tables: what stands first.
-        charts: drawings as wide as the page.
-        small: drawings that stand side by side where there is room.
-        notes: sentences behind it.
+        title: the heading.
+        words: sentences before the content.
+        tables: come first.
+        charts: as wide as the page.
+        small: charts side by side, if there is room.
+        notes: sentences after the content.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Pick the few examples worth a look: where the network is worst, and one that is typical of it."""
+"""Pick the few examples to show: the worst ones, and a typical one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgelstm.report.losses import measure
 from edgelstm.runtime.samples import to_origins
 
 WORST = 3
-HISTORY_HORIZONS, MIN_HISTORY = 3, 24  # how much of what came before is shown
+HISTORY_HORIZONS, MIN_HISTORY = 3, 24  # length of the history that is shown
 
 
 def pick_cases(
@@ -28,14 +28,14 @@ def pick_cases(
     """Pick a typical example and the worst ones.
 
     Args:
-        examples: what was answered.
-        answerers: are asked again for the windows that are shown; what counts is how wrong the first is.
+        examples: the examples that were answered.
+        answerers: called again for the windows to show; the error of the first decides.
         losses: float64 [N, targets], of each window, sequence or, with an answer at every step, row.
-        answers: the answer of each sequence [N, C], or of each row [M, O].
-        contract: says what is answered.
+        answers: of each sequence [N, C], or of each row [M, O].
+        contract: of the network.
 
     Returns:
-        The example of the median error, None to classify; and up to `WORST` others, the worst first.
+        The example with the median error (None to classify); and up to `WORST` others, the worst first.
     """
     if isinstance(examples, Windows):
         return _windows(examples, answerers, losses, contract)
@@ -88,7 +88,7 @@ def _window(
 
 
 def _sequences(sequences: Sequences, answers: NDArray[Any], contract: Contract) -> tuple[Case, ...]:
-    """Of the sequences that are wrong, the most confident first."""
+    """Give the misclassified sequences, the most confident first."""
     classes, confidence = answers.argmax(axis=-1), answers.max(axis=-1)
     wrong = np.flatnonzero((classes != sequences.targets) & (sequences.targets >= 0))
     first = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST]

@@ -1,7 +1,7 @@
-"""Charts as plain data: paths in a box that a page may stretch, and labels that stay text.
+"""Charts as plain data: paths in a stretchable box, and labels that stay text.
 
-The box is stretched to any width without its lines growing thick, and the labels around it are the page's own text:
-one chart is readable on a telephone and on a desk.
+The box stretches to any width, its lines keep their thickness, and the labels around it are text of the page: one
+chart is readable on a phone and on a desktop.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from edgelstm.arrays import Array64
 from edgelstm.report.evaluation import Floats
 from edgelstm.report.ticks import X_TICKS, Y_TICKS, Tick, log_ticks, number_ticks, time_ticks
 
-WIDTH, HEIGHT = 1000, 500  # of the box, in its own units
-MAX_POINTS = 600  # of a line; of more, each stretch shows its lowest and its highest
-DENSE = 400  # points from which a line is thinner
+WIDTH, HEIGHT = 1000, 500  # of the box, in SVG units
+MAX_POINTS = 600  # of a line; a longer line shows the lowest and highest point of each stretch
+DENSE = 400  # lines with more points are thinner
 MARGIN = 0.04  # of the height, above and below
-MAX_MARGIN = 14  # characters of a label on the left
+MAX_MARGIN = 14  # largest length of a label on the left, in characters
 
 
 Place = Callable[["Curve", Floats], tuple[Array64, Array64]]
 
 
 class Curve(NamedTuple):
-    """Something to draw.
+    """A curve to draw.
 
     Attributes:
         label: for the legend; empty for none.
-        style: a class of the page: `"truth"`, `"answer"`, `"baseline1"`...
-        x: [n], growing.
-        y: [n], NaN where there is nothing.
-        low: [n], makes an area from there to y; None for a line.
-        dots: points, no line.
+        style: a CSS class of the page: `"truth"`, `"answer"`, `"baseline1"`...
+        x: [n], ascending.
+        y: [n], NaN where nothing is drawn.
+        low: [n], the lower edge of an area up to y; None for a line.
+        dots: draw points, not a line.
     """
 
     label: str
@@ -56,14 +56,14 @@ class Mark(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A drawing with its words.
+    """A drawing with its labels.
 
     Attributes:
-        title, x_label, y_label: words for people; empty for none.
-        marks: what is drawn, the first at the bottom.
-        x_ticks, y_ticks: labels; of y from the bottom.
-        legend: style, kind and words of each curve that has some.
-        at: where a line stands across, in percent from the left; None for none.
+        title, x_label, y_label: texts; empty for none.
+        marks: the drawn paths, the first at the bottom.
+        x_ticks, y_ticks: labels; those of y from the bottom.
+        legend: style, kind and label of each curve with a label.
+        at: position of a vertical line, in percent from the left; None for none.
     """
 
     title: str
@@ -77,17 +77,17 @@ class Chart(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """How many characters the longest label on the left has."""
+        """The length of the longest label on the left, in characters."""
         return min(MAX_MARGIN, max((len(tick.text) for tick in self.y_ticks), default=1))
 
     @property
     def grid(self) -> str:
-        """Path data of a line for each label on the left."""
+        """Path data of a grid line for each label on the left."""
         return "".join(f"M0 {_at(HEIGHT * (1 - tick.at / 100))}h{WIDTH}" for tick in self.y_ticks)
 
     @property
     def words(self) -> str:
-        """Say what is drawn, for those who cannot see it."""
+        """A text that describes the chart, for screen readers."""
         curves = ", ".join(label for _, _, label in self.legend)
         return f"{self.title or self.y_label}: {curves or self.y_label} against {self.x_label}"
 
@@ -108,16 +108,16 @@ def draw(
     """Draw curves into one chart.
 
     Args:
-        title: what it shows.
-        x_label: what x counts.
-        y_label: what y counts.
-        curves: the first on top.
+        title: of the chart.
+        x_label: of the x axis.
+        y_label: of the y axis.
+        curves: the first is drawn on top.
         time: x is seconds since 1970 UTC.
-        log: y on a logarithmic scale; every y is positive.
-        x_range: of x; None for what the curves need.
-        y_range: of y; None likewise, and some room.
-        y_names: what y 0, 1, ... are called, in the place of numbers.
-        at: the x of a line across.
+        log: logarithmic y axis; every y must be positive.
+        x_range: range of x; None: that of the curves.
+        y_range: range of y; None: that of the curves, with a margin.
+        y_names: labels of y 0, 1, ... instead of numbers.
+        at: the x of a vertical line.
 
     Example:
         >>> line = Curve("truth", "truth", np.arange(3), np.array([0.0, np.nan, 1.0]))
@@ -176,7 +176,7 @@ def _mark(curve: Curve, place: Place) -> Mark:
 
 
 def _pieces(x: Array64, *ys: Array64) -> list[tuple[Array64, ...]]:
-    """Cut where something is unknown."""
+    """Split into pieces at NaN."""
     known = ~np.isnan(np.stack(ys)).any(axis=0)
     cuts = np.flatnonzero(np.diff(known)) + 1
     pieces = zip(*(np.split(values, cuts) for values in (known, x, *ys)), strict=True)
@@ -198,7 +198,7 @@ def _at(value: float) -> str:
 
 
 def _thin(x: Array64, y: Array64) -> tuple[Array64, Array64]:
-    """Keep of each stretch of a long line its lowest and its highest point."""
+    """Keep the lowest and the highest point of each stretch of a long line."""
     if len(y) <= MAX_POINTS or np.isnan(y).all():
         return x, y
     kept = []
@@ -209,7 +209,7 @@ def _thin(x: Array64, y: Array64) -> tuple[Array64, Array64]:
 
 
 def _thin_area(x: Array64, top: Array64, bottom: Array64) -> tuple[Array64, Array64, Array64]:
-    """Keep of each stretch of a long area what covers all of it; y counts down from the top."""
+    """Keep the outer edges of each stretch of a long area; y counts down from the top."""
     if len(x) <= MAX_POINTS:
         return x, top, bottom
     starts = np.linspace(0, len(x), MAX_POINTS // 2, endpoint=False).astype(np.int64)
@@ -217,7 +217,7 @@ def _thin_area(x: Array64, top: Array64, bottom: Array64) -> tuple[Array64, Arra
 
 
 def _span(values: Array64) -> tuple[float, float]:
-    """From the lowest to the highest; around one value alone, or without any, some room."""
+    """Give the range of the values; with a margin around a single value, and some range for none."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     room = abs(low) * 0.01 or 0.5

@@ -1,4 +1,4 @@
-"""Evaluate: from answerers and examples to an `Evaluation`. Every answerer is asked once for every example."""
+"""From answerers and examples to an `Evaluation`. Every answerer runs once on every example."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from edgelstm.report.losses import loss_of, measure
 from edgelstm.report.watch import watch
 from edgelstm.runtime.samples import to_origins
 
-PAIRS = 400  # dots of answers against truth
+PAIRS = 400  # dots in the chart of answers against truth
 STRETCHES = 48  # points of the curve of errors over time
 
 
@@ -42,18 +42,18 @@ def evaluate_parts(
     data_sha256: str | None = None,
     season: int | None = None,
 ) -> Evaluation:
-    """Score everything on every part, and pick out what is worth a look.
+    """Score networks and baselines on every part, and pick the examples to show.
 
     Args:
-        contract: of what is judged; its metrics are not looked at, so that a training may draft it without.
-        parts: in the order of time.
-        source: what is judged, for people: `"network"` or the name of a file.
-        data_sha256: of the data, where it is known.
-        season: samples in a season, as the seasonal baseline takes it.
+        contract: of the network; its metrics are not used, so that a training can draft it without them.
+        parts: in order of time.
+        source: the evaluated network, for people: `"network"` or the name of a file.
+        data_sha256: of the data, if known.
+        season: season length of the seasonal baseline, in samples.
 
     Raises:
         DataError: no truth is known in a part.
-        InputError: somebody answers NaN or infinity.
+        InputError: a network or baseline gives NaN or infinity.
 
     Example:
         >>> from edgelstm import load
@@ -97,7 +97,7 @@ def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
 
 
 def _axis(part: Part) -> Axis | None:
-    """Where the loss of each example lies: its moment, or of many series the step from the beginning of each."""
+    """Give the place of each loss: its time, or for many series the step from the start of each."""
     examples = part.examples
     if isinstance(examples, Windows):
         return origins_of(examples, np.arange(len(examples)))
@@ -109,7 +109,7 @@ def _axis(part: Part) -> Axis | None:
 
 
 def _overview(windows: Windows, last: NDArray[Any], typical: Case | None, contract: Contract) -> Overview:
-    """Of many series that of the typical window."""
+    """Give the overview; of many series, that of the series of the typical window."""
     index, name = np.arange(len(windows)), ""
     if isinstance(typical, WindowCase) and windows.names:
         series = windows.series
@@ -121,7 +121,7 @@ def _overview(windows: Windows, last: NDArray[Any], typical: Case | None, contra
 
 
 def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tuple[Floats, Floats] | None:
-    """Truth and answer of the first target at known steps, of quantiles the level in the middle."""
+    """Give truth and answer of the first target at known steps; for quantiles, the middle level."""
     if isinstance(examples, Windows) or contract.answer == "class":
         return None
     truth = examples.targets[:, 0]
@@ -135,7 +135,7 @@ def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tup
 
 
 def _over_time(axis: Axis, losses: dict[str, Array64], answer: str) -> OverTime:
-    """Average over stretches of the axis that are equally long."""
+    """Average the losses over equally long stretches of the axis."""
     low, high = int(axis.at.min()), int(axis.at.max())
     count = min(STRETCHES, high - low + 1)
     stretch = np.minimum((axis.at - low) * count // (high - low + 1), count - 1)

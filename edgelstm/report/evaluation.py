@@ -1,6 +1,6 @@
-"""What an evaluation is: figures, and the few examples worth a look, as plain data.
+"""An evaluation: figures, and the few examples to show, as plain data.
 
-Whoever draws or writes it needs neither the network nor the data any more.
+Writing or drawing it needs neither the network nor the data.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ CONTRACT_PARTS = ("validation", "test")
 
 @dataclass(frozen=True)
 class Part:
-    """Something to evaluate on, and who shall answer.
+    """Examples to evaluate on, and the networks and baselines to run.
 
     Attributes:
-        name: `"validation"`, `"test"`, or what else it is.
+        name: `"validation"`, `"test"`, or another name.
         examples: with their truth.
-        networks: that are judged, by name: the one that is drawn first.
-        baselines: that stand beside them, by name.
-        known: the scores of baselines that somebody measured earlier on these very examples, by name.
+        networks: the networks to evaluate, by name; the first one is drawn.
+        baselines: to compare with, by name.
+        known: earlier scores of baselines on the same examples, by name.
     """
 
     name: str
@@ -43,7 +43,7 @@ class History(NamedTuple):
     """How a training went.
 
     Attributes:
-        losses: of training and validation, after each epoch; NaN where there was no validation.
+        losses: of training and validation, after each epoch; NaN without validation.
         best_epoch: the epoch whose weights were kept, from 1.
     """
 
@@ -53,7 +53,7 @@ class History(NamedTuple):
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the points of a curve lie.
+    """The places of the points of a curve.
 
     Attributes:
         kind: `"time"`, seconds since 1970 UTC; `"row"` of the data, from 1; `"step"` of a series, from 1.
@@ -66,11 +66,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class OverTime:
-    """How the error went along the data, each point the mean of a stretch.
+    """The error along the data; each point is the mean of a stretch.
 
     Attributes:
         axis: [n], the middle of each stretch.
-        errors: float64 [n] by name, in the measure of `Evaluation.measure`; NaN where nothing was known.
+        errors: float64 [n] by name, in `Evaluation.measure`; NaN without known truth.
     """
 
     axis: Axis
@@ -79,13 +79,13 @@ class OverTime:
 
 @dataclass(frozen=True)
 class Overview:
-    """What a forecast said of each moment K steps before it.
+    """The forecast of each time, made K steps before it.
 
     Attributes:
         axis: [n].
         truth: float32 [n, targets].
         answer: float32 [n, O].
-        name: of the series, where there are many: that of the typical window.
+        name: of the series of the typical window, if there are many series.
     """
 
     axis: Axis
@@ -96,18 +96,18 @@ class Overview:
 
 @dataclass(frozen=True)
 class WindowCase:
-    """One forecast beside what came.
+    """One forecast and its truth.
 
     Attributes:
         example: its number in the part, from 0.
-        origin: the last sample that was seen; kind and at [1] as in `Axis`.
+        origin: the last sample seen; kind and at [1] as in `Axis`.
         error: of the whole window, in `Evaluation.measure`.
-        target: the target with the largest error: its number.
-        history: float32 [T', targets], the last samples before; None where the inputs do not hold their past.
+        target: the number of the target with the largest error.
+        history: float32 [T', targets], the last samples before; None if the inputs do not contain past targets.
         truth: float32 [K, targets].
         answer: float32 [K, targets, L]: one number, or the quantiles of the target.
-        others: the same of each baseline, by name.
-        name: of the series, where there are many.
+        others: the answers of each baseline, by name.
+        name: of the series, if there are many.
     """
 
     example: int
@@ -123,7 +123,7 @@ class WindowCase:
 
 @dataclass(frozen=True)
 class SequenceCase:
-    """One sequence that was taken for another class.
+    """One misclassified sequence.
 
     Attributes:
         example: its number in the part, from 0.
@@ -148,7 +148,7 @@ class SeriesCase:
     Attributes:
         example: its number in the part, from 0.
         name: of the series.
-        error: over its known steps, in `Evaluation.measure`.
+        error: over the steps with known truth, in `Evaluation.measure`.
         axis: [T].
         truth: int64 [T], -1 unknown; or float32 [T, targets], NaN unknown.
         answer: float32 [T, O].
@@ -167,20 +167,20 @@ Case: TypeAlias = WindowCase | SequenceCase | SeriesCase
 
 @dataclass(frozen=True)
 class PartEvaluation:
-    """What was found on one part.
+    """The evaluation of one part.
 
     Attributes:
         name: of the part.
-        examples: how many windows, sequences or series were scored.
-        networks, baselines: scores with details, by name, the best known first as they were given.
-        by_step: float64 [K] by name, the error at each step ahead in `Evaluation.measure`; empty but for forecasts.
+        examples: the number of windows, sequences or series that were scored.
+        networks, baselines: scores with details, by name, in the given order.
+        by_step: float64 [K] by name, the error at each step ahead in `Evaluation.measure`; empty except for forecasts.
         over_time: None for sequences with one answer each, which have no order in time.
-        overview: of a forecast; else None.
-        pairs: of numbers at every step, truth and answer of the first target at known steps spread over the part,
+        overview: for a forecast; else None.
+        pairs: for numbers at every step, truth and answer of the first target at known steps spread over the part,
             float32 [n] both; else None.
-        typical: an example of the median error; None to classify.
-        worst: the examples with the largest error, the largest first. Windows do not overlap in what they forecast;
-            sequences are those that are wrong, the most confident first.
+        typical: an example with the median error; None to classify.
+        worst: the examples with the largest error, the largest first. Forecasts of windows do not overlap; sequences
+            are the misclassified ones, the most confident first.
     """
 
     name: str
@@ -196,20 +196,20 @@ class PartEvaluation:
 
     @property
     def scored(self) -> dict[str, Scored]:
-        """Networks first, baselines behind them."""
+        """Networks first, then baselines."""
         return {**self.networks, **self.baselines}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Networks beside their baselines, on one part or several.
+    """Networks and their baselines, on one or several parts.
 
     Attributes:
-        contract: says what is answered, and in which units.
-        source: what was run, `"co2.int8.onnx"`, or `"network"` for a network in training.
-        data_sha256: of what was evaluated on; None where that is not known.
-        season: samples in a season, as the seasonal baseline took it; None for none.
-        parts: in the order of time.
+        contract: gives the outputs and their units.
+        source: `"co2.int8.onnx"`, or `"network"` for a network in training.
+        data_sha256: of the data; None if unknown.
+        season: season length of the seasonal baseline, in samples; None for none.
+        parts: in order of time.
     """
 
     contract: Contract
@@ -220,22 +220,22 @@ class Evaluation:
 
     @property
     def measure(self) -> str:
-        """What errors over time and of single examples are: `contract.metric`, or to say classes, `"error_rate"`."""
+        """The measure of errors over time and of single examples: `contract.metric`, or `"error_rate"` for classes."""
         return "error_rate" if self.contract.answer == "class" else self.contract.metric
 
     @property
     def unit(self) -> str | None:
-        """Of the measure: that of the one target; None for several, for classes, and where nobody said."""
+        """The unit of the measure: that of the only target; None for several targets, for classes, and if unknown."""
         targets = self.contract.targets
         return targets[0].unit if len(targets) == 1 and self.contract.answer != "class" else None
 
 
 def contract_metrics(evaluation: Evaluation, network: str) -> tuple[Metrics, ...]:
-    """Say the scores in the words of the contract: held-out parts alone.
+    """Convert the scores of the held-out parts to those of a contract.
 
     Args:
         evaluation: of a training.
-        network: whose scores those of the network are; others that were judged are left out.
+        network: the name of the network to take; scores of other networks are dropped.
     """
     return tuple(
         Metrics(

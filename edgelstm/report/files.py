@@ -1,4 +1,4 @@
-"""Every file of a report."""
+"""All files of a report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def report_files(evaluation: Evaluation, history: History | None = None) -> dict
 
     Args:
         evaluation: from `evaluate_parts`.
-        history: of the training, where there was one here.
+        history: of the training, if there was one here.
 
     Returns:
         Their contents by name; the same arguments give the same bytes.

@@ -1,4 +1,4 @@
-"""The loss of each single example, for what an evaluation shows along time and case by case."""
+"""The loss of each example, for the errors over time and of single examples."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Loss = Callable[[NDArray[Any], NDArray[Any]], Array64]
 
 
 def loss_of(contract: Contract) -> Loss:
-    """Give what tells the loss of each example: its mean over examples, by `measure`, is the figure that decides.
+    """Give the loss function of single examples; `measure` averages losses to the deciding figure.
 
     Returns:
-        A function of answers [n, ..., O] (or classes int64 [n]) and their truth, to float64 [n, K, targets], [n, 1, 1]
-        of classes, NaN where the truth is unknown: squared errors, pinball losses, or 1 for a wrong class. With
-        several targets they are in training standard deviations; of many series `by_series` brings them into those of
-        each. K is 1 for what is no forecast.
+        A function of answers [n, ..., O] (or classes int64 [n]) and their truth, to float64 [n, K, targets], or
+        [n, 1, 1] for classes; NaN where the truth is unknown: squared errors, pinball losses, or 1 for a wrong class.
+        With several targets they are in training standard deviations; for many series `by_series` converts them to
+        those of each series. K is 1 except for forecasts.
     """
     if contract.answer == "class":
         return _wrong
@@ -35,7 +35,7 @@ def loss_of(contract: Contract) -> Loss:
 
 
 def by_series(losses: Array64, spreads: Array64 | None, answer: str) -> Array64:
-    """Bring the losses [n, K, targets] of many series into the spreads [n, targets] of each; None leaves them."""
+    """Scale the losses [n, K, targets] of many series by the spreads [n, targets] of each; None: unchanged."""
     if spreads is None:
         return losses
     spread = spreads[:, np.newaxis]
@@ -43,13 +43,13 @@ def by_series(losses: Array64, spreads: Array64 | None, answer: str) -> Array64:
 
 
 def measure(losses: Array64, answer: str, axis: tuple[int, ...]) -> Array64:
-    """Average losses over some axes into the figure they belong to; NaN where none is known."""
+    """Average losses over some axes to their figure; NaN if none is known."""
     mean = mean_known(losses, axis)
     return np.sqrt(mean) if answer == "number" else mean
 
 
 def mean_known(losses: Array64, axis: tuple[int, ...]) -> Array64:
-    """Average over what is known; NaN where nothing is."""
+    """Average over known values; NaN if there are none."""
     known = ~np.isnan(losses)
     count, total = known.sum(axis=axis), np.where(known, losses, 0.0).sum(axis=axis)
     mean: Array64 = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
@@ -63,7 +63,7 @@ def _wrong(y: NDArray[Any], truth: NDArray[Any]) -> Array64:
 
 
 def _pinball(y: NDArray[Any], truth: NDArray[Any], levels: Array64) -> Array64:
-    """[..., targets], the mean over levels."""
+    """Give the mean over levels: [..., targets]."""
     error = truth[..., np.newaxis] - y.reshape(*truth.shape, levels.shape[1]).astype(np.float64)
     loss: Array64 = np.maximum(levels * error, (levels - 1) * error).mean(axis=-1)
     return loss

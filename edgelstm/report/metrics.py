@@ -3,17 +3,17 @@
 | key | holds |
 |---|---|
 | `name`, `task`, `answer`, `source`, `data_sha256` | what was evaluated, on what |
-| `metric` | the figure that decides, as in a contract; `scaled_rmse` is the root of `scaled_mse` |
-| `measure` | what single errors are: the metric, or to say classes `error_rate` |
+| `metric` | the deciding figure, as in a contract; `scaled_rmse` is the root of `scaled_mse` |
+| `measure` | measure of single errors: the metric, or `error_rate` for classes |
 | `units` | of each target, or null |
-| `season` | samples in a season, or null |
-| `parts` | by part: `windows`, how many were scored, and by name of each network and baseline its figures and details |
-| `networks` | by part: which of these names are no baselines |
-| `error_by_step` | by part and name: the measure at each step ahead; of forecasts |
+| `season` | season length in samples, or null |
+| `parts` | by part: `windows`, how many were scored, and by name of network or baseline its figures and details |
+| `networks` | by part: the names that are networks, not baselines |
+| `error_by_step` | by part and name: the measure at each step ahead; for forecasts |
 | `error_over_time` | by part, null to classify: `axis` (`time` in UTC seconds, `row`, `step`), `at`, `errors` by name |
 | `worst` | by part: the examples with the largest error, the worst first |
 
-Rows and steps count from 1, examples from 0. What could not be measured, because no truth was known, is null.
+Rows and steps count from 1, examples from 0. A value is null if it could not be measured because no truth was known.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def metrics_json(evaluation: Evaluation) -> bytes:
 
 
 def _details(scored: Scored, contract: Contract) -> dict[str, Any]:
-    """Put figures and details side by side, those of channels by their names."""
+    """Merge figures and details; details by channel get the names of the channels."""
     details = dict(scored.details)
     if "rmse_by_channel" in details:
         names = (channel.name for channel in contract.outputs)
@@ -103,7 +103,7 @@ def _origin(origin: Axis) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Write what JSON has no word for as null."""
+    """Replace values that JSON cannot write (NaN, infinity) by null."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

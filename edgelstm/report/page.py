@@ -1,4 +1,4 @@
-"""The page: an evaluation for people, one file that asks nobody for anything."""
+"""The page: an evaluation for people, in one self-contained file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edgelstm.report.words import task_words, verdict_words
 if TYPE_CHECKING:
     import jinja2
 
-# What is said of a part, in this order; each gives no section where it does not apply.
+# The sections of a part, in this order; each gives none if it does not apply.
 _OF_A_PART = (
     overview,
     calibration,
@@ -38,11 +38,11 @@ _OF_A_PART = (
 
 
 def report_html(evaluation: Evaluation, history: History | None = None) -> bytes:
-    """Write the page of an evaluation: every part's scores, and the last part in detail.
+    """Write the page of an evaluation: the scores of every part, and the last part in detail.
 
     Args:
         evaluation: from `evaluate_parts`.
-        history: of the training, where there was one here.
+        history: of the training, if there was one here.
 
     Returns:
         UTF-8; the same arguments give the same bytes.
@@ -74,14 +74,14 @@ def report_html(evaluation: Evaluation, history: History | None = None) -> bytes
 
 
 def sections_of(evaluation: Evaluation, history: History | None) -> Sequence[Section]:
-    """List what the page says."""
+    """List the sections of the page."""
     last = evaluation.parts[-1:]
     details = [section for part in last for make in _OF_A_PART for section in make(part, evaluation)]
     return [*scores(evaluation), *details, *losses(history, evaluation.contract.answer)]
 
 
 def environment(*packages: str) -> jinja2.Environment:
-    """Make what fills templates: of these packages and, behind them, those that all pages share.
+    """Make the template engine: for templates of these packages, then those that all pages share.
 
     Raises:
         MissingDependencyError: jinja2 is not installed.

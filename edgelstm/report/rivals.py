@@ -1,4 +1,4 @@
-"""Baselines that need no training part: what anyone can say who has the file and the data."""
+"""Baselines that need no training part, only the file and the data."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from edgelstm.data.windows import Index, Windows
 
 
 def rivals_of(contract: Contract, examples: Examples, season: int | None) -> dict[str, Answerer]:
-    """List the baselines that can be had without training.
+    """List the baselines that need no training.
 
     Args:
-        contract: says what is answered.
-        examples: what is answered about.
-        season: samples in a season; None without a seasonal naive.
+        contract: of the network.
+        examples: to answer.
+        season: season length in samples; None: no seasonal naive.
 
     Returns:
-        By name: of forecasts `"persistence"` and `"seasonal naive with drift"`, where the past of the targets is known;
-        of quantiles `"persistence, one value"`, all levels alike, because nobody knows how far it is off. Of labels the
-        constant of the training part, where its statistics are known. Of classes the most frequent of these very
-        examples, a constant that nobody could know before.
+        By name. For forecasts `"persistence"` and `"seasonal naive with drift"`, if the inputs hold past targets; for
+        quantiles `"persistence, one value"`, the same value for all levels, because its error is unknown. For labels
+        the constant of the training part, if its statistics are known. For classes the most frequent class of these
+        examples, which is known only in hindsight.
 
     Example:
         >>> from edgelstm import load
@@ -72,7 +72,7 @@ def _majority(sequences: Sequences, classes: int) -> Answerer:
 
 
 def _constant(sequences: Sequences, outputs: tuple[Channel, ...]) -> Answerer:
-    """The mean of the training part, or of quantiles what lay at their level there."""
+    """Answer with the mean of the training part, or with its quantiles."""
     values = [
         0.0
         if channel.statistics is None
@@ -85,7 +85,7 @@ def _constant(sequences: Sequences, outputs: tuple[Channel, ...]) -> Answerer:
 
 
 def _repeated(sequences: Sequences, answer: NDArray[np.float32]) -> Answerer:
-    """Answer the same to every sequence, or to every step of the one that is asked for."""
+    """Give the same answer for every sequence, or for every step of the requested one."""
 
     def answerer(index: Index) -> NDArray[Any]:
         return np.tile(answer, (len(sequences.truth_of(index)), 1))

@@ -1,4 +1,4 @@
-"""Round numbers along an axis: tens, powers, and where a calendar turns."""
+"""Ticks of an axis: round numbers, powers of ten, and calendar units."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-X_TICKS, Y_TICKS = 6, 5  # as a telephone has room for
+X_TICKS, Y_TICKS = 6, 5  # fit on a phone
 _MONTH_S = 2_629_746
-# A calendar, the longest first: numpy's unit, how many of it, about how many seconds that takes, how many labels fit.
+# Calendar units, the longest first: numpy's unit, how many of it, about how many seconds, and how many labels fit.
 _CALENDAR = [
     (unit, count, count * seconds, most)
     for unit, seconds, most, counts in (
@@ -25,7 +25,7 @@ _CALENDAR = [
 
 
 class Tick(NamedTuple):
-    """A label at a place, in percent of the axis from its low end."""
+    """A label and its place, in percent of the axis from its low end."""
 
     at: float
     text: str
@@ -37,8 +37,8 @@ def number_ticks(low: float, high: float, most: int, whole: bool = False) -> tup
     Args:
         low: the lowest number on the axis.
         high: the highest.
-        most: about how many there may be.
-        whole: numbers between the whole ones mean nothing.
+        most: about the largest number of ticks.
+        whole: ticks at whole numbers only.
 
     Example:
         >>> number_ticks(0.0, 0.5, 5)[1]
@@ -50,7 +50,7 @@ def number_ticks(low: float, high: float, most: int, whole: bool = False) -> tup
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     largest = max(abs(low), abs(high))
-    plain = decimals <= 4 and (largest < 1e6 or largest >= 1e3 * step)  # else 1e9 + sin(t) is 1e9 all along
+    plain = decimals <= 4 and (largest < 1e6 or largest >= 1e3 * step)  # else every label of 1e9 + sin(t) is 1e9
     values = [i * step for i in range(first, last + 1)]
     return tuple(Tick(_percent(v, low, high), f"{v:.{decimals}f}" if plain else f"{v:.4g}") for v in values)
 
@@ -67,7 +67,7 @@ def log_ticks(low: float, high: float) -> tuple[Tick, ...]:
         inside = [exponent for exponent in exponents if low - 1e-9 <= exponent <= high + 1e-9]
         if len(inside) <= Y_TICKS + 2:
             break
-    if len(inside) < 3:  # less than a decade: numbers that are round by themselves
+    if len(inside) < 3:  # less than a decade: round numbers
         bottom, top = 10**low, 10**high
         ticks = number_ticks(bottom, top, Y_TICKS)
         values = [bottom + tick.at / 100 * (top - bottom) for tick in ticks]
@@ -77,7 +77,7 @@ def log_ticks(low: float, high: float) -> tuple[Tick, ...]:
 
 
 def time_ticks(low: float, high: float) -> tuple[Tick, ...]:
-    """Place ticks where a calendar turns: the finest unit that gives no more than a few.
+    """Place ticks at calendar units: the finest unit that gives only a few.
 
     Args:
         low: seconds since 1970, UTC.
@@ -102,7 +102,7 @@ def time_ticks(low: float, high: float) -> tuple[Tick, ...]:
 
 
 def _moments(turns: list[str]) -> list[str]:
-    """Write what a calendar shows, and of a day or a year that goes on no more than what is new."""
+    """Write dates and times; within the same day or year, only the part that changes."""
     texts = []
     for before, turn in zip(["", *turns], turns, strict=False):
         day, _, clock = turn.partition("T")

@@ -1,4 +1,4 @@
-"""Score an answerer, and keep what it said and how wrong that was, example by example."""
+"""Score an answerer, and keep the answer and the loss of each example."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from edgelstm.report.losses import Loss, by_series, mean_known, measure
 
 @dataclass(frozen=True)
 class Watched:
-    """What one answerer gave.
+    """The results of one answerer.
 
     Attributes:
         scored: the score.
         losses: float64 [N, targets], of each window, sequence or, with an answer at every step, row; NaN unknown.
         by_step: float64 [K], the measure at each step ahead.
-        answers: [N, ...], the answer to each; of a forecast that of the last step ahead.
+        answers: [N, ...], one per example; for a forecast, that of the last step ahead.
     """
 
     scored: Scored
@@ -36,7 +36,7 @@ class Watched:
 
 
 def watch(name: str, answerer: Answerer, examples: Examples, contract: Contract, loss: Loss) -> Watched:
-    """Score an answerer, and keep the loss of each example and what it said.
+    """Score an answerer, and keep the answer and the loss of each example.
 
     Raises:
         DataError: no truth is known.
@@ -70,7 +70,7 @@ def watch(name: str, answerer: Answerer, examples: Examples, contract: Contract,
 
 
 def _in_place(rows: list[Index | slice], values: list[NDArray[Any]], count: int) -> NDArray[Any]:
-    """Lay what came in one piece; a series without any known truth was not asked for, and has nothing."""
+    """Put all values into one array; a series without known truth was not answered, and stays empty."""
     first = values[0]
     whole = np.full((count, *first.shape[1:]), -1 if first.dtype.kind == "i" else np.nan, first.dtype)
     for place, value in zip(rows, values, strict=True):

@@ -1,4 +1,4 @@
-"""The words of a report: what figures, axes and channels are called."""
+"""The texts of a report: names of figures, axes and channels, and the verdict."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import numpy as np
 
 from edgelstm.contract import HIGHER_IS_BETTER, Channel, Contract
 from edgelstm.data.baselines.linear import LINE_ALONE
+from edgelstm.data.examples import NOUNS
 from edgelstm.data.scores.figures import FIGURES, SHARES, known_figure, percent_text
 from edgelstm.data.scores.metric import figure_of
 from edgelstm.data.scores.scorer import Scored
+from edgelstm.errors import counted
 from edgelstm.report.chart import number_text
 from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation
 
 RIDGE = "ridge"
-AS_GOOD = 1.005  # of the network's error: a line that is within half a percent of it
+AS_GOOD = 1.005  # times the error of the network: a line within half a percent is as good
 NETWORKS = {"network": "LSTM", "quantized": "LSTM, quantized"}
-EXAMPLES = {"forecast": "window", "classify": "sequence", "label": "series"}
 
 
 def name_words(name: str) -> str:
-    """Say a name as people do."""
+    """Write the name of a network or baseline for people."""
     return NETWORKS.get(name, name)
 
 
 def in_unit(words: str, unit: str | None) -> str:
-    """Add a unit, where there is one.
+    """Append a unit, if there is one.
 
     Example:
         >>> in_unit("RMSE", "ppm"), in_unit("RMSE", None)
@@ -34,12 +35,12 @@ def in_unit(words: str, unit: str | None) -> str:
 
 
 def measure_words(evaluation: Evaluation) -> str:
-    """Say what the errors of single examples are in."""
+    """Name the measure of single errors, with its unit."""
     return in_unit(_metric_words(evaluation.measure), unit_words(evaluation))
 
 
 def unit_words(evaluation: Evaluation) -> str | None:
-    """Say the unit of the measure; of several targets, or series, those are training standard deviations."""
+    """Give the unit of the measure; std (training standard deviations) for several targets or series."""
     return "std" if evaluation.measure.startswith("scaled_") else evaluation.unit
 
 
@@ -63,12 +64,11 @@ def count_words(count: int, contract: Contract) -> str:
         >>> count_words(1, load("models/co2/co2.fp32.onnx").contract)
         '1 window'
     """
-    noun = EXAMPLES[contract.task]
-    return f"{count:,} {noun}{'' if count == 1 or noun == 'series' else 's'}"
+    return counted(count, *NOUNS[contract.task])
 
 
 def duration_words(seconds: float) -> str:
-    """Say a duration in the unit that reads best.
+    """Write a duration in days, hours, minutes or seconds.
 
     Example:
         >>> duration_words(604800.0), duration_words(900.0), duration_words(0.02)
@@ -82,12 +82,12 @@ def duration_words(seconds: float) -> str:
 
 
 def axis_words(axis: Axis) -> str:
-    """Say what an axis counts."""
+    """Name an axis."""
     return {"time": "time (UTC)", "row": "row", "step": "step"}[axis.kind]
 
 
 def series_words(name: str, contract: Contract) -> str:
-    """Name a series or a sequence: a number alone would be none.
+    """Name a series or a sequence; a bare number gets its noun.
 
     Example:
         >>> from edgelstm import load
@@ -95,11 +95,11 @@ def series_words(name: str, contract: Contract) -> str:
         >>> series_words("41", contract), series_words("pump", contract)
         ('window 41', 'pump')
     """
-    return f"{EXAMPLES[contract.task]} {name}" if name.isdecimal() else name
+    return f"{NOUNS[contract.task][0]} {name}" if name.isdecimal() else name
 
 
 def moment_words(axis: Axis) -> str:
-    """Say where the first point of an axis lies."""
+    """Write the place of the first point of an axis."""
     at = int(axis.at[0])
     if axis.kind != "time":
         return f"{axis.kind} {at}"
@@ -108,7 +108,7 @@ def moment_words(axis: Axis) -> str:
 
 
 def task_words(evaluation: Evaluation) -> str:
-    """Say in a sentence what is answered from what."""
+    """Describe inputs and outputs in one sentence."""
     contract = evaluation.contract
     inputs, steps = contract.inputs, f"{contract.window} sample{'s' if contract.window > 1 else ''}"
     seen = ", ".join(channel.name for channel in inputs[:4]) if len(inputs) <= 4 else f"{len(inputs)} channels"
@@ -117,16 +117,16 @@ def task_words(evaluation: Evaluation) -> str:
     targets += f" and {len(contract.targets) - 4} more" if len(contract.targets) > 4 else ""
     classes = f"one of {len(contract.outputs)} classes"
     if contract.task == "classify":
-        return f"Tells {classes} from up to {steps} of {seen}{every}."
+        return f"Classifies up to {steps} of {seen} as {classes}{every}."
     if contract.task == "label":
-        return f"Tells {classes if contract.answer == 'class' else targets} at every step from {seen}{every}."
+        return f"Labels every step with {classes if contract.answer == 'class' else targets}, from {seen}{every}."
     ahead = f"{contract.horizon} step{'s' if contract.horizon > 1 else ''} ahead,"
     what = "quantiles of " if contract.answer == "quantile" else ""
     return f"Forecasts {what}{targets}, {ahead} from {steps} of {seen}{every}."
 
 
 def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:
-    """Say in a sentence how good the network is, and whether a baseline is better."""
+    """Write a sentence about the score of the network, and whether a baseline is better."""
     contract, metric = evaluation.contract, evaluation.contract.metric
     name, scored = next(iter(part.networks.items()))
     own = figure_of(scored.score, metric)
@@ -145,9 +145,9 @@ def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:
 
 
 def line_words(part: PartEvaluation, metric: str) -> str:
-    """Say so where a straight line is as good as the network; nothing where it is not.
+    """Write a sentence if a straight line is as good as the network; else nothing.
 
-    The line that a network began with can be shipped; where it began with none, ridge shows what one could do.
+    The line that training started from can be shipped; without one, ridge shows what a line can do.
     """
     lines = [name for name in (LINE_ALONE, RIDGE) if name in part.baselines]
     if not lines or metric in HIGHER_IS_BETTER:
@@ -160,21 +160,21 @@ def line_words(part: PartEvaluation, metric: str) -> str:
 
 
 def best_baseline(part: PartEvaluation, metric: str) -> str | None:
-    """Name the baseline that is hardest to beat; None where there is none."""
+    """Name the best baseline; None for none."""
     sign = -1 if metric in HIGHER_IS_BETTER else 1
     return min(part.baselines, key=lambda name: sign * figure_of(part.baselines[name].score, metric), default=None)
 
 
 def score_text(scored: Scored, key: str) -> str:
-    """Write one figure of a score; shares in percent, a dash where there is none."""
+    """Write one figure of a score; shares in percent, a dash for none."""
     value = known_figure(scored.score, key)
     value = scored.details.get(key) if value is None else value
     return percent_text(value) if key in SHARES else number_text(value)
 
 
 def _metric_words(metric: str) -> str:
-    """Name a measure beside its unit, which says whether it is scaled."""
-    return "share that is wrong" if metric == "error_rate" else FIGURES[metric].removeprefix("scaled ")
+    """Name a measure without "scaled", which its unit says."""
+    return "error rate" if metric == "error_rate" else FIGURES[metric].removeprefix("scaled ")
 
 
 def _figure(value: float, metric: str, unit: str | None) -> str:

@@ -59,7 +59,7 @@ def test_a_gap_is_filled_as_in_training_and_refused_where_nothing_fills_it(co2):
     filled = answer(co2, samples_of(co2.contract, values)).series[0].values
     np.testing.assert_allclose(filled, co2.predict(rising()), rtol=1e-6)  # on the line between its neighbours
     samples = samples_of(co2.contract, values)._replace(filling=Filling("error"))
-    with pytest.raises(DataError, match=r"1 sample\(s\) are missing in the window of rows 1 to 104"):
+    with pytest.raises(DataError, match=r"1 missing sample in the window of rows 1 to 104"):
         answer(co2, samples)
 
 
@@ -68,7 +68,7 @@ def test_of_many_series_those_that_cannot_be_answered_are_named(co2):
     both = good._replace(series=(*short.series, *good.series))
     found = answer(co2, both)
     assert [answers.name for answers in found.series] == ["north"]
-    assert found.notes == ("left out: south: expected at least 104 rows, which one window takes, got 5",)
+    assert found.notes == ("skipped: south: expected at least 104 rows (one window), got 5",)
     with pytest.raises(InputError, match="south: expected at least 104 rows"):
         answer(co2, short)
 
@@ -94,7 +94,10 @@ def test_a_series_that_is_classified_has_one_answer(tmp_path):
     (found,) = answer(predictor, samples).series
     assert (found.name, found.values.shape, found.at) == ("pump", (1, 3), None)
     np.testing.assert_allclose(found.values[0], predictor.predict(x), rtol=1e-6)
-    with pytest.raises(InputError, match=r"--all: is for forecasts; .* to classify gives one answer for each series"):
+    with pytest.raises(
+        InputError,
+        match=r"--all is for forecasts only; this file was trained to classify and gives one answer for each series",
+    ):
         answer(predictor, samples, every_row=True)
 
 
@@ -103,15 +106,15 @@ HOSTILE = {
     "one axis": (np.ones(STEPS), None, r"expected samples \[N, 1\]"),
     "nothing": (np.ones((0, 1)), None, r"expected samples \[N, 1\]"),
     "text": ([["a"]] * STEPS, None, "expected numbers"),
-    "too few times": (rising(), WEEKS[:3], "time_s: expected 104 moments"),
-    "times that are words": (rising(), ["today"] * STEPS, "time_s: expected 104 moments"),
-    "times that stand still": (rising(), np.zeros(STEPS, np.int64), "time_s: expected times that grow"),
+    "too few times": (rising(), WEEKS[:3], "time_s: expected 104 times"),
+    "times that are words": (rising(), ["today"] * STEPS, "time_s: expected 104 times"),
+    "times that stand still": (rising(), np.zeros(STEPS, np.int64), "time_s: expected times that ascend"),
     "no time at all": (
         rising(),
         np.full(STEPS, np.datetime64("NaT"), "datetime64[s]"),
-        "time_s: expected times that grow",
+        "time_s: expected times that ascend",
     ),
-    "times without end": (rising(), np.full(STEPS, np.nan), "time_s: expected times that grow"),
+    "times without end": (rising(), np.full(STEPS, np.nan), "time_s: expected times that ascend"),
 }
 
 
@@ -123,10 +126,10 @@ def test_samples_that_are_none_are_refused_in_one_line(case, co2):
 
 
 def test_a_file_that_takes_times_gets_them(co2):
-    with pytest.raises(InputError, match="time_s: this file takes the time of each sample"):
+    with pytest.raises(InputError, match="time_s: this file needs the time of each sample"):
         samples_of(replace(co2.contract, times=True), rising())
 
 
 def test_a_word_without_a_branch_is_an_error():
-    with pytest.raises(AssertionError, match="expected a word that is known, got 'sing'"):
+    with pytest.raises(AssertionError, match="expected a known value, got 'sing'"):
         assert_never("sing")

@@ -244,7 +244,7 @@ def test_behind_a_gap_a_carried_file_begins_anew(tmp_path):
 def test_a_file_that_takes_times_refuses_examples_without(tmp_path):
     run = write_tiny(tmp_path / "run", "label", "number", "carried", times=True)
     predictor = load(export_run(tmp_path / "run").files[0].path)
-    with pytest.raises(InputError, match="without a column of timestamps"):
+    with pytest.raises(InputError, match="but the data has no timestamps"):
         answerer_of(predictor, replace(run.heldout, times=None))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from edgelstm import load
 from edgelstm.answers import score_as_run
-from edgelstm.answers.answerer import stepped, stretches_of
+from edgelstm.answers.answerer import stepped, stream_inputs_of
 from edgelstm.answers.differences import neighbour_difference, stream_difference
 from edgelstm.bench import answers_to_judge
 from edgelstm.data.inputs import Inputs
@@ -30,11 +30,11 @@ def carried(tmp_path):
 
 def test_one_answer_that_moved_is_the_difference_of_its_output(carried):
     _, predictor, windows = carried
-    stretches = stretches_of(windows, times=False)
-    answers = np.concatenate([stepped(predictor, stretch) for stretch in stretches])
-    assert max(stream_difference(predictor, stretches, answers)) < 1e-6
+    inputs = stream_inputs_of(windows, times=False)
+    answers = np.concatenate([stepped(predictor, one) for one in inputs])
+    assert max(stream_difference(predictor, inputs, answers)) < 1e-6
     answers[5, 1, 2] += 0.25
-    low, middle, high = stream_difference(predictor, stretches, answers)
+    low, middle, high = stream_difference(predictor, inputs, answers)
     assert max(low, middle) < 1e-6
     assert high == pytest.approx(0.25, abs=1e-6)
 

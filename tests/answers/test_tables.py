@@ -82,7 +82,7 @@ REFUSED = {
     "an unseen class": ("label", "class", {**TWO, "kind": ["a", "d"] * 15}, {}, "class(es) 'd', which do not"),
     "one class missing": ("classify", "class", {**TWO, "kind": [""] * 30}, {}, "its class is missing"),
     "no class known": ("label", "class", {**TWO, "kind": [""] * 30}, {}, "no row whose truth is known"),
-    "labels of numbers": ("label", "number", TWO, {"label": "p"}, "--label: means nothing"),
+    "labels of numbers": ("label", "number", TWO, {"label": "p"}, "--label needs a file that answers with classes"),
     "a policy that is none": ("label", "number", TWO, {"gaps": "guess"}, "--missing: expected one of"),
 }
 
@@ -113,5 +113,5 @@ def test_another_period_than_in_training_is_refused(tmp_path):
 
 def test_one_probability_is_no_class_for_each(tmp_path):
     contract = contract_of("classify", "class", lengths=True)
-    with pytest.raises(InputError, match="one probability"):
+    with pytest.raises(InputError, match="a single probability"):
         read_examples(table(tmp_path, **TWO), replace(contract, outputs=contract.outputs[:1]))

@@ -43,9 +43,9 @@ TRAINING = {
     "no target": (
         weekly(wave(400)),
         [],
-        "data.targets: is missing; give it with --target: data.csv has numbers in co2",
+        "data.targets is missing: give it with --target: data.csv has numeric columns co2",
     ),
-    "no target among text": ("date,co2\n2000-01-01,high\n2000-01-08,low\n", [], "no column of numbers, but date, co2"),
+    "no target among text": ("date,co2\n2000-01-01,high\n2000-01-08,low\n", [], "no numeric columns, but date, co2"),
     "words as labels": (
         "date,co2,state\n2000-01-01,1.5,on\n2000-01-08,2.5,off\n",
         ["--task", "label", "--target", "state", "--feature", "co2", "--horizon", "1"],
@@ -61,7 +61,7 @@ TRAINING = {
         ["--target", "co2"],
         "got '$350.5': take '$' out of the table",
     ),
-    "a wrong choice": (weekly(wave(200)), ["--target", "co2", "--loss", "mean"], "training.loss"),
+    "a wrong choice": (weekly(wave(200)), ["--target", "co2", "--loss", "mean"], "--loss: expected 'mse', 'mae'"),
     "relative and carried": (
         weekly(wave(200)),
         ["--target", "co2", "--scaling", "relative", "--state", "carried"],
@@ -215,7 +215,7 @@ PREDICTING = {
     "a missing sample": (
         weekly([*wave(39), ""]),
         ["--missing", "error"],
-        "rows 17 to 40, the first in column 'co2' at row 40; choose --miss",
+        "rows 17 to 40, the first in column 'co2' at row 40; fill gaps with --miss",
     ),
     "a gap that some window meets": (weekly([*wave(30), "", *wave(9)]), ["--all", "--missing", "error"], "at row 31"),
     "another column": (weekly(wave(40), "co"), [], "no column 'co2'"),

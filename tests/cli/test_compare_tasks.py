@@ -70,7 +70,7 @@ def test_options_about_a_table_mean_nothing_without_one(cli_here, tmp_path):
     files = files_of(tmp_path, "classify", "class", lengths=True)
     for option in ("--format", "--series", "--label", "--missing", "--time"):
         process = cli_here("compare", *files, option, "unit", *QUICK)
-        assert_one_line_and_exit_2(process, f"{option}: means something for a table only")
+        assert_one_line_and_exit_2(process, f"{option} needs a table")
 
 
 def test_a_class_that_the_file_does_not_know_is_refused(cli_here, tmp_path):

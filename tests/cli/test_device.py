@@ -47,7 +47,7 @@ def test_verify_exits_1_where_the_file_computes_something_else(cli_here, window_
     process = cli_here("verify", rewritten(window_files.fp32, tmp_path / "moved.onnx", move))
     assert process.returncode == 1
     assert "FAILED" in process.stdout
-    assert "do not use it here" in process.stdout
+    assert "do not use this file here" in process.stdout
 
 
 def test_inspect_counts_the_graph_like_the_onnx_package(cli_here, window_files):
@@ -60,7 +60,7 @@ def test_inspect_counts_the_graph_like_the_onnx_package(cli_here, window_files):
 
 def test_inspect_tells_a_person_what_the_file_sees_and_how_good_it_is(cli_here, window_files):
     words = cli_here("inspect", window_files.fp32).stdout
-    for expected in ("24 steps of co2 (ppm)", "3 step(s)", "persistence", "this file", "inside the graph"):
+    for expected in ("24 steps of co2 (ppm)", "3 steps", "persistence", "this file", "inside the graph"):
         assert expected in words
 
 
@@ -70,8 +70,11 @@ def test_inspect_does_not_claim_that_a_window_network_was_trained_to_go_on(cli_h
         entries[CONTRACT_KEY] = json.dumps({**contract, "trained_state": "window"})
 
     rewritten(carried_files.fp32, tmp_path / "untrained.onnx", trained_on_windows)
-    assert "trained to carry its state on" in cli_here("inspect", carried_files.fp32).stdout
-    assert "nobody trained it to go on" in cli_here("inspect", "untrained.onnx").stdout
+    assert "trained with a carried state" in cli_here("inspect", carried_files.fp32).stdout
+    assert (
+        "each window started from zero in training; carried because of --state"
+        in cli_here("inspect", "untrained.onnx").stdout
+    )
 
 
 def test_predict_forecasts_what_follows_the_last_row(cli_here, window_files, tmp_path):

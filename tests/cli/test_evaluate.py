@@ -148,17 +148,17 @@ def seasonal_error(values, season, horizon=3, window=24):
 
 
 BAD = {
-    "a file alone": (["FILE"], "brings no data"),
+    "a file alone": (["FILE"], "contains no data"),
     "no such run": (["nowhere"], "there is no such file"),
     "no such table": (["FILE", "nothing.csv"], "there is no such file"),
-    "an option without a table": (["RUN", "--time", "date"], "--time: means something for a table only"),
-    "a device for a run": (["RUN", "--device", "cuda"], "mean something for a file only"),
+    "an option without a table": (["RUN", "--time", "date"], "--time needs a table"),
+    "a device for a run": (["RUN", "--device", "cuda"], "need a model file, got a run"),
     "a gap": (["FILE", "builtin:co2", "--missing", "error"], "choose --missing"),
     "a column that is not there": (["FILE", "data.csv"], "there is no column"),
-    "another network's run": ([CO2, "RUN"], "its window is 24, that of the file is 104"),
+    "another network's run": ([CO2, "RUN"], "has window 24, the file has 104"),
     "a policy that is none": (["FILE", "builtin:co2", "--missing", "guess"], "--missing: expected one of interpolate"),
     "a format that is none": (["FILE", "data.csv", "--format", "xls"], "expected one of csv"),
-    "a season of classes": (["CLASSES", "--season", "7"], "--season: means something for forecasts only"),
+    "a season of classes": (["CLASSES", "--season", "7"], "--season is for forecasts only"),
 }
 
 

@@ -32,7 +32,7 @@ def quick(monkeypatch):
 def with_outliers(window_files, tmp_path_factory):
     """The same network with one more unit that nothing listens to and whose weights are a thousand times larger.
 
-    Its answers are those of the trained network. One int8 scale for a whole tensor has to reach the outliers and
+    Its answers are those of the trained network. One int8 scale per tensor has to reach the outliers and
     leaves nothing for the rest; a scale for each row does not see them.
     """
     folder = tmp_path_factory.mktemp("outliers") / "run"
@@ -190,10 +190,10 @@ REFUSED = {
     "no share": (["--quantize", "--max-metric-drop", "little"], "expected a share such as 1% or 0.01, got 'little'"),
     "a negative share": (["--quantize", "--max-metric-drop", "-1%"], "expected a share"),
     "an unbounded share": (["--quantize", "--max-metric-drop", "inf"], "expected a share"),
-    "a limit for nothing": (["--max-metric-drop", "1%"], "--max-metric-drop: means nothing without --quantize"),
-    "a clip for nothing": (["--clip", "mse"], "--clip: means nothing without --quantize int8, int8w or auto"),
-    "a head of fp16": (["--quantize", "fp16", "--head", "fp32"], "--head: means nothing without --quantize int8"),
-    "a scale for nothing": (["--per-tensor"], "--per-tensor: means nothing without --quantize"),
+    "a limit for nothing": (["--max-metric-drop", "1%"], "--max-metric-drop needs --quantize"),
+    "a clip for nothing": (["--clip", "mse"], "--clip needs --quantize int8, int8w or auto"),
+    "a head of fp16": (["--quantize", "fp16", "--head", "fp32"], "--head needs --quantize int8"),
+    "a scale for nothing": (["--per-tensor"], "--per-tensor needs --quantize"),
     "an unknown state": (["--state", "kept"], "state: expected window or carried, got 'kept'"),
     "a carried state of a relative network": (["--state", "carried"], "cannot carry a state on"),
 }

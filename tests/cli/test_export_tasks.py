@@ -19,7 +19,7 @@ from tests.tiny_runs import WINDOW, network_of, write_tiny
     ("task", "answer", "state", "words"),
     [
         ("classify", "class", "window", ["test accuracy", "series by series"]),
-        ("label", "number", "carried", ["test scaled RMSE", "over 60 steps, from zero for each of 3 series"]),
+        ("label", "number", "carried", ["test scaled RMSE", "over 60 steps, starting from zero for each of 3 series"]),
         ("forecast", "quantile", "window", ["test pinball loss"]),
     ],
 )

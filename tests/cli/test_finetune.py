@@ -92,7 +92,7 @@ def test_options_about_a_table_need_one(options, cli_here):
     done = cli_here("finetune", "runs/a", *options)
     assert done.returncode == 2
     assert done.stderr == (
-        f"edgelstm: {options[0]}: expected --data as well; without it the run learns from its own table, as it did\n"
+        f"edgelstm: {options[0]} needs --data; without it the run is trained on its own table, with its own settings\n"
     )
 
 
@@ -110,3 +110,18 @@ def test_an_imported_run_without_a_table_is_one_line(cli_here, tmp_path):
     done = cli_here("finetune", "net")
     assert done.returncode == 2
     assert done.stderr == "edgelstm: net: was imported, its data is unknown; give a table to train on with --data\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--epochs", "0"), "--epochs: expected 1 or more, got 0"),  # of the training, in float32
+        (("--quantize", "int8", "--epochs", "0"), "--epochs: expected 1 or more, got 0"),
+        (("--quantize", "int4"), "--quantize: expected 'int8' or 'int8w', got 'int4'"),
+        (("--learning-rate", "0"), "--learning-rate: expected more than 0, got 0.0"),
+    ],
+)
+def test_a_refused_value_is_named_by_its_flag(cli_here, tmp_path, options, complaint):
+    write_tiny(tmp_path / "net", "forecast", "number")
+    done = cli_here("finetune", "net", "--data", "builtin:co2", *options)
+    assert (done.returncode, done.stderr) == (2, f"edgelstm: {complaint}\n")

@@ -32,7 +32,7 @@ def test_weights_become_files_that_verify(weights, cli_here, tmp_path):
         "lstm2 (input_size 4, hidden_size 4, num_layers 3)",
         "dense (in_features 4, out_features 1)",
         "",
-        "without test data (--data) nobody can say what a smaller file costs",
+        "without test data (--data) the accuracy cost of smaller files is unknown",
         "",
         "wrote runs/amp; next: edgelstm export runs/amp --quantize",
     ]
@@ -67,7 +67,7 @@ def test_a_table_it_never_saw_lets_int8_be_judged(weights, cli_here, tmp_path):
     assert contract["metrics"][0]["windows"] == 100
     assert contract["outputs"][0]["unit"] == "V"
     process = cli_here("import", "torch", "amp.json", "--window", "20", "--data", "test.csv", "-o", "other")
-    assert_one_line_and_exit_2(process, "expected --input as well")
+    assert_one_line_and_exit_2(process, "--data needs --input")
 
 
 def test_what_the_names_do_not_tell_may_be_told(cli_here, tmp_path):

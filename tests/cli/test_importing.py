@@ -29,13 +29,13 @@ def test_it_prints_what_each_layer_became_and_what_comes_next(net, cli_here):
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines() == [
         "net.keras: Keras 3.15.1",
-        "takes 5 steps of x0, x1; to forecast y0, 1 step(s)",
+        "input: 5 steps of x0, x1; task: forecast y0, 1 step",
         "",
         "layer  class  became",
         "lstm   LSTM   LSTM 2 -> 4 + last step",
         "dense  Dense  linear 4 -> 1",
         "",
-        "without test data (--data) nobody can say what a smaller file costs",
+        "without test data (--data) the accuracy cost of smaller files is unknown",
         "",
         "wrote runs/net; next: edgelstm export runs/net --quantize",
     ]
@@ -91,8 +91,8 @@ REFUSED = {
     "a unit without a channel": (["--window", "5", "--unit", "celsius"], "expected CHANNEL=UNIT"),
     "a unit of nothing": (["--window", "5", "--unit", "z=C"], "expected the name of a channel, got 'z'"),
     "too few names": (["--window", "5", "--input", "a"], "inputs: expected 2 different name(s)"),
-    "data without names": (["--window", "5", "--data", "test.csv"], "expected --input as well"),
-    "time without data": (["--window", "5", "--time", "date"], "expected --data as well"),
+    "data without names": (["--window", "5", "--data", "test.csv"], "--data needs --input"),
+    "time without data": (["--window", "5", "--time", "date"], "--time needs a table: add --data"),
     "a name with a path": (["--window", "5", "--name", "../evil"], "name: expected letters"),
     "classes that are no probabilities": (["--window", "5", "--task", "classify"], "can forecast, got 'classify'"),
     "a task that is none": (["--window", "5", "--task", "sing"], "task: expected one of"),
@@ -132,7 +132,7 @@ REFUSED = {
             "--data",
             "test.csv",
         ],
-        "expected a file with an output for each class, this one answers with one probability",
+        "expected a file with one output for each class; this one gives a single probability",
     ),
 }
 

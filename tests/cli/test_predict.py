@@ -224,7 +224,7 @@ def test_each_series_is_forecast_from_its_last_row(cli_here, file):
     short = table_of(["1"] * STEPS + ["2"], *x[: STEPS + 1].T, header="unit,temperature,pressure")
     process = cli_here("predict", path, "-", "--series", "unit", input=short)
     assert {row["unit"] for row in rows_of(process)} == {"1"}
-    assert "left out: 2: expected at least 6 rows" in process.stderr
+    assert "skipped: 2: expected at least 6 rows" in process.stderr
 
 
 def planned(contract):
@@ -250,7 +250,7 @@ def test_what_is_known_ahead_is_taken_from_later_rows(cli_here, file):
 def test_a_table_that_ends_before_what_must_be_known_ahead_is_refused(cli_here, file):
     path, _ = file("quantiles", planned)
     x = drawn(STEPS + 3)
-    expected = "the last sample is row 9, and 'pressure' must be known 2 steps ahead of it, up to row 11, but the table"
+    expected = "a forecast from the last sample (row 9) needs 'pressure' up to row 11, but the table ends at row 9"
     assert_one_line_and_exit_2(cli_here("predict", path, "-", input=table_of(*x.T)), expected)
     process = cli_here("predict", path, "-", "--all", input=table_of(*x[: STEPS + 1].T))
     assert_one_line_and_exit_2(process, "a table of at least 8, got one of 7 rows")
@@ -280,14 +280,15 @@ def test_a_column_of_series_that_the_answer_has_as_well_is_refused(cli_here, fil
     path, _ = file("labels")
     text = table_of(["1"] * 3, *drawn(3).T, header="class,temperature,pressure")
     assert_one_line_and_exit_2(
-        cli_here("predict", path, "-", "--series", "class", input=text), "--series: 'class' is a"
+        cli_here("predict", path, "-", "--series", "class", input=text),
+        "--series class: the output has a column 'class' too",
     )
 
 
 def test_a_class_that_is_called_like_a_column_of_the_answer_is_refused(cli_here, file):
     path, _ = file("labels", lambda contract: contract["outputs"][0].update(name="row"))
     process = cli_here("predict", path, "-", input=table_of(*drawn(3).T))
-    assert_one_line_and_exit_2(process, "the output 'row' is called like a column of the answer (time, row, class)")
+    assert_one_line_and_exit_2(process, "the output 'row' has the name of a result column (time, row, class)")
 
 
 # Words.
@@ -301,10 +302,10 @@ WORDS = {
     "classes": ("up to 6 steps of", "one for each sequence, one of 3 classes: off, on, nobody knows", "macro F1"),
     "labels": ("at every step one of 3 classes", "test, 42 series", "log loss"),
     "quantiles": (
-        *("pressure (known 2 step(s) ahead)", "3 step(s) of temperature, pressure, quantiles 0.1, 0.5, 0.9"),
+        *("pressure (known 2 steps ahead)", "3 steps of temperature, pressure, quantiles 0.1, 0.5, 0.9"),
         *("coverage", "test, 42 windows", "scaled pinball loss", "81.2 %", "scaled MAE", "0.3456"),
     ),
-    "times": ("4 steps of a, b, one every 10 s, with the time of each (UTC)", "1 step(s) of total"),
+    "times": ("4 steps of a, b, one every 10 s, each with its time (UTC)", "1 step of total"),
 }
 
 
@@ -332,7 +333,7 @@ def test_inspect_tells_what_a_file_of_every_task_sees_and_answers_and_how_good_i
 
 def test_inspect_tells_where_training_capped_its_target(cli_here, file):
     path, _ = file("times", lambda contract: contract["outputs"][0].update(cap=125.0, unit="cycles"))
-    assert "1 step(s) of total (cycles, capped at 125)" in cli_here("inspect", path).stdout
+    assert "1 step of total (cycles, capped at 125)" in cli_here("inspect", path).stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -136,7 +136,7 @@ def test_the_secret_key_is_for_its_owner_alone_and_neither_is_overwritten_unaske
         before = {name: (signed / name).read_bytes() for name in ("release.key", "release.pub")}
         (signed / lost).unlink()
         (kept,) = before.keys() - {lost}
-        assert_one_line_and_exit_2(cli_here("keygen", "release", "--no-password"), f"{kept} exists; --force")
+        assert_one_line_and_exit_2(cli_here("keygen", "release", "--no-password"), f"{kept} already exists; --force")
         assert (signed / kept).read_bytes() == before[kept]
         assert not (signed / lost).exists()
         (signed / lost).write_bytes(before[lost])
@@ -174,17 +174,17 @@ def test_a_locked_key_takes_its_password_from_file_variable_or_prompt_and_shows_
 def test_passwords_that_are_no_good_write_nothing(cli_here, tmp_path, cheap_scrypt, monkeypatch):
     answers = iter(["one", "other", "", ""])
     monkeypatch.setattr("getpass.getpass", lambda prompt: next(answers))
-    assert_one_line_and_exit_2(cli_here("keygen", "k"), "got two different ones")
+    assert_one_line_and_exit_2(cli_here("keygen", "k"), "the two passwords differ")
     assert_one_line_and_exit_2(cli_here("keygen", "k"), "--no-password")
     (tmp_path / "p").write_text("x")
     both = cli_here("keygen", "k", "--no-password", "--password-file", "p")
-    assert_one_line_and_exit_2(both, "contradict")
+    assert_one_line_and_exit_2(both, "exclude each other")
     assert os.listdir(tmp_path) == ["p"]
 
 
 def test_without_a_terminal_no_password_is_read_from_stdin(cli, tmp_path):
     process = cli("keygen", "k", input="correct horse\ncorrect horse\n", start_new_session=True)
-    assert_one_line_and_exit_2(process, "there is no terminal to ask on")
+    assert_one_line_and_exit_2(process, "no terminal to ask for the password")
     assert os.listdir(tmp_path) == []
 
 
@@ -217,4 +217,4 @@ def test_a_comment_of_ones_own_is_signed(signed, cli_here):
 def test_a_key_beside_unverified_is_refused_because_a_signature_holds_for_unaltered_bytes(cli_here, window_files):
     result = cli_here("verify", window_files.fp32, "--key", "any.pub", "--unverified")
     assert result.returncode == 2
-    assert "leave out one of them" in result.stderr
+    assert "exclude each other" in result.stderr

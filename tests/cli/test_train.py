@@ -117,9 +117,18 @@ def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
         (("--unit", "ppm"), "--unit: expected COLUMN=VALUE such as co2=ppm, got 'ppm'"),
         (("--split", "70,30"), "--split: expected three fractions such as 0.7,0.15,0.15, got '70,30'"),
         (("--split", "a,b,c"), "--split: expected three fractions"),
-        (("--scaling", "log"), "options: network.scaling: "),
-        (("--state", "carried", "--scaling", "relative"), "relative scaling needs a whole window"),
-        (("--recipe", "no.toml"), "no.toml: there is no such recipe"),
+        (
+            ("--scaling", "log"),
+            "edgelstm: --scaling: expected 'standard', 'minmax', 'none', ",
+        ),
+        (("--devices", "0"), "edgelstm: --devices: expected 1 or more, got 0"),
+        (("--quantile", "0.1", "--quantile", "2"), "edgelstm: --quantile: expected less than 1, got 2.0"),
+        (("--drift", "co2=x"), "edgelstm: --drift: co2: expected a number, got 'x'"),
+        (("--split", "0.9,0.9,0.1"), "edgelstm: --split: expected more than 0, and fractions that sum to at most 1"),
+        (("--name", "a b"), "edgelstm: --name: expected a name of letters, digits, "),
+        (("--time-limit", "5"), "edgelstm: --time-limit: expected a duration such as 90s, 10m or 2h, got '5'"),
+        (("--state", "carried", "--scaling", "relative"), "edgelstm: --scaling: relative needs a whole window"),
+        (("--recipe", "no.toml"), "no.toml: file not found"),
         (("--target", "co3"), "there is no column 'co3'"),
         (("--window", "4000"), "the training part has 1599 rows, one window takes 4003"),
     ],
@@ -131,6 +140,17 @@ def test_a_wrong_option_is_one_line_and_nothing_is_left(cli_here, tmp_path, opti
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.glob("run*")) == []
+
+
+def test_a_refused_value_is_named_as_it_was_given_by_its_flag_or_by_its_key(cli_here, tmp_path):
+    (tmp_path / "my.toml").write_text("[training]\ndevices = 0\nseed = 1\n")
+    ours = cli_here("train", *SMALL, "--recipe", "my.toml", "--seed", "2")
+    assert ours.stderr == "edgelstm: my.toml: training.devices: expected 1 or more, got 0\n"
+    typed = cli_here("train", *SMALL, "--recipe", "my.toml", "--devices", "-1", "--show-recipe")
+    assert typed.stderr == "edgelstm: --devices: expected 1 or more, got -1\n"
+    (tmp_path / "my.toml").write_text('[network]\nscaling = "relative"\n')
+    both = cli_here("train", *SMALL, "--recipe", "my.toml", "--state", "carried")
+    assert both.stderr.startswith("edgelstm: my.toml: network.scaling: relative needs a whole window")
 
 
 def test_without_a_terminal_about_ten_plain_lines_tell_of_progress(cli_here, tmp_path):
@@ -192,7 +212,7 @@ def test_ctrl_c_keeps_the_best_weights_and_exits_130(interrupted, cli_here):
     folder, status, shown = interrupted
     assert status == INTERRUPTED == 130
     assert "stopping soon" in shown
-    assert "`edgelstm train --resume --output run` goes on" in " ".join(shown.split())
+    assert "resume with `edgelstm train --resume --output run`" in " ".join(shown.split())
     assert "Traceback" not in shown
     assert 1 <= read_run(folder).record.best_epoch < 100
     assert cli_here("export", folder).returncode == 0
@@ -237,7 +257,7 @@ def test_kill_9_and_resume_end_with_a_run_that_exports(tmp_path, cli_here):
     ("options", "complaint"),
     [
         (("--resume", "-o", "nowhere"), "nowhere: there is no training to resume; leave out --resume"),
-        (("--resume",), "--resume: say which training to go on with"),
+        (("--resume",), "--resume needs the run to continue"),
     ],
 )
 def test_nothing_to_resume_is_one_line(cli_here, tmp_path, options, complaint):
@@ -286,7 +306,7 @@ def test_what_was_chosen_what_it_starts_from_and_a_line_that_is_as_good_are_said
     assert "chosen: window 48" in done.stderr
     assert "chosen: hidden size 32" in done.stderr
     assert "start: " in done.stderr
-    assert "no epoch was better than the line it began with: kept that" in done.stdout
+    assert "no epoch improved on the line it started from, which is kept" in done.stdout
     assert "line alone" in done.stdout
     assert "A straight line is as good as the LSTM here: edgelstm export run --line ships it." in done.stdout
     assert "A straight line is as good" in (tmp_path / "run" / "report.html").read_text()
@@ -297,9 +317,9 @@ def test_a_training_whose_last_epoch_was_the_best_says_what_to_do(cli_here, tmp_
         "train", *SMALL, "--start", "none", "--learning-rate", "1e-5", "--schedule", "constant", "--epochs", "3"
     )
     assert done.returncode == 0, done.stderr
-    assert "the last epoch was the best: more may do better, --epochs 6" in done.stdout
+    assert "the last epoch was the best: try more, --epochs 6" in done.stdout
 
 
 def test_a_training_that_ran_out_of_time_says_so(cli_here, tmp_path):
     done = cli_here("train", *SMALL, "--epochs", "3", "--time-limit", "0.001s")
-    assert "stopped after 1 of 3 epochs, at the limit of 0.001s: --time-limit" in done.stdout
+    assert "stopped after 1 of 3 epochs, the limit of 0.001s: raise --time-limit" in done.stdout

@@ -149,7 +149,7 @@ def test_no_window_reaches_over_a_longer_gap(state, trained, cli_here, tmp_path)
         expected = predictor.predict(values(ROWS + LATER - 1, 1))[-1, :, 0]
         np.testing.assert_array_equal(column(answers(process)), expected)
     else:
-        assert_one_line_and_exit_2(process, "reaches over a gap of more than 2 sample(s), in column 'heat' at row 6")
+        assert_one_line_and_exit_2(process, "contains a gap of more than 2 samples, in column 'heat' at row 6")
         assert "--max-gap" in process.stderr
     found = answers(cli_here("predict", path, "tomorrow.csv", "--max-gap", "3"))
     assert len(found) == HORIZON
@@ -165,8 +165,8 @@ def test_of_all_forecasts_those_over_a_longer_gap_are_left_out_and_counted(train
     whole = [i for i in range(WINDOW - 1, 20) if not set(range(i + 1 - WINDOW, i + 1)) & {8, 9, 10}]
     asked = {row["origin"] for row in found}
     assert asked == {KINDS["ISO"][3](ROWS + i) for i in [*whole, 8, 9]}
-    (line,) = [line for line in process.stderr.splitlines() if "left out" in line]
-    assert f"left out {17 - len(asked)} of 17 forecasts" in line
+    (line,) = [line for line in process.stderr.splitlines() if "skipped" in line]
+    assert f"{17 - len(asked)} of 17 forecasts skipped" in line
     expected = predictor.predict(values(ROWS + 11, WINDOW))[0, 0]
     (row,) = [row for row in found if row["origin"] == KINDS["ISO"][3](ROWS + 14) and row["step"] == "1"]
     assert np.float32(row["heat"]) == expected
@@ -332,7 +332,7 @@ def test_labels_carry_the_time_on_the_wall_and_begin_anew_behind_a_gap(cli_here,
     assert [row["time"] for row in found] == [berlin(i).isoformat() for i in kept]
     expected = [predictor.predict(values(ROWS, 3))[:, 0], predictor.predict(values(ROWS + 5, LATER - 5))[:, 0]]
     np.testing.assert_array_equal(column(found), np.concatenate(expected))
-    assert "left out 2 of 9 rows" in process.stderr
+    assert "2 of 9 rows skipped" in process.stderr
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate", "compare", ("import", "torch"), ("import", "keras")])

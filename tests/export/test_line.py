@@ -110,7 +110,8 @@ def test_the_command_writes_it_and_tells_its_score(tmp_path, cli_here):
 @pytest.mark.parametrize("start", [True, False])
 def test_where_no_epoch_was_better_than_the_line_export_says_that_it_can_be_shipped(start, tmp_path, cli_here):
     write_tiny(tmp_path / "run", "forecast", "number", start=start)  # whose best epoch is 0
-    said = "the LSTM adds nothing to the line that it began with: edgelstm export run --line ships that"
+    said = "the LSTM does not improve on the straight line it started from: ship the line with "
+    said += "edgelstm export run --line"
     assert (said in cli_here("export", "run").stdout) == start
     if start:
         assert said not in cli_here("export", "run", "--line").stdout

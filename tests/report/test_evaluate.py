@@ -180,7 +180,7 @@ def test_the_contract_gets_the_held_out_parts_and_the_network_it_names(forecasts
 def test_answers_that_are_no_numbers_are_refused_by_name(forecasts, wrong):
     contract, windows, answers = forecasts
     answers[3, 0, 0] = wrong
-    with pytest.raises(InputError, match="network: answers NaN or infinity"):
+    with pytest.raises(InputError, match="network: gives NaN or infinity"):
         evaluated(contract, windows, lambda index: answers[index])
 
 

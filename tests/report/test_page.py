@@ -98,15 +98,24 @@ def test_it_fits_a_telephone_and_follows_its_colours(evaluation):
 
 SECTIONS = {
     "numbers": [
-        "What it said, and what came",
-        "How far ahead can it see?",
-        "Which targets are hard?",
+        "Forecast and truth",
+        "How does the error grow with the horizon?",
+        "Which targets are difficult?",
         "Where is it worst?",
     ],
-    "quantiles": ["Is it as sure as it says?", "How far ahead can it see?", "Where is it worst?"],
-    "classes": ["Which classes does it confuse?", "Where is it wrong, and sure?"],
-    "labels": ["Which classes does it confuse?", "When was it wrong?", "Which series are hard?", "Where is it worst?"],
-    "numbers at every step": ["When was it wrong?", "Which series are hard?", "Where is it worst?"],
+    "quantiles": ["Are its quantiles calibrated?", "How does the error grow with the horizon?", "Where is it worst?"],
+    "classes": ["Which classes does it confuse?", "Confident mistakes"],
+    "labels": [
+        "Which classes does it confuse?",
+        "How does the error change over time?",
+        "Which series are difficult?",
+        "Where is it worst?",
+    ],
+    "numbers at every step": [
+        "How does the error change over time?",
+        "Which series are difficult?",
+        "Where is it worst?",
+    ],
 }
 
 
@@ -114,7 +123,7 @@ SECTIONS = {
 def test_each_task_has_its_sections(name):
     found = titles(evaluation_of(name), HISTORY)
     assert found[0] == "How good is it?"
-    assert found[-1] == "How did it learn?"
+    assert found[-1] == "Training and validation loss"
     assert set(SECTIONS[name]) <= set(found)
 
 
@@ -133,7 +142,7 @@ def test_calibration_holds_observed_against_nominal():
     answers = np.tile(np.array([-99.0, 0.0, 99.0], np.float32), (len(windows), 2, 1))
     part = Part("test", windows, {"network": lambda index: answers[index]}, {}, {})
     evaluation = evaluate_parts(contract, [part])
-    (section,) = [s for s in sections_of(evaluation, None) if s.title == "Is it as sure as it says?"]
+    (section,) = [s for s in sections_of(evaluation, None) if s.title == "Are its quantiles calibrated?"]
     below = 100 * (windows.y() <= 0).mean()
     assert [row.cells for row in section.tables[0].rows] == [
         ("10 %", "0.0 %"),
@@ -146,7 +155,7 @@ def test_a_network_that_is_never_wrong_has_no_section_of_wrong_sequences():
     contract, sequences = contract_of("classify", "class"), examples_of("classify", "class")
     right = np.eye(3, dtype=np.float32)[sequences.targets]
     evaluation = evaluate_parts(contract, [Part("test", sequences, {"network": lambda i: right[i]}, {}, {})])
-    assert "Where is it wrong, and sure?" not in titles(evaluation)
+    assert "Confident mistakes" not in titles(evaluation)
     Page(report_html(evaluation))
 
 
@@ -166,7 +175,7 @@ def test_a_part_of_one_window_can_be_drawn():
 
 def test_a_training_without_any_held_out_part_still_has_a_page():
     evaluation = evaluate_parts(contract_of("forecast", "number"), [])
-    assert titles(evaluation, History(((1.0, float("nan")),), 1)) == ["How did it learn?"]
+    assert titles(evaluation, History(((1.0, float("nan")),), 1)) == ["Training and validation loss"]
     Page(report_html(evaluation, HISTORY))
 
 
@@ -186,7 +195,7 @@ def test_arrays_whose_past_nobody_knows_are_drawn_without_it():
 def test_of_many_series_the_page_shows_which_are_hard_beside_the_best_baseline_of_each():
     evaluation = fleet_evaluation()
     (part,) = evaluation.parts
-    (section,) = [one for one in sections_of(evaluation, None) if one.title == "Which series are hard?"]
+    (section,) = [one for one in sections_of(evaluation, None) if one.title == "Which series are difficult?"]
     (table,) = section.tables
     own, other = (
         {one["name"]: one["scaled_mse"] ** 0.5 for one in scored.details["by_series"]}

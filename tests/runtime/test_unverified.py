@@ -190,7 +190,7 @@ def test_inspect_verify_and_predict_say_what_they_let_pass(cli_here, model, writ
     assert "UNVERIFIED: the bytes were altered" in told.stdout
     told = cli_here("verify", path, "--unverified")
     assert told.returncode == 0
-    assert "NOT the file that was exported" in told.stdout
+    assert "ALTERED since export" in told.stdout
     told = cli_here("predict", path, "data.csv", "--unverified")
     assert told.returncode == 0
     assert "unverified: the bytes were altered" in told.stderr

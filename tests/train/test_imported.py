@@ -246,7 +246,7 @@ def test_bad_requests_are_refused_before_anything_is_written(imported, table, tm
         (DataError, r"there is no column 'p'", asking(table, features=[])),
         (RecipeError, r"network\.segment: .* says 1, got 4; leave it out", {**asked, "network": {"segment": 4}}),
         (RecipeError, r"window\.steps: .* says 8, got 12; leave it out", {**asked, "window": {"steps": 12}}),
-        (RecipeError, r"training\.epoch: there is no such key", {**asked, "training": {"epoch": 1}}),
+        (RecipeError, r"training\.epoch: unknown key", {**asked, "training": {"epoch": 1}}),
     ):
         with pytest.raises(error, match=words):
             finetune(imported.path, tmp_path / "run", asked=sections)

@@ -1,4 +1,4 @@
-"""The pictures of a run for places that show no page, as PNG. matplotlib is imported when one is drawn."""
+"""The pictures of a run as PNG, where a page cannot be shown. matplotlib is imported when one is drawn."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["pictures"]
 
 
 def pictures(evaluation: Evaluation, history: History | None = None) -> dict[str, bytes]:
-    """Draw the forecasts of the last part and the losses of a training; the page has all else.
+    """Draw the forecasts of the last part and the losses of a training; everything else is on the page.
 
     Returns:
-        PNGs by file name: `forecast.png` of windows that are forecast from, `loss.png` of a training.
+        PNGs by file name: `forecast.png` for a forecast, `loss.png` for a training.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.

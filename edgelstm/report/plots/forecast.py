@@ -1,4 +1,4 @@
-"""Forecasts: the last step ahead over the whole part, and one whole window."""
+"""Forecasts: the last step ahead over the whole part, and one complete window."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from edgelstm.report.words import axis_words, best_baseline, channel_words, scor
 
 
 def plot_forecast(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
-    """Draw, for each target, the last step of every forecast over the part, and a window of the median error.
+    """Draw for each target the last step of every forecast over the part, and a window with the median error.
 
     Returns:
-        A PNG; None for what is no forecast.
+        A PNG; None except for forecasts.
     """
     contract, found = evaluation.contract, part.overview
     if found is None or not isinstance(part.typical, WindowCase):
@@ -38,7 +38,7 @@ def plot_forecast(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
     grid = figure.subplots(len(targets), 2, squeeze=False, width_ratios=[2, 1])
     key, words = figures_of(contract)[0]
     score = score_text(next(iter(part.networks.values())), key)
-    title = f"{contract.name}: forecasts on the {part.name} part, {words} {score}; right: a window of median error"
+    title = f"{contract.name}: forecasts on the {part.name} part, {words} {score}; right: the window of median error"
     figure.suptitle(plain_text(title))
     best = best_baseline(part, contract.metric)
     for target in range(len(targets)):
@@ -48,7 +48,7 @@ def plot_forecast(part: PartEvaluation, evaluation: Evaluation) -> bytes | None:
 
 
 def _draw_all(axes: Any, found: Overview, target: int, contract: Contract) -> None:
-    """The truth, and what was said of it K steps before."""
+    """Draw the truth, and its forecast from K steps before."""
     x = places(axes, found.axis)
     answer = found.answer.reshape(len(x), len(contract.targets), -1)[:, target]
     fill_levels(axes, x, answer)
@@ -60,7 +60,7 @@ def _draw_all(axes: Any, found: Overview, target: int, contract: Contract) -> No
 
 
 def _draw_one(axes: Any, case: WindowCase, target: int, contract: Contract, best: str | None) -> None:
-    """One window: its last samples, its forecast, the truth and the best baseline."""
+    """Draw one window: its last samples, its forecast, the truth and the best baseline."""
     ahead = np.arange(1, contract.horizon + 1)
     truth, answer = case.truth[:, target], case.answer[:, target]
     marker = "o" if contract.horizon <= DOTTED else ""

@@ -9,7 +9,7 @@ from edgelstm.report.plots.paper import ANSWER, OTHER, as_png, finish, new_figur
 
 
 def plot_loss(history: History, answer: str) -> bytes:
-    """Draw the loss of each epoch, and mark the one that was kept; that of classes is not scaled."""
+    """Draw the loss of each epoch and mark the kept one; the loss of classes is not scaled."""
     from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
     figure = new_figure(7.5, 4)

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, axes without clutter, and the way to a PNG."""
+"""Shared by all pictures: colours, clean axes, and writing a PNG."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TRUTH, ANSWER, OTHER = "#333333", "#0b6fb8", "#d9822b"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Begin a picture, in inches."""
+    """Create a figure; sizes in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def places(axes: Any, axis: Axis) -> NDArray[np.int64]:
-    """Say where the points of an axis go, and label time as a calendar does."""
+    """Give the places of the points of an axis, and set calendar labels for time."""
     if axis.kind == "time":
         low, high = int(axis.at.min()), int(axis.at.max())
         ticks = time_ticks(low, max(high, low + 1))
@@ -36,13 +36,13 @@ def places(axes: Any, axis: Axis) -> NDArray[np.int64]:
 
 
 def fill_levels(axes: Any, x: NDArray[Any], answer: NDArray[np.floating[Any]]) -> None:
-    """Fill from the lowest quantile to the highest, [n, L]; nothing of numbers."""
+    """Fill between the lowest and the highest quantile, [n, L]; nothing for numbers."""
     if answer.shape[1] > 1:
         axes.fill_between(x, answer[:, 0], answer[:, -1], color=ANSWER, alpha=0.2, linewidth=0, label="quantiles")
 
 
 def finish(axes: Any) -> None:
-    """Take away what is not needed, and put the legend above."""
+    """Remove clutter, and put the legend above."""
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(
@@ -58,12 +58,12 @@ def finish(axes: Any) -> None:
 
 
 def plain_text(text: str) -> str:
-    """Keep matplotlib from reading a name as mathematics."""
+    """Keep matplotlib from reading a name as math."""
     return text.replace("$", r"\$")
 
 
 def as_png(figure: Figure) -> bytes:
-    """Draw a picture; a name in a script that the font lacks is drawn as boxes."""
+    """Write a figure as PNG; characters that the font lacks become boxes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

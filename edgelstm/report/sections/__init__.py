@@ -1,1 +1,1 @@
-"""The sections of a report, a file for each kind of answer; each gives none where it has nothing to say."""
+"""The sections of a report, one file per kind of answer; each function gives none if it does not apply."""

@@ -1,4 +1,4 @@
-"""Classes: which are taken for which, and the sequences that are wrong with the highest confidence."""
+"""Classes: confusion matrix, and the mistakes with the highest confidence."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import numpy as np
 
 from edgelstm.contract import Contract
 from edgelstm.data.scores.figures import percent_text
+from edgelstm.errors import counted
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Chart, Curve, draw, number_text
 from edgelstm.report.evaluation import Evaluation, PartEvaluation, SequenceCase
 from edgelstm.report.words import series_words
 
-CHANNELS = 12  # of a sequence that are drawn
+CHANNELS = 12  # drawn of a sequence
 LINES = ("second", "other1", "other2", "other3", "other4", "other5")
 
 
@@ -42,12 +43,12 @@ def confusion(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         Table(("truth \N{RIGHTWARDS ARROW} answer", *classes), matrix),
         Table(("class", "true", "precision", "recall", "F1"), by_class),
     )
-    words = ("Rows are the truth, columns the answers; a cell is as dark as its share of the row.",)
+    words = ("Rows are the truth, columns the answers; the darker a cell, the larger its share of the row.",)
     return [Section("Which classes does it confuse?", words, tables)]
 
 
 def wrong_sequences(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
-    """Draw the sequences that were taken for another class with the highest confidence."""
+    """Draw the misclassified sequences with the highest confidence."""
     cases = [case for case in part.worst if isinstance(case, SequenceCase)]
     if not cases:
         return []
@@ -55,9 +56,9 @@ def wrong_sequences(part: PartEvaluation, evaluation: Evaluation) -> list[Sectio
     left = len(inputs) - CHANNELS
     words = ["Inputs in training standard deviations."]
     if left > 0:
-        words.append(f"{left} more channel(s) are not drawn.")
+        words.append(f"{counted(left, 'more channel')} not drawn.")
     charts = tuple(_sequence(case, evaluation.contract) for case in cases)
-    return [Section("Where is it wrong, and sure?", tuple(words), small=charts)]
+    return [Section("Confident mistakes", tuple(words), small=charts)]
 
 
 def _sequence(case: SequenceCase, contract: Contract) -> Chart:
@@ -68,5 +69,5 @@ def _sequence(case: SequenceCase, contract: Contract) -> Chart:
         for i, channel in enumerate(contract.inputs[:CHANNELS])
     ]
     truth, answer = (contract.outputs[i].name for i in (case.truth, case.answer))
-    title = f"{series_words(case.name, contract)}: {truth}, taken for {answer} ({percent_text(case.confidence)})"
+    title = f"{series_words(case.name, contract)}: {truth}, classified as {answer} ({percent_text(case.confidence)})"
     return draw(title, curves, "step", "standard deviations")

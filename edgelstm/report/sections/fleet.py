@@ -1,4 +1,4 @@
-"""Forecasts of many series: which are hard, and where a baseline is better."""
+"""Forecasts of many series: which are difficult, and where a baseline is better."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edgelstm.report.chart import number_text
 from edgelstm.report.evaluation import Evaluation, PartEvaluation
 from edgelstm.report.words import measure_words, name_words
 
-WORST, BEST = 8, 4  # series that are shown
+WORST, BEST = 8, 4  # number of series shown
 
 
 def each_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
-    """Lay out the worst series and the best, beside the baseline that is best on each."""
+    """Lay out the worst and the best series, each with its best baseline."""
     if evaluation.contract.task != "forecast":
         return []
     metric = evaluation.contract.metric
@@ -34,22 +34,22 @@ def each_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         for series in shown
     ]
     ahead = sum(_ahead(own[series][1], best[series]) for series in order)
-    words = [f"{measure_words(evaluation)} of each series in its own training deviation, so that all weigh alike."]
+    words = [f"{measure_words(evaluation)} of each series, in its own training deviation, so that all weigh the same."]
     if baselines:
-        words.append(f"The {name_words(name)} is ahead of the best baseline on {ahead} of {len(order)} series.")
+        words.append(f"The {name_words(name)} is better than the best baseline on {ahead} of {len(order)} series.")
     if len(shown) < len(order):
-        words.append(f"Shown are the {WORST} worst and the {BEST} best.")
+        words.append(f"The {WORST} worst and the {BEST} best are shown.")
     headers = ("series", "windows", name_words(name), "best baseline", "its error")
-    return [Section("Which series are hard?", tuple(words), (Table(headers, tuple(rows)),))]
+    return [Section("Which series are difficult?", tuple(words), (Table(headers, tuple(rows)),))]
 
 
 def _figures(details: dict[str, Any], metric: str) -> dict[str, tuple[int, float]]:
-    """Windows and figure of each series, by name."""
+    """Give the windows and the figure of each series, by name."""
     return {one["name"]: (one["windows"], figure_of(one, metric)) for one in details.get("by_series", [])}
 
 
 def _best(baselines: dict[str, dict[str, tuple[int, float]]], series: str) -> tuple[str, float] | None:
-    """The baseline that is best on a series."""
+    """Give the best baseline of a series."""
     found = [(who, figures[series][1]) for who, figures in baselines.items() if series in figures]
     return min(found, key=lambda pair: pair[1], default=None)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.contract import Contract
+from edgelstm.errors import counted
 from edgelstm.report.blocks import Row, Section, Table
 from edgelstm.report.chart import Chart, Curve, draw, number_text
 from edgelstm.report.evaluation import Evaluation, Floats, PartEvaluation, WindowCase
@@ -23,11 +24,11 @@ from edgelstm.report.words import (
 )
 
 MAX_CHANNELS = 4
-DOTTED = 24  # steps ahead of which each gets its dot
+DOTTED = 24  # with up to this many steps ahead each gets a dot
 
 
 def overview(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
-    """Draw what was said of each moment K steps before, beside what came."""
+    """Draw the forecast of each time, made K steps before, and the truth."""
     found, contract = part.overview, evaluation.contract
     if found is None or len(found.axis.at) < 2:
         return []
@@ -43,9 +44,9 @@ def overview(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         time = found.axis.kind == "time"
         charts.append(draw("", curves, axis_words(found.axis), channel_words(target), time=time))
     left = len(contract.targets) - len(charts)
-    notes = (f"{left} more target(s) are not drawn.",) if left else ()
-    words = (f"Of {found.name}, the series of the window of the median error.",) if found.name else ()
-    return [Section("What it said, and what came", words, charts=tuple(charts), notes=notes)]
+    notes = (f"{counted(left, 'more target')} not drawn.",) if left else ()
+    words = (f"Series {found.name}, which contains the window with the median error.",) if found.name else ()
+    return [Section("Forecast and truth", words, charts=tuple(charts), notes=notes)]
 
 
 def by_step(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -55,7 +56,7 @@ def by_step(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     styles, steps = styles_of(part), np.arange(1, evaluation.contract.horizon + 1)
     curves = [Curve(name_words(name), styles[name], steps, errors) for name, errors in part.by_step.items()]
     chart = draw("", curves, "steps ahead", measure_words(evaluation))
-    return [Section("How far ahead can it see?", charts=(chart,))]
+    return [Section("How does the error grow with the horizon?", charts=(chart,))]
 
 
 def by_channel(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -70,7 +71,7 @@ def by_channel(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         for i, channel in enumerate(contract.targets)
     ]
     table = Table(("RMSE", *map(name_words, found)), tuple(rows))
-    return [Section("Which targets are hard?", tables=(table,))]
+    return [Section("Which targets are difficult?", tables=(table,))]
 
 
 def windows(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -81,15 +82,15 @@ def windows(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     best = best_baseline(part, evaluation.contract.metric)
     charts = [_window(case, evaluation, best, i == 0) for i, case in enumerate(cases)]
     words = [
-        f"A window of the median error, then those with the largest {measure_words(evaluation)} that do not overlap."
+        f"A window with the median error, then those with the largest {measure_words(evaluation)} that do not overlap."
     ]
     if len(evaluation.contract.targets) > 1:
-        words.append("Of each window the target that is furthest off.")
+        words.append("Each window shows the target with the largest error.")
     return [Section("Where is it worst?", tuple(words), small=tuple(charts))]
 
 
 def bands(x: NDArray[Any], answer: Floats, contract: Contract) -> list[Curve]:
-    """Fill from the lowest quantile to the highest, [n, L]; nothing of numbers."""
+    """Fill between the lowest and the highest quantile, [n, L]; nothing for numbers."""
     if answer.shape[1] == 1:
         return []
     levels = [channel.quantile or 0.0 for channel in contract.outputs[: answer.shape[1]]]
@@ -98,7 +99,7 @@ def bands(x: NDArray[Any], answer: Floats, contract: Contract) -> list[Curve]:
 
 
 def middle(answer: Floats) -> Floats:
-    """Of quantiles [n, L] the one in the middle; of numbers the number itself."""
+    """Give the middle of quantiles [n, L]; of numbers, the number."""
     return answer[:, answer.shape[1] // 2]
 
 

@@ -1,4 +1,4 @@
-"""Calibration: does as much of the truth lie below a quantile as it says?"""
+"""Calibration: the share of the truth below each quantile against its level."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from edgelstm.report.words import name_words
 
 
 def calibration(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
-    """Hold the share of the truth below each quantile against its level, for each target."""
+    """Compare the share of the truth below each quantile with its level, for each target."""
     if evaluation.contract.answer != "quantile":
         return []
     found = {name: scored.details for name, scored in part.scored.items() if "calibration" in scored.details}
     styles = styles_of(part)
     tables, charts = [], []
-    diagonal = Curve("as it should be", "ideal", np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    diagonal = Curve("ideal", "ideal", np.array([0.0, 1.0]), np.array([0.0, 1.0]))
     for target in evaluation.contract.targets:
         shares = {
             name: [(e["quantile"], e["below"]) for e in details["calibration"] if e["column"] == target.source]
@@ -38,7 +38,7 @@ def calibration(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
             curves += [Curve("", styles[name], level, below, dots=True)]
         charts.append(draw(target.source, [*curves, diagonal], "nominal", "observed", x_range=(0, 1), y_range=(0, 1)))
     own = next(iter(found.values()))
-    words = ["The share of the truth that lies at or below each quantile; a perfect forecast has the nominal one."]
+    words = ["The share of the truth at or below each quantile; a calibrated forecast has the nominal share."]
     if own.get("crossing"):
         words.append(f"Quantiles cross in {percent_text(own['crossing'])} of the forecasts.")
-    return [Section("Is it as sure as it says?", tuple(words), tuple(tables), small=tuple(charts))]
+    return [Section("Are its quantiles calibrated?", tuple(words), tuple(tables), small=tuple(charts))]

@@ -1,4 +1,4 @@
-"""The scores: what was judged beside its baselines, on every part."""
+"""The scores of network and baselines on every part."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from edgelstm.report.words import axis_words, count_words, measure_words, name_w
 
 
 def scores(evaluation: Evaluation) -> list[Section]:
-    """Lay out a table for each part, the last first."""
+    """Lay out a table for each part, the last part first."""
     tables = tuple(_table(part, evaluation) for part in reversed(evaluation.parts))
     return [Section("How good is it?", tables=tables)] if tables else []
 
 
 def over_time(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
-    """Draw the error along the data."""
+    """Draw the error over the data."""
     found = part.over_time
     if found is None or len(found.axis.at) < 2:
         return []
     styles = styles_of(part)
-    known = ~np.isnan(next(iter(found.errors.values())))  # no truth is known for one, none for all
+    known = ~np.isnan(next(iter(found.errors.values())))  # truth unknown for one is unknown for all
     curves = [
         Curve(name_words(name), styles[name], found.axis.at[known], errors[known])
         for name, errors in found.errors.items()
     ]
     chart = draw("", curves, axis_words(found.axis), measure_words(evaluation), time=found.axis.kind == "time")
-    return [Section("When was it wrong?", ("Each point is the mean of a stretch.",), charts=(chart,))]
+    return [Section("How does the error change over time?", ("Each point is the mean of a period.",), charts=(chart,))]
 
 
 def _table(part: PartEvaluation, evaluation: Evaluation) -> Table:

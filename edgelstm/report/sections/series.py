@@ -1,4 +1,4 @@
-"""Series with an answer at every step: figures by series, and how single series went."""
+"""Series with an answer at every step: figures by series, and single series."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from edgelstm.report.words import (
 )
 
 MAX_ROWS = 12
-FEW = 3  # known steps that are dots, not a line
-MAX_NAMES = 8  # classes whose names fit beside an axis
+FEW = 3  # up to this many known steps are dots, not a line
+MAX_NAMES = 8  # most class names that fit beside an axis
 
 
 def by_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -37,13 +37,13 @@ def by_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
         Row((entry["name"], f"{entry['steps']:,}", *(score_text(Scored(entry, {}), key) for key, _ in columns)))
         for entry in worst
     ]
-    words = (f"The {len(worst)} worst of {len(found)}.",) if len(worst) < len(found) else ()
+    words = (f"The {len(worst)} worst of {len(found)} series.",) if len(worst) < len(found) else ()
     table = Table(("series", "steps", *(label for _, label in columns)), tuple(rows))
-    return [Section("Which series are hard?", words, (table,))]
+    return [Section("Which series are difficult?", words, (table,))]
 
 
 def against_truth(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
-    """Draw what was said against what was true, at every known step of the first target or as many as there is room."""
+    """Draw answers against truth for the first target, at known steps, or as many as fit."""
     if part.pairs is None:
         return []
     truth, answer = part.pairs
@@ -51,10 +51,10 @@ def against_truth(part: PartEvaluation, evaluation: Evaluation) -> list[Section]
     ends = np.array([np.nanmin(part.pairs), np.nanmax(part.pairs)])
     curves = [
         Curve("a known step", "answer", truth, answer, dots=True),
-        Curve("as it should be", "ideal", ends, ends),
+        Curve("ideal", "ideal", ends, ends),
     ]
     chart = draw("", curves, f"truth: {channel_words(target)}", "answer")
-    return [Section("What it said of what was true", charts=(chart,))]
+    return [Section("Predicted against true", charts=(chart,))]
 
 
 def single_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
@@ -63,9 +63,9 @@ def single_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]
     if not worst:
         return []
     if not isinstance(part.typical, SeriesCase):
-        return [Section("How did it go?", charts=tuple(_series(case, evaluation, "") for case in worst))]
+        return [Section("Answers and truth", charts=tuple(_series(case, evaluation, "") for case in worst))]
     charts = [_series(part.typical, evaluation, "typical"), *(_series(case, evaluation, "worst") for case in worst)]
-    words = (f"A series of the median error, then those with the largest {measure_words(evaluation)}.",)
+    words = (f"A series with the median error, then those with the largest {measure_words(evaluation)}.",)
     return [Section("Where is it worst?", words, small=tuple(charts))]
 
 

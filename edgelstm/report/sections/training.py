@@ -1,4 +1,4 @@
-"""How a training went."""
+"""The losses of a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgelstm.report.evaluation import History
 
 
 def losses(history: History | None, answer: str) -> list[Section]:
-    """Draw the loss after each epoch, with a line at the one that was kept; that of classes is not scaled."""
+    """Draw the loss after each epoch, with a line at the kept epoch; the loss of classes is not scaled."""
     if history is None or not history.losses:
         return []
     training, validation = np.array(history.losses, np.float64).T
@@ -24,4 +24,4 @@ def losses(history: History | None, answer: str) -> list[Section]:
     words = (f"The weights of epoch {best} were kept.",) if best else ()
     unit = "loss" if answer == "class" else "loss (scaled units)"
     chart = draw("", curves, "epoch", unit, log=log, at=best or None)
-    return [Section("How did it learn?", words, charts=(chart,))]
+    return [Section("Training and validation loss", words, charts=(chart,))]
