@@ -60,8 +60,3 @@ def _format(file: File, asking: Asking) -> str:
             f"--format {by_ending}"
         )
     return trained
-
-
-def columns_of(path: str | Path, name: str | None = None) -> tuple[str, ...]:
-    """List the columns of a file; see `read_table`."""
-    return read_table(path, Asking(format=name)).columns

@@ -24,7 +24,7 @@ from edgelstm.data.readers.columns.remarks import remarks
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.stamps import read_stamps, stamps_of
-from edgelstm.errors import DataError, require
+from edgelstm.errors import DataError, one_line, require
 from edgelstm.reading import ISO
 from edgelstm.rhythm import DAY_US
 
@@ -124,7 +124,7 @@ def read(file: File, asking: Asking) -> Table:
     try:
         frame = polars.read_parquet(io.BytesIO(file.content))
     except (polars.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{file.name}: cannot be read as a table: {one_line(error)}") from error
     if frame.height == 0:
         raise DataError(f"{file.name}: the table is empty")
     cells = _Cells(polars, frame, file.name, missing_of(asking))

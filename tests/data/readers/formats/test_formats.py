@@ -10,7 +10,7 @@ import polars
 import pytest
 
 from edgelstm.data.readers.asking import Asking
-from edgelstm.data.readers.formats import columns_of, read_table
+from edgelstm.data.readers.formats import read_table
 from edgelstm.errors import DataError
 from tests.data.readers.texts import reading
 
@@ -93,4 +93,4 @@ def test_packed_parquet_is_read(tmp_path):
     path = tmp_path / "x.parquet"
     polars.DataFrame({"v": [1.5, None]}).write_parquet(path)
     (tmp_path / "y.parquet.gz").write_bytes(gzip.compress(path.read_bytes()))
-    assert columns_of(path) == columns_of(tmp_path / "y.parquet.gz") == ("v",)
+    assert read_table(path).columns == read_table(tmp_path / "y.parquet.gz").columns == ("v",)
