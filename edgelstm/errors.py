@@ -28,7 +28,7 @@ class RecipeError(EdgeLstmError, ValueError):
 
 
 class TrainingError(EdgeLstmError, RuntimeError):
-    """A training cannot go on: the loss is no longer a number, or there is nothing to resume."""
+    """A training cannot continue: the loss is no longer a number, or there is nothing to resume."""
 
 
 class RunError(EdgeLstmError, ValueError):
@@ -40,7 +40,7 @@ class ModelFileError(EdgeLstmError, ValueError):
 
 
 class ModelFileNotFoundError(ModelFileError, FileNotFoundError):
-    """There is no model file at that path."""
+    """No model file was found at that path."""
 
 
 class ContractError(ModelFileError):
@@ -48,15 +48,15 @@ class ContractError(ModelFileError):
 
 
 class ProviderError(EdgeLstmError, RuntimeError):
-    """The asked-for device or execution provider is not to be had."""
+    """The requested device or execution provider is unavailable."""
 
 
 class MissingDependencyError(EdgeLstmError, ImportError):
-    """A package of an extra is not installed; the message names the `pip install` that mends it."""
+    """A package of an extra is not installed; the message names the `pip install` that fixes it."""
 
 
 class NetworkError(EdgeLstmError, ValueError):
-    """A network or its weights cannot be what edgelstm exports: a layer, a shape, a number that is none."""
+    """A network or its weights cannot be exported: an unknown layer, a wrong shape, a NaN."""
 
 
 class ExportError(EdgeLstmError, RuntimeError):
@@ -79,15 +79,15 @@ class ParityError(ExportError):
 
 
 class SharingError(EdgeLstmError, RuntimeError):
-    """A stream or predictor is used where it cannot be: by two threads at once, in a pickle, in a forked child."""
+    """A stream or predictor is used where it must not be: by two threads at once, in a pickle, in a forked child."""
 
 
 class SignatureError(EdgeLstmError, ValueError):
-    """A signature does not hold: another key signed, or the file or the comment were altered."""
+    """A signature is invalid: another key signed, or the file or the comment was altered."""
 
 
 class SigningFileError(EdgeLstmError, ValueError):
-    """A key or a signature is missing, malformed, or locked by another password."""
+    """A key or a signature is missing or malformed, or the password is wrong."""
 
 
 class OutputError(EdgeLstmError, OSError):
@@ -95,11 +95,11 @@ class OutputError(EdgeLstmError, OSError):
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import a package that belongs to an extra, or say how to install it.
+    """Import a package of an extra, or say how to install it.
 
     Args:
         module: the name to import, `"polars"`.
-        extra: the extra of edgelstm that brings it, `"train"`.
+        extra: the extra of edgelstm that installs it, `"train"`.
 
     Returns:
         The imported module.
@@ -122,7 +122,7 @@ def require(module: str, extra: str) -> ModuleType:
 
 
 def one_line(error: BaseException) -> str:
-    """Say an error of somebody else's code in a line, to be quoted in a message of ours.
+    """Write an error of a library in one line, to quote it in a message of ours.
 
     Example:
         >>> one_line(ValueError("sizes  differ: 3 and 4"))
@@ -132,10 +132,20 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Write a count and its noun: `plural` where that is not the noun and an s.
+
+    Example:
+        >>> counted(1, "row"), counted(1200, "row"), counted(2, "series", "series")
+        ('1 row', '1,200 rows', '2 series')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def assert_never(value: NoReturn) -> NoReturn:
-    """End a chain of branches over close words: mypy says which word has no branch. In `typing` from Python 3.11.
+    """End a chain of branches over literal values: mypy names a value without a branch. In `typing` from Python 3.11.
 
     Raises:
-        AssertionError: a word came that the type does not have.
+        AssertionError: the value is not one of its type.
     """
-    raise AssertionError(f"expected a word that is known, got {value!r}")
+    raise AssertionError(f"expected a known value, got {value!r}")
