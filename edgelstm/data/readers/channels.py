@@ -15,7 +15,7 @@ from edgelstm.data.readers.columns.fields import are_bookkept
 from edgelstm.data.readers.columns.units import unit_of
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.stamps import moments_in
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 MAX_WORDS = 256
 
@@ -53,7 +53,7 @@ def read_channels(table: Table, asking: Asking) -> Channels:
     for column in columns:
         table.require(column)
     if not columns:
-        raise DataError(f"{table.name}: expected a column beside {' and '.join(sorted(others))}, got none")
+        raise DataError(f"{table.name}: expected a column besides {' and '.join(sorted(others))}, got none")
     names: list[str] = []
     parts: list[NDArray[np.float64]] = []
     categories: dict[str, tuple[str, ...]] = {}
@@ -71,9 +71,7 @@ def read_channels(table: Table, asking: Asking) -> Channels:
         parts.append(values)
         categories[column] = words
         if unseen:
-            notes.append(
-                f"column {column!r}: {unseen} word(s) that training did not know count as none of its categories"
-            )
+            notes.append(f"column {column!r}: {counted(unseen, 'unknown word')}, treated as no category")
         elif asking.like is None:
             notes.append(f"column {column!r}: text, {len(words)} categories: {_listed(words)}")
     return Channels(tuple(names), np.concatenate(parts, axis=1), categories, tuple(notes))
@@ -99,18 +97,17 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
         signs = "write them as plain numbers, such as -1234.5"
         mend = signs if all(map(_DIGIT.search, words)) else "give --task label --classes to learn a class at each row"
         raise DataError(
-            f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: "
-            f"{mend}"
+            f"{table.name}: column {column!r} holds text, {_listed(words)}, but a forecast needs numbers: {mend}"
         )
     if words and moments_in(words[:MAX_WORDS]) is not None:
         raise DataError(
-            f"{table.name}: column {column!r} holds times, {_listed(words[:2])}, which are no categories: give "
+            f"{table.name}: column {column!r} holds times, {_listed(words[:2])}, which are not categories: give "
             f"--time {shlex.quote(column)}, or name other columns with --feature"
         )
     if len(words) > MAX_WORDS:
         raise DataError(
             f"{table.name}: column {column!r} holds {len(words)} different texts, more than {MAX_WORDS} categories: "
-            "leave it out of --feature, or give --series if it tells series apart"
+            "remove it from --feature, or give --series if it identifies series"
         )
     return words
 
@@ -121,13 +118,13 @@ def _refuse_truths(table: Table, column: str, asking: Asking) -> None:
     if truths:
         raise DataError(
             f"{table.name}: expected numbers in column {column!r}, as in training, got {' and '.join(truths)}: write "
-            "numbers as then"
+            "numbers"
         )
 
 
 def _words_as_labels(table: Table, column: str, words: tuple[str, ...]) -> DataError:
     return DataError(
-        f"{table.name}: column {column!r} holds words, {_listed(words)}, and no numbers: give --classes to learn "
+        f"{table.name}: column {column!r} holds words ({_listed(words)}), not numbers: give --classes to learn "
         "them as classes"
     )
 

@@ -43,7 +43,7 @@ class File(NamedTuple):
             text = self.content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise DataError(
-                f"{self.name}: line {line_of(self.content, error.start)}: expected text in UTF-8"
+                f"{self.name}: line {line_of(self.content, error.start)}: expected UTF-8, got other bytes"
             ) from error
         return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
@@ -81,4 +81,4 @@ def _unpacked(content: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{name}: cannot be unpacked, the gzip file is damaged: {error}") from error
+        raise DataError(f"{name}: cannot unpack a damaged gzip file: {error}") from error

@@ -32,7 +32,7 @@ from edgelstm.data.readers.rows.track import Track
 from edgelstm.data.readers.totals import refuse_totals
 from edgelstm.data.readers.untimed import look_for_times
 from edgelstm.data.series import Series
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 from edgelstm.reading import ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
@@ -124,11 +124,11 @@ def path_of(source: str | Path) -> Path:
         name = text.removeprefix(BUILTIN)
         path = Path(str(resources.files("edgelstm.data").joinpath(name, f"{name}.csv")))
         if not re.fullmatch(r"\w+", name) or not path.is_file():
-            raise DataError(f"there is no built-in data {name!r}; there is {BUILTIN}co2")
+            raise DataError(f"expected {BUILTIN}co2, got the unknown built-in data {name!r}")
         return path
     path = Path(source)
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
+        raise DataError(f"{path}: file not found")
     return path
 
 
@@ -200,10 +200,10 @@ def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) 
         single, settled = _each(lambda track: settle(track, policy), single)
     notes = (
         _moved(moved, tracks),
-        f"{equal} row(s) are there twice, time and samples: one of each is left{of_change(sorted_, stamps.form.zone)}"
+        f"{counted(equal, 'duplicate row')} (same time and samples) removed{of_change(sorted_, stamps.form.zone)}"
         if equal
         else "",
-        f"{settled} row(s) have the time of another: --duplicates {policy}" if settled else "",
+        f"{counted(settled, 'row')} with the time of another row: --duplicates {policy}" if settled else "",
     )
     return single, tuple(filter(None, notes))
 
@@ -216,8 +216,8 @@ def _each(step: Callable[[Track], tuple[Track, int]], tracks: Sequence[Track]) -
 def _moved(moved: int, tracks: list[Track]) -> str:
     rows = sum(map(len, tracks))
     if moved and moved == rows - len(tracks):
-        return "rows run from the latest to the earliest: turned round"
-    return f"rows are not in the order of time, {moved} come too late: sorted" if moved else ""
+        return "rows run from the latest to the earliest: reversed"
+    return f"rows are not in time order, {moved} out of place: sorted" if moved else ""
 
 
 def _refuse_repeated(
@@ -253,7 +253,7 @@ def _in_rhythm(
     if asking.resample is not None:
         bins = bins_of(asking.resample)
         if asking.label is not None:
-            raise DataError("--resample averages numbers, and classes have no average: leave it out")
+            raise DataError("--resample averages numbers, and classes have no average: omit it")
         binned = [resample(track, bins, zone, table.place) for track in tracks]
         rows, places = sum(map(len, tracks)), sum(map(len, binned))
         empty = sum(int(np.isnan(track.values).all(axis=1).sum()) for track in binned)
@@ -261,7 +261,7 @@ def _in_rhythm(
         return binned, bins, (note + (f", {empty} of them empty" if empty else ""),)
     rhythm = _rhythm(tracks, asking.like, stamps, table)
     if rhythm is None:
-        return tracks, None, ("one row is too few to know how often rows come",)
+        return tracks, None, ("one row is too few to detect the rhythm",)
     placed = [rhythms.place_rows(track, rhythm, stamps.resolution_us, table.place) for track in tracks]
     if asking.gaps == "error":
         _refuse_holes(tracks, [places for places, _ in placed], table)
@@ -284,8 +284,8 @@ def _rhythm(tracks: list[Track], like: Reading | None, stamps: Stamps, table: Ta
     if not rhythms.fits(tracks, found, stamps.resolution_us):
         return trained  # no rhythm at all: `place_rows` names the row
     raise DataError(
-        f"{table.name}: expected rows as in training, one every {trained.name}, got one every {found.name}: give a "
-        f"table of that rhythm"
+        f"{table.name}: expected one row every {trained.name}, as in training, got one every {found.name}: give a "
+        "table with the rhythm of training"
         + (f", or --resample {rhythms.length_of(trained)}" if found.period_s < trained.period_s else "")
     )
 
@@ -296,8 +296,8 @@ def _refuse_holes(tracks: list[Track], places: list[NDArray[np.int64]], table: T
         if len(gap):
             total = sum(holes(of).rows for of in places)
             raise DataError(
-                f"{table.place(int(track.rows[gap[0] + 1]))}: {int(np.diff(at)[gap[0]]) - 1} row(s) are not there "
-                f"before this one, {total} in all; choose --missing interpolate or forward to fill them"
+                f"{table.place(int(track.rows[gap[0] + 1]))}: {counted(int(np.diff(at)[gap[0]]) - 1, 'missing row')} "
+                f"before this one, {total} in all; give --missing interpolate or forward to fill them"
             )
 
 
@@ -307,9 +307,10 @@ def _gaps(places: list[NDArray[np.int64]], restarts: int) -> list[str]:
     longest = max(hole.longest for hole in missing)
     notes = []
     if rows:
-        notes.append(f"{rows} row(s) are not there, in {where} place(s) of at most {longest}: missing samples")
+        gaps = counted(where, "gap")
+        notes.append(f"{counted(rows, 'row')} missing, in {gaps} of at most {longest}: read as missing samples")
     if restarts:
-        notes.append(f"behind {restarts} hole(s) rows come at other moments than before, as when a logger starts again")
+        notes.append(f"rows are shifted in time after {counted(restarts, 'gap')}, as when a logger restarts")
     return notes
 
 

@@ -67,10 +67,10 @@ def files_of(source: str | Path | IO[Any], without: Collection[Path] = ()) -> tu
     path, out = Path(source), {one.resolve() for one in without}
     if path.is_dir():
         found = [one for one in path.rglob("*") if _is_table(one.relative_to(path)) and one.is_file()]
-        where = f"{path}: expected a folder with files that end in {', '.join(_ENDINGS)}, there is none in it"
+        where = f"{path}: expected a folder with files that end in {', '.join(_ENDINGS)}, found none"
     elif glob.has_magic(str(source)) and not path.exists():
         found = [Path(one) for one in glob.glob(str(source), recursive=True) if Path(one).is_file()]
-        where = f"{source}: there is no file of this pattern"
+        where = f"{source}: no file matches this pattern"
     else:
         return None
     found = [one for one in found if one.resolve() not in out]
@@ -101,7 +101,8 @@ def _by_number(path: Path) -> list[tuple[int, int, str]]:
 def _read_files(files: tuple[Path, ...], asking: Asking) -> Found:
     if asking.series is not None:
         raise DataError(
-            f"--series {asking.series}: of a folder or a pattern each file is a series: leave it out, or give one table"
+            f"--series {asking.series}: each file of a folder or pattern is already a series: omit --series, or give "
+            "one table"
         )
     largest = max(files, key=lambda file: file.stat().st_size)
     model = _read_one(largest, asking)
@@ -140,7 +141,7 @@ def _read_one(file: Path, asking: Asking) -> Found:
         text = str(error)
         raise DataError(text if str(file) in text else f"{file}: {text}") from error
     if len(found.series) > 1:
-        raise DataError(f"{file}: expected one series, as of each file of a folder, it holds {len(found.series)}")
+        raise DataError(f"{file}: expected one series in each file of a folder, got {len(found.series)}")
     return found
 
 
@@ -178,4 +179,4 @@ def _names(files: tuple[Path, ...]) -> tuple[str, ...]:
         names = tuple("/".join(stem.parts[-depth:]) for stem in stems)
         if len(set(names)) == len(names):
             return names
-    raise DataError(f"{files[0]}: expected files of different names, the ending aside")
+    raise DataError(f"{files[0]}: expected files whose names differ by more than the ending")

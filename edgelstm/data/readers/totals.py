@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from edgelstm.data.readers.columns.kinds import TIME, kind_of
 from edgelstm.data.readers.columns.words import SUMMARIES, SUMS
 from edgelstm.data.readers.formats.table import Table
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 _FIRST, _LAST = 1, 8  # rows in which such lines stand
 _SEEN = 5_000  # rows behind the first and in front of the last that hold no such word
@@ -75,8 +75,8 @@ def _plain(field: str) -> str:
 
 def _refused(table: Table, column: str, found: Sequence[_Field]) -> DataError:
     row, field = found[0]
-    which = "it" if len(found) == 1 else f"it and {len(found) - 1} more such line(s)"
+    which = "it" if len(found) == 1 else f"it and {counted(len(found) - 1, 'more such line')}"
     return DataError(
-        f"{table.place(row)}: {field[:40]!r} in column {column!r} marks a line that sums up others and is no sample: "
-        f"delete {which}; if it is a sample, write another word"
+        f"{table.place(row)}: {field[:40]!r} in column {column!r} looks like a line of totals: delete {which}; if it "
+        "is a sample, use another word"
     )

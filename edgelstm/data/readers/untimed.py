@@ -16,7 +16,7 @@ from edgelstm.data.readers.columns.kinds import MISSING, NUMBER, TIME, WORD, kin
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.forms import FIELD_NAMES
 from edgelstm.data.readers.times.stamps import moments_in
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 _SEEN = 200  # rows at each end
 _COLUMNS = 200
@@ -75,11 +75,11 @@ def look_for_times(table: Table, asking: Asking, of: NDArray[np.int64]) -> tuple
         first, last = _texts(table, chosen.columns, [0, rows - 1])
         raise DataError(
             f"{table.name}: rows run from the latest ({first}) to the earliest ({last}) in column {what!r}: give "
-            f"{typed} to have them turned round; to keep this order, take that column out of the table"
+            f"{typed} to sort them by time; to keep this order, remove that column"
         )
     if asking.like is not None:
         return ()
-    return (f"rows are taken in the order of the table, one sample each; {typed} goes by the times in {what!r}",)
+    return (f"rows are read in table order, one sample each; give {typed} to use the times in {what!r}",)
 
 
 def _together(table: Table, free: Sequence[str]) -> list[tuple[str, ...]]:
@@ -126,10 +126,10 @@ def _refuse_tail(table: Table, columns: tuple[str, ...], seen: list[int], free: 
     if count == 0 or (not text and _is_labelled(table, row, free)):
         return
     got = repr(text[:40]) if text else "none"
-    below = f", and the {count - 1} below it" if count > 1 else ""
+    below = f" and the {counted(count - 1, 'line')} below it" if count > 1 else ""
     raise DataError(
-        f"{table.place(row)}: expected a time in column {' '.join(columns)!r} as in the rows above, got {got}: "
-        f"delete that line{below} if it is no sample but sums up others; else mend it, or take that column out"
+        f"{table.place(row)}: expected a time in column {' '.join(columns)!r}, as in the rows above, got {got}: if it "
+        f"is a line of totals, delete it{below}; else fix it, or remove that column"
     )
 
 

@@ -131,7 +131,7 @@ def test_home_assistant_names_the_bins_that_mend_it():
 
 
 def test_shampoo_has_no_dates_and_says_how_to_go_on():
-    with pytest.raises(DataError, match="got '1-01', which is no date: leave out --time"):
+    with pytest.raises(DataError, match="got '1-01', which is not a date: omit --time"):
         read(path("shampoo/shampoo.csv"), Asking(("Sales",), time=("Month",)))
     assert len(read(path("shampoo/shampoo.csv"), Asking(("Sales",))).series[0].values) == 36
 

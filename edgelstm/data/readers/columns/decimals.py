@@ -130,7 +130,7 @@ def _refuse_doubtful(evidence: _Evidence, name: str, trained: bool) -> None:
         return
     field, column = doubtful
     digits = re.sub("[.,]", "", field)
-    untold = ", and no number of training had a decimal sign" if trained else ""
+    untold = ", and no number in training had a decimal sign" if trained else ""
     raise DataError(
         f"{name}: {field!r} in column {column!r} could be {digits} or {field.replace(',', '.')}{untold}: give "
         "--decimal . or --decimal ,"
@@ -160,7 +160,7 @@ def _agree(evidence: _Evidence, trained: Signs, name: str) -> None:
         field, column = against
         raise DataError(
             f"{name}: expected {_NAMES[trained.decimal]}, as in training, got {field!r} in column {column!r}: write "
-            f"it as then, or type {mend}"
+            f"it the same way, or give {mend}"
         )
 
 

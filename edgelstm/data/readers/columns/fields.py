@@ -250,16 +250,16 @@ def _truths(words: Counter[str], known: int) -> tuple[str, ...]:
 
 def _advice(sifted: Sifted, column: str, text: str) -> str:
     if text == column:
-        return ": the names of the columns stand there again: take that line out"
+        return ": the header is repeated there: delete that line"
     negative = _NEGATIVE.fullmatch(text)
     if negative is not None:
-        return f": where that is negative, as in bookkeeping, write -{(negative[1] or negative[2]).strip()}"
+        return f": if it is negative, as in accounting, write -{(negative[1] or negative[2]).strip()}"
     unit = unit_of(sifted.words) or unit_of([text])
     if unit is not None:
-        return f": take {unit!r} out of the table, which reads numbers alone; a unit is named by --unit"
+        return f": remove {unit!r} from the numbers, and give it with --unit"
     if holds_text(sifted):
         return ": the column holds text"
     if text in sifted.words and any(number_of(text, Signs(sign)) is not None for sign in ".,"):
-        return ": the decimal sign is another one than in other rows; mend it, or give --decimal"
+        return ": the decimal sign differs from other rows; fix it, or give --decimal"
     usable = len(text) <= _SHOWN and "\n" not in text
-    return ": mend it" + (f", or type --na {shlex.quote(text)} if it means missing" if usable else "")
+    return ": fix it" + (f", or give --na {shlex.quote(text)} if it means missing" if usable else "")

@@ -20,13 +20,15 @@ def remarks(column: str, numbers: Sifted) -> tuple[str, ...]:
     Example:
         >>> values = np.array([20.1, 20.3, np.nan, 19.9, 20.5, 20.4, np.nan, 20.0, 19.7, 19.8, 20.6, 20.7])
         >>> remarks("co2", Sifted(values, {"unknown": 2}, {}))
-        ("column 'co2': missing are unknown (2)",)
+        ("column 'co2': read as missing: unknown (2)",)
     """
     found = []
     words = {word: count for word, count in numbers.missing.items() if word}
     if words:
         often = sorted(words.items(), key=lambda item: -item[1])[:_LISTED]
-        found.append(f"column {column!r}: missing are " + ", ".join(f"{word} ({count:,})" for word, count in often))
+        found.append(
+            f"column {column!r}: read as missing: " + ", ".join(f"{word} ({count:,})" for word, count in often)
+        )
     if numbers.truths:
         found.append(f"column {column!r}: {numbers.truths[0]} is 1, {numbers.truths[1]} is 0")
     sentinel = sentinel_of(numbers.values)
@@ -34,8 +36,8 @@ def remarks(column: str, numbers: Sifted) -> tuple[str, ...]:
         known = numbers.values[~np.isnan(numbers.values)]
         others = known[known != sentinel]
         found.append(
-            f"column {column!r}: {sentinel:.10g} stands in {len(known) - len(others):,} of {len(numbers.values):,} "
-            f"rows, far from all others ({others.min():g} to {others.max():g}): if it means missing, type "
+            f"column {column!r}: {sentinel:.10g} occurs in {len(known) - len(others):,} of {len(numbers.values):,} "
+            f"rows, far from all others ({others.min():g} to {others.max():g}): if it means missing, give "
             f"--na {sentinel:.10g}"
         )
     return tuple(found)

@@ -56,7 +56,7 @@ def _format(file: File, asking: Asking) -> str:
         return by_ending or "csv"
     if by_ending not in (None, trained) and trained in FORMATS and FORMATS[trained].endings:
         raise DataError(
-            f"{file.name}: expected {trained}, as in training, got a {file.ending} file: write it as then, or type "
-            f"--format {by_ending}"
+            f"{file.name}: expected {trained}, as in training, got a {file.ending} file: write it the same way, or "
+            f"give --format {by_ending}"
         )
     return trained

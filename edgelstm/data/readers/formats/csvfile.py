@@ -23,7 +23,7 @@ from edgelstm.data.readers.text.layout import Layout
 from edgelstm.data.readers.text.layout import find as find_layout
 from edgelstm.data.readers.text.lines import BLANK, QUOTE, Even, Listed, Row, Rows, even, is_comment, split, unquoted
 from edgelstm.data.readers.times.stamps import read_stamps
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 from edgelstm.reading import Dialect
 
 _MOST_COLUMNS = 100_000
@@ -167,8 +167,8 @@ def _refuse_names_below(text: str, layout: Layout, asking: Asking, name: str) ->
             fields = [field.strip(' "') for field in line.split(layout.delimiter)]
             if number != layout.header_line and (column in fields or column in re.split(r'[,;\t|" ]+', line)):
                 raise DataError(
-                    f"{name}: there is no column {column!r} in line {layout.header_line}, which is taken for the names "
-                    f"of the columns; line {number} has it: give --skip-rows {number - 1}"
+                    f"{name}: there is no column {column!r} in line {layout.header_line}, which is read as the header; "
+                    f"line {number} has it: give --skip-rows {number - 1}"
                 )
 
 
@@ -186,7 +186,7 @@ def _grid(text: str, layout: Layout, asking: Asking, name: str) -> Grid:
         raise DataError(
             f"{name}: expected {len(header)} fields as in the header, got {len(header) + 1} at line {rows.line(0)}"
         )
-    notes += (f"{hollow:,} line(s) without a value are left out",) if hollow else ()
+    notes += (f"{counted(hollow, 'line')} without values skipped",) if hollow else ()
     return Grid(header, rows, int(layout.row_names), notes)
 
 
@@ -209,10 +209,10 @@ def _rows(text: str, layout: Layout, names: int, name: str) -> tuple[Rows, tuple
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
     if not len(listed):
         raise DataError(f"{name}: the table is empty")
-    notes: tuple[str, ...] = (f"{len(comments):,} line(s) of comments (#) are left out",) if comments else ()
+    notes: tuple[str, ...] = (f"{counted(len(comments), 'comment line')} (#) skipped",) if comments else ()
     empty = len(lines) - len(listed) - len(comments)
     if width == 1 and not quoted and empty:
-        notes += (f"{empty:,} empty line(s) are left out; NA would be a missing sample",)
+        notes += (f"{counted(empty, 'empty line')} skipped; write NA for a missing sample",)
     return listed, notes
 
 
@@ -332,4 +332,4 @@ def _in_words(written: Dialect) -> tuple[str, ...]:
 
 
 def _of_empty(count: int) -> tuple[str, ...]:
-    return (f"{count} column(s) without name and content are left out",) if count else ()
+    return (f"{counted(count, 'column')} without name and content skipped",) if count else ()

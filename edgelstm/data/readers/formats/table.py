@@ -160,9 +160,9 @@ class Table:
         if len(found) == 1:
             return found[0]
         if found:
-            numbers = " and ".join(str(position + 1) for position in found)
+            numbers = " or ".join(str(position + 1) for position in found)
             raise DataError(
-                f"{self.name}: the column {column!r} is there {_times(len(found))}; ask for it by its number: {numbers}"
+                f"{self.name}: column {column!r} occurs {_times(len(found))}; select it by number: {numbers}"
             )
         raise DataError(f"{self.name}: there is no column {column!r}; {self._nearest(column)}")
 
@@ -176,7 +176,7 @@ class Table:
         )
         if near:
             return f"the table has {listed}; did you mean {' or '.join(map(repr, near))}?"
-        hint = "" if self.dialect is None else "; if their names stand further down, give --skip-rows"
+        hint = "" if self.dialect is None else "; if the header is further down, give --skip-rows"
         return f"the table has {listed}{hint}"
 
 
@@ -203,6 +203,5 @@ def no_times(name: str, ask: TimeAsk) -> Stamps:
         DataError: always.
     """
     raise DataError(
-        f"{name}: expected no column of timestamps, this format has none; got {' '.join(ask.columns)!r}: "
-        "leave --time out"
+        f"{name}: expected no column of timestamps, this format has none, got {' '.join(ask.columns)!r}: omit --time"
     )

@@ -95,7 +95,8 @@ def _refuse_jump(track: Track, places: NDArray[np.int64], place: Place) -> None:
     row = int(track.rows[0 if widest + 1 == few else -1])
     utc, _ = track.times()
     at = str(utc[0 if widest + 1 == few else -1])[:16].replace("T", " ")
-    raise DataError(f"{place(row)}: the time {at} is far from all others, in {few} row(s): mend or take them out")
+    these = "this row" if few == 1 else f"these {few} rows"
+    raise DataError(f"{place(row)}: the time {at} is far from all others: fix or delete {these}")
 
 
 def refuse_growth(size: int, rows: int, rhythm: Rhythm, where: str) -> None:
@@ -106,7 +107,7 @@ def refuse_growth(size: int, rows: int, rhythm: Rhythm, where: str) -> None:
     """
     if size > MAX_ROWS or size > max(_FEW, _MAX_SHARE * rows):
         raise DataError(
-            f"{where}: {rows} rows from here on would be {size} with one every {rhythm.name}, nearly all of them "
+            f"{where}: the {rows} rows from here would become {size}, one every {rhythm.name}, nearly all of them "
             f"missing: give --resample {length_for(rhythm.period_s * size / rows)} or longer"
         )
 

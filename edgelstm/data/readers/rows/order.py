@@ -125,11 +125,11 @@ def refuse_repeated(found: Repeated, place: Place, zone: str | None, column: str
     stamp = np.datetime_as_string(found.local, unit="auto").replace("T", " ")
     way = f"give --duplicates first, last or mean, or --resample {length_for(found.step_s)}"
     if column is not None:
-        way = f"give --series {column!r} if that column tells series apart, else {way.removeprefix('give ')}"
+        way = f"give --series {column!r} if that column identifies series, else {way.removeprefix('give ')}"
     elif zone is None and _may_be_change(found.local):
-        way = f"the clock was put back then: give --time-zone of the place, such as Europe/Berlin, or {way}"
+        way = f"clocks were put back then: give --time-zone, such as Europe/Berlin, or {way}"
     return DataError(
-        f"{place(found.second)}: the time {stamp} stands there twice, first at "
+        f"{place(found.second)}: the time {stamp} occurs twice, first at "
         f"{place(found.first).rpartition(': ')[2]}; {way}"
     )
 
@@ -139,7 +139,7 @@ def of_change(tracks: Sequence[Track], zone: str | None) -> str:
     found = next(filter(None, map(repeated, tracks)), None)
     if zone is not None or found is None or not _may_be_change(found.local):
         return ""
-    return "; the clock may have been put back then: --time-zone of the place tells those hours apart"
+    return "; if clocks were put back then, give --time-zone to keep both hours"
 
 
 def tells_apart(names: list[str], times: Times) -> bool:

@@ -283,7 +283,7 @@ def _irregular(track: Track, row: int, rhythm: Rhythm, place: Place) -> DataErro
     usual = rhythm.period_s
     stamp = np.datetime_as_string(local[row], unit="auto").replace("T", " ")
     return DataError(
-        f"{place(int(track.rows[row]))}: the time {stamp} comes {step} after the row before, where {_every(rhythm)} is "
-        f"the rule: give --resample {length_for(usual)} to average rows into equal bins, or leave out --time to take "
-        "rows as equally spaced"
+        f"{place(int(track.rows[row]))}: the time {stamp} is {step} after the previous row, expected {_every(rhythm)}: "
+        f"give --resample {length_for(usual)} to average rows into equal bins, or omit --time if rows are equally "
+        "spaced"
     )

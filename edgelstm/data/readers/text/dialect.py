@@ -134,8 +134,8 @@ def _best(fitting: list[Way], name: str) -> Way:
     if len(order) > 1 and _rank(order[0]) == _rank(order[1]):
         first, second = order[:2]
         raise DataError(
-            f"{name}: {NAMES[first.delimiter]} and {NAMES[second.delimiter]} both part every line into as many fields: "
-            f"give --delimiter '{first.delimiter}' or --delimiter '{second.delimiter}'"
+            f"{name}: {NAMES[first.delimiter]} and {NAMES[second.delimiter]} both split every line into the same "
+            f"number of fields: give --delimiter '{first.delimiter}' or --delimiter '{second.delimiter}'"
         )
     return order[0]
 
@@ -153,7 +153,7 @@ def _trained(head: Head, fitting: list[Way], delimiter: str, name: str) -> Way:
         got = NAMES[_least(fitting).delimiter]
         raise DataError(
             f"{name}: expected {NAMES.get(delimiter, repr(delimiter))} between fields, as in training, got {got}: "
-            "write it as then, or type --delimiter"
+            "write it the same way, or give --delimiter"
         )
     return _way(head, delimiter, name)
 

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from edgelstm.data.readers.columns.kinds import is_value
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 _TOP = 50  # lines in which the ruler below the names stands
 _SEEN = 1 << 16  # characters of them
@@ -58,25 +58,25 @@ def without_drawing(text: str, name: str) -> Drawn:
         ' t | v\n\n 1 | 2\n\n'
     """
     for pattern, what in (
-        (_SCREEN, "one drawn for the screen, which may leave rows out"),
+        (_SCREEN, "one drawn for the screen, which may omit rows"),
         (_RECORDS, "one with a line for each field"),
     ):
         if pattern.search(text, 0, _SEEN):
-            raise DataError(f"{name}: expected a table of text, got {what}: write it as CSV")
-    counted = _counted(text)
+            raise DataError(f"{name}: expected a text table, got {what}: export it as CSV")
+    said = _row_count(text)
     below = _ruler(text[:_SEEN].split("\n")[:_TOP])
-    if below is None and counted is None:
+    if below is None and said is None:
         return Drawn(text)
     lines = text.split("\n")
     notes: tuple[str, ...] = ()
-    if counted is not None:
-        shown = lines[counted[1] - 1].strip()
-        lines[counted[1] - 1 :] = [""] * (len(lines) - counted[1] + 1)
-        notes = (f"line {counted[1]} ({shown[:40]}) counts the rows and is left out",)
+    if said is not None:
+        shown = lines[said[1] - 1].strip()
+        lines[said[1] - 1 :] = [""] * (len(lines) - said[1] + 1)
+        notes = (f"line {said[1]} ({shown[:40]}) is a row count: skipped",)
     if below is not None:
         rulers = _blank_rulers(lines, below, name)
-        notes = (f"{rulers} line(s) that are drawn below names or around rows are left out", *notes)
-    return Drawn("\n".join(lines), notes, counted)
+        notes = (f"{counted(rulers, 'line')} drawn below the header or around rows: skipped", *notes)
+    return Drawn("\n".join(lines), notes, said)
 
 
 def check_count(drawn: Drawn, rows: int, name: str) -> None:
@@ -88,7 +88,8 @@ def check_count(drawn: Drawn, rows: int, name: str) -> None:
     if drawn.counted is not None and drawn.counted[0] != rows:
         said, line = drawn.counted
         raise DataError(
-            f"{name}: line {line} counts {said} row(s), the table has {rows}: export it as CSV, or delete that line"
+            f"{name}: line {line} says {counted(said, 'row')}, the table has {rows:,}: export it as CSV, or delete "
+            "that line"
         )
 
 
@@ -126,7 +127,7 @@ def _blank_rulers(lines: list[str], below: int, name: str) -> int:
         elif boxed and line.strip():
             lines[place] = _unboxed(line, f"{name}: line {place + 1}" if place > below else None)
         elif folded and place > below and _FOLDED.search(line):
-            raise DataError(f"{name}: line {place + 1}: a cell goes on in the next line (+): export the table as CSV")
+            raise DataError(f"{name}: line {place + 1}: a cell continues on the next line (+): export the table as CSV")
     return rulers
 
 
@@ -141,12 +142,12 @@ def _unboxed(line: str, place: str | None) -> str:
         return bare[1:-1]
     if place is not None:
         raise DataError(
-            f"{place}: expected a row between bars, as those above, got {bare[:40]!r}: take that line out, or mend it"
+            f"{place}: expected a row between bars, like those above, got {bare[:40]!r}: delete or fix that line"
         )
     return line
 
 
-def _counted(text: str) -> tuple[int, int] | None:
+def _row_count(text: str) -> tuple[int, int] | None:
     """What the last lines say of the number of rows, and the number of the first of them; None where they do not."""
     start = len(text) - _SEEN + len(text[-_SEEN:].rstrip()) if len(text) > _SEEN else len(text.rstrip())
     found: int | None = None

@@ -71,11 +71,11 @@ def decode(content: bytes, name: str, asked: str | None = None, trained: str | N
     if trained is not None and encoding != trained and not (content.isascii() and trained != "utf-16"):
         raise DataError(
             f"{name}: expected {_NAMES[trained]}, as in training, got {_NAMES[encoding]}: save it as "
-            f"{_NAMES[trained]}, or type --encoding {encoding}"
+            f"{_NAMES[trained]}, or give --encoding {encoding}"
         )
     encoding = trained or encoding
     line = _line_that_is_no_utf8(content) if encoding == "latin-1" and trained is None else None
-    notes = (f"Latin-1, for line {line} is no UTF-8; --encoding wins",) if line else ()
+    notes = (f"Latin-1, because line {line} is not UTF-8; --encoding overrides this",) if line else ()
     return _text(content, encoding, name, "the file")._replace(notes=notes)
 
 
@@ -102,7 +102,7 @@ def _found(content: bytes, name: str, mixed: bool) -> str:
         return "utf-8"
     if content.startswith(b"\xef\xbb\xbf") or (not mixed and _is_mixed(content)):
         raise DataError(
-            f"{name}: line {line}: expected UTF-8 as on other lines, got other bytes: mend that line, or type "
+            f"{name}: line {line}: expected UTF-8 as on other lines, got other bytes: fix that line, or give "
             "--encoding latin-1, which reads every byte as one character"
         )
     return "latin-1"
@@ -141,7 +141,7 @@ def _text(content: bytes, encoding: str, name: str, who: str) -> Text:
     except UnicodeDecodeError as error:
         line = f"line {line_of(content, error.start)}: " if encoding != "utf-16" else ""
         raise DataError(
-            f"{name}: {line}expected {_NAMES[encoding]}, as {who} says, got other bytes: type another --encoding"
+            f"{name}: {line}expected {_NAMES[encoding]}, as {who} says, got other bytes: give another --encoding"
         ) from error
     if encoding == "latin-1":
         text = text.translate(_WINDOWS)
@@ -159,5 +159,5 @@ def _refuse_controls(text: str, content: bytes, encoding: str, name: str) -> Non
         at = text.count("\n", 0, control.start()) + 1
         raise DataError(
             f"{name}: line {at}: expected text, got the control character {ord(control[0])}: the file is binary, or a "
-            "logger that lost power left it there; take it out"
+            "logger lost power while it wrote; remove that character"
         )

@@ -91,9 +91,9 @@ def _of_logger(head: Head, kind: str, asking: Asking, name: str) -> Layout:
     if len(way.rows) <= 1 + below:
         raise DataError(f"{name}: the table is empty")
     header = way.rows[0]
-    note = f"a {kind} file of a logger: line {header.line} names the columns"
+    note = f"{kind} file of a logger: line {header.line} is the header"
     if below:
-        note += f", units and kinds in lines {header.line + 1} and {header.line + below} are left out"
+        note += f", lines {header.line + 1} and {header.line + below} (units and kinds) are skipped"
     names = tuple(map(str.strip, header.fields))
     return Layout(way.delimiter, len(names), names, header.line, way.rows[below].line + 1, notes=(note,))
 
@@ -146,7 +146,7 @@ def _with_names(way: Way, body: Body, first: int, head: Head, search: bool) -> L
         units = body.rows[at + 1]
         below = units.line + 1
         shown = _shown(units)[:60]
-        notes += (f"line {units.line} ({shown}) is taken for units and left out",)
+        notes += (f"line {units.line} ({shown}) is read as units and skipped",)
     names = tuple(map(str.strip, header.fields))
     skip = header.line - 1 if first + at else 0
     return Layout(way.delimiter, way.width, names, header.line, below, skip, notes=notes)
@@ -162,7 +162,7 @@ def _preamble(line: int, rows: int, head: Head) -> tuple[str, ...]:
     if not rows:
         return ()
     first = head.first_line
-    return (f"lines {first} to {line - 1} in front of the table are left out; --skip-rows wins",)
+    return (f"lines {first} to {line - 1} before the table are skipped; --skip-rows overrides this",)
 
 
 def _behind_preamble(body: Body) -> int:
@@ -210,7 +210,7 @@ def _row_first(way: Way, body: Body, first: int, head: Head, asking: Asking, nam
     comment = _names_in_comment(way, row, asking)
     if comment is not None:
         line, names = comment
-        note = f"the comment in line {line} names the columns"
+        note = f"the comment in line {line} is the header"
         return Layout(way.delimiter, way.width, names, line, row.line, notes=(note,))
     _refuse_counted(row, body, name)
     if asking.delimiter is None and asking.like is None:
@@ -230,8 +230,10 @@ def _with_row_names(way: Way, body: Body, above: Row, first: int, head: Head, na
         return Layout(way.delimiter, way.width, names, above.line, above.line + 1, skip, notes=notes)
     _refuse_halves(body, way, name)
     example = body.rows[0].fields[0].strip()
-    note = f"each row has one field more than line {above.line} has names: the first ({example!r}) is taken for a name "
-    notes += (note + "of the row and left out",)
+    note = (
+        f"each row has one field more than the header in line {above.line}: the first ({example!r}) is read as a row "
+    )
+    notes += (note + "name and skipped",)
     return Layout(way.delimiter, way.width, names, above.line, above.line + 1, skip, True, notes)
 
 
@@ -262,7 +264,7 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
     if way.delimiter == BLANK and all(kind_of(f"{row.fields[0]} {row.fields[1]}") == TIME for row in rows):
         raise DataError(
             f"{name}: line {rows[0].line}: expected {way.width - 1} fields as in the header, got {way.width}: date and "
-            "clock are two columns; name both, and give --time twice"
+            "clock are two columns; name both in the header, and give --time twice"
         )
     if way.delimiter != "," or any(kind_of(row.fields[0]) == WORD or "." in "".join(row.fields[1:]) for row in rows):
         return
@@ -272,8 +274,8 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
             number = f"{row.fields[left].strip()},{row.fields[right]}"
             raise DataError(
                 f"{name}: line {row.line}: expected {way.width - 1} fields as in the header, got {way.width}, which "
-                f"look like halves of numbers ({number}): where commas are decimal, give --decimal , and put quotes "
-                "around the numbers or semicolons between fields; where the first field names the row, name its column"
+                f"look like halves of numbers ({number}): if commas are decimal, give --decimal , and put quotes "
+                "around the numbers or semicolons between fields; if the first field is a row name, name its column"
             )
 
 
@@ -338,16 +340,14 @@ def _goes_on(body: Body) -> bool:
 def _refuse_counted(row: Row, body: Body, name: str) -> None:
     if _is_open(body):
         shown = _shown(row)[:40]
-        raise DataError(
-            f"{name}: line {row.line} ({shown}) could name the columns or be a row: give --header or --no-header"
-        )
+        raise DataError(f"{name}: line {row.line} ({shown}) could be the header or a row: give --header or --no-header")
 
 
 def _without_names(way: Way, body: Body, first: int, head: Head, typed: bool) -> Layout:
     row = body.rows[0]
     notes = _preamble(row.line, first, head)
     if not typed:
-        notes += (f"no line names the columns: they are called 1 to {way.width}",)
+        notes += (f"no header: the columns are named 1 to {way.width}",)
     skip = row.line - 1 if first else 0
     return Layout(way.delimiter, way.width, None, 0, row.line, skip, notes=notes)
 
@@ -358,13 +358,13 @@ def _agree(found: Layout, asking: Asking, name: str) -> None:
     if trained is None:
         return
     if asking.header is None and trained.header != (found.names is not None):
-        expected, got = ("a line of names", "none") if trained.header else ("no line of names", "one")
+        expected, got = ("a header", "none") if trained.header else ("no header", "one")
         raise DataError(
-            f"{name}: expected {expected}, as in training, got {got} (line {found.first_line}): write it as then, or "
-            f"type {'--no-header' if trained.header else '--header'}"
+            f"{name}: expected {expected}, as in training, got {got} (line {found.first_line}): write it the same "
+            f"way, or give {'--no-header' if trained.header else '--header'}"
         )
     if trained.row_names != found.row_names:
-        expected, got = ("a name", "none") if trained.row_names else ("no name", "one")
+        expected, got = ("a row name", "none") if trained.row_names else ("no row name", "one")
         raise DataError(
-            f"{name}: expected {expected} in front of each row, as in training, got {got}: line {found.first_line}"
+            f"{name}: expected {expected} at the start of each row, as in training, got {got}: line {found.first_line}"
         )

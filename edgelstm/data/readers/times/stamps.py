@@ -47,11 +47,11 @@ from edgelstm.zones import to_local
 
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
-_EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
-_ZONED = "a zone behind the time, as other rows name it,"
+_EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another common time format"
+_ZONED = "a zone after the time, as in other rows,"
 _WORD_BEHIND = re.compile(r"\s?[A-Za-z]+\s*$")
 _CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
-_LEAVE_OUT = "leave out --time where rows are equally spaced"
+_OMIT = "omit --time if rows are equally spaced"
 
 
 class _Way(NamedTuple):
@@ -161,7 +161,7 @@ def stamps_of(
     else:
         utc = wall
         if resolution_us < DAY_US and ask.like is None:
-            notes = ("times: they name no zone and are taken as UTC; local ones need --time-zone Europe/Berlin",)
+            notes = ("times have no zone and are read as UTC; for local times give --time-zone Europe/Berlin",)
     return Stamps(utc, wall, TimeForm(ask.columns, form, zone), resolution_us, notes, example)
 
 
@@ -201,15 +201,15 @@ def _found(column: _Column) -> tuple[str, Moments]:
     fitting = [(_form(way), moments) for way, moments in valid if not (plain and way.core.date == "%Y %j")]
     if unit is not None and numbers is not None:
         if unit == "epoch ns" and epochs.may_be_ticks(numbers):
-            advice = ", which may count 100 ns of Windows or .NET: write times out, or give --time-format 'epoch ns'"
+            advice = ", which may be 100 ns ticks of Windows or .NET: write dates, or give --time-format 'epoch ns'"
             raise column.error(0, "nanoseconds since 1970", advice)
         fitting.append((unit, _moments_of_numbers(numbers, unit)))
     if not fitting:
         raise _unreadable(column, ways, readable)
     form, moments = _decide(column, fitting) if len(fitting) > 1 else fitting[0]
     if wanted is None and form.startswith("%Y %j") and not _say_days_of_year(column.ask.columns):
-        advice = f": where these are days of a year, give --time-format {form!r}; weeks are no times"
-        raise column.error(0, "a date", f"{advice}, so {_LEAVE_OUT}")
+        advice = f": if these are days of the year, give --time-format {form!r}; if they are weeks, {_OMIT}"
+        raise column.error(0, "a date", advice)
     if wanted is None and "%y" in form:
         _refuse_centuries(column, form, moments)
     return form, moments
@@ -316,7 +316,7 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
     if len(left) == 1:
         return left[0]
     forms = " or ".join(f"--time-format {form!r}" for form, _ in left)
-    raise column.error(0, "times that can be read in one way", f", which may be {len(left)} things: give {forms}")
+    raise column.error(0, "unambiguous times", f", which can be read in {len(left)} ways: give {forms}")
 
 
 def _say_days_of_year(columns: tuple[str, ...]) -> bool:
@@ -331,9 +331,9 @@ def _refuse_centuries(column: _Column, form: str, moments: Moments) -> None:
     if len(late):
         year = int(years[late[0]])
         advice = (
-            f": {year % 100} may be {year - 100} or {year}: write it out, or give --time-format {form!r} for {year}"
+            f": {year % 100} may be {year - 100} or {year}: write all digits, or give --time-format {form!r} for {year}"
         )
-        raise column.error(int(late[0]), "a year of four digits", advice)
+        raise column.error(int(late[0]), "a four-digit year", advice)
 
 
 def _as_epoch(column: _Column, unit: str) -> tuple[str, Moments]:
@@ -365,7 +365,7 @@ def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
             continue
         found = by_strptime(text.strip(), form)
         if found is None:
-            raise column.error(row, f"times in the form {form!r}", _otherwise(column))
+            raise column.error(row, f"times in the format {form!r}", _otherwise(column))
         if re.search("%[aAcuw]", form) and (day := weekday_of(text.strip(), form)) >= 0:
             raise _mistold(column, row, day)
         known[text] = found
@@ -383,20 +383,20 @@ def _refuse_zones(column: _Column, form: str, zoned: list[bool]) -> None:
     if all(zoned) or not names_offset(form) or (zone is not None and not any(zoned)):
         return
     raise column.error(
-        zoned.index(False), "UTC or an offset from it", ": where all rows are of one zone, give --time-zone"
+        zoned.index(False), "UTC or an offset from it", ": if all rows are in one zone, give --time-zone"
     )
 
 
 def _otherwise(column: _Column) -> str:
     """What to do about a form that was asked for, or was that of training."""
     if column.ask.format is not None:
-        return "; --time-format says otherwise"
-    return ", where training read them so: name the form of this table with --time-format"
+        return ": fix it, or give another --time-format"
+    return ", unlike in training: give the --time-format of this table"
 
 
 def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Moments]]) -> DataError:
     """Name the first row that keeps the likeliest way from being one."""
-    name = "name their form with --time-format '%d/%m/%Y %H:%M'"
+    name = "give their format, such as --time-format '%d/%m/%Y %H:%M'"
     if readable:
         _, moments = max(readable, key=lambda pair: int(pair[1].valid.sum()))
         row = int(np.flatnonzero(~moments.valid)[0])
@@ -404,9 +404,9 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
             return _mistold(column, row, int(moments.mistold[row]))
         if moments.valid.any():
             example = column.texts[int(np.flatnonzero(moments.valid)[0])].strip()[:40]
-            return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
+            return column.error(row, f"a timestamp like {example!r}", ": this day or time does not exist")
         if epochs.epochs_of(column.shapes, len(column.texts)) is None:
-            return column.error(row, "a day and a time that exist", f": {name}")
+            return column.error(row, "a valid day and time", f": {name}")
         ways = []
     sizes = [shape.bytes.shape[1] for shape in column.shapes]
     odd = next((rows for rows in map(among_words, column.shapes) if rows is not None), None)
@@ -414,8 +414,8 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
         return column.error(odd[1], f"a timestamp like {column.texts[odd[0]].strip()[:40]!r}")
     if not ways:
         place = next(filter(None, map(place_of, re.findall("[A-Z]{2,5}", column.texts[0]))), None)
-        zoned = f" without the zone, for which give --time-zone {place} or another" if place else ""
-        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}{zoned}")
+        zoned = f" without the zone, and --time-zone {place} or another" if place else ""
+        return column.error(0, _EXPECTED, f", which is not a date: {_OMIT}, or {name}{zoned}")
     best = max(ways, key=lambda way: sum(n for n, of in zip(sizes, way.of, strict=True) if of is not None))
     fitting = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is not None]
     others = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is None]
@@ -424,7 +424,7 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
 
 
 def _mistold(column: _Column, row: int, day: int) -> DataError:
-    advice = ": mend the row, or take the weekdays out of the table"
+    advice = ": fix the row, or remove the weekdays"
     return column.error(row, f"the weekday of the date, {WEEKDAYS[day].capitalize()},", advice)
 
 

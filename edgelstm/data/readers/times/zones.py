@@ -114,16 +114,16 @@ def _refuse_left_out(at: Ints, turn: _Turn, zone: str, rows: Ints, place: Place)
     hours, rest = divmod(turn.old, _HOUR_US)
     fixed = "" if rest else f", --time-zone Etc/GMT{-hours:+d}" if hours else ", --time-zone UTC"
     raise DataError(
-        f"{place(int(rows[row]))}: there was no {stamp} in {zone}, where clocks went from {before[11:]} to {after[11:]}"
-        f": the logger did not change its clock, so give the zone of its winter time{fixed}"
+        f"{place(int(rows[row]))}: {stamp} does not exist in {zone}, where clocks went from {before[11:]} to "
+        f"{after[11:]}: the logger stayed on winter time, so give a zone without summer time{fixed}"
     )
 
 
 def _notes(told: int, once: int, zone: str) -> Iterator[str]:
     if told:
-        yield f"times: {told} come twice where summer time ends in {zone}, told apart by the order of the rows"
+        yield f"times: {told} occur twice where summer time ends in {zone}, assigned by the order of the rows"
     if once:
-        yield f"times: {once} come once where summer time ends in {zone} and could come twice: taken as summer time"
+        yield f"times: {once} could be summer or winter time where summer time ends in {zone}: read as summer time"
 
 
 def _clock(microseconds: int) -> str:

@@ -147,7 +147,7 @@ def ahead_of_utc(
     """
     bare = np.flatnonzero(words.which < 0)
     if len(bare):
-        raise error(int(bare[0]), "a zone behind the time, as other rows name it,", "")
+        raise error(int(bare[0]), "a zone after the time, as in other rows,", "")
     if zone is None:
         raise _without_zone(words.at(0), error)
     told = tell(local.astype("datetime64[us]"), offset, words, zone)
@@ -161,19 +161,19 @@ def ahead_of_utc(
 def _without_zone(word: str, error: Complaint) -> DataError:
     place = place_of(word)
     if place is None:
-        return error(0, "times alone", f": take {word!r} out; if it names a zone, give --time-zone Area/City too")
-    advice = f": {word} is no zone of its own: give --time-zone of the place, such as {place}"
-    return error(0, "times whose zone is given", advice)
+        return error(0, "only times", f": remove {word!r}; if it names a zone, also give --time-zone Area/City")
+    advice = f": {word} is ambiguous: give --time-zone, such as {place}"
+    return error(0, "times in a known zone", advice)
 
 
 def _another_clock(word: str, row: int, utc: int, zone: str, error: Complaint) -> DataError:
     """Refuse a word that the clocks of the zone did not have then."""
     right, place, fixed = called(utc, zone), place_of(word), fixed_for(word, utc, zone)
-    other = f"give the --time-zone whose word it is, such as {place}, or " if place and place != zone else ""
-    advice = f": {other}take the words out of the table" + (f" and give --time-zone {fixed}" if fixed else "")
+    other = f"give the --time-zone of {word}, such as {place}, or " if place and place != zone else ""
+    advice = f": {other}remove the words after the times" + (f" and give --time-zone {fixed}" if fixed else "")
     if word == right:
-        advice = ": the clocks there showed no such time"
-    return error(row, f"{right}, as the clocks of {zone} were called then,", advice)
+        advice = ": this time does not exist there"
+    return error(row, f"{right}, the name of the clocks in {zone} at that time,", advice)
 
 
 def tell(local: Times, offset: NDArray[np.int64] | None, words: ZoneWords, zone: str) -> Told:

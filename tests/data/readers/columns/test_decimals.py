@@ -115,7 +115,7 @@ def test_what_is_open_is_read_as_in_training(trained, fields, values):
     [
         (",", "1.234", "--decimal . or, if it is a thousand, --decimal ,", {".": 1.234, ",": 1234}),
         (".", "1,234", "--decimal , or, if it is a thousand, --decimal .", {",": 1.234, ".": 1234}),
-        (".", "1,5", "type --decimal ,", {",": 1.5}),
+        (".", "1,5", "give --decimal ,", {",": 1.5}),
     ],
 )
 def test_what_is_refused_can_be_typed(trained, field, mend, values):
@@ -235,7 +235,7 @@ def test_behind_whole_numbers_what_may_be_a_thousand_is_asked_for(fields, delimi
     quoted = [f'"{field}"' if delimiter in field else field for field in fields]
     text = f"t{delimiter}v\n" + "".join(f"0{delimiter}{field}\n" for field in quoted)
     said = complaint(text, Dialect(delimiter, ""))
-    assert "no number of training had a decimal sign: give --decimal . or --decimal ," in said
+    assert "no number in training had a decimal sign: give --decimal . or --decimal ," in said
     odd = next(field for field in fields if not field.isdigit())
     assert repr(odd) in said
     for sign in ".,":

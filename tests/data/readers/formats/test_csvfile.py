@@ -276,6 +276,6 @@ def test_quotes_around_all_fields_change_nothing():
 
 
 def test_the_fields_of_a_complaint_stay_in_one_line():
-    assert "(0, 1) could name the columns or be a row" in complaint('"\n0"\t1')
+    assert "(0, 1) could be the header or a row" in complaint('"\n0"\t1')
     with pytest.raises(DataError, match="the table has t, a b"):
         table('t,"a\nb"\n1,2\n').require("nothing")

@@ -107,6 +107,6 @@ def test_large_values_keep_their_small_changes():
 
 
 def test_very_many_bins_of_few_rows_are_refused():
-    with pytest.raises(DataError, match=r"line 2: 2 rows from here on would be \d+ .*give --resample"):
+    with pytest.raises(DataError, match=r"line 2: the 2 rows from here would become \d+, .*give --resample"):
         binned(["2024-01-01", "2025-01-01"], [1, 2], "1s")
     assert MAX_ROWS == 50_000_000

@@ -191,7 +191,10 @@ def test_a_logger_that_starts_again_counts_from_another_moment_and_that_is_count
     ],
 )
 def test_rows_without_a_rhythm_name_the_first_and_a_length_of_bins(steps, line, length):
-    with pytest.raises(DataError, match=rf"line {line}: the time .* is the rule: give --resample {length} to.*--time"):
+    with pytest.raises(
+        DataError,
+        match=rf"line {line}: the time .* after the previous row, expected .*: give --resample {length} to.*--time",
+    ):
         places(seconds(steps))
 
 

@@ -71,15 +71,13 @@ def test_each_series_has_an_order_of_its_own():
     interleaved = [moment for moment in utc for _ in range(3)]
     found, notes = read(walls(interleaved, BERLIN), BERLIN, np.tile(np.arange(3), 6))
     assert found == interleaved
-    assert notes == (
-        "times: 3 come twice where summer time ends in Europe/Berlin, told apart by the order of the rows",
-    )
+    assert notes == ("times: 3 occur twice where summer time ends in Europe/Berlin, assigned by the order of the rows",)
 
 
 def test_times_that_come_once_although_they_could_twice_are_summer_time_and_counted():
     found, notes = read(["2024-10-27T01:00", "2024-10-27T02:00", "2024-10-27T03:00"], BERLIN)
     assert found[1] == datetime(2024, 10, 27, 0)
-    assert "times: 1 come once" in notes[0]
+    assert "times: 1 could be summer or winter time" in notes[0]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +90,7 @@ def test_times_that_come_once_although_they_could_twice_are_summer_time_and_coun
 )
 def test_a_time_that_was_left_out_in_spring_names_its_row_and_the_zone_of_the_logger(stamps, zone, line, mend):
     with pytest.raises(
-        DataError, match=rf"line {line}: there was no 2024-03-31 .* in {zone}, .* from 02:00 to 03:00.*{mend}"
+        DataError, match=rf"line {line}: 2024-03-31 .* does not exist in {zone}, .* from 02:00 to 03:00.*{mend}"
     ):
         read([f"2024-03-31T{clock}" for clock in stamps], zone)
 
