@@ -1,4 +1,4 @@
-"""Which columns of a table are channels, and their samples: numbers, or a channel of 1 and 0 for each category."""
+"""Choose the channels of a table and read their samples: numbers, or a channel of 1 and 0 for each category."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Channels(NamedTuple):
     Attributes:
         names: of the channels, `COLUMN=WORD` for a category.
         values: float64 [N, C].
-        categories: of each column of text its words.
-        notes: in lines for people.
+        categories: for each column of text its words.
+        notes: one line each, for people.
     """
 
     names: tuple[str, ...]
@@ -40,10 +40,10 @@ class Channels(NamedTuple):
 
 
 def read_channels(table: Table, asking: Asking) -> Channels:
-    """Read the columns that are asked for, or all that have no other task.
+    """Read the columns that are asked for, or all columns without another task.
 
     Raises:
-        DataError: there is no such column, a target holds text, a column of numbers holds a word, or there are very
+        DataError: there is no such column, a target holds text, a column of numbers holds a word, or there are too
             many words.
     """
     others = {*asking.time, *filter(None, (asking.series, asking.label))}
@@ -82,7 +82,7 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
     if column in asking.categories:
         return asking.categories[column]
     if asking.like is not None or table.channels:
-        return None  # formats that name their channels have no text among them
+        return None  # formats that name their channels have no text channels
     labels = asking.task == "label" and column in asking.targets
     if not table.is_text(column):
         if labels and table.truths(column):
@@ -90,7 +90,7 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
         return None
     words = words_of(table.texts(column))
     if unit_of(words) is not None or are_bookkept(words):
-        return None  # reading the numbers names the unit, or the sign
+        return None  # `numbers` refuses it and names the unit or the sign
     if labels:
         raise _words_as_labels(table, column, words)
     if column in asking.targets:
@@ -113,7 +113,7 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
 
 
 def _refuse_truths(table: Table, column: str, asking: Asking) -> None:
-    """Refuse words of yes and no where training had other numbers: 1 and 0 would be wrong in the scale of these."""
+    """Refuse words such as yes and no where training had other numbers: 1 and 0 would be wrong on that scale."""
     truths = table.truths(column) if column in asking.measured else ()
     if truths:
         raise DataError(

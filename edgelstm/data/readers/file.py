@@ -1,4 +1,4 @@
-"""The bytes of a file or of an open stream, unpacked where gzip packed them."""
+"""The bytes of a file or of an open stream, decompressed if gzip compressed them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class File(NamedTuple):
 
     Attributes:
         name: for messages.
-        content: its bytes, unpacked.
-        path: where it lies; None for a stream.
-        sha256: of the bytes as they lie there; None for a stream.
+        content: its bytes, decompressed.
+        path: where it is; None for a stream.
+        sha256: of the bytes on disk; None for a stream.
     """
 
     name: str
@@ -37,7 +37,7 @@ class File(NamedTuple):
         """Split UTF-8 into lines.
 
         Raises:
-            DataError: it is no UTF-8, naming the line.
+            DataError: it is not UTF-8; names the line.
         """
         try:
             text = self.content.decode("utf-8-sig")
@@ -52,7 +52,7 @@ def load(source: str | Path | IO[Any]) -> File:
     """Read a path, or an open stream of text or bytes, to its end.
 
     Raises:
-        DataError: it cannot be read, or gzip data that is damaged.
+        DataError: it cannot be read, or its gzip data is damaged.
     """
     if isinstance(source, (str, Path)):
         path = Path(source)

@@ -1,4 +1,4 @@
-"""From a file to its series."""
+"""Read a table into its series."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _Notes = tuple[str, ...]
 
 
 class _Split(NamedTuple):
-    """Which series each row belongs to: names in the order of the table, and int64 [N] numbers of them."""
+    """The series of each row: names in the order of the table, and int64 [N] indices into them."""
 
     names: tuple[str, ...]
     of: NDArray[np.int64]
@@ -54,14 +54,14 @@ def read(source: Source, asking: Asking) -> Found:
     Args:
         source: a file of any format of `edgelstm.data.readers.formats`, `"builtin:co2"` for the data that comes with
             edgelstm, or an open stream.
-        asking: what to read and how; what it leaves out is found out from the table.
+        asking: what to read and how; what it does not say is detected from the table.
 
     Returns:
-        Series whose rows are in order and at each place of the rhythm, and how the table was understood.
+        Series whose rows are sorted, with a row at each place of the rhythm, and how the table was understood.
 
     Raises:
-        DataError: no such file or column, an empty table, text among numbers, something that could be read in two ways,
-            different rows of one time, rows without a rhythm, or a table that is not like that of training.
+        DataError: no such file or column, an empty table, text among numbers, something that can be read in two ways,
+            different rows with the same time, rows without a rhythm, or a table that differs from that of training.
         MissingDependencyError: a format or a time zone needs a package that is not installed.
 
     Example:
@@ -81,7 +81,7 @@ def read(source: Source, asking: Asking) -> Found:
         refuse_totals(table, len(channels.values))
     tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
     stamps = _stamps(table, asking, split)
-    understood = asking.like is None  # else it was said in training, and only what was done is news
+    understood = asking.like is None  # else training has said it, and only what was done is new
     notes = (*(table.notes if understood else ()), *channels.notes)
     rhythm = None
     if stamps is not None:
@@ -133,7 +133,7 @@ def path_of(source: str | Path) -> Path:
 
 
 def _as_in_training(asking: Asking) -> Asking:
-    """Take from the reading of training what is not asked for anew."""
+    """Take from the reading of training what is not given."""
     like = asking.like
     if like is None:
         return asking
@@ -150,7 +150,7 @@ def _as_in_training(asking: Asking) -> Asking:
 
 
 def _split(table: Table, column: str | None, rows: int) -> _Split:
-    """Tell the series apart: by a column, by the format, or not at all."""
+    """Assign each row to a series: by a column, by the format, or all to one."""
     if column is None:
         starts = table.series or ((0, Path(table.name).stem),)
         lengths = np.diff([*(first for first, _ in starts), rows])
@@ -189,7 +189,7 @@ def _timed(tracks: list[Track], stamps: Stamps) -> list[Track]:
 
 
 def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) -> tuple[list[Track], _Notes]:
-    """Sort each series, and make one row of the rows of one time."""
+    """Sort each series, and merge rows with the same time."""
     sorted_, moved = _each(in_order, tracks)
     single, equal = _each(without_equals, sorted_)
     if asking.duplicates == "error" and asking.resample is None:
@@ -223,7 +223,7 @@ def _moved(moved: int, tracks: list[Track]) -> str:
 def _refuse_repeated(
     tracks: list[Track], without_equal: list[Track], table: Table, asking: Asking, stamps: Stamps
 ) -> None:
-    """Refuse different rows of one time, and equal ones that a column tells apart: they may be of two series."""
+    """Refuse different rows with the same time, and equal ones if a column may identify two series."""
     found = next(filter(None, map(repeated, tracks)), None)
     if found is None:
         return
@@ -234,13 +234,13 @@ def _refuse_repeated(
 
 
 def _telling_apart(table: Table, asking: Asking, stamps: Stamps) -> str | None:
-    """A column that may tell series apart."""
+    """A column that may identify series."""
     taken = {*asking.columns, *asking.time, asking.label}
     for column in table.columns if asking.series is None else ():
         try:
             if column not in taken and tells_apart(table.texts(column), stamps.utc):
                 return column
-        except DataError:  # a column of fractions, or of a kind that has no text
+        except DataError:  # a column of fractions, or of a type without text
             continue
     return None
 
@@ -248,7 +248,7 @@ def _telling_apart(table: Table, asking: Asking, stamps: Stamps) -> str | None:
 def _in_rhythm(
     tracks: list[Track], table: Table, asking: Asking, stamps: Stamps
 ) -> tuple[list[Track], Rhythm | None, _Notes]:
-    """Average rows into bins where that is asked for, else put them on the places of their rhythm."""
+    """Average rows into bins if asked for, else put them at the places of their rhythm."""
     zone = stamps.form.zone
     if asking.resample is not None:
         bins = bins_of(asking.resample)
@@ -270,7 +270,7 @@ def _in_rhythm(
 
 
 def _rhythm(tracks: list[Track], like: Reading | None, stamps: Stamps, table: Table) -> Rhythm | None:
-    """Find the rhythm, and hold it against that of training.
+    """Detect the rhythm, and compare it with that of training.
 
     Raises:
         DataError: rows come more or less often than in training.

@@ -1,4 +1,4 @@
-"""What somebody should know of a column of numbers before a network learns from it."""
+"""Remarks on a column of numbers to read before a training."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from edgelstm.data.readers.columns.fields import Sifted
 
 _OFTEN = 3  # rows
 _SHARE = 0.002  # of the known values
-_DISTINCT = 10  # other values, below which nothing is far from them
+_DISTINCT = 10  # with fewer values, none counts as far from the others
 _FAR = 4.0  # times the widest gap between two others of the nearer half
 _LISTED = 6
 
 
 def remarks(column: str, numbers: Sifted) -> tuple[str, ...]:
-    """Say which words stood for missing samples or for 1 and 0, and which number looks like a missing sample.
+    """Say which words were read as missing samples or as 1 and 0, and which number looks like a missing sample.
 
     Example:
         >>> values = np.array([20.1, 20.3, np.nan, 19.9, 20.5, 20.4, np.nan, 20.0, 19.7, 19.8, 20.6, 20.7])
@@ -44,9 +44,9 @@ def remarks(column: str, numbers: Sifted) -> tuple[str, ...]:
 
 
 def sentinel_of(values: NDArray[np.float64]) -> float | None:
-    """Find a value that suggests itself as a word for missing: the lowest or highest, often, and far from all others.
+    """Find a value that probably means missing: the lowest or highest one, frequent, and far from all others.
 
-    0 is none: it is where things are off.
+    Never 0, which means that something is off.
 
     Args:
         values: float64 [N], NaN where a sample is missing.

@@ -1,9 +1,9 @@
 """Read NASA's turbofan degradation data (C-MAPSS): text without a header, 26 columns, many engines.
 
 Saxena et al. 2008, "Damage propagation modeling for aircraft engine run-to-failure simulation". The columns are
-`unit`, `cycle`, `setting_1` to `setting_3`, `sensor_1` to `sensor_21`, and `rul`, the cycles that are left: a
-`train_` file runs to the failure of each engine; of a `test_` file the cycles left at the last row of each
-engine stand in the `RUL_` file beside it, and nothing is known of the rows before.
+`unit`, `cycle`, `setting_1` to `setting_3`, `sensor_1` to `sensor_21`, and `rul`, the remaining cycles: a `train_`
+file runs to the failure of each engine; for a `test_` file the `RUL_` file beside it has the remaining cycles at the
+last row of each engine, and those of earlier rows are unknown.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
-        DataError: naming the line: not 26 numbers, an engine that comes back, cycles that do not count on.
+        DataError: a line without 26 numbers, an engine that appears again, cycles that do not count up; names the line.
     """
     if file.path is None:
         raise DataError(f"{file.name}: expected a file, got a stream: {RUL!r} is read from the file beside it")
@@ -83,7 +83,7 @@ def read(file: File, asking: Asking) -> Table:
 
 
 def _fields(file: File, count: int) -> tuple[list[int], list[list[str]]]:
-    """The words of each line, and its number."""
+    """The line numbers, and the words of each line."""
     lines, fields = [], []
     for number, line in enumerate(file.lines(), start=1):
         words = line.split()
@@ -115,7 +115,7 @@ def _starts(name: str, units: list[str], cycles: NDArray[np.float64], lines: lis
 
 
 def _rul(path: Path, starts: list[int], rows: int) -> NDArray[np.float64]:
-    """The cycles left at each row, NaN where nobody knows."""
+    """The remaining cycles at each row, NaN where they are unknown."""
     ends = np.array([*starts[1:], rows])
     kind, _, rest = path.name.partition("_")
     if kind == "train":

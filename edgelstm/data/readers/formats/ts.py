@@ -1,4 +1,4 @@
-"""Read the .ts format of the UEA and UCR archives, one series on each line with its class.
+"""Read the .ts format of the UEA and UCR archives: each line is a series with its class.
 
 The format is that of Bagnall et al. 2018, "The UEA multivariate time series classification archive", as the sktime
 project documents it. The channels are called `dim_0`, `dim_1`, ..., the class is the column `class`.
@@ -27,7 +27,7 @@ _OTHERS = ("problemname", "dimensions", "dimension", "serieslength", "data")
 
 @dataclass
 class _Header:
-    """What stands before `@data`: switches, counts and the classes."""
+    """The lines before `@data`: switches, counts and the classes."""
 
     switches: dict[str, bool] = field(default_factory=dict)
     dimensions: int | None = None
@@ -39,8 +39,8 @@ def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
-        DataError: naming the line of what is no series: an empty or ragged dimension, a broken number, an
-            unknown class, a length or a number of dimensions that the header denies; or there is no `@data`.
+        DataError: an empty or ragged dimension, a broken number, an unknown class, a length or a number of dimensions
+            that contradicts the header, or no `@data`; names the line.
     """
     lines = _lines(file)
     header = _header(lines, file.name)
@@ -64,7 +64,7 @@ def read(file: File, asking: Asking) -> Table:
 
 
 def _lines(file: File) -> Iterator[tuple[int, str]]:
-    """Give the lines that say something, with their numbers."""
+    """Give the lines that are neither blank nor comments, with their numbers."""
     for number, line in enumerate(file.lines(), start=1):
         text = line.strip()
         if text and not text.startswith(("#", "%")):
@@ -145,7 +145,7 @@ def _number(word: str, place: str) -> float:
 
 
 def _check(values: NDArray[np.float64], header: _Header, place: str) -> None:
-    """Hold a series against what the header says of all."""
+    """Check a series against the header."""
     length, dimensions = values.shape
     if dimensions != header.dimensions:
         raise DataError(f"{place}: expected {counted(header.dimensions or 0, 'dimension')}, got {dimensions}")
@@ -183,7 +183,7 @@ class _Cells(NamedTuple):
         return [text for text, length in zip(self.classes, lengths, strict=True) for _ in range(length)]
 
     def some(self, position: int, rows: list[int]) -> list[str]:
-        return []  # a file of series without times and words
+        return []  # the file has neither times nor words
 
     def is_text(self, position: int) -> bool:
         return bool(position == self.values.shape[1])

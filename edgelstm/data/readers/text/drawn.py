@@ -1,6 +1,6 @@
-"""Tables that were drawn for the eye: by psql, MySQL, sqlcmd, or in Markdown. Lines without a sample are blanked out.
+"""Tables drawn for people by psql, MySQL, sqlcmd or in Markdown: lines without a sample are blanked.
 
-Lines keep their numbers. What counts the rows at the end is held against the rows.
+Lines keep their numbers. A row count at the end is compared with the rows.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import NamedTuple
 from edgelstm.data.readers.columns.kinds import is_value
 from edgelstm.errors import DataError, counted
 
-_TOP = 50  # lines in which the ruler below the names stands
+_TOP = 50  # lines that are searched for the ruler below the header
 _SEEN = 1 << 16  # characters of them
-_BOTTOM = 10  # lines in which rows are counted
-# Of lines without blanks: psql's `----+----`, Markdown's `|:---|---:|`, MySQL's `+----+----+`, Org's `|----+----|`.
+_BOTTOM = 10  # lines that are searched for a row count
+# After blanks are removed: psql's `----+----`, Markdown's `|:---|---:|`, MySQL's `+----+----+`, Org's `|----+----|`.
 _BARS = re.compile(r"[|+]?:?[-=]+:?(?:[|+]:?[-=]+:?)*[|+]?")
 _CORNERS = re.compile(r"[|+](?:[-=]+\+)+[-=]+[|+]|\+[-=]+\+")
 _PLAIN = re.compile(r"(?:-{3,}|={3,})(?:(?:[ \t]+|[,;])(?:-{3,}|={3,}))*")
@@ -29,12 +29,12 @@ _FOLDED = re.compile(r"\+\s*(?:\||$)")
 
 
 class Drawn(NamedTuple):
-    """A text whose lines hold rows, names or what belongs to neither, and no lines that are drawn.
+    """A text without drawn lines: its lines hold rows, names or neither.
 
     Attributes:
         text: as many lines as before.
-        notes: in lines for people.
-        counted: the rows that a line at the end says there are, and the number of that line; None without one.
+        notes: one line each, for people.
+        counted: the row count from a line at the end, and the number of that line; None without one.
     """
 
     text: str
@@ -43,15 +43,15 @@ class Drawn(NamedTuple):
 
 
 def without_drawing(text: str, name: str) -> Drawn:
-    r"""Blank out rulers and what counts the rows, and cut bars at both ends of lines.
+    r"""Blank rulers and the row count, and cut bars at both ends of lines.
 
     Args:
         text: of a table; lines end in line feeds.
         name: of the file, for messages.
 
     Raises:
-        DataError: the table is drawn with signs of the screen, which may leave rows out, folds its cells, or has a line
-            for each field.
+        DataError: the table is drawn with box characters, which may omit rows, wraps its cells, or has a line for each
+            field.
 
     Example:
         >>> without_drawing(" t | v\n---+---\n 1 | 2\n(1 row)\n", "a.txt").text
@@ -80,10 +80,10 @@ def without_drawing(text: str, name: str) -> Drawn:
 
 
 def check_count(drawn: Drawn, rows: int, name: str) -> None:
-    """Hold the rows against the line that counts them.
+    """Compare the rows with the row count.
 
     Raises:
-        DataError: there are more or fewer.
+        DataError: they differ.
     """
     if drawn.counted is not None and drawn.counted[0] != rows:
         said, line = drawn.counted
@@ -94,7 +94,7 @@ def check_count(drawn: Drawn, rows: int, name: str) -> None:
 
 
 def _ruler(lines: list[str]) -> int | None:
-    """The place of the ruler below the names; None without one. A row of dashes below other rows is none."""
+    """The index of the ruler below the header; None without one. A row of dashes below other rows is not a ruler."""
     above = ""
     for place, line in enumerate(lines):
         fields = above.strip().strip("|").split("|") if "|" in above else re.split("[,;]|\\s+", above.strip())
@@ -116,7 +116,7 @@ def _is_bars(line: str) -> bool:
 
 
 def _blank_rulers(lines: list[str], below: int, name: str) -> int:
-    """Blank rulers and cut bars, in place; gives how many rulers there were."""
+    """Blank rulers and cut bars, in place; returns the number of rulers."""
     ruler = lines[below].strip()
     boxed, folded = ruler[0] in "|+", ruler[0] not in "|+" and "+" in ruler
     rulers = 0
@@ -132,10 +132,10 @@ def _blank_rulers(lines: list[str], below: int, name: str) -> int:
 
 
 def _unboxed(line: str, place: str | None) -> str:
-    """Cut the bars at both ends; above the names a line may have none.
+    """Cut the bars at both ends; a line above the header may have none.
 
     Raises:
-        DataError: a row has none.
+        DataError: a row has no bars.
     """
     bare = line.strip()
     if len(bare) > 1 and bare.startswith("|") and bare.endswith("|"):
@@ -148,7 +148,7 @@ def _unboxed(line: str, place: str | None) -> str:
 
 
 def _row_count(text: str) -> tuple[int, int] | None:
-    """What the last lines say of the number of rows, and the number of the first of them; None where they do not."""
+    """The row count in the last lines, and the number of the first of these lines; None without one."""
     start = len(text) - _SEEN + len(text[-_SEEN:].rstrip()) if len(text) > _SEEN else len(text.rstrip())
     found: int | None = None
     first = start

@@ -1,4 +1,4 @@
-"""Call a file that is no table of text what it is, whatever its ending says."""
+"""Refuse files that are not text tables, and name what they are, whatever their ending says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgelstm.errors import DataError, counted
 
 _EXPORT = "save the sheet as CSV"
 _UNPACK = "unpack it first"
-# The first bytes of each kind, what it is, and what to do. Zip archives are told apart below.
+# The first bytes of each kind, what it is, and what to do. Zip archives are identified below.
 _MAGIC = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself", "run `git lfs pull`"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel spreadsheet (.xls)", _EXPORT),
@@ -36,20 +36,20 @@ _MAGIC = (
     (b"\0\0\xfe\xff", "text in UTF-32", "save it as UTF-8"),
 )
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-_SHEET = re.compile(rb"\s*<table\b[^>]*>\s*<", re.IGNORECASE)  # what web sites call .xls
-_XML = re.compile(rb"\s*<\?xml\b")  # a name in angle brackets is what MetaTrader writes: <DATE>,<OPEN>
+_SHEET = re.compile(rb"\s*<table\b[^>]*>\s*<", re.IGNORECASE)  # what websites call .xls
+_XML = re.compile(rb"\s*<\?xml\b")  # not any name in angle brackets: MetaTrader writes headers like <DATE>,<OPEN>
 _BOM = b"\xef\xbb\xbf"
 
 
 def refuse(content: bytes, name: str) -> None:
-    r"""Refuse bytes that are something else than a table of text.
+    r"""Refuse bytes that are not a text table.
 
     Args:
-        content: of the whole file, unpacked.
+        content: of the whole file, decompressed.
         name: of the file, for the message.
 
     Raises:
-        DataError: naming what it is and what to do.
+        DataError: they are not; names what they are, and what to do.
 
     Example:
         >>> refuse(b"time,v\n1,2\n", "a.csv")
@@ -79,7 +79,7 @@ def _kind(content: bytes) -> tuple[str, str] | None:
 
 
 def _archive(content: bytes) -> tuple[str, str]:
-    """Tell spreadsheets, which are zip archives inside, from other archives."""
+    """Identify spreadsheets, which are zip archives inside, among other archives."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()

@@ -1,4 +1,4 @@
-"""Whether times name their offset from UTC: those of a table must as those of training did."""
+"""Check that times have an offset from UTC if, and only if, those of training had one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from edgelstm.reading import ISO, ISO_WITH_OFFSET
 
 
 def refuse_other_kind(form: str, ask: TimeAsk, place: Place, example: str) -> None:
-    """Refuse times that name their offset where those of training did not, or the other way round.
+    """Refuse times with an offset if those of training had none, or the other way round.
 
-    Times that name none are taken as UTC, or in the zone of training. Nothing shows whether that is right or hours off.
+    Times without an offset are read as UTC, or in the zone of training. Nothing shows whether that is hours off.
 
     Args:
         form: how the times are written.
-        ask: what is asked for; a form that is typed wins, and so does a zone of times without an offset.
+        ask: the options; a given format overrides this check, and so does a given zone for times without an offset.
         place: names a row.
-        example: the first time, as it is written.
+        example: the first time, as written.
 
     Raises:
-        DataError: naming the option that says what is meant.
+        DataError: they differ; names the option to give.
 
     Example:
         >>> from edgelstm.reading import TimeForm
