@@ -1,4 +1,4 @@
-"""Tables become series, and whatever could be read in two ways is refused by name and line."""
+"""Tables are read as series, and what can be read in two ways is refused with its name and line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgelstm.errors import DataError
 
 @pytest.fixture
 def csv(tmp_path):
-    """Write a CSV and give its path."""
+    """Write a CSV and return its path."""
 
     def write(text):
         path = tmp_path / "table.csv"
@@ -72,7 +72,7 @@ def test_columns_come_in_the_order_asked_for_and_once(tmp_path, suffix):
     )
 )
 def test_csv_and_parquet_of_the_same_numbers_are_the_same_series(tmp_path_factory, values):
-    values = [*values, (1.0, 2.0)]  # at the end of a text table, lines without a value are left out
+    values = [*values, (1.0, 2.0)]  # at the end of a text table, lines without values are skipped
     schema = {"a": polars.Float64, "b": polars.Float64}
     table = polars.DataFrame({"a": [a for a, _ in values], "b": [b for _, b in values]}, schema=schema)
     expected = np.array([[np.nan if v is None else v for v in row] for row in values], np.float64)

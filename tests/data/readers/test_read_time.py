@@ -1,4 +1,4 @@
-"""Rows with times: sorted, settled, put on the places of their rhythm or into bins, and read again as in training."""
+"""Rows with times are sorted, merged, put at the places of their rhythm or into bins, and read again as in training."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def one(source, **more):
 
 
 class TestOrder:
-    """Rows that do not stand in the order of time."""
+    """Rows that are not in time order."""
 
     def test_rows_that_run_backwards_are_turned_round_and_that_is_said(self):
         found, series = one(days(4, 3, 2, 1))
@@ -66,7 +66,7 @@ class TestOrder:
 
 
 class TestDuplicates:
-    """Rows of one time."""
+    """Rows with the same time."""
 
     def test_equal_rows_are_dropped_and_counted(self):
         found, series = one(days(1, 2, 2, 3, 2, values=["5", "", "", "7", ""]))
@@ -135,7 +135,7 @@ class TestDuplicates:
 
 
 class TestGaps:
-    """Rows that are not there."""
+    """Missing rows."""
 
     def test_they_are_missing_samples_with_their_times_and_are_counted(self):
         found, series = one(days(1, 2, 5, 6, 8))
@@ -225,7 +225,7 @@ class TestSeries:
 
 
 class TestTraining:
-    """Tomorrow's table is read as that of training."""
+    """Tomorrow's table is read like that of training."""
 
     TRAINED = csv(*[f"{day:02}/02/2020 10:00,{day}" for day in range(1, 29)])
 
@@ -304,12 +304,12 @@ class TestTraining:
 
 
 def replace_time(reading):
-    """A reading of training whose table had other names."""
+    """A reading of training for a table with other names."""
     return reading._replace(time=reading.time._replace(columns=("stamp",)), rhythm=None)
 
 
 class TestParquet:
-    """Times that are stored as such, or as numbers."""
+    """Times stored as times or as numbers."""
 
     @pytest.mark.parametrize(
         "stamps",

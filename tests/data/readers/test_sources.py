@@ -1,4 +1,4 @@
-"""Folders and patterns of files: which there are, what they are called, and that they are alike."""
+"""Folders and patterns of files: which are found, how series are named, and that all files must be alike."""
 
 from __future__ import annotations
 

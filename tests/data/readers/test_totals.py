@@ -1,4 +1,4 @@
-"""Lines that sum up others are no samples: they are refused, and words that come again are categories."""
+"""Lines of totals are not samples: they are refused, but words that repeat are categories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Without --time rows are taken as they stand, which is said, unless they plainly run backwards."""
+"""Without --time rows are read in table order, with a note, and refused if they clearly run backwards."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_dates_of_two_readings_that_both_run_backwards_are_refused():
     ("header", "first"),
     [
         ("t,v", lambda number: number),
-        ("Month,v", lambda number: f"{1 + number // 12}-{1 + number % 12:02}"),  # no date: `1-01`
+        ("Month,v", lambda number: f"{1 + number // 12}-{1 + number % 12:02}"),  # not a date: `1-01`
         ("meter,v", lambda number: 1_700_000_000 + number),
         ("note,v", lambda number: ["in order", "late"][number % 2]),
         ("load,v", lambda number: 1900 + number),

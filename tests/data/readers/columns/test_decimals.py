@@ -1,4 +1,4 @@
-"""Decimal signs and signs between thousands: what the fields say, and nothing where they say nothing."""
+"""Decimal signs and signs between thousands: detected from the fields, and not guessed without evidence."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_numbers_in_any_signs_come_back_or_the_option_is_named(values, places, s
     except Exception as error:
         assert "--decimal" in str(error)  # noqa: PT017
         return
-    # Points in groups of three alone are what programs write for decimals: of those nothing can be known.
+    # With only groups of three after points, as programs write decimals, nothing shows which sign it is.
     assume(not (decimal == "," and found.dialect.decimal == "." and all("," not in field for field in fields)))
     assert numbers == expected
 

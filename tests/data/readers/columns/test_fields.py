@@ -1,4 +1,4 @@
-"""Fields become numbers, missing samples, 1 and 0, or an error that names the line and the option."""
+"""Fields are read as numbers, missing samples, 1 and 0, or an error names the line and the option."""
 
 from __future__ import annotations
 

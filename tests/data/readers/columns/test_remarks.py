@@ -1,4 +1,4 @@
-"""What is said of a column before a network learns from it."""
+"""Remarks on a column of numbers before a training."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def test_words_for_missing_and_for_one_and_zero_are_said():
 def test_the_unit_does_not_matter(values, scale):
     values = np.array(values)
     found, scaled = sentinel_of(values), sentinel_of(values * scale)
-    # Differences of close numbers may round away: then both are judged by what is left.
+    # Differences of close numbers may be rounded to 0: then the two are not comparable.
     if len(np.unique(values)) == len(np.unique(values * scale)) and found is not None and scaled is not None:
         assert scaled == pytest.approx(found * scale)

@@ -1,4 +1,4 @@
-"""Signs and units beside the numbers of a column."""
+"""Signs and units at the numbers of a column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turbofan engines: cycles left, in training counted and in the test told."""
+"""Turbofan engines: the remaining cycles are counted in train_ files and read from RUL_ files for test_ files."""
 
 from __future__ import annotations
 

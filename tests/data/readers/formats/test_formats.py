@@ -1,4 +1,4 @@
-"""Files of every ending, packed or not, and streams: one entry."""
+"""Files of every ending, compressed or not, and streams are read by one function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet tables: kinds of columns, and the same rules as for text."""
+"""Parquet tables: types of columns, and the same rules as for text tables."""
 
 from __future__ import annotations
 

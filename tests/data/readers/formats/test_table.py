@@ -1,4 +1,4 @@
-"""Columns are asked for by name or number, and a wrong name gets the nearest."""
+"""Columns are selected by name or number, and the error for an unknown name suggests the nearest."""
 
 from __future__ import annotations
 

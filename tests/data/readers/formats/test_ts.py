@@ -1,4 +1,4 @@
-"""The .ts format: what the archives write, and what breaks it."""
+"""The .ts format: files like those of the archives, and broken ones."""
 
 from __future__ import annotations
 

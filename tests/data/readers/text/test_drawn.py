@@ -1,4 +1,4 @@
-"""Tables that were drawn by psql, MySQL, sqlcmd, Org or in Markdown are the tables that were drawn, or are refused."""
+"""Tables drawn by psql, MySQL, sqlcmd, Org or in Markdown are read as they were before drawing, or are refused."""
 
 from __future__ import annotations
 
@@ -159,4 +159,4 @@ def test_a_drawn_table_is_read_again_as_in_training():
     "content", [" " * 60_000 + "x", "a|b\n" + "-" * 30_000 + " " * 30_000 + "x", "a b\n" + "--- " * 15_000 + "x"]
 )
 def test_long_lines_cost_no_time(content):
-    complaint(content)  # a pattern that goes back over blanks would take minutes
+    complaint(content)  # a pattern that backtracks over blanks would take minutes

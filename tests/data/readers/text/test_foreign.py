@@ -1,4 +1,4 @@
-"""Files that are no tables of text are called what they are, whatever their ending."""
+"""The error for a file that is not a text table says what it is, whatever its ending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which line names the columns, and which are no rows: preambles, comments, units, row names, empty lines."""
+"""Which line is the header, and which lines are not rows: preambles, comments, units, row names, empty lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times are read in every usual form, and whatever could be two things is refused by name."""
+"""Times are read in every usual format, and ambiguous ones are refused with their line."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_what_is_written_says_how_fine_the_clock_is(text, size):
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [
-        # Daily: as months they would come once a month for a year, and then begin again.
+        # Daily: read as months, they would be monthly for a year, and then start again.
         ([f"{d:02}/02/2020" for d in range(1, 13)] + ["13/02/2020"], "2020-02-13"),
         ([f"01/{m:02}/{y}" for y in (2020, 2021) for m in range(1, 13)], "2021-12-01"),
         ([f"{m}/1/{y}" for y in (2020, 2021) for m in range(1, 13)], "2021-12-01"),
@@ -323,7 +323,7 @@ def test_rows_without_a_zone_among_others_are_refused():
 
 
 def test_midnights_may_have_no_clock_among_times_that_have_one():
-    """So does R print times since version 4.3."""
+    """R prints times like this since version 4.3."""
     found = stamps("2001-01-01", "2001-01-01 12:00:00", "2001-01-02", "2001-01-02 12:00:00")
     assert moments(found) == ["2001-01-01", "2001-01-01 12:00:00", "2001-01-02", "2001-01-02 12:00:00"]
 
@@ -335,7 +335,7 @@ def test_fractions_may_be_left_out_where_they_are_zero():
 
 
 class TestForms:
-    """`--time-format`, and the form of training."""
+    """`--time-format`, and the format of training."""
 
     def test_words_of_strptime_decide(self):
         assert moments(stamps("01/02/2020", format="%d/%m/%Y")) == ["2020-02-01"]
@@ -519,7 +519,7 @@ def test_ticks_of_windows_are_not_taken_for_nanoseconds(first):
 
 
 class TestWeekdays:
-    """A weekday beside a date is held against it."""
+    """A weekday beside a date must be that of the date."""
 
     FORMS = ("%a %Y-%m-%d", "%A, %d %B %Y", "%a, %d.%m.%Y %H:%M", "%A, %B %d, %Y %I:%M %p", "%a %Y%m%d")
 

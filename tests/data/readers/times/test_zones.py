@@ -1,4 +1,4 @@
-"""Local times of a table become UTC: the hour that comes twice goes by the order of the rows."""
+"""Local times of a table are converted to UTC; the order of the rows decides in the repeated hour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(local, zone, series=None):
 
 
 def walls(utc, zone):
-    """What a logger writes that shows the clock on the wall."""
+    """What a logger writes that uses local time."""
     return [
         moment.replace(tzinfo=timezone.utc).astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None) for moment in utc
     ]
@@ -44,7 +44,7 @@ def test_a_regular_logger_is_read_back_whichever_way_its_rows_run(where, minutes
 
 
 def test_a_logger_that_stamps_the_end_of_an_hour_is_read_back():
-    """So does PJM: 1:00, 2:00, 2:00, 3:00 in autumn, 1:00, 2:00, 4:00 in spring."""
+    """PJM writes 1:00, 2:00, 2:00, 3:00 in autumn, 1:00, 2:00, 4:00 in spring."""
     autumn = [datetime(2017, 11, 5, hour) for hour in (0, 1, 2, 2, 3)]
     assert read(autumn, NEW_YORK)[0] == [datetime(2017, 11, 5, hour) for hour in (4, 5, 6, 7, 8)]
     spring = [datetime(2017, 3, 12, hour) for hour in (1, 2, 4)]

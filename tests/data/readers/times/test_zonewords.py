@@ -1,4 +1,4 @@
-"""Words of zones behind times are held against the clocks of the zone, and settle the hour that comes twice."""
+"""Names of zones after times are checked against the clocks of the zone, and settle the repeated hour."""
 
 from __future__ import annotations
 
