@@ -101,7 +101,7 @@ def test_the_same_table_is_read_again_without_an_option(name):
 
 def test_pjm_is_read_in_its_zone_and_names_it_before():
     asking = Asking(("PJME_MW",), ("PJME_MW",), time=("Datetime",))
-    with pytest.raises(DataError, match=r"--time-zone .* --duplicates first, last or mean, or --resample 1h"):
+    with pytest.raises(DataError, match=r"--time-zone, such as .* --duplicates first, last or mean, or --resample 1h"):
         read(path("pjm/PJME_hourly.csv"), asking)
     zoned = Asking(("PJME_MW",), ("PJME_MW",), time=("Datetime",), time_zone="America/New_York")
     (series,) = read(path("pjm/PJME_hourly.csv"), zoned).series
