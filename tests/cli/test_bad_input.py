@@ -49,17 +49,17 @@ TRAINING = {
     "words as labels": (
         "date,co2,state\n2000-01-01,1.5,on\n2000-01-08,2.5,off\n",
         ["--task", "label", "--target", "state", "--feature", "co2", "--horizon", "1"],
-        "column 'state' holds words, on, off, and no numbers: give --classes",
+        "column 'state' holds words (on, off), not numbers: give --classes",
     ),
     "words to forecast": (
         "date,co2,state\n2000-01-01,1.5,idle\n2000-01-08,2.5,busy\n",
         ["--target", "state"],
-        "column 'state' holds text, busy, idle, and what is forecast must be numbers: give --task label --classes",
+        "column 'state' holds text, busy, idle, but a forecast needs numbers: give --task label --classes",
     ),
     "a sign at numbers": (
         weekly(["$350.5", "$351"] * 200),
         ["--target", "co2"],
-        "got '$350.5': take '$' out of the table",
+        "got '$350.5': remove '$' from the numbers",
     ),
     "a wrong choice": (weekly(wave(200)), ["--target", "co2", "--loss", "mean"], "--loss: expected 'mse', 'mae'"),
     "relative and carried": (
@@ -87,8 +87,12 @@ def backwards(table):
 
 
 UNTIMED = {
-    "rows from the latest on": (backwards(hours("%d.%m.%Y %H:%M")), [], "give --time date to have them turned round"),
-    "a line of totals": (hours("%Y-%m-%d %H:%M", "Total,70000"), [], "line 202: 'Total' in column 'date' marks a line"),
+    "rows from the latest on": (backwards(hours("%d.%m.%Y %H:%M")), [], "give --time date to sort them by time"),
+    "a line of totals": (
+        hours("%Y-%m-%d %H:%M", "Total,70000"),
+        [],
+        "line 202: 'Total' in column 'date' looks like a line of totals",
+    ),
     "a last line without a time": (hours("%Y-%m-%d %H:%M", ",70000"), [], "line 202: expected a time in column 'date'"),
     "a wrong weekday": (
         hours("Mon %Y-%m-%d %H:%M"),
@@ -99,13 +103,13 @@ UNTIMED = {
     "the word of another zone": (
         hours("%Y-%m-%d %H:%M EST"),
         ["--time", "date", "--time-zone", "Europe/Berlin"],
-        "line 2: expected CET, as the clocks of Europe/Berlin were called then",
+        "line 2: expected CET, the name of the clocks in Europe/Berlin at that time",
     ),
     "a table drawn for the screen": ("┌──────┬─────┐\n│ date ┆ co2 │\n", [], "drawn for the screen"),
     "a count that is not that of the rows": (
         hours("%Y-%m-%d %H:%M", "(201 rows)"),
         ["--time", "date"],
-        "line 202 counts 201 row(s), the table has 200",
+        "line 202 says 201 rows, the table has 200",
     ),
 }
 
@@ -137,7 +141,7 @@ def test_training_refuses_what_would_train_on_wrong_numbers(case, cli_here, tmp_
 
 def test_training_refuses_a_file_that_is_not_there(cli_here, tmp_path):
     process = cli_here("train", "nothing.csv", "--target", "co2", "--window", "10")
-    assert_one_line_and_exit_2(process, "nothing.csv: there is no such file")
+    assert_one_line_and_exit_2(process, "nothing.csv: file not found")
     assert os.listdir(tmp_path) == []
 
 
@@ -225,12 +229,12 @@ PREDICTING = {
     "another period": (
         "date,co2\n" + "".join(f"2000-01-{i + 1:02},350\n" for i in range(30)),
         ["--time", "date"],
-        "one every week, got one every day",
+        "one row every week, as in training, got one every day",
     ),
     "a gap in time": (
         "\n".join(line for line in weekly(wave(40)).split("\n") if not line.startswith("2000-01-15")),
         ["--missing", "error"],
-        "line 4: 1 row(s) are not there",
+        "line 4: 1 missing row before this one",
     ),
     "a wrong format": (weekly(wave(40)), ["-o", "out.xlsx"], "expected one of csv, jsonl, parquet"),
     "an unknown device": (weekly(wave(40)), ["--device", "tpu"], "expected one of cpu, cuda"),

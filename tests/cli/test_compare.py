@@ -117,7 +117,7 @@ def test_it_runs_again_on_a_device_where_nothing_heavy_is_installed(window_files
 REFUSED = {
     "another network": (lambda w, c: [w.fp32, c.fp32], [], "only files of one network can be compared"),
     "a missing file": (lambda w, c: [w.fp32, "none.onnx"], [], "none.onnx: there is no such file"),
-    "a missing table": (lambda w, c: [w.fp32, w.int8], ["--data", "none.csv"], "none.csv: there is no such file"),
+    "a missing table": (lambda w, c: [w.fp32, w.int8], ["--data", "none.csv"], "none.csv: file not found"),
     "another column": (lambda w, c: [w.fp32], ["--data", "other.csv"], "no column 'co2'"),
     "too short a table": (lambda w, c: [w.fp32], ["--data", "short.csv"], "24 rows, one window takes 27"),
     "no share": (lambda w, c: [w.fp32], ["--max-metric-drop", "x"], "expected a share"),

@@ -98,7 +98,7 @@ REFUSED = {
     "a task that is none": (["--window", "5", "--task", "sing"], "task: expected one of"),
     "data that is not there": (
         ["--window", "5", "--input", "a", "--input", "b", "--output-name", "y", "--data", "no.csv"],
-        "no.csv: there is no such file",
+        "no.csv: file not found",
     ),
     "data too short": (
         [

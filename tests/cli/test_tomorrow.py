@@ -29,7 +29,7 @@ def test_thousands_behind_a_training_on_whole_numbers_are_asked_for(command, cli
     numbers = counted(tmp_path / "tomorrow.csv", ROWS, 20, german)
     more = ["--output", "report"] if command == "evaluate" else []
     process = cli_here(command, "net.onnx", "tomorrow.csv", *more)
-    assert_one_line_and_exit_2(process, "and no number of training had a decimal sign: give --decimal . or --decimal ,")
+    assert_one_line_and_exit_2(process, "and no number in training had a decimal sign: give --decimal . or --decimal ,")
     process = cli_here(command, "net.onnx", "tomorrow.csv", "--decimal", ",", *more)
     assert process.returncode == 0, process.stderr
     if command == "predict":

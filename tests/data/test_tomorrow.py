@@ -78,9 +78,9 @@ def test_times_without_an_offset_are_not_taken_as_those_that_had_one(form, behin
     takes = trained_on(hours(form, behind)[0])
     bare, moments = hours(form, first=6)
     said = both(takes, bare)
-    assert "expected times that name UTC or their offset from it, as in training" in said
+    assert "expected times with UTC or an offset from it, as in training" in said
     assert f"got '{moments[0]:{form}}' in column 't'" in said
-    assert said.endswith("or name their zone: --time-zone UTC")
+    assert said.endswith("or give --time-zone UTC")
     for zone, shift in (("UTC", timedelta()), ("Etc/GMT-1", HOUR)):
         assert both(takes, bare, time_zone=zone).time.tolist() == [moment - shift for moment in moments]
     again, moments = hours(form, behind, first=6)
@@ -93,9 +93,9 @@ def test_times_with_an_offset_are_not_taken_as_those_that_had_none(form, behind)
     takes = trained_on(hours(form)[0])
     later, moments = hours(form, behind, first=6)
     said = both(takes, later)
-    assert "expected times without an offset from UTC, as in training, which took them as UTC" in said
+    assert "expected times without an offset from UTC, as in training, which read them as UTC" in said
     assert f"got '{moments[0]:{form}}{behind}' in column 't'" in said
-    _, _, typed = said.partition("type --time-format ")
+    _, _, typed = said.partition("give --time-format ")
     typed = typed.removesuffix(" if these offsets are right").strip("'")
     assert both(takes, later, time_format=typed).time.tolist() == [moment - OFFSETS[behind] for moment in moments]
 
@@ -104,7 +104,7 @@ def test_a_zone_of_training_is_named_in_the_advice():
     takes = trained_on(hours("%Y-%m-%d %H:%M", "Z")[0], time_zone="Europe/Berlin")
     assert both(takes, hours("%Y-%m-%d %H:%M")[0]).endswith("--time-zone Europe/Berlin")
     takes = trained_on(hours("%Y-%m-%d %H:%M")[0], time_zone="Europe/Berlin")
-    assert "which took them as Europe/Berlin" in both(takes, hours("%Y-%m-%d %H:%M", "Z")[0])
+    assert "which read them as Europe/Berlin" in both(takes, hours("%Y-%m-%d %H:%M", "Z")[0])
 
 
 def test_offsets_may_change_with_summer_and_in_how_they_are_written():
@@ -126,7 +126,7 @@ def test_dates_behind_which_stands_utc_are_told_from_bare_ones():
     takes = trained_on("t;v\n" + "".join(f"{day}/01/2024Z;{day}.5\n" for day in range(13, 20)))
     assert takes.reading.time.form == "%d/%m/%Y%Z"
     assert both(takes, "t;v\n20/01/2024Z;1.5\n").time.tolist() == [datetime(2024, 1, 20)]
-    assert "expected times that name UTC" in both(takes, "t;v\n20/01/2024;1.5\n")
+    assert "expected times with UTC" in both(takes, "t;v\n20/01/2024;1.5\n")
 
 
 def test_zones_of_parquet_are_told_from_none(tmp_path):

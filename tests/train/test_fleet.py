@@ -207,7 +207,7 @@ def test_a_folder_of_files_is_a_fleet_named_by_them(tmp_path, source):
 def test_a_column_of_series_beside_a_folder_is_refused(tmp_path):
     folder = write_folder(tmp_path / "stores")
     with pytest.raises(
-        DataError, match=r"--series store: of a folder or a pattern each file is a series: leave it out"
+        DataError, match=r"--series store: each file of a folder or pattern is already a series: omit --series"
     ):
         problem(str(folder))
 

@@ -141,12 +141,12 @@ def test_overlap_across_files_needs_time_to_go_on(tmp_path):
 
 def test_files_sampled_at_another_pace_are_refused(tmp_path):
     first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20, days=2)
-    with pytest.raises(DataError, match="expected rows as in training, one every day, got one every 2 days"):
+    with pytest.raises(DataError, match="expected one row every day, as in training, got one every 2 days"):
         problem(first, split__test_path=second)
 
 
 def test_a_missing_file_of_a_part_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"nowhere\.csv: file not found"):
         problem(write(tmp_path, "a.csv", 50), split__test_path=str(tmp_path / "nowhere.csv"))
 
 

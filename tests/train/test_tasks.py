@@ -273,7 +273,7 @@ def test_a_file_of_another_pace_is_refused(tmp_path):
     stamps = [f"2002-01-01T{hour:02}:00,unit 1,{hour / 7},{hour % 5},calm,on,{hour}" for hour in range(20)]
     other.write_text("\n".join(["time,unit,p,q,kind,state,load", *stamps, ""]))
     changes = {"data__series": None, "data__time": "time", "split__test_path": str(other)}
-    with pytest.raises(DataError, match="expected rows as in training, one every 1 min, got one every 1 h"):
+    with pytest.raises(DataError, match="expected one row every 1 min, as in training, got one every 1 h"):
         problem(first, "label", "load", **changes)
 
 

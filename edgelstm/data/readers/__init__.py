@@ -1,10 +1,10 @@
 """Read files as series. A format is one file in `formats` and one entry in `formats.FORMATS`.
 
-A table is read as it comes, and how it was understood is said. What could be read in two ways is an error that names
-the row and the option. Only Parquet needs polars, so that a device reads what the trainer reads.
+A table is read as it is, and the notes say how it was understood. A table that can be read in two ways is an error that
+names the row and the option. Only Parquet needs polars, so that a device reads what the trainer reads.
 
-`read` is the way through the rooms: `formats` gives a table; `text` splits one of text into fields, `columns` turns
-fields into samples, `times` into moments; `rows` orders the rows of each series and finds their rhythm.
+`read` calls the rooms in order: `formats` gives a table; `text` splits a text table into fields, `columns` turns fields
+into samples, `times` into moments; `rows` sorts the rows of each series and detects their rhythm.
 """
 
 from __future__ import annotations

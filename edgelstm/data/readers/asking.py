@@ -1,4 +1,4 @@
-"""What somebody asks of a table, and what was found in it."""
+"""What to read from a table, and what was found in it."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from edgelstm.reading import Reading, TimeForm
 
 @dataclass(frozen=True)
 class Asking:
-    """How to read a table; what is left out is found out from the table itself.
+    """How to read a table; what is not given is detected from the table itself.
 
     Attributes:
-        columns: the channels to read, each once; empty: every column that has no other task.
+        columns: the channels to read, each once; empty: every column without another task.
         targets: those of them that must hold numbers; in the others text becomes categories.
-        task: one of `edgelstm.contract.TASKS`; targets that are labels are no words of yes and no either.
+        task: one of `edgelstm.contract.TASKS`; for `"label"`, targets must not hold words such as yes and no either.
         label: the column of classes.
-        time: the columns that make the time of a row; empty: rows are equally spaced.
-        series: the column that tells series apart.
+        time: the columns that give the time of a row together; empty: rows are equally spaced.
+        series: the column that identifies the series of a row.
         format: a key of `FORMATS`; None: by the ending of the file.
-        delimiter, decimal, encoding, skip_rows, header: of the dialect; None: found out.
-        na: words and numbers that stand for a missing sample, beside the usual words.
-        time_format: of the times, in the words of `strptime`.
-        time_zone: of times that do not name one.
+        delimiter, decimal, encoding, skip_rows, header: of the dialect; None: detected.
+        na: words and numbers that mean a missing sample, in addition to the usual words.
+        time_format: of the times, in the codes of `strptime`.
+        time_zone: of times without one.
         resample: the length of bins to average rows into.
         duplicates: one of `edgelstm.reading.DUPLICATES`.
-        gaps: one of `edgelstm.reading.GAPS`; is recorded, and `"error"` refuses rows that are not there.
-        max_gap: likewise recorded.
-        categories: of each column of text the words that training knew; a column that is not named here holds numbers,
-            or gets the words that the table has where there is no `like`.
-        measured: columns that held other numbers than 1 and 0 in training: there words of yes and no are refused.
-        like: the reading of training: the table is read in the same way or refused with the difference named. Options
-            that are given as well win.
+        gaps: one of `edgelstm.reading.GAPS`; recorded, and `"error"` refuses missing rows.
+        max_gap: recorded as well.
+        categories: for each column of text, the words of training; a column that is not named here holds numbers or,
+            without `like`, gets the words of the table.
+        measured: columns that held numbers other than 1 and 0 in training: words such as yes and no are refused there.
+        like: the reading of training: the table is read the same way, or refused with the difference named. Other
+            options override it.
     """
 
     columns: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class Asking:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """All columns that are asked for, whatever for."""
+        """All columns that are asked for, for any purpose."""
         return (*self.columns, *self.time, *filter(None, (self.series, self.label)))
 
 
@@ -74,11 +74,11 @@ class Found:
     """What a table holds.
 
     Attributes:
-        series: at least one. A column of text has become a channel `COLUMN=WORD` for each category, 1 or 0, all 0 for a
-            word that is not known and NaN where there is none.
+        series: at least one. A column of text has become a channel `COLUMN=WORD` for each category, 1 or 0: all 0 for
+            an unknown word, NaN where the text is missing.
         reading: how it was read.
-        categories: of each column of text its words, in order.
-        notes: what was understood and done, in lines for people.
+        categories: for each column of text its words, in order.
+        notes: how the table was understood and what was done, one line each, for people.
     """
 
     series: tuple[Series, ...]
@@ -88,15 +88,15 @@ class Found:
 
 
 class TimeAsk(NamedTuple):
-    """How to read the times of a table: `Asking`, as far as it is about them.
+    """How to read the times of a table: the part of `Asking` about times.
 
     Attributes:
-        columns: that make the time of a row.
-        format: in the words of `strptime`, or a form of `TimeForm`.
-        zone: of times that do not name one.
+        columns: give the time of a row together.
+        format: in the codes of `strptime`, or a form of `TimeForm`.
+        zone: of times without one.
         like: how the times of training were written.
-        series: int64 [N], for each row the number of its series, where there are many: in autumn the hour that comes
-            twice is told apart by the order of the rows of a series.
+        series: int64 [N], for each row the number of its series, if there are several: the order of the rows in a
+            series tells the first from the second hour when clocks are put back.
     """
 
     columns: tuple[str, ...]
@@ -111,11 +111,11 @@ class Stamps(NamedTuple):
 
     Attributes:
         utc: datetime64[us] [N].
-        local: datetime64[us] [N], what the clock on the wall said.
+        local: datetime64[us] [N], local time.
         form: how they are written.
-        resolution_us: the smallest step that the clock they were written by can tell, 1 s for whole seconds.
-        notes: in lines for people.
-        example: the first of them, as it is written.
+        resolution_us: the resolution of the clock that wrote them, 1 s for whole seconds.
+        notes: one line each, for people.
+        example: the first of them, as written.
     """
 
     utc: NDArray[np.datetime64]

@@ -1,4 +1,4 @@
-"""What a table of its own says of each series: its class, or the group it belongs to."""
+"""Look up the class or the group of each series in a separate table."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Asked(NamedTuple):
 
     Attributes:
         what: the word for it in a message, `"class"`.
-        option: that names the table, `"--labels"`.
-        columns: how the column that holds it may be called.
-        column: its name, where somebody gave it; None: one of `columns`, or the other one of two.
-        column_option: that names the column.
+        option: the option that gives the table, `"--labels"`.
+        columns: possible names of the column that holds it.
+        column: its name, if given; None: one of `columns`, or the other one of two.
+        column_option: the option that gives the column.
     """
 
     what: str
@@ -36,13 +36,13 @@ class Asked(NamedTuple):
 
 
 def texts_beside(path: str | Path, names: Sequence[str], asked: Asked) -> tuple[str, ...]:
-    r"""Look up what a table says of each series.
+    r"""Look up the text of each series in a table.
 
-    A row is about a series if its key is the name of the series or of its file, with folders and ending or without, or
-    the number that the name ends in: `1` is about `RSS_1.csv`. Rows about other series may be there.
+    A row belongs to a series if its key is the name of the series or of its file, with or without folders and ending,
+    or the number at the end of the name: `1` belongs to `RSS_1.csv`. Rows of other series are ignored.
 
     Args:
-        path: a table with a column that names series or files, the first if none is called so.
+        path: a table with a column of series or file names, the first column if no header says so.
         names: of the series, each once.
         asked: what to look for.
 
@@ -50,7 +50,7 @@ def texts_beside(path: str | Path, names: Sequence[str], asked: Asked) -> tuple[
         A text for each name.
 
     Raises:
-        DataError: no such table or column, a series of which nothing or two things are said.
+        DataError: no such table or column, or a series with no text or with two.
 
     Example:
         >>> import tempfile
@@ -74,7 +74,7 @@ def texts_beside(path: str | Path, names: Sequence[str], asked: Asked) -> tuple[
 
 
 def _columns(table: Table, asked: Asked) -> tuple[str, str]:
-    """Find the column of names and that of what is asked for."""
+    """Find the column of names and the column to look up."""
     columns = table.columns
     key = next((name for name in columns if name.strip().lower() in KEYS), columns[0])
     others = [name for name in columns if name != key]
@@ -106,7 +106,7 @@ def _stem(name: str) -> str:
 
 
 def _number(name: str) -> str:
-    """The number that a name ends in, `1` of `RSS_01`."""
+    """The number at the end of a name, `1` of `RSS_01`."""
     found = re.search(r"([0-9]+)$", _stem(name))
     return "" if found is None else str(int(found[1]))
 
@@ -115,7 +115,7 @@ def _number_alone(key: str) -> str:
     return _number(key) if _stem(key).isdigit() else ""
 
 
-# How a key of the table and the name of a series may be alike, the strictest first.
+# Ways to match a key of the table with the name of a series, the strictest first.
 _WAYS: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
     (_whole, _whole),
     (_without_ending, _without_ending),
@@ -125,7 +125,7 @@ _WAYS: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
 
 
 def _unambiguous(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """What is said of each key; nothing of one of which two things are said."""
+    """The text of each key; empty for a key with two different texts."""
     found: dict[str, str] = {}
     for key, text in pairs:
         found[key] = text if found.get(key, text) == text else ""

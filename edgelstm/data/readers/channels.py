@@ -1,4 +1,4 @@
-"""Which columns of a table are channels, and their samples: numbers, or a channel of 1 and 0 for each category."""
+"""Choose the channels of a table and read their samples: numbers, or a channel of 1 and 0 for each category."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgelstm.data.readers.columns.fields import are_bookkept
 from edgelstm.data.readers.columns.units import unit_of
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.stamps import moments_in
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 MAX_WORDS = 256
 
@@ -29,8 +29,8 @@ class Channels(NamedTuple):
     Attributes:
         names: of the channels, `COLUMN=WORD` for a category.
         values: float64 [N, C].
-        categories: of each column of text its words.
-        notes: in lines for people.
+        categories: for each column of text its words.
+        notes: one line each, for people.
     """
 
     names: tuple[str, ...]
@@ -40,10 +40,10 @@ class Channels(NamedTuple):
 
 
 def read_channels(table: Table, asking: Asking) -> Channels:
-    """Read the columns that are asked for, or all that have no other task.
+    """Read the columns that are asked for, or all columns without another task.
 
     Raises:
-        DataError: there is no such column, a target holds text, a column of numbers holds a word, or there are very
+        DataError: there is no such column, a target holds text, a column of numbers holds a word, or there are too
             many words.
     """
     others = {*asking.time, *filter(None, (asking.series, asking.label))}
@@ -53,7 +53,7 @@ def read_channels(table: Table, asking: Asking) -> Channels:
     for column in columns:
         table.require(column)
     if not columns:
-        raise DataError(f"{table.name}: expected a column beside {' and '.join(sorted(others))}, got none")
+        raise DataError(f"{table.name}: expected a column besides {' and '.join(sorted(others))}, got none")
     names: list[str] = []
     parts: list[NDArray[np.float64]] = []
     categories: dict[str, tuple[str, ...]] = {}
@@ -71,9 +71,7 @@ def read_channels(table: Table, asking: Asking) -> Channels:
         parts.append(values)
         categories[column] = words
         if unseen:
-            notes.append(
-                f"column {column!r}: {unseen} word(s) that training did not know count as none of its categories"
-            )
+            notes.append(f"column {column!r}: {counted(unseen, 'unknown word')}, treated as no category")
         elif asking.like is None:
             notes.append(f"column {column!r}: text, {len(words)} categories: {_listed(words)}")
     return Channels(tuple(names), np.concatenate(parts, axis=1), categories, tuple(notes))
@@ -84,7 +82,7 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
     if column in asking.categories:
         return asking.categories[column]
     if asking.like is not None or table.channels:
-        return None  # formats that name their channels have no text among them
+        return None  # formats that name their channels have no text channels
     labels = asking.task == "label" and column in asking.targets
     if not table.is_text(column):
         if labels and table.truths(column):
@@ -92,42 +90,41 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
         return None
     words = words_of(table.texts(column))
     if unit_of(words) is not None or are_bookkept(words):
-        return None  # reading the numbers names the unit, or the sign
+        return None  # `numbers` refuses it and names the unit or the sign
     if labels:
         raise _words_as_labels(table, column, words)
     if column in asking.targets:
         signs = "write them as plain numbers, such as -1234.5"
         mend = signs if all(map(_DIGIT.search, words)) else "give --task label --classes to learn a class at each row"
         raise DataError(
-            f"{table.name}: column {column!r} holds text, {_listed(words)}, and what is forecast must be numbers: "
-            f"{mend}"
+            f"{table.name}: column {column!r} holds text, {_listed(words)}, but a forecast needs numbers: {mend}"
         )
     if words and moments_in(words[:MAX_WORDS]) is not None:
         raise DataError(
-            f"{table.name}: column {column!r} holds times, {_listed(words[:2])}, which are no categories: give "
+            f"{table.name}: column {column!r} holds times, {_listed(words[:2])}, which are not categories: give "
             f"--time {shlex.quote(column)}, or name other columns with --feature"
         )
     if len(words) > MAX_WORDS:
         raise DataError(
             f"{table.name}: column {column!r} holds {len(words)} different texts, more than {MAX_WORDS} categories: "
-            "leave it out of --feature, or give --series if it tells series apart"
+            "remove it from --feature, or give --series if it identifies series"
         )
     return words
 
 
 def _refuse_truths(table: Table, column: str, asking: Asking) -> None:
-    """Refuse words of yes and no where training had other numbers: 1 and 0 would be wrong in the scale of these."""
+    """Refuse words such as yes and no where training had other numbers: 1 and 0 would be wrong on that scale."""
     truths = table.truths(column) if column in asking.measured else ()
     if truths:
         raise DataError(
             f"{table.name}: expected numbers in column {column!r}, as in training, got {' and '.join(truths)}: write "
-            "numbers as then"
+            "numbers"
         )
 
 
 def _words_as_labels(table: Table, column: str, words: tuple[str, ...]) -> DataError:
     return DataError(
-        f"{table.name}: column {column!r} holds words, {_listed(words)}, and no numbers: give --classes to learn "
+        f"{table.name}: column {column!r} holds words ({_listed(words)}), not numbers: give --classes to learn "
         "them as classes"
     )
 

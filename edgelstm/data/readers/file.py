@@ -1,4 +1,4 @@
-"""The bytes of a file or of an open stream, unpacked where gzip packed them."""
+"""The bytes of a file or of an open stream, decompressed if gzip compressed them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class File(NamedTuple):
 
     Attributes:
         name: for messages.
-        content: its bytes, unpacked.
-        path: where it lies; None for a stream.
-        sha256: of the bytes as they lie there; None for a stream.
+        content: its bytes, decompressed.
+        path: where it is; None for a stream.
+        sha256: of the bytes on disk; None for a stream.
     """
 
     name: str
@@ -37,13 +37,13 @@ class File(NamedTuple):
         """Split UTF-8 into lines.
 
         Raises:
-            DataError: it is no UTF-8, naming the line.
+            DataError: it is not UTF-8; names the line.
         """
         try:
             text = self.content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise DataError(
-                f"{self.name}: line {line_of(self.content, error.start)}: expected text in UTF-8"
+                f"{self.name}: line {line_of(self.content, error.start)}: expected UTF-8, got other bytes"
             ) from error
         return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
@@ -52,7 +52,7 @@ def load(source: str | Path | IO[Any]) -> File:
     """Read a path, or an open stream of text or bytes, to its end.
 
     Raises:
-        DataError: it cannot be read, or gzip data that is damaged.
+        DataError: it cannot be read, or its gzip data is damaged.
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
@@ -81,4 +81,4 @@ def _unpacked(content: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{name}: cannot be unpacked, the gzip file is damaged: {error}") from error
+        raise DataError(f"{name}: cannot unpack a damaged gzip file: {error}") from error

@@ -1,4 +1,4 @@
-"""From a file to its series."""
+"""Read a table into its series."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from edgelstm.data.readers.rows.track import Track
 from edgelstm.data.readers.totals import refuse_totals
 from edgelstm.data.readers.untimed import look_for_times
 from edgelstm.data.series import Series
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 from edgelstm.reading import ISO_WITH_OFFSET, ISO_WITHOUT_OFFSET, Reading, Rhythm, TimeForm
 
 BUILTIN = "builtin:"
@@ -42,7 +42,7 @@ _Notes = tuple[str, ...]
 
 
 class _Split(NamedTuple):
-    """Which series each row belongs to: names in the order of the table, and int64 [N] numbers of them."""
+    """The series of each row: names in the order of the table, and int64 [N] indices into them."""
 
     names: tuple[str, ...]
     of: NDArray[np.int64]
@@ -54,14 +54,14 @@ def read(source: Source, asking: Asking) -> Found:
     Args:
         source: a file of any format of `edgelstm.data.readers.formats`, `"builtin:co2"` for the data that comes with
             edgelstm, or an open stream.
-        asking: what to read and how; what it leaves out is found out from the table.
+        asking: what to read and how; what it does not say is detected from the table.
 
     Returns:
-        Series whose rows are in order and at each place of the rhythm, and how the table was understood.
+        Series whose rows are sorted, with a row at each place of the rhythm, and how the table was understood.
 
     Raises:
-        DataError: no such file or column, an empty table, text among numbers, something that could be read in two ways,
-            different rows of one time, rows without a rhythm, or a table that is not like that of training.
+        DataError: no such file or column, an empty table, text among numbers, something that can be read in two ways,
+            different rows with the same time, rows without a rhythm, or a table that differs from that of training.
         MissingDependencyError: a format or a time zone needs a package that is not installed.
 
     Example:
@@ -81,7 +81,7 @@ def read(source: Source, asking: Asking) -> Found:
         refuse_totals(table, len(channels.values))
     tracks = _tracks(channels.values, table.texts(asking.label) if asking.label else None, split)
     stamps = _stamps(table, asking, split)
-    understood = asking.like is None  # else it was said in training, and only what was done is news
+    understood = asking.like is None  # else training has said it, and only what was done is new
     notes = (*(table.notes if understood else ()), *channels.notes)
     rhythm = None
     if stamps is not None:
@@ -124,16 +124,16 @@ def path_of(source: str | Path) -> Path:
         name = text.removeprefix(BUILTIN)
         path = Path(str(resources.files("edgelstm.data").joinpath(name, f"{name}.csv")))
         if not re.fullmatch(r"\w+", name) or not path.is_file():
-            raise DataError(f"there is no built-in data {name!r}; there is {BUILTIN}co2")
+            raise DataError(f"expected {BUILTIN}co2, got the unknown built-in data {name!r}")
         return path
     path = Path(source)
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
+        raise DataError(f"{path}: file not found")
     return path
 
 
 def _as_in_training(asking: Asking) -> Asking:
-    """Take from the reading of training what is not asked for anew."""
+    """Take from the reading of training what is not given."""
     like = asking.like
     if like is None:
         return asking
@@ -150,7 +150,7 @@ def _as_in_training(asking: Asking) -> Asking:
 
 
 def _split(table: Table, column: str | None, rows: int) -> _Split:
-    """Tell the series apart: by a column, by the format, or not at all."""
+    """Assign each row to a series: by a column, by the format, or all to one."""
     if column is None:
         starts = table.series or ((0, Path(table.name).stem),)
         lengths = np.diff([*(first for first, _ in starts), rows])
@@ -189,7 +189,7 @@ def _timed(tracks: list[Track], stamps: Stamps) -> list[Track]:
 
 
 def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) -> tuple[list[Track], _Notes]:
-    """Sort each series, and make one row of the rows of one time."""
+    """Sort each series, and merge rows with the same time."""
     sorted_, moved = _each(in_order, tracks)
     single, equal = _each(without_equals, sorted_)
     if asking.duplicates == "error" and asking.resample is None:
@@ -200,10 +200,10 @@ def _ordered(tracks: list[Track], table: Table, asking: Asking, stamps: Stamps) 
         single, settled = _each(lambda track: settle(track, policy), single)
     notes = (
         _moved(moved, tracks),
-        f"{equal} row(s) are there twice, time and samples: one of each is left{of_change(sorted_, stamps.form.zone)}"
+        f"{counted(equal, 'duplicate row')} (same time and samples) removed{of_change(sorted_, stamps.form.zone)}"
         if equal
         else "",
-        f"{settled} row(s) have the time of another: --duplicates {policy}" if settled else "",
+        f"{counted(settled, 'row')} with the time of another row: --duplicates {policy}" if settled else "",
     )
     return single, tuple(filter(None, notes))
 
@@ -216,14 +216,14 @@ def _each(step: Callable[[Track], tuple[Track, int]], tracks: Sequence[Track]) -
 def _moved(moved: int, tracks: list[Track]) -> str:
     rows = sum(map(len, tracks))
     if moved and moved == rows - len(tracks):
-        return "rows run from the latest to the earliest: turned round"
-    return f"rows are not in the order of time, {moved} come too late: sorted" if moved else ""
+        return "rows run from the latest to the earliest: reversed"
+    return f"rows are not in time order, {moved} out of place: sorted" if moved else ""
 
 
 def _refuse_repeated(
     tracks: list[Track], without_equal: list[Track], table: Table, asking: Asking, stamps: Stamps
 ) -> None:
-    """Refuse different rows of one time, and equal ones that a column tells apart: they may be of two series."""
+    """Refuse different rows with the same time, and equal ones if a column may identify two series."""
     found = next(filter(None, map(repeated, tracks)), None)
     if found is None:
         return
@@ -234,13 +234,13 @@ def _refuse_repeated(
 
 
 def _telling_apart(table: Table, asking: Asking, stamps: Stamps) -> str | None:
-    """A column that may tell series apart."""
+    """A column that may identify series."""
     taken = {*asking.columns, *asking.time, asking.label}
     for column in table.columns if asking.series is None else ():
         try:
             if column not in taken and tells_apart(table.texts(column), stamps.utc):
                 return column
-        except DataError:  # a column of fractions, or of a kind that has no text
+        except DataError:  # a column of fractions, or of a type without text
             continue
     return None
 
@@ -248,12 +248,12 @@ def _telling_apart(table: Table, asking: Asking, stamps: Stamps) -> str | None:
 def _in_rhythm(
     tracks: list[Track], table: Table, asking: Asking, stamps: Stamps
 ) -> tuple[list[Track], Rhythm | None, _Notes]:
-    """Average rows into bins where that is asked for, else put them on the places of their rhythm."""
+    """Average rows into bins if asked for, else put them at the places of their rhythm."""
     zone = stamps.form.zone
     if asking.resample is not None:
         bins = bins_of(asking.resample)
         if asking.label is not None:
-            raise DataError("--resample averages numbers, and classes have no average: leave it out")
+            raise DataError("--resample averages numbers, and classes have no average: omit it")
         binned = [resample(track, bins, zone, table.place) for track in tracks]
         rows, places = sum(map(len, tracks)), sum(map(len, binned))
         empty = sum(int(np.isnan(track.values).all(axis=1).sum()) for track in binned)
@@ -261,7 +261,7 @@ def _in_rhythm(
         return binned, bins, (note + (f", {empty} of them empty" if empty else ""),)
     rhythm = _rhythm(tracks, asking.like, stamps, table)
     if rhythm is None:
-        return tracks, None, ("one row is too few to know how often rows come",)
+        return tracks, None, ("one row is too few to detect the rhythm",)
     placed = [rhythms.place_rows(track, rhythm, stamps.resolution_us, table.place) for track in tracks]
     if asking.gaps == "error":
         _refuse_holes(tracks, [places for places, _ in placed], table)
@@ -270,7 +270,7 @@ def _in_rhythm(
 
 
 def _rhythm(tracks: list[Track], like: Reading | None, stamps: Stamps, table: Table) -> Rhythm | None:
-    """Find the rhythm, and hold it against that of training.
+    """Detect the rhythm, and compare it with that of training.
 
     Raises:
         DataError: rows come more or less often than in training.
@@ -284,8 +284,8 @@ def _rhythm(tracks: list[Track], like: Reading | None, stamps: Stamps, table: Ta
     if not rhythms.fits(tracks, found, stamps.resolution_us):
         return trained  # no rhythm at all: `place_rows` names the row
     raise DataError(
-        f"{table.name}: expected rows as in training, one every {trained.name}, got one every {found.name}: give a "
-        f"table of that rhythm"
+        f"{table.name}: expected one row every {trained.name}, as in training, got one every {found.name}: give a "
+        "table with the rhythm of training"
         + (f", or --resample {rhythms.length_of(trained)}" if found.period_s < trained.period_s else "")
     )
 
@@ -296,8 +296,8 @@ def _refuse_holes(tracks: list[Track], places: list[NDArray[np.int64]], table: T
         if len(gap):
             total = sum(holes(of).rows for of in places)
             raise DataError(
-                f"{table.place(int(track.rows[gap[0] + 1]))}: {int(np.diff(at)[gap[0]]) - 1} row(s) are not there "
-                f"before this one, {total} in all; choose --missing interpolate or forward to fill them"
+                f"{table.place(int(track.rows[gap[0] + 1]))}: {counted(int(np.diff(at)[gap[0]]) - 1, 'missing row')} "
+                f"before this one, {total} in all; give --missing interpolate or forward to fill them"
             )
 
 
@@ -307,9 +307,10 @@ def _gaps(places: list[NDArray[np.int64]], restarts: int) -> list[str]:
     longest = max(hole.longest for hole in missing)
     notes = []
     if rows:
-        notes.append(f"{rows} row(s) are not there, in {where} place(s) of at most {longest}: missing samples")
+        gaps = counted(where, "gap")
+        notes.append(f"{counted(rows, 'row')} missing, in {gaps} of at most {longest}: read as missing samples")
     if restarts:
-        notes.append(f"behind {restarts} hole(s) rows come at other moments than before, as when a logger starts again")
+        notes.append(f"rows are shifted in time after {counted(restarts, 'gap')}, as when a logger restarts")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Where series come from: a file, a stream, what ships, or a folder or a pattern of files with a series in each."""
+"""Sources of series: a file, a stream, built-in data, or a folder or pattern of files with one series in each."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.reading import Reading
 
-FEW = 8  # files whose digests are kept one by one
+FEW = 8  # at most so many files have their digests kept one by one
 _ENDINGS = tuple(ending for known in FORMATS.values() for ending in known.endings)
 
 
 def read_source(source: str | Path | IO[Any], asking: Asking, without: Collection[Path] = ()) -> Found:
     r"""Read the series of a source.
 
-    Of a folder or a pattern each file is a series, named by the file. The largest says how all are written: a small one
-    may be readable in two ways.
+    Each file of a folder or pattern is a series, named after the file. The largest one tells how all are written,
+    because a small one may be readable in two ways.
 
     Args:
         source: a file, an open stream, `"builtin:co2"`, a folder, or a pattern such as `"data/*.csv"`.
-        asking: what is asked of each table.
-        without: files of a folder that are no series: a table of labels beside them.
+        asking: how to read each table.
+        without: files of the folder that are not series, such as a table of labels.
 
     Raises:
-        DataError: as for `edgelstm.data.readers.read.read`, or no file, one with several series, or files that are
-            not alike, naming the file.
+        DataError: as for `edgelstm.data.readers.read.read`, or no file, a file with several series, or files that
+            differ; names the file.
         MissingDependencyError: Parquet or resampling without polars.
 
     Example:
@@ -50,14 +50,14 @@ def read_source(source: str | Path | IO[Any], asking: Asking, without: Collectio
 
 
 def files_of(source: str | Path | IO[Any], without: Collection[Path] = ()) -> tuple[Path, ...] | None:
-    """List the files of a folder, at any depth, or of a pattern; numbers in their names count by value.
+    """List the files of a folder, at any depth, or of a pattern; numbers in their names are sorted by value.
 
     Args:
         source: as for `read_source`.
-        without: files to leave out.
+        without: files to omit.
 
     Returns:
-        At least one file; None for what is one table.
+        At least one file; None if the source is a single table.
 
     Raises:
         DataError: there is none.
@@ -67,10 +67,10 @@ def files_of(source: str | Path | IO[Any], without: Collection[Path] = ()) -> tu
     path, out = Path(source), {one.resolve() for one in without}
     if path.is_dir():
         found = [one for one in path.rglob("*") if _is_table(one.relative_to(path)) and one.is_file()]
-        where = f"{path}: expected a folder with files that end in {', '.join(_ENDINGS)}, there is none in it"
+        where = f"{path}: expected a folder with files that end in {', '.join(_ENDINGS)}, found none"
     elif glob.has_magic(str(source)) and not path.exists():
         found = [Path(one) for one in glob.glob(str(source), recursive=True) if Path(one).is_file()]
-        where = f"{source}: there is no file of this pattern"
+        where = f"{source}: no file matches this pattern"
     else:
         return None
     found = [one for one in found if one.resolve() not in out]
@@ -80,7 +80,7 @@ def files_of(source: str | Path | IO[Any], without: Collection[Path] = ()) -> tu
 
 
 def digest_of(series: Sequence[Series]) -> str | None:
-    """Give one digest for the files that series were read from: theirs with a plus between, of many that of theirs."""
+    """Give one digest for the files of some series: their digests joined by plus signs, or a digest of many digests."""
     digests = list(dict.fromkeys(digest for one in series if one.sha256 for digest in one.sha256.split("+")))
     if len(digests) <= FEW:
         return "+".join(digests) or None
@@ -101,7 +101,8 @@ def _by_number(path: Path) -> list[tuple[int, int, str]]:
 def _read_files(files: tuple[Path, ...], asking: Asking) -> Found:
     if asking.series is not None:
         raise DataError(
-            f"--series {asking.series}: of a folder or a pattern each file is a series: leave it out, or give one table"
+            f"--series {asking.series}: each file of a folder or pattern is already a series: omit --series, or give "
+            "one table"
         )
     largest = max(files, key=lambda file: file.stat().st_size)
     model = _read_one(largest, asking)
@@ -125,7 +126,7 @@ def _read_files(files: tuple[Path, ...], asking: Asking) -> Found:
 
 
 def _with_sign(known: Reading | None, found: Reading) -> Reading | None:
-    """Take the decimal sign of a file where those before it had whole numbers alone."""
+    """Take the decimal sign of a file if the files before it had only whole numbers."""
     if known is None or known.dialect is None or found.dialect is None or known.dialect.decimal:
         return known
     thousands = found.dialect.thousands or known.dialect.thousands
@@ -133,19 +134,19 @@ def _with_sign(known: Reading | None, found: Reading) -> Reading | None:
 
 
 def _read_one(file: Path, asking: Asking) -> Found:
-    """Read a file of one series; a complaint names it."""
+    """Read a file of one series; errors name it."""
     try:
         found = read(file, asking)
     except DataError as error:
         text = str(error)
         raise DataError(text if str(file) in text else f"{file}: {text}") from error
     if len(found.series) > 1:
-        raise DataError(f"{file}: expected one series, as of each file of a folder, it holds {len(found.series)}")
+        raise DataError(f"{file}: expected one series in each file of a folder, got {len(found.series)}")
     return found
 
 
 def _all_words(files: tuple[Path, ...], model: Found, asking: Asking) -> dict[str, tuple[str, ...]]:
-    """Gather the words of each column of text from all files; each is read as the first was."""
+    """Collect the words of each column of text from all files; each file is read like the first."""
     if not model.categories or asking.categories:
         return dict(model.categories)
     words: dict[str, set[str]] = {column: set() for column in model.categories}
@@ -172,10 +173,10 @@ def _like(asking: Asking, reading: Reading) -> Asking:
 
 
 def _names(files: tuple[Path, ...]) -> tuple[str, ...]:
-    """Name each file by its stem, and where those repeat by as many folders as tell them apart."""
+    """Name each file by its stem, with as many parent folders as the names need to differ."""
     stems = [file.with_name(file.name.removesuffix(".gz")).with_suffix("") for file in files]
     for depth in range(1, max(len(stem.parts) for stem in stems) + 1):
         names = tuple("/".join(stem.parts[-depth:]) for stem in stems)
         if len(set(names)) == len(names):
             return names
-    raise DataError(f"{files[0]}: expected files of different names, the ending aside")
+    raise DataError(f"{files[0]}: expected files whose names differ by more than the ending")

@@ -1,4 +1,4 @@
-"""Lines that sum up the others: `Total`, `Mean`. They stand at an end of a table and would be learnt as a sample."""
+"""Refuse lines of totals, `Total` or `Mean`, at an end of a table: a training would take them for samples."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Sequence
 from edgelstm.data.readers.columns.kinds import TIME, kind_of
 from edgelstm.data.readers.columns.words import SUMMARIES, SUMS
 from edgelstm.data.readers.formats.table import Table
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
-_FIRST, _LAST = 1, 8  # rows in which such lines stand
-_SEEN = 5_000  # rows behind the first and in front of the last that hold no such word
+_FIRST, _LAST = 1, 8  # rows at both ends that are searched for such lines
+_SEEN = 5_000  # rows after the first ones and before the last ones to compare with
 _MOST_WORDS, _LONGEST = 4, 60
 _COLUMNS = 200
 
-_Field = tuple[int, str]  # a row, and what it holds
+_Field = tuple[int, str]  # a row, and its text
 
 
 def refuse_totals(table: Table, rows: int) -> None:
-    """Refuse a table that begins or ends with a line of totals, or holds some among its times.
+    """Refuse a table that begins or ends with a line of totals, or has one among its times.
 
     Args:
         table: of any format with columns of text.
         rows: how many it has.
 
     Raises:
-        DataError: naming the line, and what to do.
+        DataError: there is one; names the line, and what to do.
     """
     tail = min(_LAST, rows // 2)
     between = range(_FIRST, rows - tail)
@@ -45,7 +45,7 @@ def refuse_totals(table: Table, rows: int) -> None:
 
 
 def _found(edge: list[_Field], middle: list[_Field]) -> list[_Field]:
-    """The words of a column that are those of sums."""
+    """The fields of a column that mark lines of totals."""
     words = [field for _, field in middle]
     if 2 * sum(kind_of(word) == TIME for word in words) > len(words):
         return [field for field in sorted(edge + middle) if is_summary(field[1])]
@@ -56,7 +56,7 @@ def _found(edge: list[_Field], middle: list[_Field]) -> list[_Field]:
 
 
 def is_summary(field: str) -> bool:
-    """Whether a field names a line that sums up others.
+    """Whether a field marks a line of totals.
 
     Example:
         >>> [is_summary(field) for field in ("Total", "Grand total:", "Summe 2020", "max", "max load", "totally")]
@@ -75,8 +75,8 @@ def _plain(field: str) -> str:
 
 def _refused(table: Table, column: str, found: Sequence[_Field]) -> DataError:
     row, field = found[0]
-    which = "it" if len(found) == 1 else f"it and {len(found) - 1} more such line(s)"
+    which = "it" if len(found) == 1 else f"it and {counted(len(found) - 1, 'more such line')}"
     return DataError(
-        f"{table.place(row)}: {field[:40]!r} in column {column!r} marks a line that sums up others and is no sample: "
-        f"delete {which}; if it is a sample, write another word"
+        f"{table.place(row)}: {field[:40]!r} in column {column!r} looks like a line of totals: delete {which}; if it "
+        "is a sample, use another word"
     )

@@ -1,4 +1,4 @@
-"""Tables whose times nobody asked for: which column tells them, and whether rows run backwards."""
+"""Tables read without --time: find the column of times, and refuse rows that run backwards."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from edgelstm.data.readers.columns.kinds import MISSING, NUMBER, TIME, WORD, kin
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.forms import FIELD_NAMES
 from edgelstm.data.readers.times.stamps import moments_in
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 _SEEN = 200  # rows at each end
 _COLUMNS = 200
-_MOST = 0.9  # of the steps: a clock that is put back makes one of another sign
-_TAIL = 3  # rows that may be no samples at all
+_MOST = 0.9  # of the steps: a clock that is put back makes one step with the other sign
+_TAIL = 3  # last rows that may not be samples
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]\.?m\.?)?", re.ASCII | re.IGNORECASE)
-# Numbers are times only where their column says so; a meter may count as far as seconds since 1970.
+# Numbers are times only if the name of their column says so; a meter may count as far as seconds since 1970.
 _SAYS_TIME = re.compile(
     r"time|date|epoch|unix|stamp|datum|zeit|fecha|heure|tijd|(?:^|[^a-z])(?:t|ts|day|year|month|jahr|monat)(?:$|[^a-z])"
 )
@@ -31,11 +31,11 @@ _LETTERS = "Ymjdw HMS"
 
 
 class _Clock(NamedTuple):
-    """Columns that make a time together, and how far it goes on from one row to the next.
+    """Columns that give a time together, and in which direction it runs.
 
     Attributes:
         columns: their names.
-        share: of the steps that are any, those that go on less those that go back, from -1 to 1; 0 without steps.
+        share: steps forwards minus steps backwards, as a share of both, from -1 to 1; 0 without steps.
     """
 
     columns: tuple[str, ...]
@@ -43,15 +43,15 @@ class _Clock(NamedTuple):
 
 
 def look_for_times(table: Table, asking: Asking, of: NDArray[np.int64]) -> tuple[str, ...]:
-    """Say which column tells the times of rows where none was asked for.
+    """Find the column of times in a table that is read without one.
 
     Args:
         table: with columns of text.
-        asking: without times.
+        asking: has no `time`.
         of: int64 [N], the number of the series of each row.
 
     Returns:
-        Lines for people.
+        Notes, one line each, for people.
 
     Raises:
         DataError: that column runs from the latest row to the earliest, or stops being times in the last rows.
@@ -75,15 +75,15 @@ def look_for_times(table: Table, asking: Asking, of: NDArray[np.int64]) -> tuple
         first, last = _texts(table, chosen.columns, [0, rows - 1])
         raise DataError(
             f"{table.name}: rows run from the latest ({first}) to the earliest ({last}) in column {what!r}: give "
-            f"{typed} to have them turned round; to keep this order, take that column out of the table"
+            f"{typed} to sort them by time; to keep this order, remove that column"
         )
     if asking.like is not None:
         return ()
-    return (f"rows are taken in the order of the table, one sample each; {typed} goes by the times in {what!r}",)
+    return (f"rows are read in table order, one sample each; give {typed} to use the times in {what!r}",)
 
 
 def _together(table: Table, free: Sequence[str]) -> list[tuple[str, ...]]:
-    """Columns that may make a time: year, month and so on, a date and the clock beside it, and each alone."""
+    """Columns that may give a time: year, month and so on; a date and the clock next to it; each column alone."""
     parts = {letter: column for column in free if (letter := FIELD_NAMES.get(column.strip().lower())) is not None}
     found = []
     if len(parts) > 1 and "Y" in parts:
@@ -99,7 +99,7 @@ def _together(table: Table, free: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _clock(table: Table, columns: tuple[str, ...], seen: list[int], of: NDArray[np.int64]) -> _Clock | None:
-    """How rows go on in some columns, those without a time aside; None where these are no times."""
+    """In which direction some columns run, ignoring rows without a time; None if they are not times."""
     texts = _texts(table, columns, seen)
     known = [place for place, text in enumerate(texts) if kind_of(text) != MISSING]
     at = moments_in([texts[place] for place in known]) if 2 * len(known) > len(seen) else None
@@ -117,7 +117,7 @@ def _texts(table: Table, columns: tuple[str, ...], rows: list[int]) -> list[str]
 
 
 def _refuse_tail(table: Table, columns: tuple[str, ...], seen: list[int], free: Sequence[str]) -> None:
-    """Refuse last rows that are no times where all others are: totals, notes, a line that was cut off."""
+    """Refuse last rows without a time where all others have one: totals, notes, a truncated line."""
     texts = _texts(table, columns, seen)
     if len(texts) <= 2 * _TAIL or kind_of(texts[0]) != TIME or moments_in(texts) is not None:
         return
@@ -126,13 +126,13 @@ def _refuse_tail(table: Table, columns: tuple[str, ...], seen: list[int], free: 
     if count == 0 or (not text and _is_labelled(table, row, free)):
         return
     got = repr(text[:40]) if text else "none"
-    below = f", and the {count - 1} below it" if count > 1 else ""
+    below = f" and the {counted(count - 1, 'line')} below it" if count > 1 else ""
     raise DataError(
-        f"{table.place(row)}: expected a time in column {' '.join(columns)!r} as in the rows above, got {got}: "
-        f"delete that line{below} if it is no sample but sums up others; else mend it, or take that column out"
+        f"{table.place(row)}: expected a time in column {' '.join(columns)!r}, as in the rows above, got {got}: if it "
+        f"is a line of totals, delete it{below}; else fix it, or remove that column"
     )
 
 
 def _is_labelled(table: Table, row: int, free: Sequence[str]) -> bool:
-    """Whether any other column names the row, as an order that was not shipped yet has the day of the order."""
+    """Whether another column has a time or a word in the row: an order that was not shipped yet has its order date."""
     return any(kind_of(table.some(column, [row])[0]) in (TIME, WORD) for column in free)

@@ -1,4 +1,4 @@
-"""Tables written by hand from a known series: every dialect, form of time and calendar, and what a reader must find.
+"""Write tables from a known series, in every dialect, time format and calendar, with what a reader must find.
 
 It shares no code with the readers: dates are counted with `datetime`, texts are written with `strftime`.
 """
@@ -24,12 +24,12 @@ class Form(NamedTuple):
     """How a moment is written.
 
     Attributes:
-        write: from a moment, naive UTC or on the wall, and its offset in minutes, to the texts of the time's columns.
+        write: converts a moment, naive UTC or local, and its offset in minutes, to the texts of the time columns.
         columns: their names.
-        finest_s: the smallest step that can be told.
-        asked: what `--time-format` would say; None where there is no such word.
+        finest_s: the resolution.
+        asked: the value for `--time-format`; None if there is none.
         ambiguous: whether day and month may be exchanged.
-        zoned: names its zone: written on the wall of Berlin.
+        zoned: has its zone: local time of Berlin.
     """
 
     write: Callable[[datetime, int], tuple[str, ...]]
@@ -49,7 +49,7 @@ def _offset(minutes: int, colon: str) -> str:
 
 
 def _24(t: datetime, _: int) -> tuple[str, ...]:
-    """Midnight is the end of the day before."""
+    """Write midnight as the end of the day before."""
     if (t.hour, t.minute) == (0, 0):
         return (f"{t - timedelta(days=1):%Y-%m-%d} 24:00",)
     return (f"{t:%Y-%m-%d %H:%M}",)
@@ -106,7 +106,7 @@ FORMS: dict[str, Form] = {
 
 
 class Calendar(NamedTuple):
-    """A rhythm: from a first moment to the n-th behind it, and its shortest step in seconds."""
+    """A rhythm: from a first moment to the n-th after it, and its shortest step in seconds."""
 
     unit: str
     count: float
@@ -157,12 +157,12 @@ CALENDARS: dict[str, Calendar] = {
     "end of quarter": _months(3, 31),
     "year": _months(12, 1),
 }
-HOLIDAYS = 10  # business days in a row that may be left out and are no gap
+HOLIDAYS = 10  # consecutive business days that may be missing without being a gap
 START_DAY = {"end of month": 31, "end of quarter": 31}
 
 
 class Dialect(NamedTuple):
-    """How the table is written down."""
+    """How the table is written."""
 
     delimiter: str
     decimal: str
@@ -184,15 +184,15 @@ class Written(NamedTuple):
         content: its bytes.
         columns: of numbers, in the order of the file.
         time: the columns of the time.
-        values: float64 [N, C], NaN where missing; a row for every place of the rhythm, those left out too.
+        values: float64 [N, C], NaN where missing; a row for every place of the rhythm, also for omitted rows.
         times: datetime64[us] [N], UTC.
         calendar: a key of `CALENDARS`.
         form: a key of `FORMS`.
-        dialect: as it was written.
-        zone: what `--time-zone` must say.
-        hard: why a reader may ask for an option; empty where it has to find everything.
-        options: what says everything that there is to say, in the words of `Asking`.
-        rows: the texts of each row, in the order of the file, the grid rows they stand for behind them.
+        dialect: as written.
+        zone: the value for `--time-zone`.
+        hard: why a reader may ask for an option; empty if it must detect everything.
+        options: keyword arguments of `Asking` that leave nothing to detect.
+        lines: for each row in the order of the file, its place in the rhythm and its texts.
     """
 
     content: bytes
@@ -209,13 +209,13 @@ class Written(NamedTuple):
     lines: tuple[tuple[int, tuple[str, ...]], ...]
 
     def __repr__(self) -> str:
-        """What a failure shows: the first lines, and what is special about them."""
+        """Show the first lines for a failure, and what is special about them."""
         first = self.content[:400].decode(errors="backslashreplace")
         return f"{self.form!r}, {self.calendar!r}, zone {self.zone}, hard {self.hard}, {self.dialect}:\n{first}"
 
 
 def places_between(calendar: str, rows: list[int]) -> list[int]:
-    """List the places of the rhythm from the first of some rows to the last; of business days holidays are none."""
+    """List the places of the rhythm from the first of some rows to the last; holidays are not business days."""
     if calendar != "business day":
         return list(range(rows[0], rows[-1] + 1))
     found = rows[:1]
@@ -226,7 +226,7 @@ def places_between(calendar: str, rows: list[int]) -> list[int]:
 
 @st.composite
 def written_tables(draw: st.DrawFn, rows: int = 30) -> Written:
-    """Draw a series and write it down."""
+    """Draw a series and write it as a table."""
     pick: Callable[..., Any] = lambda *choices: draw(st.sampled_from(choices))  # noqa: E731
     calendar_name = pick(*CALENDARS)
     calendar = CALENDARS[calendar_name]
@@ -245,7 +245,7 @@ def written_tables(draw: st.DrawFn, rows: int = 30) -> Written:
     rng = random.Random(draw(st.integers(0, 2**32)))
     start = _start(rng, calendar_name, form_name)
     zone = "Europe/Berlin" if _may_be_local(form, calendar) and draw(st.booleans()) else None
-    if zone:  # in October an hour comes twice, and what says no zone cannot tell which it is
+    if zone:  # in October an hour is repeated, and times without a zone cannot tell which it is
         start = start.replace(month=6)
     moments = [calendar.next(start, n) for n in range(rows)]
     offsets = [_berlin_minutes(moment) if form.zoned or zone else 0 for moment in moments]
@@ -266,7 +266,7 @@ def written_tables(draw: st.DrawFn, rows: int = 30) -> Written:
     hard = _hard(walls, kept, form, calendar_name, texts, dialect)
     options = {"delimiter": dialect.delimiter, "decimal": dialect.decimal, "skip_rows": dialect.preamble}
     options |= {"header": dialect.header} | ({"time_format": form.asked} if form.asked else {})
-    if form_name == "unix ns" and moments[kept[0]].year == 1990:  # also 100 ns since year 1, as .NET counts now
+    if form_name == "unix ns" and moments[kept[0]].year == 1990:  # also 100 ns since the year 1, as in .NET
         options["time_format"] = "epoch ns"
         hard = (*hard, "ticks of .NET")
     if dialect.sep_line:
@@ -277,7 +277,7 @@ def written_tables(draw: st.DrawFn, rows: int = 30) -> Written:
 
 
 def _start(rng: random.Random, calendar: str, form: str) -> datetime:
-    """A first moment that the calendar knows."""
+    """A first moment that is in the calendar."""
     day = datetime(rng.randint(1990, 2030), rng.randint(1, 12), rng.randint(1, 28))
     unit = CALENDARS[calendar].unit
     if unit == "month":
@@ -296,7 +296,7 @@ def _start(rng: random.Random, calendar: str, form: str) -> datetime:
 
 
 def _may_be_local(form: Form, calendar: Calendar) -> bool:
-    """Whether a stamp says what the clock on a wall says, and a zone changes the moment it means."""
+    """Whether a timestamp is local time, so that a zone changes its moment."""
     return (
         not form.zoned
         and calendar.unit == "second"
@@ -374,7 +374,7 @@ def _as_number(text: str, decimal: str) -> float:
 
 
 def _kept(draw: st.DrawFn, rng: random.Random, rows: int) -> list[int]:
-    """The rows that are written: all, or some left out, but so that the rhythm is still that of most steps."""
+    """The rows to write: all, or with some omitted, but so that most steps still show the rhythm."""
     if draw(st.sampled_from([True, True, False])):
         return list(range(rows))
     gone = {rng.randrange(2, rows - 2) for _ in range(rng.randint(1, 3))}
@@ -398,7 +398,7 @@ def _in_order(
 
 
 def write_down(dialect: Dialect, names: tuple[str, ...], lines: list[tuple[str, ...]]) -> bytes:
-    """Write a table as the dialect says."""
+    """Write a table in the dialect."""
     text = [f"# logger line {n}" for n in range(dialect.comments)]
     text += [f"sep={dialect.delimiter}"] if dialect.sep_line else []
     text += [f"Station 12 line {n}" for n in range(dialect.preamble)]
@@ -424,7 +424,7 @@ def _line(dialect: Dialect, fields: tuple[str, ...], width: int, quoted: bool) -
 def _hard(
     walls: list[datetime], kept: list[int], form: Form, calendar: str, texts: list[list[str]], dialect: Dialect
 ) -> tuple[str, ...]:
-    """Say where two readings are both possible, so that asking is right."""
+    """Say why two readings are possible, so that a reader is right to ask."""
     found = []
     days = [walls[n].day for n in kept]
     months = [walls[n].month for n in kept]

@@ -1,4 +1,4 @@
-"""Whatever table is written from a known series: the same series is read back, or the error names the option."""
+"""From any table that is written from a known series, the same series is read, or the error names the option."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgelstm.data.readers.read import read
 from edgelstm.errors import DataError
 from tests.data.readers.any_table import CALENDARS, places_between, write_down, written_tables
 
-# EDGELSTM_MANY_TABLES=20000 reads that many: minutes instead of seconds.
+# EDGELSTM_MANY_TABLES=20000 reads that many, in minutes instead of seconds.
 MANY = int(os.environ.get("EDGELSTM_MANY_TABLES", "120"))
 OPTIONS = (
     "--time-format",
@@ -30,7 +30,7 @@ OPTIONS = (
     "--duplicates",
     "--na",
 )
-# The same tables each time, so that a change is what fails; a longer search draws others.
+# The same tables each time, so that only a change can fail; a longer search draws others.
 by_example = settings(
     max_examples=MANY,
     deadline=None,
@@ -47,7 +47,7 @@ def reading_of(table, folder, **more):
 
 
 def assert_same(found, table):
-    """Times exactly, values exactly as the text says them, NaN where nothing was written."""
+    """Compare times exactly, values exactly as in the text, and NaN where nothing was written."""
     (series,) = found.series
     places = places_between(table.calendar, sorted({row for row, _ in table.lines}))
     assert series.names == table.columns

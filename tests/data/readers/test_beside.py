@@ -1,4 +1,4 @@
-"""Tables of classes and groups beside the files: every way in which people write which file they mean."""
+"""Tables of classes and groups beside the files, with every usual way to name a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables become series, and whatever could be read in two ways is refused by name and line."""
+"""Tables are read as series, and what can be read in two ways is refused with its name and line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgelstm.errors import DataError
 
 @pytest.fixture
 def csv(tmp_path):
-    """Write a CSV and give its path."""
+    """Write a CSV and return its path."""
 
     def write(text):
         path = tmp_path / "table.csv"
@@ -72,7 +72,7 @@ def test_columns_come_in_the_order_asked_for_and_once(tmp_path, suffix):
     )
 )
 def test_csv_and_parquet_of_the_same_numbers_are_the_same_series(tmp_path_factory, values):
-    values = [*values, (1.0, 2.0)]  # at the end of a text table, lines without a value are left out
+    values = [*values, (1.0, 2.0)]  # at the end of a text table, lines without values are skipped
     schema = {"a": polars.Float64, "b": polars.Float64}
     table = polars.DataFrame({"a": [a for a, _ in values], "b": [b for _, b in values]}, schema=schema)
     expected = np.array([[np.nan if v is None else v for v in row] for row in values], np.float64)
@@ -138,18 +138,18 @@ def test_a_parquet_file_without_rows_is_empty(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"nowhere\.csv: file not found"):
         read(tmp_path / "nowhere.csv", Asking(("a",)))
 
 
 def test_a_folder_is_no_table(tmp_path):
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="file not found"):
         read(tmp_path, Asking(("a",)))
 
 
 @pytest.mark.parametrize("name", ["co3", "", "../co2", "co2/co2"])
 def test_unknown_built_in_data_names_what_there_is(name):
-    with pytest.raises(DataError, match="there is builtin:co2"):
+    with pytest.raises(DataError, match="expected builtin:co2"):
         read(f"builtin:{name}", Asking(("co2",)))
 
 
@@ -182,7 +182,7 @@ def test_a_parquet_column_without_dates_is_no_column_of_timestamps(tmp_path, val
 
 @pytest.mark.parametrize("field", ["(5.5)", "5.5-"])
 def test_a_feature_of_negatives_as_bookkeeping_writes_them_is_no_text(csv, field):
-    with pytest.raises(DataError, match=r"line 2: .* as in bookkeeping, write -5\.5"):
+    with pytest.raises(DataError, match=r"line 2: .* as in accounting, write -5\.5"):
         read(csv(f"a,b\n1,{field}\n2,{field}\n3,4\n"), Asking(("a", "b")))
 
 

@@ -96,7 +96,7 @@ def test_r_s_names_of_rows_are_left_out():
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a,b\nx,1,2\nx,3,4\n", 2),  # names of rows differ
+        ("a,b\nx,1,2\nx,3,4\n", 2),  # row names must differ
         ("a,b\nx,1,2\n3,4\n", 2),
         ("a,b\n1,2\ny,3,4\n", 3),
         ("a,b\nx,1,2\ny,3,4,5\n", 2),

@@ -1,4 +1,4 @@
-"""Rows with times: sorted, settled, put on the places of their rhythm or into bins, and read again as in training."""
+"""Rows with times are sorted, merged, put at the places of their rhythm or into bins, and read again as in training."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def one(source, **more):
 
 
 class TestOrder:
-    """Rows that do not stand in the order of time."""
+    """Rows that are not in time order."""
 
     def test_rows_that_run_backwards_are_turned_round_and_that_is_said(self):
         found, series = one(days(4, 3, 2, 1))
         assert series.values.ravel().tolist() == [3, 2, 1, 0]
-        assert "rows run from the latest to the earliest: turned round" in found.notes
+        assert "rows run from the latest to the earliest: reversed" in found.notes
 
     def test_rows_in_mixed_order_are_sorted_and_counted(self):
         found, series = one(days(1, 3, 2, 5, 4))
         assert series.values.ravel().tolist() == [0, 2, 1, 4, 3]
-        assert "rows are not in the order of time, 2 come too late: sorted" in found.notes
+        assert "rows are not in time order, 2 out of place: sorted" in found.notes
 
     @settings(max_examples=50, deadline=None, derandomize=True)
     @given(st.permutations(range(30)))
@@ -66,18 +66,18 @@ class TestOrder:
 
 
 class TestDuplicates:
-    """Rows of one time."""
+    """Rows with the same time."""
 
     def test_equal_rows_are_dropped_and_counted(self):
         found, series = one(days(1, 2, 2, 3, 2, values=["5", "", "", "7", ""]))
         np.testing.assert_array_equal(series.values.ravel(), [5, NAN, 7])
-        assert "2 row(s) are there twice, time and samples: one of each is left" in found.notes
+        assert "2 duplicate rows (same time and samples) removed" in found.notes
 
     @pytest.mark.parametrize(("policy", "expected"), [("first", [0, 1, 4]), ("last", [0, 3, 4]), ("mean", [0, 2, 4])])
     def test_different_rows_are_settled_as_asked_for(self, policy, expected):
         found, series = one(days(1, 2, 2, 2, 3), duplicates=policy)
         assert series.values.ravel().tolist() == expected
-        assert f"2 row(s) have the time of another: --duplicates {policy}" in found.notes
+        assert f"2 rows with the time of another row: --duplicates {policy}" in found.notes
         assert found.reading.duplicates == policy
 
     def test_a_mean_is_that_of_the_samples_that_are_there(self):
@@ -92,7 +92,7 @@ class TestDuplicates:
     def test_without_a_choice_they_name_both_lines_and_the_options(self):
         with pytest.raises(
             DataError,
-            match=r"line 4: the time 2001-01-02 stands there twice, first at line 3; give "
+            match=r"line 4: the time 2001-01-02 occurs twice, first at line 3; give "
             r"--duplicates first, last or mean, or --resample 1d$",
         ):
             one(days(1, 2, 2, 3))
@@ -105,9 +105,7 @@ class TestDuplicates:
     def test_times_that_come_twice_at_the_end_of_summer_time_name_the_zone(self, night):
         moment = datetime.fromisoformat(night)
         hours = [moment + n * timedelta(hours=1) for n in (-2, -1, 0, 0, 1, 2)]
-        with pytest.raises(
-            DataError, match=r"the clock was put back then: give --time-zone of the place.*--duplicates"
-        ):
+        with pytest.raises(DataError, match=r"clocks were put back then: give --time-zone, such as.*--duplicates"):
             one(csv(*[f"{hour},{n}" for n, hour in enumerate(hours)]))
 
     def test_a_zone_tells_them_apart(self):
@@ -121,9 +119,7 @@ class TestDuplicates:
 
     def test_a_column_that_may_tell_series_apart_is_named(self):
         rows = [f"2001-01-{day:02},{store},{ord(store) * day}" for store in ("x", "y", "z") for day in range(1, 5)]
-        with pytest.raises(
-            DataError, match=r"line 6: .* give --series 'store' if that column tells series apart, else"
-        ):
+        with pytest.raises(DataError, match=r"line 6: .* give --series 'store' if that column identifies series, else"):
             one(csv(*rows, header="t,store,a"))
 
     def test_equal_rows_of_different_series_are_not_dropped(self):
@@ -139,13 +135,13 @@ class TestDuplicates:
 
 
 class TestGaps:
-    """Rows that are not there."""
+    """Missing rows."""
 
     def test_they_are_missing_samples_with_their_times_and_are_counted(self):
         found, series = one(days(1, 2, 5, 6, 8))
         np.testing.assert_array_equal(series.values.ravel(), [0, 1, NAN, NAN, 2, 3, NAN, 4])
         assert [time.day for time in series.time.tolist()] == list(range(1, 9))
-        assert "3 row(s) are not there, in 2 place(s) of at most 2: missing samples" in found.notes
+        assert "3 rows missing, in 2 gaps of at most 2: read as missing samples" in found.notes
 
     @settings(max_examples=50, deadline=None, derandomize=True)
     @example("business day", {1, 2, 33, 3, 6, 8, 11, 16, 18, 31})
@@ -168,9 +164,7 @@ class TestGaps:
         assert series.time.tolist() == every
 
     def test_the_strict_policy_names_the_first_line_behind_a_hole(self):
-        with pytest.raises(
-            DataError, match=r"line 4: 2 row\(s\) are not there before this one, 3 in all; choose --missing"
-        ):
+        with pytest.raises(DataError, match=r"line 4: 2 missing rows before this one, 3 in all; give --missing"):
             one(days(1, 2, 5, 6, 8), gaps="error")
         assert len(one(days(1, 2, 3), gaps="error")[1].values) == 3
 
@@ -192,14 +186,14 @@ class TestGaps:
 
     def test_a_table_that_would_grow_beyond_measure_is_refused(self):
         rows = [f"{datetime(2001, 1, 1) + timedelta(seconds=s)},1" for s in (0, 1, 2, 3, 10**6)]
-        with pytest.raises(DataError, match=r"line 2: 5 rows from here on would be 1000001 .* --resample"):
+        with pytest.raises(DataError, match=r"line 2: the 5 rows from here would become 1000001, .* --resample"):
             one(csv(*rows))
 
     def test_a_single_row_has_a_time_and_no_rhythm_and_that_is_said(self):
         found, series = one(days(1))
         assert series.time.tolist() == [datetime(2001, 1, 1)]
         assert series.period_s is series.rhythm is found.reading.rhythm is None
-        assert "one row is too few to know how often rows come" in found.notes
+        assert "one row is too few to detect the rhythm" in found.notes
 
 
 class TestSeries:
@@ -226,12 +220,12 @@ class TestSeries:
     def test_a_rhythm_that_one_series_does_not_have_names_its_line(self):
         rows = [f"2001-01-01 {hour:02}:00,x,1" for hour in range(10)] + ["2001-01-01 00:20,y,1", "2001-01-01 02:00,y,1"]
         rows += ["2001-01-01 02:17,y,1"]
-        with pytest.raises(DataError, match=r"line 14: the time .* comes 17 min .*--resample 1h"):
+        with pytest.raises(DataError, match=r"line 14: the time .* is 17 min .*--resample 1h"):
             read(csv(*rows, header="t,who,a"), ask(series="who"))
 
 
 class TestTraining:
-    """Tomorrow's table is read as that of training."""
+    """Tomorrow's table is read like that of training."""
 
     TRAINED = csv(*[f"{day:02}/02/2020 10:00,{day}" for day in range(1, 29)])
 
@@ -262,12 +256,16 @@ class TestTraining:
     @pytest.mark.parametrize(
         ("rows", "complaint"),
         [
-            (["2020-03-01 10:00,1"], "'%d/%m/%Y %H:%M'.*where training read them so: name the form.*--time-format"),
+            (["2020-03-01 10:00,1"], "'%d/%m/%Y %H:%M'.*unlike in training: give the --time-format"),
             (
                 [f"01/03/2020 {hour:02}:00,1" for hour in range(5)],
-                "one every day, got one every 1 h: give a table of that rhythm, or --resample 1d",
+                "one row every day, as in training, got one every 1 h: give a table with the rhythm of training, or "
+                "--resample 1d",
             ),
-            ([f"{day:02}/03/2020 10:00,1" for day in (1, 8, 15, 22)], "one every day, got one every week"),
+            (
+                [f"{day:02}/03/2020 10:00,1" for day in (1, 8, 15, 22)],
+                "one row every day, as in training, got one every week",
+            ),
             (["01/03/2020 10:00,1", "01/03/2020 13:00,1", "01/03/2020 14:00,1", "09/03/2020 10:00,1"], "--resample"),
         ],
     )
@@ -302,16 +300,16 @@ class TestTraining:
         again = csv("2001-01-05,1,E", header="t,a,wind")
         second = read(again, Asking(("a", "wind"), ("a",), like=first.reading, categories=first.categories))
         assert second.series[0].values.tolist() == [[1, 0, 0]]
-        assert any("1 word(s) that training did not know" in note for note in second.notes)
+        assert any("1 unknown word, treated as no category" in note for note in second.notes)
 
 
 def replace_time(reading):
-    """A reading of training whose table had other names."""
+    """A reading of training for a table with other names."""
     return reading._replace(time=reading.time._replace(columns=("stamp",)), rhythm=None)
 
 
 class TestParquet:
-    """Times that are stored as such, or as numbers."""
+    """Times stored as times or as numbers."""
 
     @pytest.mark.parametrize(
         "stamps",
@@ -380,9 +378,7 @@ def test_a_target_of_text_names_the_tasks_that_learn_it():
 
 def test_a_name_is_no_category():
     rows = [f"2001-01-01 {n // 60:02}:{n % 60:02},{n},name {n}" for n in range(300)]
-    with pytest.raises(
-        DataError, match=r"column 'id' holds 300 different texts, more than 256 categories: leave it out"
-    ):
+    with pytest.raises(DataError, match=r"column 'id' holds 300 different texts, more than 256 categories: remove it"):
         read(csv(*rows, header="t,a,id"), Asking(("a", "id"), ("a",), time=("t",)))
 
 
@@ -392,7 +388,7 @@ def test_a_clock_that_was_wrong_once_is_named_with_its_line(astray):
     days[5] = astray
     table = "t,v\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days))
     with pytest.raises(
-        DataError, match=rf"line 7: the time {astray} 00:00 is far from all others, in 1 row\(s\): mend"
+        DataError, match=rf"line 7: the time {astray} 00:00 is far from all others: fix or delete this row"
     ):
         read(io.StringIO(table), Asking(("v",), time=("t",)))
 
@@ -400,11 +396,13 @@ def test_a_clock_that_was_wrong_once_is_named_with_its_line(astray):
 def test_a_dark_hour_that_comes_twice_in_autumn_names_the_zone():
     hours = [f"2023-10-29 {hour:02}:00,0" for hour in (0, 1, 2, 2, 3, 4)]
     found = read(csv(*hours), Asking(("a",), time=("t",)))
-    assert any("clock may have been put back then: --time-zone of the place" in note for note in found.notes)
+    assert any("if clocks were put back then, give --time-zone to keep both hours" in note for note in found.notes)
     zoned = read(csv(*hours), Asking(("a",), time=("t",), time_zone="Europe/Berlin"))
     assert len(zoned.series[0].values) == 6
 
 
 def test_equal_rows_of_another_day_have_no_word_about_clocks():
     found = read(csv(*[f"2023-10-24 {hour:02}:00,0" for hour in (0, 1, 2, 2, 3, 4)]), Asking(("a",), time=("t",)))
-    assert any("one of each is left" in note and "clock" not in note for note in found.notes)
+    assert any(
+        "1 duplicate row (same time and samples) removed" in note and "clock" not in note for note in found.notes
+    )

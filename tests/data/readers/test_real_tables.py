@@ -1,4 +1,4 @@
-"""Tables as their publishers have them: what is read equals what polars reads when it is told how each is written."""
+"""Published tables, unchanged: the result equals that of polars with the options for each table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOUR = Rhythm("second", 3600.0)
 
 
 class Table(NamedTuple):
-    """How to ask for a table, what its rhythm is, and how polars reads its times."""
+    """How to ask for a table, its rhythm, and how polars reads its times."""
 
     file: str
     target: str
@@ -62,7 +62,7 @@ def path(name):
 
 
 def by_polars(table):
-    """Times and values as a person would read them with polars, one line for each table."""
+    """Read times and values with polars, with options written by hand for each table."""
     separator = ";" if table.comma else ","
     frame = polars.read_csv(path(table.file), separator=separator, infer_schema=False, encoding="utf8-lossy")
     frame = frame.filter(polars.col(table.time[0]).is_not_null())
@@ -101,12 +101,12 @@ def test_the_same_table_is_read_again_without_an_option(name):
 
 def test_pjm_is_read_in_its_zone_and_names_it_before():
     asking = Asking(("PJME_MW",), ("PJME_MW",), time=("Datetime",))
-    with pytest.raises(DataError, match=r"--time-zone .* --duplicates first, last or mean, or --resample 1h"):
+    with pytest.raises(DataError, match=r"--time-zone, such as .* --duplicates first, last or mean, or --resample 1h"):
         read(path("pjm/PJME_hourly.csv"), asking)
     zoned = Asking(("PJME_MW",), ("PJME_MW",), time=("Datetime",), time_zone="America/New_York")
     (series,) = read(path("pjm/PJME_hourly.csv"), zoned).series
     assert series.rhythm == HOUR
-    assert np.isnan(series.values).sum() == 25  # twelve autumns without both hours, and one row of December 2010
+    assert np.isnan(series.values).sum() == 25  # the repeated hour of twelve autumns, and one row of December 2010
     frame = polars.read_csv(path("pjm/PJME_hourly.csv"))
     assert np.nansum(series.values) == frame["PJME_MW"].sum()
     summer = np.datetime64("2016-07-01T16:00")  # noon in New York
@@ -131,7 +131,7 @@ def test_home_assistant_names_the_bins_that_mend_it():
 
 
 def test_shampoo_has_no_dates_and_says_how_to_go_on():
-    with pytest.raises(DataError, match="got '1-01', which is no date: leave out --time"):
+    with pytest.raises(DataError, match="got '1-01', which is not a date: omit --time"):
         read(path("shampoo/shampoo.csv"), Asking(("Sales",), time=("Month",)))
     assert len(read(path("shampoo/shampoo.csv"), Asking(("Sales",))).series[0].values) == 36
 

@@ -1,4 +1,4 @@
-"""Folders and patterns of files: which there are, what they are called, and that they are alike."""
+"""Folders and patterns of files: which are found, how series are named, and that all files must be alike."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_small_file_that_may_be_read_in_two_ways_is_read_as_the_largest(tmp_pa
 
 @pytest.mark.parametrize(
     ("name", "match"),
-    [("empty", "expected a folder with files that end in"), ("*.nothing", "there is no file of this pattern")],
+    [("empty", "expected a folder with files that end in"), ("*.nothing", "no file matches this pattern")],
 )
 def test_no_file_at_all_is_an_error(tmp_path, name, match):
     (tmp_path / "empty").mkdir()
@@ -119,7 +119,7 @@ def test_no_file_at_all_is_an_error(tmp_path, name, match):
 
 
 def test_a_column_of_series_beside_a_folder_is_refused(folder):
-    with pytest.raises(DataError, match="--series load: of a folder or a pattern each file is a series"):
+    with pytest.raises(DataError, match="--series load: each file of a folder or pattern is already a series"):
         read_source(folder, Asking(columns=("heat",), series="load"))
 
 

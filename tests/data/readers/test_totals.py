@@ -1,4 +1,4 @@
-"""Lines that sum up others are no samples: they are refused, and words that come again are categories."""
+"""Lines of totals are not samples: they are refused, but words that repeat are categories."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_each_word_at_the_end_is_refused_with_its_line(word, upper, behind, time
 )
 def test_a_word_among_others_is_refused(field):
     said = complaint([*named(), f"{field},780"])
-    assert "marks a line that sums up others and is no sample: delete it; if it is a sample, write another word" in said
+    assert "looks like a line of totals: delete it; if it is a sample, use another word" in said
 
 
 def test_a_line_below_the_names_is_refused():
@@ -59,14 +59,14 @@ def test_a_line_below_the_names_is_refused():
 def test_several_lines_are_counted():
     said = complaint([*named(), "Mean,1", "Std,2", "Min,3", "Max,4"])
     assert "line 42: 'Mean'" in said
-    assert "delete it and 3 more such line(s)" in said
+    assert "delete it and 3 more such lines" in said
 
 
 def test_sums_between_times_are_refused_as_well():
     rows = [row for number in range(0, 40, 8) for row in (*days()[number : number + 8], "Total,99")]
     said = complaint(rows)
     assert "line 10: 'Total'" in said
-    assert "4 more such line(s)" in said
+    assert "4 more such lines" in said
 
 
 def test_a_series_of_one_line_is_refused_and_one_of_many_is_a_series():
@@ -90,8 +90,8 @@ def test_with_times_the_line_is_named_too():
 @pytest.mark.parametrize("field", ["", "xyz", "Source: me", "2020-02-1x", "3"])
 def test_without_a_time_at_the_end_a_row_is_no_sample_whatever_it_says(field):
     said = complaint([*days(), f"{field},780"])
-    assert "line 42: expected a time in column 't' as in the rows above, got" in said
-    assert "delete that line if it is no sample but sums up others; else mend it, or take that column out" in said
+    assert "line 42: expected a time in column 't', as in the rows above, got" in said
+    assert "if it is a line of totals, delete it; else fix it, or remove that column" in said
 
 
 def test_an_order_that_was_not_shipped_yet_is_a_sample():

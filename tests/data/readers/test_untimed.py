@@ -1,4 +1,4 @@
-"""Without --time rows are taken as they stand, which is said, unless they plainly run backwards."""
+"""Without --time rows are read in table order, with a note, and refused if they clearly run backwards."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def test_rows_that_run_forwards_are_kept_and_those_that_run_backwards_refused(na
     lines = [f"{written(moment, form)},{number}" for number, moment in enumerate(moments)]
     found = asked(lines, header=f"{name},v")
     assert found.series[0].values.ravel().tolist() == list(range(rows))
-    assert any(typed(name) in note and "in the order of the table" in note for note in found.notes)
+    assert any(typed(name) in note and "in table order" in note for note in found.notes)
     said = complaint(lines[::-1], header=f"{name},v")
     assert f"rows run from the latest ({written(moments[-1], form)}) to the earliest" in said
-    assert f"give {typed(name)} to have them turned round" in said
+    assert f"give {typed(name)} to sort them by time" in said
 
 
 def test_what_is_typed_turns_them_round():
@@ -81,7 +81,7 @@ def test_what_is_typed_turns_them_round():
 def test_columns_that_make_a_time_together_are_named_together(header, form, options):
     lines = [f"{BEGIN + timedelta(hours=number):{form}},{number}" for number in range(1500)]
     assert any(options in note for note in asked(lines, header=header).notes)
-    assert f"give {options} to have" in complaint(lines[::-1], header=header)
+    assert f"give {options} to sort them" in complaint(lines[::-1], header=header)
 
 
 def test_a_clock_that_is_put_back_and_fields_that_are_missing_change_nothing():
@@ -107,7 +107,7 @@ def test_dates_of_two_readings_that_both_run_backwards_are_refused():
     ("header", "first"),
     [
         ("t,v", lambda number: number),
-        ("Month,v", lambda number: f"{1 + number // 12}-{1 + number % 12:02}"),  # no date: `1-01`
+        ("Month,v", lambda number: f"{1 + number // 12}-{1 + number % 12:02}"),  # not a date: `1-01`
         ("meter,v", lambda number: 1_700_000_000 + number),
         ("note,v", lambda number: ["in order", "late"][number % 2]),
         ("load,v", lambda number: 1900 + number),
@@ -121,7 +121,7 @@ def test_what_is_no_time_or_need_not_be_one_says_nothing(header, first):
 
 def test_of_several_columns_one_that_goes_forwards_wins():
     lines = [f"{BEGIN - timedelta(days=n):%Y-%m-%d},{BEGIN + timedelta(days=n):%Y-%m-%d},{n}" for n in range(30)]
-    assert any("--time b goes by" in note for note in asked(lines, header="a,b,v").notes)
+    assert any("give --time b to use" in note for note in asked(lines, header="a,b,v").notes)
 
 
 def test_a_table_of_tomorrow_that_runs_backwards_is_refused_and_nothing_is_said_again():
@@ -134,5 +134,5 @@ def test_a_table_of_tomorrow_that_runs_backwards_is_refused_and_nothing_is_said_
 def test_times_are_no_categories():
     lines = [f"{BEGIN + timedelta(days=number):%Y-%m-%d},{number}" for number in range(20)]
     source = io.StringIO("\n".join(["t,v", *lines]), newline="")
-    with pytest.raises(DataError, match=r"column 't' holds times, .* are no categories: give --time t"):
+    with pytest.raises(DataError, match=r"column 't' holds times, .* are not categories: give --time t"):
         read(source, Asking())

@@ -25,7 +25,7 @@ def columns(content, like=None, **asking):
 
 
 def complaint(content, like=None, **asking):
-    """What is said about a table that cannot be read, or whose columns cannot; always one line."""
+    """The error for a table that cannot be read, or whose columns cannot; always one line."""
     with pytest.raises(DataError) as caught:
         columns(content, like, **asking)
     text = str(caught.value)
@@ -35,5 +35,5 @@ def complaint(content, like=None, **asking):
 
 
 def reading(dialect=None, missing=(), format="csv"):  # noqa: A002
-    """What a training may have recorded."""
+    """A reading that a training may have recorded."""
     return Reading(format, dialect or Dialect(), missing, None, None, None, None, "error", "interpolate", None)

@@ -1,7 +1,7 @@
-"""Text becomes categories: one channel of 1 and 0 for each word.
+"""Convert text to categories: one channel of 1 and 0 for each word.
 
-A column is text where more than half of its known fields are neither numbers nor booleans; one word among many
-numbers is a broken number instead, and an error that names it.
+A column is text if more than half of its known fields are neither numbers nor booleans; one word among many numbers is
+a broken number instead, and an error names it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def words_of(texts: Sequence[str]) -> tuple[str, ...]:
-    """List the categories of a column, sorted; an empty text is a missing sample and none of them.
+    """List the categories of a column, sorted; an empty text is a missing sample, not a category.
 
     Example:
         >>> words_of(["NW", "SE", "", "NW"])
@@ -30,8 +30,8 @@ def one_hot(texts: Sequence[str], words: Sequence[str]) -> tuple[NDArray[np.floa
         words: W categories, each once.
 
     Returns:
-        float64 [N, W]: 1 in the channel of the word and 0 in the others, all 0 for a word that is no category, all NaN
-        where it is missing; and how many words were no category.
+        float64 [N, W]: 1 in the channel of the word and 0 in the others, all 0 for an unknown word, all NaN where the
+        word is missing; and the number of unknown words.
 
     Example:
         >>> values, unseen = one_hot(["NW", "", "calm"], ["NW", "SE"])

@@ -1,10 +1,10 @@
-"""Find out which sign stands before decimals, and which between groups of three digits.
+"""Detect the decimal sign and the sign between thousands.
 
-`1,5` tells that the comma is decimal and `1,234,567` that it is not; `1,234` could be either, and is refused where
-nothing else in the table tells. `1.234` alone is one and a bit: what programs write. Beside `987`, and with nothing
-that tells, it could be a thousand as well: programs write `987.000` there, or `987.5` somewhere.
+`1,5` shows that the comma is decimal, `1,234,567` that it is not; `1,234` can be either, and is refused if no other
+field decides. `1.234` alone is read as a fraction, as programs write it. Beside `987`, with no other evidence, it can
+also be a thousand, because a program would write `987.000` there, or `987.5` somewhere.
 
-Whole numbers alone tell nothing, and nothing is recorded of them. After such a training the next table must tell by
+Whole numbers show nothing, and no sign is recorded from them. After such a training the next table must decide
 itself: there `1.234` alone is refused, because the same column may count in thousands.
 """
 
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from edgelstm.errors import DataError
 
-# Signs between groups of digits that are no decimal signs: the apostrophe of Switzerland, blanks of every kind.
+# Signs between thousands that are never decimal signs: the Swiss apostrophe, blanks of every kind.
 _OTHERS = ("'", "\N{RIGHT SINGLE QUOTATION MARK}", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}")
 
 _NAMES = {".": "decimal points", ",": "decimal commas"}
@@ -28,8 +28,8 @@ class Signs(NamedTuple):
 
     Attributes:
         decimal: `"."` or `","`.
-        thousands: between groups of three digits; empty where there is none.
-        known: something tells the decimal sign; else no field has one, and `decimal` is only what `float` takes.
+        thousands: between groups of three digits; empty if there is none.
+        known: the decimal sign was detected or given; else no field has one, and `decimal` is only what `float` takes.
     """
 
     decimal: str = "."
@@ -38,12 +38,12 @@ class Signs(NamedTuple):
 
 
 class _Evidence(NamedTuple):
-    """Fields that tell something, one for each sign.
+    """Fields that show something about the signs, one for each sign.
 
     Attributes:
-        decimal: by sign, a field in which it can only stand before decimals, and its column.
-        grouped: by sign, a field in which it can only stand between groups, and its column.
-        open: by sign, a field that could be both, and its column.
+        decimal: by sign, a field in which it can only be the decimal sign, and its column.
+        grouped: by sign, a field in which it can only be between thousands, and its column.
+        open: by sign, a field in which it can be both, and its column.
         thousand: a field such as `1.234` in a column of whole numbers below a thousand, and its column.
     """
 
@@ -60,18 +60,17 @@ def find(
     decimal: str | None = None,
     trained: Signs | None = None,
 ) -> Signs:
-    """Find the signs of a table.
+    """Detect the signs of a table.
 
     Args:
-        asked: the columns that are to be read, name and fields; what they say decides.
-        others: the remaining ones, which are asked where the first leave it open.
+        asked: the columns to read, name and fields; they decide.
+        others: the other columns, which decide if the first do not.
         name: of the file, for messages.
-        decimal: what somebody typed; wins.
-        trained: the signs of training, which the table must allow; where they are not known, the table itself must
-            leave one of them.
+        decimal: the decimal sign given as an option; overrides all else.
+        trained: the signs of training, which must fit the table; if they are not known, the table itself must decide.
 
     Raises:
-        DataError: the signs contradict each other or those of training, or could be read in two ways.
+        DataError: the signs contradict each other or those of training, or can be read in two ways.
 
     Example:
         >>> find([("v", ["20,013", "40,5"])], [], "a.csv")
@@ -96,7 +95,7 @@ def find(
 
 
 def shows_point(columns: Iterable[tuple[str, list[str]]]) -> bool:
-    """Say whether a field of some columns has a decimal point, or what may be one; stops at the first that has.
+    """Say whether a field of some columns has a decimal point, or may have one; stops at the first.
 
     Example:
         >>> shows_point([("n", ["1", "2"]), ("v", ["1.5"])]), shows_point([("day", ["10.03.2004"])])
@@ -106,7 +105,7 @@ def shows_point(columns: Iterable[tuple[str, list[str]]]) -> bool:
 
 
 def _decimal(evidence: _Evidence, name: str, strict: bool = True) -> str | None:
-    """What the fields say about the decimal sign; None where they say nothing."""
+    """The decimal sign that the fields show; None if they show none."""
     groups = {_other(sign): found for sign, found in evidence.grouped.items() if sign in ".,"}
     says = {**groups, **evidence.decimal}
     if len(says) == 2 and strict:
@@ -119,7 +118,7 @@ def _decimal(evidence: _Evidence, name: str, strict: bool = True) -> str | None:
 
 
 def _refuse_doubtful(evidence: _Evidence, name: str, trained: bool) -> None:
-    """Refuse a field that nothing tells about; `1.234` is one and a bit unless training knew whole numbers alone.
+    """Refuse an ambiguous field; `1.234` is a fraction unless training had only whole numbers.
 
     Raises:
         DataError: there is one.
@@ -130,7 +129,7 @@ def _refuse_doubtful(evidence: _Evidence, name: str, trained: bool) -> None:
         return
     field, column = doubtful
     digits = re.sub("[.,]", "", field)
-    untold = ", and no number of training had a decimal sign" if trained else ""
+    untold = ", and no number in training had a decimal sign" if trained else ""
     raise DataError(
         f"{name}: {field!r} in column {column!r} could be {digits} or {field.replace(',', '.')}{untold}: give "
         "--decimal . or --decimal ,"
@@ -138,7 +137,7 @@ def _refuse_doubtful(evidence: _Evidence, name: str, trained: bool) -> None:
 
 
 def _thousands(evidence: _Evidence, decimal: str, trained: Signs | None) -> str:
-    """The sign between groups, once that of decimals is known."""
+    """The sign between thousands, once the decimal sign is known."""
     for sign in (*_OTHERS, _other(decimal)):
         if sign in evidence.grouped:
             return sign
@@ -160,7 +159,7 @@ def _agree(evidence: _Evidence, trained: Signs, name: str) -> None:
         field, column = against
         raise DataError(
             f"{name}: expected {_NAMES[trained.decimal]}, as in training, got {field!r} in column {column!r}: write "
-            f"it as then, or type {mend}"
+            f"it the same way, or give {mend}"
         )
 
 
@@ -184,7 +183,7 @@ def _evidence(columns: Iterable[tuple[str, list[str]]]) -> _Evidence:
 
 
 def _search(found: _Evidence, sign: str, text: str, column: str) -> None:
-    """Keep the first field of the strongest kind; what contradicts it is found when the numbers are read."""
+    """Keep the first field of the strongest kind; contradictions are found when the numbers are read."""
     for kind, pattern in zip(found[:3], _patterns(sign), strict=True):
         field = pattern.search(text)
         if field is not None:
@@ -193,18 +192,18 @@ def _search(found: _Evidence, sign: str, text: str, column: str) -> None:
 
 
 def _are_clocks(fields: list[str]) -> bool:
-    """Whether a column may hold times of the day, `13.30`, whose points are no decimal signs."""
+    """Whether a column may hold times of day, `13.30`, whose points are not decimal signs."""
     return all(not field.strip() or _CLOCK.fullmatch(field) for field in fields)
 
 
 def _is_counted(text: str) -> bool:
-    """Whether whole numbers below a thousand stand in a column, 0 apart, and none above."""
+    """Whether a column has whole numbers below a thousand, 0 aside, and none above."""
     return _SHORT.search(text) is not None and _LONG.search(text) is None
 
 
 @lru_cache
 def _patterns(sign: str) -> tuple[re.Pattern[str], ...]:
-    """Patterns of fields in which a sign is decimal, between groups, or could be both."""
+    """Patterns of fields in which a sign is decimal, between thousands, or can be both."""
     s, other = re.escape(sign), re.escape(_other(sign))
     group = rf"[1-9]\d{{0,2}}(?:{s}\d{{3}})"
     foreign = "|".join(map(re.escape, (*_OTHERS, _other(sign))))

@@ -1,4 +1,4 @@
-"""Turn the fields of a column into numbers, and name the place of the first that is none."""
+"""Convert the fields of a column to numbers, and name the place of the first that is not a number."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Place = Callable[[int], str]
 
 
 class Missing(NamedTuple):
-    """What somebody says means a missing sample, beside the usual words.
+    """What means a missing sample, in addition to the usual words.
 
     Attributes:
-        words: fields, as they are written.
-        numbers: those of them that are numbers, whichever way they are written.
+        words: fields, as written.
+        numbers: those of them that are numbers, however they are written.
     """
 
     words: frozenset[str] = frozenset()
@@ -49,14 +49,14 @@ class Missing(NamedTuple):
 
 
 class Sifted(NamedTuple):
-    """The numbers of a column, parted from what is none.
+    """The numbers of a column, separated from everything else.
 
     Attributes:
         values: float64 [N], NaN in the other rows.
-        missing: how often each word stands for a missing sample.
-        words: how often each word stands that is neither a number nor missing.
-        broken: the first row with such a word, or with an infinite number, and what it holds; None without one.
-        truths: the words of yes and no that are read as 1 and 0, `("true", "false")`; empty where there are none.
+        missing: for each word that means a missing sample, how often it occurs.
+        words: for each word that is neither a number nor missing, how often it occurs.
+        broken: the first row with such a word, or with an infinite number, and its text; None without one.
+        truths: the pair of words that are read as 1 and 0, `("true", "false")`; empty if there are none.
     """
 
     values: NDArray[np.float64]
@@ -67,7 +67,7 @@ class Sifted(NamedTuple):
 
 
 def parse_numbers(fields: Sequence[str], column: str, place: Place) -> NDArray[np.float64]:
-    """Read a column of numbers that are written with a point: float64 [N], NaN where a sample is missing.
+    """Read a column of numbers with decimal points: float64 [N], NaN where a sample is missing.
 
     Args:
         fields: text.
@@ -75,7 +75,7 @@ def parse_numbers(fields: Sequence[str], column: str, place: Place) -> NDArray[n
         place: names a row in a message, `"data.csv: line 7"`.
 
     Raises:
-        DataError: a field is no number, or infinite.
+        DataError: a field is not a number, or is infinite.
 
     Example:
         >>> parse_numbers(["1.5", "?", ""], "v", str).tolist()
@@ -85,17 +85,17 @@ def parse_numbers(fields: Sequence[str], column: str, place: Place) -> NDArray[n
 
 
 def missing_of(asking: Asking) -> Missing:
-    """What means a missing sample: the words that are typed and those of training."""
+    """What means a missing sample: the words given as options and those of training."""
     return Missing.of((*asking.na, *(asking.like.missing if asking.like else ())))
 
 
 def sift(fields: Sequence[str], signs: Signs, missing: Missing) -> Sifted:
-    """Part numbers, missing samples and other words.
+    """Separate numbers, missing samples and other words.
 
     Args:
         fields: text; words of `MISSING_AMONG_NUMBERS` in any case are missing samples.
         signs: how numbers are written.
-        missing: what else means a missing sample.
+        missing: other words that mean a missing sample.
 
     Example:
         >>> sift(["1,5", "?", "-200", "NW"], Signs(","), Missing.of(["-200"]))[:4]
@@ -132,7 +132,7 @@ def as_numbers(sifted: Sifted, column: str, place: Place) -> NDArray[np.float64]
     """Take a column as numbers: float64 [N], NaN where a sample is missing.
 
     Raises:
-        DataError: a field is no number, or infinite.
+        DataError: a field is not a number, or is infinite.
     """
     if sifted.broken is None:
         return sifted.values
@@ -144,7 +144,7 @@ def as_numbers(sifted: Sifted, column: str, place: Place) -> NDArray[np.float64]
 
 
 def holds_text(sifted: Sifted) -> bool:
-    """Say whether most of the known fields are words, and not those of yes and no.
+    """Say whether most of the known fields are words, other than pairs such as yes and no.
 
     Example:
         >>> [holds_text(sift(fields, Signs(), Missing()))
@@ -156,7 +156,7 @@ def holds_text(sifted: Sifted) -> bool:
 
 
 def are_bookkept(words: Sequence[str]) -> bool:
-    """Whether words are numbers with their minus where bookkeeping puts it: `(1.5)`, `1,5-`.
+    """Whether words are numbers with a minus as in accounting: `(1.5)`, `1,5-`.
 
     Example:
         >>> are_bookkept(["(1.5)", "2"]), are_bookkept(["NW", "2"]), are_bookkept(["1", "2"])
@@ -170,7 +170,7 @@ def are_bookkept(words: Sequence[str]) -> bool:
 def known_texts(fields: Sequence[str], missing: Missing) -> list[str]:
     """Strip fields; those that mean missing in a column of text become empty.
 
-    In such a column `none` or `unknown` may be a class like others: only what nobody would call one is missing.
+    In such a column `none` or `unknown` may be a class: only words that cannot be one are missing.
 
     Example:
         >>> known_texts([" NW ", "NA", "none", "off"], Missing.of(["off"]))
@@ -182,13 +182,13 @@ def known_texts(fields: Sequence[str], missing: Missing) -> list[str]:
 
 
 def number_of(text: str, signs: Signs) -> float | None:
-    """Read one number; None where it is none.
+    """Read one number; None if it is not one.
 
     Example:
         >>> number_of("1.234,5", Signs(",", ".")), number_of("1_000", Signs()), number_of("inf", Signs())
         (1234.5, None, inf)
     """
-    text = text.replace("\N{MINUS SIGN}", "-")  # as typeset tables have it
+    text = text.replace("\N{MINUS SIGN}", "-")  # as in typeset tables
     if _pattern(signs).fullmatch(text) is None:
         return None
     if signs.thousands:
@@ -197,16 +197,16 @@ def number_of(text: str, signs: Signs) -> float | None:
 
 
 def shown(text: str) -> str:
-    """Quote a field for a message, cut where it is long."""
+    """Quote a field for a message, truncated if it is long."""
     text = text.strip()
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
 def _floats(fields: Sequence[str], signs: Signs) -> tuple[NDArray[np.float64], list[int]]:
-    """Read what `float` reads, and list the rows that it does not or that have to be looked at.
+    """Read what `float` reads, and list the rows that it cannot read or that need a check.
 
-    `float` takes more than a table may hold, such as `1_000` and digits of other scripts, and knows no other decimal
-    sign than the point.
+    `float` accepts more than a table may hold, such as `1_000` and digits of other scripts, but no decimal sign except
+    the point.
     """
     text = "\n".join(fields)
     odd = [sign for sign in ("_", "." if signs.decimal == "," else "", signs.thousands) if sign and sign in text]
@@ -241,7 +241,7 @@ def _pattern(signs: Signs) -> re.Pattern[str]:
 
 
 def _truths(words: Counter[str], known: int) -> tuple[str, ...]:
-    """The pair of words of yes and no that all known fields are of; empty where they are not."""
+    """The pair of words, such as yes and no, that covers all known fields; empty if there is none."""
     if not words or words.total() < known:
         return ()
     found = {word.casefold() for word in words}
@@ -250,16 +250,16 @@ def _truths(words: Counter[str], known: int) -> tuple[str, ...]:
 
 def _advice(sifted: Sifted, column: str, text: str) -> str:
     if text == column:
-        return ": the names of the columns stand there again: take that line out"
+        return ": the header is repeated there: delete that line"
     negative = _NEGATIVE.fullmatch(text)
     if negative is not None:
-        return f": where that is negative, as in bookkeeping, write -{(negative[1] or negative[2]).strip()}"
+        return f": if it is negative, as in accounting, write -{(negative[1] or negative[2]).strip()}"
     unit = unit_of(sifted.words) or unit_of([text])
     if unit is not None:
-        return f": take {unit!r} out of the table, which reads numbers alone; a unit is named by --unit"
+        return f": remove {unit!r} from the numbers, and give it with --unit"
     if holds_text(sifted):
         return ": the column holds text"
     if text in sifted.words and any(number_of(text, Signs(sign)) is not None for sign in ".,"):
-        return ": the decimal sign is another one than in other rows; mend it, or give --decimal"
+        return ": the decimal sign differs from other rows; fix it, or give --decimal"
     usable = len(text) <= _SHOWN and "\n" not in text
-    return ": mend it" + (f", or type --na {shlex.quote(text)} if it means missing" if usable else "")
+    return ": fix it" + (f", or give --na {shlex.quote(text)} if it means missing" if usable else "")

@@ -1,4 +1,4 @@
-"""What one field of a table looks like, whichever signs and forms the table turns out to use."""
+"""Classify a single field of a table, before its signs and formats are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIME = re.compile(rf"(?:{_DATE})(?:[T\s]\s?{_CLOCK}(?:{_ZONE})?)?|{_CLOCK}", re
 
 
 def kind_of(field: str) -> str:
-    """Tell a number, a time, a missing sample and any other word apart.
+    """Classify a field as a number, a time, a missing sample or another word.
 
     Example:
         >>> [kind_of(field) for field in ("1.234,5", "12/31/2002 1:00", "n/a", "degC")]
@@ -41,5 +41,5 @@ def kind_of(field: str) -> str:
 
 
 def is_value(field: str) -> bool:
-    """Whether a field is a number or a time, as rows hold them and headers do not."""
+    """Whether a field is a number or a time, which rows have and headers do not."""
     return kind_of(field) in (NUMBER, TIME)

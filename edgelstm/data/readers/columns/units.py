@@ -1,4 +1,4 @@
-"""Signs and units that stand beside every number of a column: `$114.16`, `14.2 %`, `1.234 EUR`, `23.4 °C`."""
+"""Detect signs and units at every number of a column: `$114.16`, `14.2 %`, `1.234 EUR`, `23.4 °C`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from edgelstm.data.readers.columns.kinds import NUMBER, kind_of
 
-_MANY = 20  # different numbers with a unit of letters alone are measured, and no categories such as 5A
+_MANY = 20  # more different numbers than this with letters after them are measured, not categories such as 5A
 _NUMBER = r"\d[\d., '\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]*"
 _MEASURED = re.compile(
     rf"[+-]?(?P<front>[A-Z]{{0,3}}[$\N{{EURO SIGN}}\N{{POUND SIGN}}\N{{YEN SIGN}}]|[A-Z]{{3}})?\s?[+-]?"
@@ -17,7 +17,7 @@ _MEASURED = re.compile(
 
 
 def unit_of(words: Iterable[str]) -> str | None:
-    """Find the sign or the unit that all words have beside a number; None where they are not such numbers.
+    """Find the sign or the unit that all words have at a number; None if they are not such numbers.
 
     Args:
         words: each once, none a number.
@@ -35,7 +35,7 @@ def unit_of(words: Iterable[str]) -> str | None:
 
 
 def _part(word: str) -> tuple[str, str]:
-    """Part what stands beside a number from it; empty where it is no such number."""
+    """Split a word into its unit and its number; both empty if it is not such a number."""
     found = _MEASURED.fullmatch(word)
     if found is None or bool(found["front"]) == bool(found["behind"]) or kind_of(found["number"]) != NUMBER:
         return "", ""

@@ -1,8 +1,8 @@
-"""Words that loggers, spreadsheets and databases write where a sample is missing, and those of yes and no."""
+"""Words that loggers, spreadsheets and databases write for missing samples, for totals, and for yes and no."""
 
 from __future__ import annotations
 
-# A column of text may have the others as categories: a class "none" or "unknown" is one. These mean missing everywhere.
+# These mean missing everywhere. The others below may be categories in a column of text: "none" or "unknown".
 MISSING_WORDS = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"))
 
 SPREADSHEET_ERRORS = frozenset(
@@ -24,7 +24,7 @@ MISSING_AMONG_NUMBERS = frozenset(
     )
 )
 
-# What spreadsheets and reports call a line that sums up the others, in several languages.
+# What spreadsheets and reports call a line of totals, in several languages.
 SUMS = frozenset(
     (
         *("total", "totals", "subtotal", "sum", "sums", "overall"),
@@ -35,7 +35,7 @@ SUMS = frozenset(
         *("promedio", "gemiddelde", "gemiddeld", "medelv\u00e4rde", "\u5e73\u5747"),
     )
 )
-# These mean that only where they stand alone.
+# These mark a line of totals only if they are the whole field.
 SUMMARIES = SUMS | frozenset(
     (
         *("min", "max", "min.", "max.", "minimum", "maximum", "median", "mediane", "m\u00e9diane", "mediana"),

@@ -1,4 +1,4 @@
-"""Every format that can be read: one entry each."""
+"""List the formats that can be read: one entry each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Format(NamedTuple):
 
     Attributes:
         read: reads a file.
-        endings: of the files that are read so unless somebody says otherwise.
+        endings: of the files that are in this format by default.
     """
 
     read: Callable[[File, Asking], Table]
@@ -38,7 +38,7 @@ def read_table(source: str | Path | IO[Any], asking: Asking | None = None) -> Ta
     """Read a file, or an open stream of text or bytes, in the format of `asking`, of training, or of its ending.
 
     Raises:
-        DataError: there is no such file or format, or the file is not in it, or could be read in two ways.
+        DataError: no such file or format, or the file is not in that format, or can be read in two ways.
     """
     asking = asking or Asking()
     file = load(source)
@@ -49,19 +49,14 @@ def read_table(source: str | Path | IO[Any], asking: Asking | None = None) -> Ta
 
 
 def _format(file: File, asking: Asking) -> str:
-    """The format of training, else that of the ending, else text, which looks at the first bytes."""
+    """The format of training, else that of the ending, else text, whose reader checks the first bytes."""
     by_ending = next((name for name, known in FORMATS.items() if file.ending in known.endings), None)
     trained = asking.like.format if asking.like else None
     if trained is None:
         return by_ending or "csv"
     if by_ending not in (None, trained) and trained in FORMATS and FORMATS[trained].endings:
         raise DataError(
-            f"{file.name}: expected {trained}, as in training, got a {file.ending} file: write it as then, or type "
-            f"--format {by_ending}"
+            f"{file.name}: expected {trained}, as in training, got a {file.ending} file: write it the same way, or "
+            f"give --format {by_ending}"
         )
     return trained
-
-
-def columns_of(path: str | Path, name: str | None = None) -> tuple[str, ...]:
-    """List the columns of a file; see `read_table`."""
-    return read_table(path, Asking(format=name)).columns

@@ -1,9 +1,9 @@
 """Read NASA's turbofan degradation data (C-MAPSS): text without a header, 26 columns, many engines.
 
 Saxena et al. 2008, "Damage propagation modeling for aircraft engine run-to-failure simulation". The columns are
-`unit`, `cycle`, `setting_1` to `setting_3`, `sensor_1` to `sensor_21`, and `rul`, the cycles that are left: a
-`train_` file runs to the failure of each engine; of a `test_` file the cycles left at the last row of each
-engine stand in the `RUL_` file beside it, and nothing is known of the rows before.
+`unit`, `cycle`, `setting_1` to `setting_3`, `sensor_1` to `sensor_21`, and `rul`, the remaining cycles: a `train_`
+file runs to the failure of each engine; for a `test_` file the `RUL_` file beside it has the remaining cycles at the
+last row of each engine, and those of earlier rows are unknown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
 from edgelstm.data.readers.columns.fields import parse_numbers
 from edgelstm.data.readers.file import File, load
 from edgelstm.data.readers.formats.table import Table, no_times
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 COLUMNS = (
     "unit",
@@ -47,7 +47,7 @@ class _Cells(NamedTuple):
 
     def texts(self, position: int) -> list[str]:
         if position == len(COLUMNS):
-            raise DataError(f"{self.path.name}: {RUL!r} holds numbers, it is no column of classes")
+            raise DataError(f"{self.path.name}: {RUL!r} holds numbers, not classes")
         return self.words[position]
 
     def some(self, position: int, rows: list[int]) -> list[str]:
@@ -71,10 +71,10 @@ def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
-        DataError: naming the line: not 26 numbers, an engine that comes back, cycles that do not count on.
+        DataError: a line without 26 numbers, an engine that appears again, cycles that do not count up; names the line.
     """
     if file.path is None:
-        raise DataError(f"{file.name}: expected a file, for this format takes {RUL!r} from the file beside it")
+        raise DataError(f"{file.name}: expected a file, got a stream: {RUL!r} is read from the file beside it")
     lines, fields = _fields(file, len(COLUMNS))
     cells = _Cells(file.path, lines, [list(words) for words in zip(*fields, strict=True)], [])
     cells.starts.extend(_starts(file.name, cells.words[0], cells.numbers(1), lines))
@@ -83,12 +83,12 @@ def read(file: File, asking: Asking) -> Table:
 
 
 def _fields(file: File, count: int) -> tuple[list[int], list[list[str]]]:
-    """The words of each line, and its number."""
+    """The line numbers, and the words of each line."""
     lines, fields = [], []
     for number, line in enumerate(file.lines(), start=1):
         words = line.split()
         if words and len(words) != count:
-            raise DataError(f"{file.name}: line {number}: expected {count} column(s), got {len(words)}")
+            raise DataError(f"{file.name}: line {number}: expected {counted(count, 'column')}, got {len(words)}")
         if words:
             lines.append(number)
             fields.append(words)
@@ -103,7 +103,7 @@ def _starts(name: str, units: list[str], cycles: NDArray[np.float64], lines: lis
     for row, unit in enumerate(units):
         if row == 0 or unit != units[row - 1]:
             if unit in seen:
-                raise DataError(f"{name}: line {lines[row]}: engine {unit} comes back after another")
+                raise DataError(f"{name}: line {lines[row]}: engine {unit} appears again after another engine")
             seen.add(unit)
             starts.append(row)
         expected = row - starts[-1] + 1
@@ -115,19 +115,19 @@ def _starts(name: str, units: list[str], cycles: NDArray[np.float64], lines: lis
 
 
 def _rul(path: Path, starts: list[int], rows: int) -> NDArray[np.float64]:
-    """The cycles left at each row, NaN where nobody knows."""
+    """The remaining cycles at each row, NaN where they are unknown."""
     ends = np.array([*starts[1:], rows])
     kind, _, rest = path.name.partition("_")
     if kind == "train":
         return np.repeat(ends, np.diff([0, *ends])) - 1.0 - np.arange(rows)
     if kind != "test":
         raise DataError(
-            f"{path.name}: expected a name that begins with train_ or test_, which says whether the engines run to "
-            f"their failure: without it nobody knows {RUL!r}"
+            f"{path.name}: expected a file name that begins with train_ or test_: it says whether the engines run to "
+            f"failure, which {RUL!r} depends on"
         )
     truth = path.with_name(f"RUL_{rest}")
     if not truth.is_file():
-        raise DataError(f"{path.name}: expected {truth.name} beside it, which holds {RUL!r} of the last rows")
+        raise DataError(f"{path.name}: expected {truth.name} beside it, with {RUL!r} of the last rows")
     lines, fields = _fields(load(truth), 1)
     if len(lines) != len(starts):
         raise DataError(f"{truth.name}: expected {len(starts)} lines, one for each engine, got {len(lines)}")

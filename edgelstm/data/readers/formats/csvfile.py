@@ -1,4 +1,4 @@
-"""Read a table of text with the standard library and numpy alone: the same for the trainer and for a device."""
+"""Read a text table with only the standard library and numpy, so that a trainer and a device read the same."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from edgelstm.data.readers.text.layout import Layout
 from edgelstm.data.readers.text.layout import find as find_layout
 from edgelstm.data.readers.text.lines import BLANK, QUOTE, Even, Listed, Row, Rows, even, is_comment, split, unquoted
 from edgelstm.data.readers.times.stamps import read_stamps
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 from edgelstm.reading import Dialect
 
 _MOST_COLUMNS = 100_000
 _GROUPED = re.compile("[0-9][' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}][0-9]{3}")
 _TOP = 50  # lines in which a table may begin
-_HEAD = 200  # rows that are searched for a decimal point before all are
+_HEAD = 200  # rows that are searched for a decimal point before all others
 _SEEN = 1 << 20  # characters that are searched for groups of digits
 
 
@@ -37,10 +37,10 @@ class Grid(NamedTuple):
     """The rows of a text table.
 
     Attributes:
-        header: the name of each column, empty where it has none.
-        rows: their fields; in front of those of the columns stand `offset` others.
-        offset: 1 where each row begins with a name of its own, else 0.
-        notes: in lines for people.
+        header: the name of each column, empty if it has none.
+        rows: their fields, with `offset` others before those of the columns.
+        offset: 1 if each row begins with a row name, else 0.
+        notes: one line each, for people.
     """
 
     header: tuple[str, ...]
@@ -53,7 +53,7 @@ class Grid(NamedTuple):
         return self.rows.column(position + self.offset)
 
     def label(self, position: int) -> str:
-        """Call a column by its name or its number."""
+        """Give the name of a column, or its number."""
         return self.header[position] or str(position + 1)
 
 
@@ -109,8 +109,8 @@ def read(file: File, asking: Asking) -> Table:
     """Read a text table.
 
     Raises:
-        DataError: the file is something else, empty, could be read in two ways, or not as in training; names the
-            line, and the option to type.
+        DataError: the file is not a text table, is empty, can be read in two ways, or differs from training; names
+            the line, and the option to give.
     """
     foreign.refuse(file.content, file.name)
     trained = asking.like.dialect if asking.like else None
@@ -140,7 +140,7 @@ def read(file: File, asking: Asking) -> Table:
 
 
 def _layout(text: str, asking: Asking, name: str) -> Layout:
-    """Find the layout; where training skipped lines and the table does not show how many, as many."""
+    """Detect the layout; if training skipped lines and the table does not show how many, skip the same number."""
     trained = asking.like.dialect if asking.like else None
     if trained is None or not trained.skip_rows or asking.skip_rows is not None:
         return find_layout(text, asking, name)
@@ -154,12 +154,12 @@ def _layout(text: str, asking: Asking, name: str) -> Layout:
 
 
 def _has_columns(layout: Layout, asking: Asking) -> bool:
-    """Whether the line of names has all columns that are asked for."""
+    """Whether the header has all columns that are asked for."""
     return all(positions_of(layout.names or (), column) for column in asking.wanted)
 
 
 def _refuse_names_below(text: str, layout: Layout, asking: Asking, name: str) -> None:
-    """Where the line of names lacks a column and another line has it, say so."""
+    """Refuse a header without a column that is asked for if another line has it."""
     for column in asking.wanted:
         if layout.names is None or positions_of(layout.names, column):
             continue
@@ -167,13 +167,13 @@ def _refuse_names_below(text: str, layout: Layout, asking: Asking, name: str) ->
             fields = [field.strip(' "') for field in line.split(layout.delimiter)]
             if number != layout.header_line and (column in fields or column in re.split(r'[,;\t|" ]+', line)):
                 raise DataError(
-                    f"{name}: there is no column {column!r} in line {layout.header_line}, which is taken for the names "
-                    f"of the columns; line {number} has it: give --skip-rows {number - 1}"
+                    f"{name}: there is no column {column!r} in line {layout.header_line}, which is read as the header; "
+                    f"line {number} has it: give --skip-rows {number - 1}"
                 )
 
 
 def _grid(text: str, layout: Layout, asking: Asking, name: str) -> Grid:
-    """Read all rows, and hold each against the header."""
+    """Read all rows, and check each against the header."""
     names = layout.names if layout.names is not None else ("",) * layout.width
     if len(names) > _MOST_COLUMNS:
         raise DataError(f"{name}: expected at most {_MOST_COLUMNS:,} columns, got {len(names):,}: is it one long line?")
@@ -186,12 +186,12 @@ def _grid(text: str, layout: Layout, asking: Asking, name: str) -> Grid:
         raise DataError(
             f"{name}: expected {len(header)} fields as in the header, got {len(header) + 1} at line {rows.line(0)}"
         )
-    notes += (f"{hollow:,} line(s) without a value are left out",) if hollow else ()
+    notes += (f"{counted(hollow, 'line')} without values skipped",) if hollow else ()
     return Grid(header, rows, int(layout.row_names), notes)
 
 
 def _rows(text: str, layout: Layout, names: int, name: str) -> tuple[Rows, tuple[str, ...]]:
-    """The rows, each as wide as the header, and what was left out between them."""
+    """The rows, each as wide as the header, and notes on skipped lines."""
     text = _below(text, layout.first_line, name)
     quoted = QUOTE in text
     width = names + layout.row_names
@@ -209,15 +209,15 @@ def _rows(text: str, layout: Layout, names: int, name: str) -> tuple[Rows, tuple
         raise DataError(f"{name}: cannot be read as a CSV: {error}") from error
     if not len(listed):
         raise DataError(f"{name}: the table is empty")
-    notes: tuple[str, ...] = (f"{len(comments):,} line(s) of comments (#) are left out",) if comments else ()
+    notes: tuple[str, ...] = (f"{counted(len(comments), 'comment line')} (#) skipped",) if comments else ()
     empty = len(lines) - len(listed) - len(comments)
     if width == 1 and not quoted and empty:
-        notes += (f"{empty:,} empty line(s) are left out; NA would be a missing sample",)
+        notes += (f"{counted(empty, 'empty line')} skipped; write NA for a missing sample",)
     return listed, notes
 
 
 def _uncommented(rows: Iterator[Row], comments: list[int]) -> Iterator[Row]:
-    """Leave out comments, and list the numbers of their lines."""
+    """Skip comments, and list their line numbers."""
     for row in rows:
         if is_comment(row):
             comments.append(row.line)
@@ -238,10 +238,10 @@ def _below(text: str, line: int, name: str) -> str:
 
 
 def _as_wide(rows: Iterator[Row], names: int, layout: Layout, name: str) -> Iterator[Row]:
-    """Cut empty fields behind those that have a name, and fill up those that have none.
+    """Cut empty surplus fields, and add missing ones in columns without a name.
 
     Raises:
-        DataError: a row has other fields too many or too few.
+        DataError: a row has too many or too few other fields.
     """
     width = names + layout.row_names
     named = max((place for place, title in enumerate(layout.names or (), 1) if title), default=names)
@@ -262,9 +262,9 @@ def _as_wide(rows: Iterator[Row], names: int, layout: Layout, name: str) -> Iter
 
 
 def _without_hollow(rows: Rows, timed: bool, name: str) -> tuple[Rows, int]:
-    """Leave out rows of delimiters alone: all where rows have times, else those at the end.
+    """Skip rows of only delimiters: all of them if rows have times, else those at the end.
 
-    In the middle of a table without times such a row is a missing sample, which keeps the others in their places.
+    In the middle of a table without times such a row is a missing sample, and keeps the others in their places.
     """
     if rows.width == 1:
         return rows, 0
@@ -278,7 +278,7 @@ def _without_hollow(rows: Rows, timed: bool, name: str) -> tuple[Rows, int]:
 
 
 def _signs(text: str, grid: Grid, layout: Layout, asking: Asking, name: str) -> Signs:
-    """Find the signs of numbers; commas between fields without quotes leave the point alone."""
+    """Detect the signs of numbers; with commas between unquoted fields, only the point can be decimal."""
     trained = _signs_of(asking.like.dialect) if asking.like and asking.like.dialect else None
     asked, others = _numbers(grid, asking)
     bare = QUOTE not in text or isinstance(grid.rows, Even)
@@ -298,7 +298,7 @@ def _signs_of(written: Dialect) -> Signs:
 
 
 def _numbers(grid: Grid, asking: Asking) -> tuple[set[int], set[int]]:
-    """The positions of columns that may hold numbers: those that are to be read, and the others."""
+    """The positions of columns that may hold numbers: those to read, and the others."""
     columns = (*asking.time, asking.series, asking.label)
     told = {place for column in columns if column for place in positions_of(grid.header, column)}
     wanted = {place for column in asking.columns for place in positions_of(grid.header, column)}
@@ -308,7 +308,7 @@ def _numbers(grid: Grid, asking: Asking) -> tuple[set[int], set[int]]:
 
 
 def _shows_point(grid: Grid, asked: set[int]) -> bool:
-    """Whether a field of some columns has a decimal point: mostly one of the first has."""
+    """Whether a field of some columns has a decimal point; the first rows are searched first."""
     head = grid._replace(rows=grid.rows.keep(np.arange(len(grid.rows)) < _HEAD))
     return decimals.shows_point(_fields(head, asked)) or decimals.shows_point(_fields(grid, asked))
 
@@ -318,7 +318,7 @@ def _fields(grid: Grid, positions: set[int]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _in_words(written: Dialect) -> tuple[str, ...]:
-    """Say how the table is written, as far as it is unusual."""
+    """Say what is unusual about how the table is written."""
     words = []
     if written.delimiter != ",":
         words.append(f"{dialect.NAMES.get(written.delimiter, repr(written.delimiter))} between fields")
@@ -332,4 +332,4 @@ def _in_words(written: Dialect) -> tuple[str, ...]:
 
 
 def _of_empty(count: int) -> tuple[str, ...]:
-    return (f"{count} column(s) without name and content are left out",) if count else ()
+    return (f"{counted(count, 'column')} without name and content skipped",) if count else ()

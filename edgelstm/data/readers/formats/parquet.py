@@ -24,7 +24,7 @@ from edgelstm.data.readers.columns.remarks import remarks
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.data.readers.times.stamps import read_stamps, stamps_of
-from edgelstm.errors import DataError, require
+from edgelstm.errors import DataError, one_line, require
 from edgelstm.reading import ISO
 from edgelstm.rhythm import DAY_US
 
@@ -57,7 +57,7 @@ class _Cells(NamedTuple):
         return np.asarray(numbers, np.float64)
 
     def texts(self, position: int) -> list[str]:
-        """Give texts; whole numbers, as pandas writes them as floats beside missing ones, have no point."""
+        """Give texts; whole numbers have no point, although pandas stores them as floats beside missing ones."""
         column = self.frame.to_series(position)
         if column.dtype.is_float():
             return self._whole(column.name, self.numbers(position))
@@ -117,14 +117,14 @@ def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
-        DataError: it is no Parquet table, or empty.
-        MissingDependencyError: without polars.
+        DataError: it is not a Parquet table, or is empty.
+        MissingDependencyError: polars is not installed.
     """
     polars: Any = require("polars", "train")
     try:
         frame = polars.read_parquet(io.BytesIO(file.content))
     except (polars.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file.name}: cannot be read as a table: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{file.name}: cannot be read as a table: {one_line(error)}") from error
     if frame.height == 0:
         raise DataError(f"{file.name}: the table is empty")
     cells = _Cells(polars, frame, file.name, missing_of(asking))
@@ -132,7 +132,7 @@ def read(file: File, asking: Asking) -> Table:
 
 
 def _times(polars: Any, column: Any, ask: TimeAsk, place: Place) -> Stamps:
-    """Read dates and times that are stored as such; where they have a zone, days and months are counted in it."""
+    """Read stored dates and times; if they have a zone, days and months are counted in it."""
     if column.null_count():
         missing = int(column.is_null().arg_true()[0])
         raise DataError(f"{place(missing)}: the timestamp in column {column.name!r} is missing")
@@ -149,7 +149,7 @@ def _times(polars: Any, column: Any, ask: TimeAsk, place: Place) -> Stamps:
 
 
 def _resolution_us(times: NDArray[np.int64]) -> int:
-    """What is stored does not say how fine the clock was that wrote it: as fine as what it shows, at most seconds."""
+    """The resolution of the clock, guessed from the times because it is not stored: a day, 1 s, 1 ms or 1 us."""
     for size in (DAY_US, 1_000_000, 1_000):
         if not (times % size).any():
             return size

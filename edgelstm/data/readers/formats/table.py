@@ -1,4 +1,4 @@
-"""A table as every format gives it: columns that are read when somebody asks for them, by name or by number."""
+"""The table that every format gives: columns are read when they are asked for, by name or by number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LISTED = 30
 
 
 class Cells(Protocol):
-    """What a format knows of a table: its columns by their position, which counts from 0."""
+    """The columns of a table in one format, by their position, counted from 0."""
 
     def numbers(self, position: int) -> NDArray[np.float64]:
         """Give a column as float64 [N], NaN where a sample is missing."""
@@ -29,36 +29,36 @@ class Cells(Protocol):
         """Give a column as N texts, empty where one is missing."""
 
     def some(self, position: int, rows: list[int]) -> list[str]:
-        """Give the texts of a few rows of a column, as they are written."""
+        """Give the texts of a few rows of a column, as written."""
 
     def is_text(self, position: int) -> bool:
-        """Say whether a column holds words that are no numbers, booleans or missing samples."""
+        """Say whether a column holds words other than numbers, booleans and missing samples."""
 
     def truths(self, position: int) -> tuple[str, ...]:
-        """Give the words of yes and no that a column holds and that are read as 1 and 0; empty for others."""
+        """Give the pair of words, such as on and off, that a column holds and that are read as 1 and 0; else empty."""
 
     def times(self, positions: tuple[int, ...], ask: TimeAsk) -> Stamps:
-        """Give the times that some columns make together."""
+        """Give the times that some columns hold together."""
 
     def remarks(self, position: int) -> tuple[str, ...]:
-        """Say what is odd about a column of numbers, in lines for people."""
+        """Say what is odd about a column of numbers, one line each, for people."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one file. A column is asked for by its name, or by its number from 1 where no column has that name.
+    """Columns of one file. A column is selected by its name, or by its number from 1 if no column has that name.
 
     Attributes:
         name: of the file, for messages.
         format: a key of `edgelstm.data.readers.FORMATS`.
-        header: the name of each column as it is written, empty where it has none.
+        header: the name of each column as written, empty if it has none.
         cells: what they hold.
         place: names a row in a message.
         dialect: how a text table is written; None for other formats.
-        channels: what is read where nobody names a channel; empty: every column that has no other task.
-        series: where the format itself tells series apart, the first row of each and its name; else empty.
-        notes: how it was understood, in lines for people.
-        empty: positions of columns without name and content, which `columns` leaves out.
+        channels: what to read if no channel is named; empty: every column without another task.
+        series: if the format itself has series, the first row of each and its name; else empty.
+        notes: how it was understood, one line each, for people.
+        empty: positions of columns without name and content, which `columns` omits.
         sha256: of the file; None for an open stream.
     """
 
@@ -76,7 +76,7 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What each column is called: its name, or its number where it has none or shares it."""
+        """The name of each column, or its number if it has none or shares it."""
         shared = Counter(self.header)
         names = [
             name if name and shared[name] == 1 else str(position + 1)
@@ -90,7 +90,7 @@ class Table:
         """Read a column as float64 [N], NaN where a sample is missing; True, on and yes are 1, their opposites 0.
 
         Raises:
-            DataError: there is no such column, or a field is no number; names the row.
+            DataError: there is no such column, or a field is not a number; names the row.
         """
         return self.cells.numbers(self.position(column))
 
@@ -98,12 +98,12 @@ class Table:
         """Read a column as N texts, empty where one is missing.
 
         Raises:
-            DataError: there is no such column, or the format knows no text of it.
+            DataError: there is no such column, or the format has no texts for it.
         """
         return self.cells.texts(self.position(column))
 
     def some(self, column: str, rows: list[int]) -> list[str]:
-        """Give a few fields of a column as they are written, without the cost of reading all.
+        """Give a few fields of a column as written, without the cost of reading all.
 
         Raises:
             DataError: there is no such column.
@@ -111,7 +111,7 @@ class Table:
         return self.cells.some(self.position(column), rows)
 
     def is_text(self, column: str) -> bool:
-        """Say whether most of the known fields of a column are neither numbers nor booleans: whether it has categories.
+        """Say whether a column has categories: most of its known fields are neither numbers nor booleans.
 
         Raises:
             DataError: there is no such column.
@@ -119,7 +119,7 @@ class Table:
         return self.cells.is_text(self.position(column))
 
     def truths(self, column: str) -> tuple[str, ...]:
-        """Give the words of yes and no that a column holds, `("on", "off")`; empty where it holds others, or numbers.
+        """Give the pair of words that a column holds for 1 and 0, `("on", "off")`; empty for other words and numbers.
 
         Raises:
             DataError: there is no such column.
@@ -130,12 +130,12 @@ class Table:
         """Read the times of the rows, in the order of the table.
 
         Raises:
-            DataError: there is no such column, or its fields are no times, or could be in more than one way.
+            DataError: there is no such column, or its fields are not times, or can be read in several ways.
         """
         return self.cells.times(tuple(self.position(column) for column in ask.columns), ask)
 
     def remarks(self, column: str) -> tuple[str, ...]:
-        """Say what somebody who trains on a column of numbers should know: a value that looks like a missing sample.
+        """Say what to know before training on a column of numbers: a value that looks like a missing sample.
 
         Raises:
             DataError: as `numbers` does.
@@ -143,10 +143,10 @@ class Table:
         return self.cells.remarks(self.position(column))
 
     def require(self, column: str) -> None:
-        """Refuse a column that is not there.
+        """Refuse an unknown column.
 
         Raises:
-            DataError: naming the nearest, or the numbers of those that share the name.
+            DataError: no column has that name, or several have; names the nearest, or their numbers.
         """
         self.position(column)
 
@@ -160,9 +160,9 @@ class Table:
         if len(found) == 1:
             return found[0]
         if found:
-            numbers = " and ".join(str(position + 1) for position in found)
+            numbers = " or ".join(str(position + 1) for position in found)
             raise DataError(
-                f"{self.name}: the column {column!r} is there {_times(len(found))}; ask for it by its number: {numbers}"
+                f"{self.name}: column {column!r} occurs {_times(len(found))}; select it by number: {numbers}"
             )
         raise DataError(f"{self.name}: there is no column {column!r}; {self._nearest(column)}")
 
@@ -176,12 +176,12 @@ class Table:
         )
         if near:
             return f"the table has {listed}; did you mean {' or '.join(map(repr, near))}?"
-        hint = "" if self.dialect is None else "; if their names stand further down, give --skip-rows"
+        hint = "" if self.dialect is None else "; if the header is further down, give --skip-rows"
         return f"the table has {listed}{hint}"
 
 
 def positions_of(header: tuple[str, ...], column: str) -> list[int]:
-    """Find the columns that are called so, else the one that has that number, counted from 1.
+    """Find the columns with that name, else the one with that number, counted from 1.
 
     Example:
         >>> positions_of(("t", "v", "v"), "v"), positions_of(("t", "v", "v"), "3")
@@ -197,12 +197,11 @@ def _times(count: int) -> str:
 
 
 def no_times(name: str, ask: TimeAsk) -> Stamps:
-    """Refuse to read timestamps, for formats that have none.
+    """Refuse to read timestamps from a format without them.
 
     Raises:
         DataError: always.
     """
     raise DataError(
-        f"{name}: expected no column of timestamps, this format has none; got {' '.join(ask.columns)!r}: "
-        "leave --time out"
+        f"{name}: expected no column of timestamps, this format has none, got {' '.join(ask.columns)!r}: omit --time"
     )

@@ -1,4 +1,4 @@
-"""Read the .ts format of the UEA and UCR archives, one series on each line with its class.
+"""Read the .ts format of the UEA and UCR archives: each line is a series with its class.
 
 The format is that of Bagnall et al. 2018, "The UEA multivariate time series classification archive", as the sktime
 project documents it. The channels are called `dim_0`, `dim_1`, ..., the class is the column `class`.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgelstm.data.readers.asking import Asking, Stamps, TimeAsk
 from edgelstm.data.readers.file import File
 from edgelstm.data.readers.formats.table import Table, no_times
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 CLASS = "class"
 _MISSING = frozenset(("?", "NaN", "nan", "NAN"))
@@ -27,7 +27,7 @@ _OTHERS = ("problemname", "dimensions", "dimension", "serieslength", "data")
 
 @dataclass
 class _Header:
-    """What stands before `@data`: switches, counts and the classes."""
+    """The lines before `@data`: switches, counts and the classes."""
 
     switches: dict[str, bool] = field(default_factory=dict)
     dimensions: int | None = None
@@ -39,8 +39,8 @@ def read(file: File, asking: Asking) -> Table:
     """Read a file.
 
     Raises:
-        DataError: naming the line of what is no series: an empty or ragged dimension, a broken number, an
-            unknown class, a length or a number of dimensions that the header denies; or there is no `@data`.
+        DataError: an empty or ragged dimension, a broken number, an unknown class, a length or a number of dimensions
+            that contradicts the header, or no `@data`; names the line.
     """
     lines = _lines(file)
     header = _header(lines, file.name)
@@ -59,12 +59,12 @@ def read(file: File, asking: Asking) -> Table:
         if header.switches.get("equallength"):
             header.length = header.length or len(values)
     if not series:
-        raise DataError(f"{file.name}: there is no series behind @data")
+        raise DataError(f"{file.name}: there is no series after @data")
     return _table(file.name, series, classes if header.switches.get("classlabel") else None, at)
 
 
 def _lines(file: File) -> Iterator[tuple[int, str]]:
-    """Give the lines that say something, with their numbers."""
+    """Give the lines that are neither blank nor comments, with their numbers."""
     for number, line in enumerate(file.lines(), start=1):
         text = line.strip()
         if text and not text.startswith(("#", "%")):
@@ -76,7 +76,7 @@ def _header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
     for number, line in lines:
         place = f"{name}: line {number}"
         if not line.startswith("@"):
-            raise DataError(f"{place}: expected a header that begins with @, or @data, got {line[:40]!r}")
+            raise DataError(f"{place}: expected a header line that begins with @, or @data, got {line[:40]!r}")
         key, *words = line[1:].split() or [""]
         key = key.lower() if line[1:2].strip() else ""
         if key == "data":
@@ -89,13 +89,13 @@ def _take(header: _Header, key: str, words: list[str], place: str) -> None:
     """Take one line of the header."""
     if key in _SWITCHES:
         if not words or words[0].lower() not in ("true", "false"):
-            raise DataError(f"{place}: expected true or false behind @{key}, got {' '.join(words[:1])!r}")
+            raise DataError(f"{place}: expected true or false after @{key}, got {' '.join(words[:1])!r}")
         header.switches[key] = words[0].lower() == "true"
         if key == "classlabel":
             header.classes = tuple(words[1:])
     elif key in ("dimensions", "dimension", "serieslength"):
         if not (words and words[0].isascii() and words[0].isdigit() and int(words[0]) > 0):
-            raise DataError(f"{place}: expected a whole number from 1 behind @{key}, got {' '.join(words[:1])!r}")
+            raise DataError(f"{place}: expected a whole number of at least 1 after @{key}, got {' '.join(words[:1])!r}")
         if key == "serieslength":
             header.length = int(words[0])
         else:
@@ -103,11 +103,11 @@ def _take(header: _Header, key: str, words: list[str], place: str) -> None:
     elif key not in _OTHERS:
         raise DataError(f"{place}: expected one of @{', @'.join(_SWITCHES + _OTHERS)}, got @{key}")
     if header.switches.get("timestamps"):
-        raise DataError(f"{place}: series with a time stamp for each value are not read: leave the stamps out")
+        raise DataError(f"{place}: a timestamp for each value is not supported: remove the timestamps")
     if header.switches.get("targetlabel"):
-        raise DataError(f"{place}: a number for each series is no class: only @classLabel is read")
+        raise DataError(f"{place}: a number for each series is not a class: only @classLabel is supported")
     if header.switches.get("classlabel") and not header.classes:
-        raise DataError(f"{place}: expected the classes behind @classLabel true, got none")
+        raise DataError(f"{place}: expected the classes after @classLabel true, got none")
 
 
 def _series(line: str, header: _Header, place: str) -> tuple[NDArray[np.float64], str]:
@@ -118,7 +118,7 @@ def _series(line: str, header: _Header, place: str) -> tuple[NDArray[np.float64]
         if name not in header.classes and name not in _MISSING:
             raise DataError(f"{place}: expected one of the classes {', '.join(header.classes)}, got {name[:40]!r}")
         if not dimensions:
-            raise DataError(f"{place}: expected dimensions, each ended by a colon, and a class, got {line[:40]!r}")
+            raise DataError(f"{place}: expected dimensions, each followed by a colon, and a class, got {line[:40]!r}")
     columns = [_dimension(text, f"{place}: dimension {i}") for i, text in enumerate(dimensions)]
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
@@ -128,7 +128,7 @@ def _series(line: str, header: _Header, place: str) -> tuple[NDArray[np.float64]
 
 def _dimension(text: str, place: str) -> list[float]:
     if not text.strip():
-        raise DataError(f"{place} has no value: leave out series of length 0")
+        raise DataError(f"{place} has no value: remove series of length 0")
     return [_number(word.strip(), place) for word in text.split(",")]
 
 
@@ -145,10 +145,10 @@ def _number(word: str, place: str) -> float:
 
 
 def _check(values: NDArray[np.float64], header: _Header, place: str) -> None:
-    """Hold a series against what the header says of all."""
+    """Check a series against the header."""
     length, dimensions = values.shape
     if dimensions != header.dimensions:
-        raise DataError(f"{place}: expected {header.dimensions} dimension(s), got {dimensions}")
+        raise DataError(f"{place}: expected {counted(header.dimensions or 0, 'dimension')}, got {dimensions}")
     if header.switches.get("univariate") and dimensions != 1:
         raise DataError(f"{place}: expected one dimension as the header says, got {dimensions}")
     if header.length is not None and header.switches.get("equallength", True) and length != header.length:
@@ -183,7 +183,7 @@ class _Cells(NamedTuple):
         return [text for text, length in zip(self.classes, lengths, strict=True) for _ in range(length)]
 
     def some(self, position: int, rows: list[int]) -> list[str]:
-        return []  # a file of series without times and words
+        return []  # the file has neither times nor words
 
     def is_text(self, position: int) -> bool:
         return bool(position == self.values.shape[1])

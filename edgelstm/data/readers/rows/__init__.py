@@ -1,1 +1,1 @@
-"""Put the rows of each series into the order of time and on the places of their rhythm, or average them into bins."""
+"""Sort the rows of each series by time, and put them at the places of their rhythm or average them into bins."""

@@ -1,4 +1,4 @@
-"""Put the rows of a series on the places of a rhythm: rows that are not there become rows of missing samples."""
+"""Put the rows of a series at the places of a rhythm: missing rows become rows of missing samples."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from edgelstm.reading import Rhythm
 from edgelstm.rhythm import after
 
 MAX_ROWS = 50_000_000
-_MAX_SHARE, _FEW = 20, 1000  # a table may grow to so many times its rows, and to so many rows in any case
-_ASTRAY = 0.05  # of the rows may be of a clock that was wrong
+_MAX_SHARE, _FEW = 20, 1000  # a table may grow to so many times its rows, or to so many rows
+_ASTRAY = 0.05  # of the rows may have times from a wrong clock
 
 
 class Holes(NamedTuple):
-    """Rows that are not there.
+    """Missing rows.
 
     Attributes:
         rows: how many.
-        places: in how many places.
-        longest: the most in one place.
+        places: in how many gaps.
+        longest: the most in one gap.
     """
 
     rows: int
@@ -35,7 +35,7 @@ class Holes(NamedTuple):
 
 
 def holes(places: NDArray[np.int64]) -> Holes:
-    """Count what is left out between places that rise.
+    """Count what is missing between increasing places.
 
     Example:
         >>> holes(np.array([0, 1, 4, 5, 7]))
@@ -46,17 +46,17 @@ def holes(places: NDArray[np.int64]) -> Holes:
 
 
 def on_grid(track: Track, places: NDArray[np.int64], rhythm: Rhythm, zone: str | None, place: Place) -> Track:
-    """Fill what is left out with rows of NaN, which have their time and, where there are classes, an unknown one.
+    """Fill gaps with rows of NaN, with their times and, if there are classes, an unknown class.
 
     Args:
         track: rows in order.
-        places: int64 [N], of each row in the rhythm, from 0, rising.
-        rhythm: what lies between two places.
+        places: int64 [N], of each row in the rhythm, from 0, increasing.
+        rhythm: the step between two places.
         zone: in which days and months are counted.
         place: names a row of the table.
 
     Raises:
-        DataError: the table would grow beyond measure.
+        DataError: the table would become far too long.
     """
     size = int(places[-1]) + 1
     if size == len(track):
@@ -82,10 +82,10 @@ def on_grid(track: Track, places: NDArray[np.int64], rhythm: Rhythm, zone: str |
 
 
 def _refuse_jump(track: Track, places: NDArray[np.int64], place: Place) -> None:
-    """Refuse times far from all others, as of a clock that fell back to 1970 or of a year that means never.
+    """Refuse times far from all others, such as those of a clock reset to 1970 or of a year that means never.
 
     Raises:
-        DataError: a few rows at one end lie further away than all others reach.
+        DataError: a few rows at one end are far from all others.
     """
     gaps = np.diff(places)
     widest = int(gaps.argmax())
@@ -95,18 +95,19 @@ def _refuse_jump(track: Track, places: NDArray[np.int64], place: Place) -> None:
     row = int(track.rows[0 if widest + 1 == few else -1])
     utc, _ = track.times()
     at = str(utc[0 if widest + 1 == few else -1])[:16].replace("T", " ")
-    raise DataError(f"{place(row)}: the time {at} is far from all others, in {few} row(s): mend or take them out")
+    these = "this row" if few == 1 else f"these {few} rows"
+    raise DataError(f"{place(row)}: the time {at} is far from all others: fix or delete {these}")
 
 
 def refuse_growth(size: int, rows: int, rhythm: Rhythm, where: str) -> None:
-    """Refuse to make very many rows of few.
+    """Refuse to make very many rows from few.
 
     Raises:
-        DataError: it is so.
+        DataError: there would be too many.
     """
     if size > MAX_ROWS or size > max(_FEW, _MAX_SHARE * rows):
         raise DataError(
-            f"{where}: {rows} rows from here on would be {size} with one every {rhythm.name}, nearly all of them "
+            f"{where}: the {rows} rows from here would become {size}, one every {rhythm.name}, nearly all of them "
             f"missing: give --resample {length_for(rhythm.period_s * size / rows)} or longer"
         )
 
@@ -119,10 +120,10 @@ def _between(
     rhythm: Rhythm,
     zone: str | None,
 ) -> NDArray[np.datetime64]:
-    """The times of rows that are not there, so many places behind a row that is."""
+    """The times of missing rows, each a number of places after an existing row."""
     if rhythm.unit != "second":
         return after(utc[before], rhythm, behind, zone)
-    # Evenly between the rows on both sides: a clock that drifts has no other time there.
+    # Evenly between the rows on both sides, because clocks drift.
     span = (utc[before + 1] - utc[before]).astype(np.int64)
     share = behind / (places[before + 1] - places[before])
     return np.asarray(utc[before] + np.rint(span * share).astype(np.int64).astype("timedelta64[us]"))

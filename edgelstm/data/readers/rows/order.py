@@ -1,4 +1,4 @@
-"""Put the rows of a series into the order of time, and settle which of several rows of one time counts."""
+"""Sort the rows of a series by time, and settle rows with the same time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edgelstm.data.readers.rows.track import Track
 from edgelstm.errors import DataError
 
 _SUNDAY, _HOURS_OF_CHANGE = 3, (0, 3)  # days since 1970-01-01, a Thursday; clocks are put back between 0:00 and 4:00
-_MONTHS_OF_CHANGE = (3, 4, 9, 10, 11)  # autumn, on both halves of the earth
+_MONTHS_OF_CHANGE = (3, 4, 9, 10, 11)  # autumn, in both hemispheres
 
 
 class Repeated(NamedTuple):
-    """Two rows of one series and one time: their places in the table, the time, and how often rows come."""
+    """Two rows of one series with the same time: their places in the table, the time, and the usual step."""
 
     first: int
     second: int
@@ -29,14 +29,14 @@ class Repeated(NamedTuple):
 
 
 def in_order(track: Track) -> tuple[Track, int]:
-    """Sort rows by time; rows of one time stay as they stand. Gives the rows that came before the row above, too."""
+    """Sort rows by time, keeping the order of rows with the same time; also count the rows out of order."""
     utc, _ = track.times()
     back = int((np.diff(utc) < np.timedelta64(0)).sum())
     return (track.take(np.argsort(utc, kind="stable")), back) if back else (track, 0)
 
 
 def without_equals(track: Track) -> tuple[Track, int]:
-    """Drop rows that equal an earlier one of the same time, and count them."""
+    """Drop rows that equal an earlier one with the same time, and count them."""
     utc, _ = track.times()
     starts = np.flatnonzero(np.diff(utc) == np.timedelta64(0))
     if len(starts) == 0:
@@ -52,7 +52,7 @@ def without_equals(track: Track) -> tuple[Track, int]:
 
 
 def repeated(track: Track) -> Repeated | None:
-    """Find the first two rows of one time."""
+    """Find the first two rows with the same time."""
     utc, local = track.times()
     steps = np.diff(utc).astype(np.int64)
     same = np.flatnonzero(steps == 0)
@@ -64,17 +64,17 @@ def repeated(track: Track) -> Repeated | None:
 
 
 def settle(track: Track, policy: str) -> tuple[Track, int]:
-    """Make one row of all rows of one time.
+    """Merge rows with the same time into one.
 
     Args:
         track: rows in order.
-        policy: `"first"` or `"last"` of the table, or `"mean"` of the samples that are there.
+        policy: `"first"` or `"last"` in the table, or `"mean"` of the known samples.
 
     Returns:
         The rows, and how many fewer they are.
 
     Raises:
-        DataError: the mean of rows of different classes is asked for.
+        DataError: the mean is asked for, and the rows have different classes.
     """
     utc, _ = track.times()
     starts = np.flatnonzero(np.concatenate([[True], np.diff(utc) > np.timedelta64(0)]))
@@ -94,14 +94,14 @@ def settle(track: Track, policy: str) -> tuple[Track, int]:
 
 
 def means(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Average stretches of rows.
+    """Average runs of rows.
 
     Args:
         values: float64 [N, C], NaN where a sample is missing.
-        starts: int64 [M], the first row of each stretch, from 0, rising.
+        starts: int64 [M], the first row of each run, from 0, increasing.
 
     Returns:
-        float64 [M, C], of the samples that are there; NaN where none is.
+        float64 [M, C], of the known samples; NaN where there is none.
 
     Example:
         >>> means(np.array([[1.0], [3.0], [np.nan]]), np.array([0, 2])).ravel()
@@ -114,36 +114,36 @@ def means(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.
 
 
 def refuse_repeated(found: Repeated, place: Place, zone: str | None, column: str | None) -> DataError:
-    """Say what to do about several rows of one time.
+    """Say what to do about several rows with the same time.
 
     Args:
         found: the rows.
         place: names a row.
         zone: in which the times were read.
-        column: that may tell series apart.
+        column: that may identify series.
     """
     stamp = np.datetime_as_string(found.local, unit="auto").replace("T", " ")
     way = f"give --duplicates first, last or mean, or --resample {length_for(found.step_s)}"
     if column is not None:
-        way = f"give --series {column!r} if that column tells series apart, else {way.removeprefix('give ')}"
+        way = f"give --series {column!r} if that column identifies series, else {way.removeprefix('give ')}"
     elif zone is None and _may_be_change(found.local):
-        way = f"the clock was put back then: give --time-zone of the place, such as Europe/Berlin, or {way}"
+        way = f"clocks were put back then: give --time-zone, such as Europe/Berlin, or {way}"
     return DataError(
-        f"{place(found.second)}: the time {stamp} stands there twice, first at "
+        f"{place(found.second)}: the time {stamp} occurs twice, first at "
         f"{place(found.first).rpartition(': ')[2]}; {way}"
     )
 
 
 def of_change(tracks: Sequence[Track], zone: str | None) -> str:
-    """What to add where equal rows of one time may be those of the hour that comes twice in autumn; empty elsewhere."""
+    """What to add if equal rows with the same time may be from the repeated hour in autumn; empty otherwise."""
     found = next(filter(None, map(repeated, tracks)), None)
     if zone is not None or found is None or not _may_be_change(found.local):
         return ""
-    return "; the clock may have been put back then: --time-zone of the place tells those hours apart"
+    return "; if clocks were put back then, give --time-zone to keep both hours"
 
 
 def tells_apart(names: list[str], times: Times) -> bool:
-    """Whether a column may tell series apart: in each of few series no time comes twice."""
+    """Whether a column may identify series: there are few, and no time repeats within one."""
     codes: dict[str, int] = {}
     numbers = np.array([codes.setdefault(name, len(codes)) for name in names])
     if not 1 < len(codes) <= len(names) // 2 or "" in codes:
@@ -154,7 +154,7 @@ def tells_apart(names: list[str], times: Times) -> bool:
 
 
 def _may_be_change(local: np.datetime64) -> bool:
-    """Whether it is a Sunday night in the months in which clocks are put back."""
+    """Whether it is a Sunday night in a month when clocks may be put back."""
     day = local.astype("datetime64[D]")
     month = int(day.astype("datetime64[M]").astype(int)) % 12 + 1
     hour = int((local - day).astype("timedelta64[h]").astype(int))

@@ -28,7 +28,7 @@ def bins_of(length: str) -> Rhythm:
     """Read the length of bins.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not a length.
 
     Example:
         >>> bins_of("1h30m").name, bins_of("1w").name, bins_of("1q").name
@@ -48,16 +48,16 @@ def resample(track: Track, bins: Rhythm, zone: str | None, place: Place) -> Trac
     """Average the rows of each bin.
 
     Args:
-        track: rows in the order of time.
-        bins: their length: seconds are counted from 1970, weeks begin on Monday, days, months and years on the wall.
-        zone: of the clock on the wall; None: UTC.
+        track: rows in time order.
+        bins: their length: seconds are counted from 1970, weeks begin on Monday; days, months and years in local time.
+        zone: of local time; None: UTC.
         place: names a row of the table.
 
     Returns:
-        A row for each bin from the first to the last that holds rows, at its beginning; NaN where it holds none.
+        A row for each bin from the first to the last with rows, at its beginning; NaN in bins without rows.
 
     Raises:
-        DataError: there would be very many bins.
+        DataError: there would be too many bins.
     """
     utc, _ = track.times()
     numbers = _numbers(utc, bins, zone)

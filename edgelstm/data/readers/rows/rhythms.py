@@ -1,4 +1,4 @@
-"""Find the rhythm in which the rows of a table come, and the place of each row in it."""
+"""Detect the rhythm of the rows of a table, and the place of each row in it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
 from edgelstm.rhythm import DAY_US, HOLIDAYS, business_days, day_in, day_of, on_weekend
 
-JITTER = 0.02  # of the period: clocks of loggers are off by a second in a minute, and are not at fault for that
-RESTARTS = 0.01  # of the steps: behind a hole a logger that was started again counts from another moment
+JITTER = 0.02  # of the period: a second in a minute is normal for the clock of a logger
+RESTARTS = 0.01  # of the steps: after a gap a restarted logger counts from another moment
 _MONTH_US = 365.2425 / 12 * DAY_US
 _SHORTEST_MONTH_US = 27.5 * DAY_US
-_CLOSE = 2e-3  # of the period: what people call a minute may take 60.1 s in a loop that sleeps for one
-_SHIFT_DAYS = 4  # that a monthly value is off the end or the beginning of the month, for a weekend and a holiday
-_LENGTHS = {  # that --resample may be given, in seconds
+_CLOSE = 2e-3  # of the period: a loop that sleeps for one minute may take 60.1 s
+_SHIFT_DAYS = 4  # at most, from a monthly value to the end or the beginning of the month: a weekend and a holiday
+_LENGTHS = {  # to suggest for --resample, in seconds
     **{f"{n}ms": n / 1e3 for n in (1, 2, 5, 10, 20, 50, 100, 200, 500)},
     **{f"{n}s": float(n) for n in (1, 2, 5, 10, 15, 30)},
     **{f"{n}m": n * 60.0 for n in (1, 2, 5, 10, 15, 30)},
@@ -35,8 +35,8 @@ class Steps(NamedTuple):
 
     Attributes:
         counts: int64 [N - 1], samples from one row to the next, 1 where none is missing.
-        wrong: bool [N - 1], the step is none of this rhythm.
-        restarts: bool [N - 1], behind a hole the rows come at other moments.
+        wrong: bool [N - 1], the step does not fit the rhythm.
+        restarts: bool [N - 1], after a gap the rows are shifted in time.
     """
 
     counts: Ints
@@ -45,15 +45,15 @@ class Steps(NamedTuple):
 
 
 def find(tracks: list[Track], resolution_us: int) -> Rhythm | None:
-    """Find the rhythm of all series of a table, that of the series whose rows come fastest.
+    """Detect the rhythm of all series of a table: that of the series with the shortest steps.
 
     Args:
         tracks: of the series.
         resolution_us: of the clock; see `Stamps`.
 
     Returns:
-        None if no series has two rows. Where no rhythm fits, the one that fits best: `place_rows` says which row does
-        not.
+        None if no series has two rows. If no rhythm fits, the closest one: `place_rows` names the row that does not
+        fit.
 
     Example:
         >>> days = np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]").astype("datetime64[us]")
@@ -72,7 +72,7 @@ def find(tracks: list[Track], resolution_us: int) -> Rhythm | None:
 
 
 def is_even(times: Times, resolution_us: int) -> bool:
-    """Whether moments, in any order, come in a rhythm that hardly leaves one out."""
+    """Whether moments, in any order, have a rhythm with few gaps."""
     local = np.unique(times)
     track = Track("", np.zeros((len(local), 0)), np.arange(len(local)), local, local)
     rhythm = find([track], resolution_us)
@@ -83,9 +83,9 @@ def is_even(times: Times, resolution_us: int) -> bool:
 
 
 def steps_of(track: Track, rhythm: Rhythm, resolution_us: int) -> Steps:
-    """Count how many samples lie between the rows of a series; each is judged against the row before it.
+    """Count the samples from each row of a series to the next; each row is compared with the one before it.
 
-    A clock that drifts is not at fault, and a logger that was started again may count from another moment.
+    Clocks may drift, and a restarted logger may count from another moment.
     """
     utc, local = track.times()
     if rhythm.unit == "second":
@@ -108,7 +108,7 @@ def steps_of(track: Track, rhythm: Rhythm, resolution_us: int) -> Steps:
 
 
 def fits(tracks: list[Track], rhythm: Rhythm, resolution_us: int) -> bool:
-    """Whether the rows of all series come in a rhythm, and not in one that leaves out each second row or more."""
+    """Whether a rhythm fits the rows of all series, without missing every second row or more."""
     steps = [steps_of(track, rhythm, resolution_us) for track in tracks if len(track) > 1]
     counts = np.concatenate([step.counts for step in steps]) if steps else np.ones(1, np.int64)
     if any(step.wrong.any() for step in steps) or not _may_restart(steps):
@@ -117,11 +117,10 @@ def fits(tracks: list[Track], rhythm: Rhythm, resolution_us: int) -> bool:
 
 
 def place_rows(track: Track, rhythm: Rhythm, resolution_us: int, place: Place) -> tuple[Ints, int]:
-    """Give the place of each row in a rhythm: int64 [N], from 0, and how often the logger was started again.
+    """Give the place of each row in a rhythm: int64 [N], from 0, and how often the logger restarted.
 
     Raises:
-        DataError: the rows do not come in that rhythm; names the first that does not, and the length of bins that
-            would fit.
+        DataError: a row does not fit the rhythm; names the first one, and a length of bins that would fit.
     """
     steps = steps_of(track, rhythm, resolution_us)
     wrong = steps.wrong if _may_restart([steps]) else steps.wrong | steps.restarts
@@ -131,7 +130,7 @@ def place_rows(track: Track, rhythm: Rhythm, resolution_us: int, place: Place) -
 
 
 def length_of(rhythm: Rhythm) -> str:
-    """Name bins of the length of a rhythm.
+    """Write the length of a rhythm for --resample.
 
     Example:
         >>> length_of(Rhythm("second", 5400.0)), length_of(Rhythm("month", 3, 1))
@@ -147,7 +146,7 @@ def length_of(rhythm: Rhythm) -> str:
 
 
 def length_for(seconds: float) -> str:
-    """Name bins for rows that come about so often.
+    """Suggest a --resample length for rows with about that step.
 
     Example:
         >>> length_for(3598.0), length_for(45.0)
@@ -157,7 +156,7 @@ def length_for(seconds: float) -> str:
 
 
 def duration(microseconds: float) -> str:
-    """Name a length of time.
+    """Write a duration.
 
     Example:
         >>> duration(90e6)
@@ -171,12 +170,12 @@ def duration(microseconds: float) -> str:
 
 
 def _every(rhythm: Rhythm) -> str:
-    """What the rule is, in words: `1 h`, `1 day`."""
+    """The expected step in words: `1 h`, `one day`."""
     return rhythm.name if rhythm.unit == "second" else f"one {rhythm.name}"
 
 
 def _likely(tracks: list[Track], resolution_us: int) -> Iterator[Rhythm]:
-    """The rhythms that the usual step of the fastest series suggests, the longest unit first."""
+    """The likely rhythms, from the usual step of the fastest series, the longest unit first."""
     utc, local = zip(*(track.times() for track in tracks), strict=True)
     base = min(map(_usual, map(_us_steps, local)))
     days = [times.astype("datetime64[D]") for times in local]
@@ -199,14 +198,14 @@ def _us_steps(times: Times) -> Ints:
 
 
 def _longest(steps: Ints) -> int:
-    """The step that rows take for most of the time: hourly for months, and at every change on the last day."""
+    """The step that covers most of the time: rows may be hourly for months, and at every change on the last day."""
     steps = np.sort(steps)
     over = np.cumsum(steps)
     return int(steps[np.searchsorted(over, over[-1] / 2)])
 
 
 def _usual(steps: Ints) -> int:
-    """The median step, one that occurs, in microseconds."""
+    """The median step, always one that occurs, in microseconds."""
     middle = (len(steps) - 1) // 2
     return int(np.partition(steps, middle)[middle])
 
@@ -226,7 +225,7 @@ def _period(steps: Ints, base: int, resolution_us: int) -> float:
 
 
 def _pace(utc: Times, rhythm: Rhythm, allowed: float) -> float:
-    """The mean of the single steps, which counts long holes of a clock that drifts."""
+    """The mean of the single steps, to count the samples in long gaps despite a drifting clock."""
     period = rhythm.count * 1e6
     steps = _us_steps(utc)
     single = steps[np.abs(steps - period) <= allowed]
@@ -240,13 +239,13 @@ def _fixed(steps: Ints, period: float, allowed: float, pace: float) -> Steps:
 
 
 def _may_restart(steps: list[Steps]) -> bool:
-    """Whether so few rows come at other moments that these are restarts."""
+    """Whether so few rows are shifted in time that these are restarts."""
     restarts = sum(int(step.restarts.sum()) for step in steps)
     return restarts <= max(1, RESTARTS * sum(len(step.counts) for step in steps))
 
 
 def _are_business_days(series: list[Times]) -> bool:
-    """Whether no row lies on a weekend, although a series goes over one."""
+    """Whether no row is on a weekend, although a series spans one."""
     over = False
     for days in series:
         numbers = business_days(days)
@@ -257,14 +256,14 @@ def _are_business_days(series: list[Times]) -> bool:
 
 
 def _mostly_follow(series: list[Times]) -> bool:
-    """Whether most rows come on the next business day, on three weekdays or more: on many of the others none comes."""
+    """Whether most rows are on the next business day, on at least three weekdays: other days may be skipped often."""
     steps = np.concatenate([np.diff(business_days(days)) for days in series])
     weekdays = np.unique(business_days(np.concatenate(series)) % 5)
     return bool(2 * np.count_nonzero(steps == 1) > len(steps)) and len(weekdays) > 2
 
 
 def _day_of_month(days: Times) -> int | None:
-    """The day of the month on which all lie; 31 is the last one. None if they lie anywhere."""
+    """The day of the month that all days have; 31 is the last one. None if they have no common one."""
     months = days.astype("datetime64[M]")
     last = day_in(months, 31)
     if (days == last).all():
@@ -283,7 +282,7 @@ def _irregular(track: Track, row: int, rhythm: Rhythm, place: Place) -> DataErro
     usual = rhythm.period_s
     stamp = np.datetime_as_string(local[row], unit="auto").replace("T", " ")
     return DataError(
-        f"{place(int(track.rows[row]))}: the time {stamp} comes {step} after the row before, where {_every(rhythm)} is "
-        f"the rule: give --resample {length_for(usual)} to average rows into equal bins, or leave out --time to take "
-        "rows as equally spaced"
+        f"{place(int(track.rows[row]))}: the time {stamp} is {step} after the previous row, expected {_every(rhythm)}: "
+        f"give --resample {length_for(usual)} to average rows into equal bins, or omit --time if rows are equally "
+        "spaced"
     )

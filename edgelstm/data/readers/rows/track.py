@@ -1,4 +1,4 @@
-"""The rows of one series while they are put into order."""
+"""The rows of one series while they are sorted."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Track:
     Attributes:
         name: of the series.
         values: float64 [N, C], NaN where a sample is missing.
-        rows: int64 [N], where they stand in the table.
+        rows: int64 [N], their positions in the table.
         utc: datetime64[us] [N]; None without times.
-        local: datetime64[us] [N], what the clock on the wall said; None without times.
-        labels: N texts as an object array, empty where nobody knows the class; None without classes.
+        local: datetime64[us] [N], local time; None without times.
+        labels: N texts as an object array, empty where the class is unknown; None without classes.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""From the bytes of a text table to its rows of fields: encoding, delimiter, and where the table begins."""
+"""Turn the bytes of a text table into rows of fields: encoding, delimiter, and where the table begins."""

@@ -1,4 +1,4 @@
-"""Find the delimiter of a text table, as a set of candidates of which one must remain."""
+"""Detect the delimiter of a text table: of a set of candidates, exactly one must remain."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from edgelstm.errors import DataError
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANK: "blanks"}
 _TYPED = {"tab": "\t", "\\t": "\t", "blank": BLANK, "blanks": BLANK, "space": BLANK, "comma": ",", "semicolon": ";"}
 _TYPED |= {"bar": "|", "pipe": "|"}
-_HEAD = 500  # lines that tell the dialect
+_HEAD = 500  # lines from which the dialect is detected
 _HEAD_CHARACTERS = 1 << 20
-_SEEN_FIELDS = 5_000  # that are looked at for other delimiters
-_MOST = 0.9  # of the lines agree on the number of fields
+_SEEN_FIELDS = 5_000  # that are searched for other delimiters
+_MOST = 0.9  # of the lines must agree on the number of fields
 _SEP = re.compile(r'\s*"?sep=(.)"?[\s;,]*', re.IGNORECASE)
 
 
@@ -30,7 +30,7 @@ class Head(NamedTuple):
         lines: without their ends.
         first_line: the number of the first of them.
         quoted: whether fields may stand in quotes.
-        sep: the delimiter that a line `sep=;` names; None without one.
+        sep: the delimiter from a line `sep=;`; None without one.
     """
 
     lines: list[str]
@@ -44,13 +44,13 @@ class Way:
     """One way to split the first lines.
 
     Attributes:
-        delimiter: one character; a blank stands for runs of them.
-        rows: what holds fields, without comments and lines of delimiters alone.
+        delimiter: one character; a blank means runs of blanks.
+        rows: lines with fields, without comments and lines of only delimiters.
         comments: lines that begin with `#`.
-        width: fields that most rows have.
-        first: the place in `rows` of the first that has as many.
-        share: of the rows from there on that have as many.
-        foreign: the share of fields that look as if another delimiter had been meant.
+        width: the number of fields in most rows.
+        first: the index in `rows` of the first row with that many.
+        share: of the rows from there on, the share with that many.
+        foreign: the share of fields that suggest another delimiter.
     """
 
     delimiter: str
@@ -63,12 +63,12 @@ class Way:
 
     @property
     def fits(self) -> bool:
-        """Whether nearly all rows agree on a number of fields."""
+        """Whether nearly all rows have the same number of fields."""
         return self.width > 1 and self.share >= _MOST
 
 
 def head_of(text: str, skip_rows: int | None = None) -> Head:
-    """Take the first lines of a text, behind those that are skipped and behind a line `sep=;`."""
+    """Take the first lines of a text, after skipped lines and a line `sep=;`."""
     skip = skip_rows or 0
     start = 0
     for _ in range(skip):
@@ -91,11 +91,11 @@ def find(head: Head, asking: Asking, name: str) -> Way:
 
     Args:
         head: the first lines.
-        asking: what is typed, and what training found.
+        asking: the options, and what training found.
         name: of the file, for messages.
 
     Raises:
-        DataError: two delimiters would do, or that of training does not.
+        DataError: two delimiters fit, or that of training does not.
     """
     if asking.delimiter is not None or head.sep is not None:
         return _way(head, str(head.sep) if asking.delimiter is None else typed(asking.delimiter), name)
@@ -112,10 +112,10 @@ def find(head: Head, asking: Asking, name: str) -> Way:
 
 
 def typed(delimiter: str) -> str:
-    r"""Take a delimiter as people type it.
+    r"""Convert a delimiter as people type it.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not a delimiter.
 
     Example:
         >>> typed("tab"), typed(";")
@@ -128,14 +128,14 @@ def typed(delimiter: str) -> str:
 
 
 def _best(fitting: list[Way], name: str) -> Way:
-    """The way with the fewest foreign fields; of those the one that leaves no line out."""
-    tabs = any(way.delimiter == "\t" for way in fitting)  # tabs are blanks too
+    """The way with the fewest foreign fields; of several, the one that skips no line."""
+    tabs = any(way.delimiter == "\t" for way in fitting)  # tabs count as blanks too
     order = sorted((way for way in fitting if not (tabs and way.delimiter == BLANK)), key=_rank)
     if len(order) > 1 and _rank(order[0]) == _rank(order[1]):
         first, second = order[:2]
         raise DataError(
-            f"{name}: {NAMES[first.delimiter]} and {NAMES[second.delimiter]} both part every line into as many fields: "
-            f"give --delimiter '{first.delimiter}' or --delimiter '{second.delimiter}'"
+            f"{name}: {NAMES[first.delimiter]} and {NAMES[second.delimiter]} both split every line into the same "
+            f"number of fields: give --delimiter '{first.delimiter}' or --delimiter '{second.delimiter}'"
         )
     return order[0]
 
@@ -153,7 +153,7 @@ def _trained(head: Head, fitting: list[Way], delimiter: str, name: str) -> Way:
         got = NAMES[_least(fitting).delimiter]
         raise DataError(
             f"{name}: expected {NAMES.get(delimiter, repr(delimiter))} between fields, as in training, got {got}: "
-            "write it as then, or type --delimiter"
+            "write it the same way, or give --delimiter"
         )
     return _way(head, delimiter, name)
 
@@ -163,20 +163,20 @@ def _least(fitting: list[Way]) -> Way:
 
 
 def _nearly(ways: list[Way]) -> Way | None:
-    """Where no delimiter fits, the one that nearly does: its broken line is what is to be named."""
+    """The delimiter that nearly fits where none does, so that the error names its broken line."""
     near = [way for way in ways if way.width > 1 and way.share >= 0.5 and way.delimiter != BLANK]
     return max(near, key=lambda way: (-way.foreign, way.share, way.width), default=None)
 
 
 def _is_one_column(way: Way, asking: Asking) -> bool:
-    """Whether somebody says that commas are decimal, and they only stand in a single column of numbers."""
+    """Whether commas are given as decimal signs, and the table is a single column of such numbers."""
     if asking.decimal != "," or way.delimiter != ",":
         return False
     return all(kind_of(",".join(row.fields)) == NUMBER for row in way.rows[way.first :])
 
 
 def _try(head: Head, delimiter: str) -> Way | None:
-    """Split by a delimiter; None where quotes break."""
+    """Split by a delimiter; None if quotes are unbalanced."""
     try:
         return _split(head, delimiter)
     except csv.Error:
@@ -196,7 +196,7 @@ def _split(head: Head, delimiter: str) -> Way:
     names = _counted(every, comments, delimiter)
     comments = [row for row in comments if row is not names]
     if len(comments) == len(every):
-        comments = []  # where all lines begin with #, it is no mark of comments
+        comments = []  # if all lines begin with #, it does not mark comments
     rows = [row for row in every if row is names or not is_comment(row)] if comments else every
     rows = _trimmed([row for row in rows if any(map(str.strip, row.fields))])
     width, first, share = _width(rows)
@@ -207,7 +207,7 @@ def _split(head: Head, delimiter: str) -> Way:
 
 
 def _counted(every: list[Row], comments: list[Row], delimiter: str) -> Row | None:
-    """The line of names of a table that calls the number of its rows `#`: `#,time,load`; None without one."""
+    """The header of a table whose column of row numbers is called `#`: `#,time,load`; None without one."""
     row = next((row for row in comments if row.fields[0].strip() == "#"), None)
     names = [field for field in row.fields[1:] if field.strip()] if row else []
     if row is None or delimiter == BLANK or not names or any(map(is_value, names)):
@@ -218,22 +218,22 @@ def _counted(every: list[Row], comments: list[Row], delimiter: str) -> Row | Non
 
 
 def _trimmed(rows: list[Row]) -> list[Row]:
-    """Cut the fields behind the last that any row of the usual length fills: delimiters at the ends of lines."""
+    """Cut empty fields at the ends of all rows of the usual length: from delimiters at the ends of lines."""
     counts = Counter(len(row.fields) for row in rows)
     usual = max(counts, key=lambda count: (counts[count], count), default=0)
     filled = [
         place for row in rows if len(row.fields) == usual for place, field in enumerate(row.fields) if field.strip()
     ]
-    width = max(max(filled, default=usual - 1) + 1, 2)  # one column and a delimiter tell which it is
+    width = max(max(filled, default=usual - 1) + 1, 2)  # one column and an empty one still show the delimiter
     if width >= usual:
         return rows
     return [row if "".join(row.fields[width:]).strip() else Row(row.line, row.fields[:width]) for row in rows]
 
 
 def _width(rows: list[Row]) -> tuple[int, int, float]:
-    """The number of fields, the place of the first row that has as many, and the share of the rows below that have.
+    """The number of fields, the index of the first row with that many, and the share of the rows below with that many.
 
-    Most rows tell; where they do not agree, those behind the last break do if a line of names stands on top of them,
+    Most rows decide; if they do not agree, the rows after the last change of width decide if they begin with a header,
     else the last row.
     """
     counts = Counter(len(row.fields) for row in rows if len(row.fields) > 1)
@@ -262,7 +262,7 @@ def _first_of(rows: list[Row], width: int) -> int:
 
 
 def _behind_last_break(rows: list[Row]) -> int | None:
-    """The place behind the last row of another width, if words stand there and values right below."""
+    """The index after the last row of another width, if words are there and values right below."""
     width = len(rows[-1].fields)
     first = 1 + max((place for place, row in enumerate(rows) if len(row.fields) != width), default=-1)
     if not 0 < first < len(rows) - 1:
@@ -272,7 +272,7 @@ def _behind_last_break(rows: list[Row]) -> int | None:
 
 
 def _may_begin(rows: list[Row], first: int) -> bool:
-    """Whether all in front of a row may be a preamble, or the line of names, and no rows of the table."""
+    """Whether all lines before a row may be a preamble or the header, and not rows of the table."""
     before = rows[:first]
     if any(all(map(is_value, row.fields)) for row in before):
         return False
@@ -280,7 +280,7 @@ def _may_begin(rows: list[Row], first: int) -> bool:
 
 
 def _foreign(rows: list[Row], delimiter: str) -> float:
-    """The share of fields that hold another delimiter and are no numbers, or begin with a number and a blank."""
+    """The share of fields that hold another delimiter and are not numbers, or begin with a number and a blank."""
     others = [other for other in NAMES if other not in (delimiter, BLANK)]
     fields = [field for row in rows[1 if len(rows) > 1 else 0 :] for field in row.fields[:_SEEN_FIELDS]][:_SEEN_FIELDS]
     found = 0

@@ -1,6 +1,6 @@
-"""Tables that were drawn for the eye: by psql, MySQL, sqlcmd, or in Markdown. Lines without a sample are blanked out.
+"""Tables drawn for people by psql, MySQL, sqlcmd or in Markdown: lines without a sample are blanked.
 
-Lines keep their numbers. What counts the rows at the end is held against the rows.
+Lines keep their numbers. A row count at the end is compared with the rows.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import re
 from typing import NamedTuple
 
 from edgelstm.data.readers.columns.kinds import is_value
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
-_TOP = 50  # lines in which the ruler below the names stands
+_TOP = 50  # lines that are searched for the ruler below the header
 _SEEN = 1 << 16  # characters of them
-_BOTTOM = 10  # lines in which rows are counted
-# Of lines without blanks: psql's `----+----`, Markdown's `|:---|---:|`, MySQL's `+----+----+`, Org's `|----+----|`.
+_BOTTOM = 10  # lines that are searched for a row count
+# After blanks are removed: psql's `----+----`, Markdown's `|:---|---:|`, MySQL's `+----+----+`, Org's `|----+----|`.
 _BARS = re.compile(r"[|+]?:?[-=]+:?(?:[|+]:?[-=]+:?)*[|+]?")
 _CORNERS = re.compile(r"[|+](?:[-=]+\+)+[-=]+[|+]|\+[-=]+\+")
 _PLAIN = re.compile(r"(?:-{3,}|={3,})(?:(?:[ \t]+|[,;])(?:-{3,}|={3,}))*")
@@ -29,12 +29,12 @@ _FOLDED = re.compile(r"\+\s*(?:\||$)")
 
 
 class Drawn(NamedTuple):
-    """A text whose lines hold rows, names or what belongs to neither, and no lines that are drawn.
+    """A text without drawn lines: its lines hold rows, names or neither.
 
     Attributes:
         text: as many lines as before.
-        notes: in lines for people.
-        counted: the rows that a line at the end says there are, and the number of that line; None without one.
+        notes: one line each, for people.
+        counted: the row count from a line at the end, and the number of that line; None without one.
     """
 
     text: str
@@ -43,57 +43,58 @@ class Drawn(NamedTuple):
 
 
 def without_drawing(text: str, name: str) -> Drawn:
-    r"""Blank out rulers and what counts the rows, and cut bars at both ends of lines.
+    r"""Blank rulers and the row count, and cut bars at both ends of lines.
 
     Args:
         text: of a table; lines end in line feeds.
         name: of the file, for messages.
 
     Raises:
-        DataError: the table is drawn with signs of the screen, which may leave rows out, folds its cells, or has a line
-            for each field.
+        DataError: the table is drawn with box characters, which may omit rows, wraps its cells, or has a line for each
+            field.
 
     Example:
         >>> without_drawing(" t | v\n---+---\n 1 | 2\n(1 row)\n", "a.txt").text
         ' t | v\n\n 1 | 2\n\n'
     """
     for pattern, what in (
-        (_SCREEN, "one drawn for the screen, which may leave rows out"),
+        (_SCREEN, "one drawn for the screen, which may omit rows"),
         (_RECORDS, "one with a line for each field"),
     ):
         if pattern.search(text, 0, _SEEN):
-            raise DataError(f"{name}: expected a table of text, got {what}: write it as CSV")
-    counted = _counted(text)
+            raise DataError(f"{name}: expected a text table, got {what}: export it as CSV")
+    said = _row_count(text)
     below = _ruler(text[:_SEEN].split("\n")[:_TOP])
-    if below is None and counted is None:
+    if below is None and said is None:
         return Drawn(text)
     lines = text.split("\n")
     notes: tuple[str, ...] = ()
-    if counted is not None:
-        shown = lines[counted[1] - 1].strip()
-        lines[counted[1] - 1 :] = [""] * (len(lines) - counted[1] + 1)
-        notes = (f"line {counted[1]} ({shown[:40]}) counts the rows and is left out",)
+    if said is not None:
+        shown = lines[said[1] - 1].strip()
+        lines[said[1] - 1 :] = [""] * (len(lines) - said[1] + 1)
+        notes = (f"line {said[1]} ({shown[:40]}) is a row count: skipped",)
     if below is not None:
         rulers = _blank_rulers(lines, below, name)
-        notes = (f"{rulers} line(s) that are drawn below names or around rows are left out", *notes)
-    return Drawn("\n".join(lines), notes, counted)
+        notes = (f"{counted(rulers, 'line')} drawn below the header or around rows: skipped", *notes)
+    return Drawn("\n".join(lines), notes, said)
 
 
 def check_count(drawn: Drawn, rows: int, name: str) -> None:
-    """Hold the rows against the line that counts them.
+    """Compare the rows with the row count.
 
     Raises:
-        DataError: there are more or fewer.
+        DataError: they differ.
     """
     if drawn.counted is not None and drawn.counted[0] != rows:
         said, line = drawn.counted
         raise DataError(
-            f"{name}: line {line} counts {said} row(s), the table has {rows}: export it as CSV, or delete that line"
+            f"{name}: line {line} says {counted(said, 'row')}, the table has {rows:,}: export it as CSV, or delete "
+            "that line"
         )
 
 
 def _ruler(lines: list[str]) -> int | None:
-    """The place of the ruler below the names; None without one. A row of dashes below other rows is none."""
+    """The index of the ruler below the header; None without one. A row of dashes below other rows is not a ruler."""
     above = ""
     for place, line in enumerate(lines):
         fields = above.strip().strip("|").split("|") if "|" in above else re.split("[,;]|\\s+", above.strip())
@@ -115,7 +116,7 @@ def _is_bars(line: str) -> bool:
 
 
 def _blank_rulers(lines: list[str], below: int, name: str) -> int:
-    """Blank rulers and cut bars, in place; gives how many rulers there were."""
+    """Blank rulers and cut bars, in place; returns the number of rulers."""
     ruler = lines[below].strip()
     boxed, folded = ruler[0] in "|+", ruler[0] not in "|+" and "+" in ruler
     rulers = 0
@@ -126,28 +127,28 @@ def _blank_rulers(lines: list[str], below: int, name: str) -> int:
         elif boxed and line.strip():
             lines[place] = _unboxed(line, f"{name}: line {place + 1}" if place > below else None)
         elif folded and place > below and _FOLDED.search(line):
-            raise DataError(f"{name}: line {place + 1}: a cell goes on in the next line (+): export the table as CSV")
+            raise DataError(f"{name}: line {place + 1}: a cell continues on the next line (+): export the table as CSV")
     return rulers
 
 
 def _unboxed(line: str, place: str | None) -> str:
-    """Cut the bars at both ends; above the names a line may have none.
+    """Cut the bars at both ends; a line above the header may have none.
 
     Raises:
-        DataError: a row has none.
+        DataError: a row has no bars.
     """
     bare = line.strip()
     if len(bare) > 1 and bare.startswith("|") and bare.endswith("|"):
         return bare[1:-1]
     if place is not None:
         raise DataError(
-            f"{place}: expected a row between bars, as those above, got {bare[:40]!r}: take that line out, or mend it"
+            f"{place}: expected a row between bars, like those above, got {bare[:40]!r}: delete or fix that line"
         )
     return line
 
 
-def _counted(text: str) -> tuple[int, int] | None:
-    """What the last lines say of the number of rows, and the number of the first of them; None where they do not."""
+def _row_count(text: str) -> tuple[int, int] | None:
+    """The row count in the last lines, and the number of the first of these lines; None without one."""
     start = len(text) - _SEEN + len(text[-_SEEN:].rstrip()) if len(text) > _SEEN else len(text.rstrip())
     found: int | None = None
     first = start

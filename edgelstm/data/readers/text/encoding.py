@@ -1,6 +1,6 @@
-"""Turn the bytes of a table into text: UTF-8, UTF-16, else Latin-1, and never a mixture.
+"""Decode the bytes of a table: UTF-8, UTF-16, else Latin-1, never a mixture.
 
-What a web browser calls Latin-1 is Windows-1252, and so it is here: 0x80 is a euro sign, no control character.
+Latin-1 means Windows-1252 here, as in web browsers: 0x80 is a euro sign, not a control character.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _ALIASES = {
     "windows-1252": "latin-1",
 }
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_SEEN = 4096  # bytes that are looked at for the zeros of UTF-16
+_SEEN = 4096  # bytes that are searched for the zeros of UTF-16
 _WINDOWS = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
-_CONTROLS = bytes([*range(9), *range(14, 28)])  # but tabs, ends of lines and of pages
+_CONTROLS = bytes([*range(9), *range(14, 28)])  # except tabs, line feeds and form feeds
 _CONTROL = re.compile("[" + re.escape(_CONTROLS.decode()) + "]")
 _END_OF_FILE = "\x1a"  # of CP/M and DOS
 _UTF8_LETTER = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
@@ -40,7 +40,7 @@ class Text(NamedTuple):
     Attributes:
         text: without a byte order mark, lines end in a line feed.
         encoding: one of `edgelstm.reading.ENCODINGS`.
-        notes: in lines for people.
+        notes: one line each, for people.
     """
 
     text: str
@@ -54,11 +54,11 @@ def decode(content: bytes, name: str, asked: str | None = None, trained: str | N
     Args:
         content: the bytes.
         name: of the file, for messages.
-        asked: the encoding that somebody typed; wins.
-        trained: the encoding of training, which the file must allow; None: found out.
+        asked: the encoding given as an option; overrides all else.
+        trained: the encoding of training, which must fit the file; None: detected.
 
     Raises:
-        DataError: the bytes are no text, mixed, or not in the encoding asked for.
+        DataError: the bytes are not text, mix encodings, or are not in the encoding asked for.
 
     Example:
         >>> decode("a;\u00e4\r\n".encode("latin-1"), "a.csv").text
@@ -71,11 +71,11 @@ def decode(content: bytes, name: str, asked: str | None = None, trained: str | N
     if trained is not None and encoding != trained and not (content.isascii() and trained != "utf-16"):
         raise DataError(
             f"{name}: expected {_NAMES[trained]}, as in training, got {_NAMES[encoding]}: save it as "
-            f"{_NAMES[trained]}, or type --encoding {encoding}"
+            f"{_NAMES[trained]}, or give --encoding {encoding}"
         )
     encoding = trained or encoding
     line = _line_that_is_no_utf8(content) if encoding == "latin-1" and trained is None else None
-    notes = (f"Latin-1, for line {line} is no UTF-8; --encoding wins",) if line else ()
+    notes = (f"Latin-1, because line {line} is not UTF-8; --encoding overrides this",) if line else ()
     return _text(content, encoding, name, "the file")._replace(notes=notes)
 
 
@@ -88,12 +88,12 @@ def _known(encoding: str) -> str:
 
 
 def _found(content: bytes, name: str, mixed: bool) -> str:
-    """Find out the encoding: that of the mark, UTF-16 by its zeros, UTF-8 where all of it is, else Latin-1.
+    """Detect the encoding: by the byte order mark, UTF-16 by its zeros, UTF-8 if all is valid, else Latin-1.
 
     Args:
         content: the bytes.
         name: of the file, for messages.
-        mixed: whether bytes that are partly UTF-8 are taken for Latin-1, as training says.
+        mixed: whether bytes that are partly UTF-8 are read as Latin-1, as in training.
     """
     if content.startswith(_UTF16_MARKS) or _unmarked_utf16(content):
         return "utf-16"
@@ -102,14 +102,14 @@ def _found(content: bytes, name: str, mixed: bool) -> str:
         return "utf-8"
     if content.startswith(b"\xef\xbb\xbf") or (not mixed and _is_mixed(content)):
         raise DataError(
-            f"{name}: line {line}: expected UTF-8 as on other lines, got other bytes: mend that line, or type "
+            f"{name}: line {line}: expected UTF-8 as on other lines, got other bytes: fix that line, or give "
             "--encoding latin-1, which reads every byte as one character"
         )
     return "latin-1"
 
 
 def _is_mixed(content: bytes) -> bool:
-    """Whether at least half of what is no ASCII is proper UTF-8, as Latin-1 hardly is by chance."""
+    """Whether at least half of the bytes outside ASCII are valid UTF-8, which Latin-1 hardly is by chance."""
     letters = sum(map(len, _UTF8_LETTER.findall(content)))
     return 2 * letters >= len(content) - len(content.translate(None, bytes(range(128, 256))))
 
@@ -123,7 +123,7 @@ def _line_that_is_no_utf8(content: bytes) -> int | None:
 
 
 def _unmarked_utf16(content: bytes) -> str | None:
-    """Find UTF-16 without a mark: nearly every second byte is 0."""
+    """Detect UTF-16 without a byte order mark: nearly every second byte is 0."""
     start = content[:_SEEN]
     for first, codec in ((1, "utf-16-le"), (0, "utf-16-be")):
         zeros = start[first::2].count(0)
@@ -141,7 +141,7 @@ def _text(content: bytes, encoding: str, name: str, who: str) -> Text:
     except UnicodeDecodeError as error:
         line = f"line {line_of(content, error.start)}: " if encoding != "utf-16" else ""
         raise DataError(
-            f"{name}: {line}expected {_NAMES[encoding]}, as {who} says, got other bytes: type another --encoding"
+            f"{name}: {line}expected {_NAMES[encoding]}, as {who} says, got other bytes: give another --encoding"
         ) from error
     if encoding == "latin-1":
         text = text.translate(_WINDOWS)
@@ -151,7 +151,7 @@ def _text(content: bytes, encoding: str, name: str, who: str) -> Text:
 
 
 def _refuse_controls(text: str, content: bytes, encoding: str, name: str) -> None:
-    """Refuse what no text holds. Bytes are counted first, because a search takes 0.5 s in 50 MB and this 0.06."""
+    """Refuse control characters. Bytes are counted first, in 0.06 s for 50 MB, because a search takes 0.5 s."""
     if encoding != "utf-16" and len(content.translate(None, _CONTROLS)) == len(content):
         return
     control = _CONTROL.search(text)
@@ -159,5 +159,5 @@ def _refuse_controls(text: str, content: bytes, encoding: str, name: str) -> Non
         at = text.count("\n", 0, control.start()) + 1
         raise DataError(
             f"{name}: line {at}: expected text, got the control character {ord(control[0])}: the file is binary, or a "
-            "logger that lost power left it there; take it out"
+            "logger lost power while it wrote; remove that character"
         )

@@ -1,4 +1,4 @@
-"""Call a file that is no table of text what it is, whatever its ending says."""
+"""Refuse files that are not text tables, and name what they are, whatever their ending says."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import json
 import re
 import zipfile
 
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 _EXPORT = "save the sheet as CSV"
 _UNPACK = "unpack it first"
-# The first bytes of each kind, what it is, and what to do. Zip archives are told apart below.
+# The first bytes of each kind, what it is, and what to do. Zip archives are identified below.
 _MAGIC = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself", "run `git lfs pull`"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel spreadsheet (.xls)", _EXPORT),
     (b"%PDF", "a PDF document", "get the data itself, as CSV"),
-    (b"SQLite format 3\0", "an SQLite database", "export one table or query of it as CSV"),
-    (b"PAR1", "a Parquet table", "give it the ending .parquet or type --format parquet"),
+    (b"SQLite format 3\0", "an SQLite database", "export one of its tables, or a query, as CSV"),
+    (b"PAR1", "a Parquet table", "rename it to .parquet, or give --format parquet"),
     (b"ARROW1", "an Arrow (Feather) table", "write it as Parquet or CSV"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "write one table of it as Parquet or CSV"),
-    (b"\x93NUMPY", "a NumPy array", "write it as CSV with a line of names"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "export one of its tables as Parquet or CSV"),
+    (b"\x93NUMPY", "a NumPy array", "write it as CSV with a header"),
     (b"\xfd7zXZ\0", "an xz archive", _UNPACK),
     (b"BZh", "a bzip2 archive", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", _UNPACK),
@@ -36,20 +36,20 @@ _MAGIC = (
     (b"\0\0\xfe\xff", "text in UTF-32", "save it as UTF-8"),
 )
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-_SHEET = re.compile(rb"\s*<table\b[^>]*>\s*<", re.IGNORECASE)  # what web sites call .xls
-_XML = re.compile(rb"\s*<\?xml\b")  # a name in angle brackets is what MetaTrader writes: <DATE>,<OPEN>
+_SHEET = re.compile(rb"\s*<table\b[^>]*>\s*<", re.IGNORECASE)  # what websites call .xls
+_XML = re.compile(rb"\s*<\?xml\b")  # not any name in angle brackets: MetaTrader writes headers like <DATE>,<OPEN>
 _BOM = b"\xef\xbb\xbf"
 
 
 def refuse(content: bytes, name: str) -> None:
-    r"""Refuse bytes that are something else than a table of text.
+    r"""Refuse bytes that are not a text table.
 
     Args:
-        content: of the whole file, unpacked.
+        content: of the whole file, decompressed.
         name: of the file, for the message.
 
     Raises:
-        DataError: naming what it is and what to do.
+        DataError: they are not; names what they are, and what to do.
 
     Example:
         >>> refuse(b"time,v\n1,2\n", "a.csv")
@@ -57,7 +57,7 @@ def refuse(content: bytes, name: str) -> None:
     found = _kind(content)
     if found is not None:
         what, remedy = found
-        raise DataError(f"{name}: expected a table of text, got {what}: {remedy}")
+        raise DataError(f"{name}: expected a text table, got {what}: {remedy}")
 
 
 def _kind(content: bytes) -> tuple[str, str] | None:
@@ -70,7 +70,7 @@ def _kind(content: bytes) -> tuple[str, str] | None:
     if _SHEET.match(start):
         return "an HTML table", f"open it in a spreadsheet and {_EXPORT}"
     if _HTML.match(start):
-        return "an HTML page", "download the file itself; a page is what a browser shows, often a log-in"
+        return "an HTML page", "download the file itself; this is a page for browsers, often a login"
     if _XML.match(start):
         return "XML", "write it as CSV"
     if start.lstrip()[:1] in (b"{", b"[") and _is_json(content.removeprefix(_BOM)):
@@ -79,7 +79,7 @@ def _kind(content: bytes) -> tuple[str, str] | None:
 
 
 def _archive(content: bytes) -> tuple[str, str]:
-    """Tell spreadsheets, which are zip archives inside, from other archives."""
+    """Identify spreadsheets, which are zip archives inside, among other archives."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
@@ -89,7 +89,7 @@ def _archive(content: bytes) -> tuple[str, str]:
         return "an Excel spreadsheet (.xlsx)", _EXPORT
     if "content.xml" in names:
         return "an OpenDocument file (.ods)", _EXPORT
-    return f"a zip archive of {len(names)} file(s)", _UNPACK
+    return f"a zip archive of {counted(len(names), 'file')}", _UNPACK
 
 
 def _is_json(content: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Find where a text table begins, which line names its columns, and which lines belong to neither."""
+"""Detect where a text table begins, which line is its header, and which lines are neither."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from edgelstm.data.readers.text.dialect import Head, Way
 from edgelstm.data.readers.text.lines import BLANK, Row
 from edgelstm.errors import DataError
 
-_SEEN = 200  # rows that tell what a column holds
-_SEEN_FIELDS = 20_000  # fewer rows of wide tables, but some
-# Campbell Scientific's table files: names stand in line 2; in TOA5 units and kinds of values stand below them.
+_SEEN = 200  # rows from which the content of a column is detected
+_SEEN_FIELDS = 20_000  # fields at most, so fewer rows of wide tables
+# Campbell Scientific's table files: the header is line 2; in TOA5, units and kinds of values are below it.
 _LOGGERS = {"TOA5": 2, "TOACI1": 0}
 
 
 class Body(NamedTuple):
-    """The rows of the first lines that have the usual number of fields.
+    """The rows among the first lines with the usual number of fields.
 
     Attributes:
-        rows: the first of them may name the columns.
+        rows: the first of them may be the header.
         values: the positions of columns that hold numbers or times.
     """
 
@@ -38,12 +38,12 @@ class Layout:
     Attributes:
         delimiter: between fields.
         width: fields of a row.
-        names: of the columns; None without a line of names. May be fewer than fields.
-        header_line: the number of that line; 0 without one.
+        names: of the columns; None without a header. May be fewer than fields.
+        header_line: the number of the header; 0 without one.
         first_line: the number of the first line that may hold a row.
-        skip_rows: lines in front of the table that had to be found out.
-        row_names: each row begins with a name of its own.
-        notes: in lines for people.
+        skip_rows: lines before the table, as detected.
+        row_names: each row begins with a row name.
+        notes: one line each, for people.
     """
 
     delimiter: str
@@ -57,15 +57,15 @@ class Layout:
 
 
 def find(text: str, asking: Asking, name: str) -> Layout:
-    """Find the layout of a table.
+    """Detect the layout of a table.
 
     Args:
         text: all of it; lines end in line feeds.
-        asking: what is typed, and what training found.
+        asking: the options, and what training found.
         name: of the file, for messages.
 
     Raises:
-        DataError: the table is empty, could be laid out in two ways, or not as in training.
+        DataError: the table is empty, can be read in two ways, or is not laid out as in training.
     """
     head = dialect.head_of(text, asking.skip_rows)
     logger = _logger(head)
@@ -91,15 +91,15 @@ def _of_logger(head: Head, kind: str, asking: Asking, name: str) -> Layout:
     if len(way.rows) <= 1 + below:
         raise DataError(f"{name}: the table is empty")
     header = way.rows[0]
-    note = f"a {kind} file of a logger: line {header.line} names the columns"
+    note = f"{kind} file of a logger: line {header.line} is the header"
     if below:
-        note += f", units and kinds in lines {header.line + 1} and {header.line + below} are left out"
+        note += f", lines {header.line + 1} and {header.line + below} (units and kinds) are skipped"
     names = tuple(map(str.strip, header.fields))
     return Layout(way.delimiter, len(names), names, header.line, way.rows[below].line + 1, notes=(note,))
 
 
 def _layout(way: Way, head: Head, asking: Asking, name: str) -> Layout:
-    """Tell the line of names from the rows, and both from what stands in front."""
+    """Separate the header from the rows, and both from the preamble."""
     first = way.first if asking.skip_rows is None or way.first == 1 else 0
     body = _body(way, first)
     wanted = asking.header
@@ -125,19 +125,19 @@ def _body(way: Way, first: int) -> Body:
 
 
 def _holds_values(kinds: list[str], first: list[str]) -> bool:
-    """Whether most fields are numbers or times; where all are missing, whether the first line holds one."""
+    """Whether most fields are numbers or times; if all are missing, whether the first line holds one."""
     values = kinds.count(NUMBER) + kinds.count(TIME)
     return values > kinds.count(WORD) if values or WORD in kinds else any(map(is_value, first))
 
 
 def _is_row(row: Row, body: Body) -> bool:
-    """Whether a line holds values, or words for missing ones, where others hold values: it names no columns."""
+    """Whether a line holds values, or words for missing ones, where others hold values: it is not a header."""
     fields = [row.fields[position].strip() for position in body.values if position < len(row.fields)]
     return any(fields) and all(kind_of(field) != WORD for field in fields)
 
 
 def _with_names(way: Way, body: Body, first: int, head: Head, search: bool) -> Layout:
-    """A line of names; lines like `Serial,123` in front of it and one of units below it are left out."""
+    """The layout with a header; lines like `Serial,123` before it and a line of units below it are skipped."""
     at = _behind_preamble(body) if search else 0
     header = body.rows[at]
     notes = _preamble(header.line, first + at, head)
@@ -146,29 +146,29 @@ def _with_names(way: Way, body: Body, first: int, head: Head, search: bool) -> L
         units = body.rows[at + 1]
         below = units.line + 1
         shown = _shown(units)[:60]
-        notes += (f"line {units.line} ({shown}) is taken for units and left out",)
+        notes += (f"line {units.line} ({shown}) is read as units and skipped",)
     names = tuple(map(str.strip, header.fields))
     skip = header.line - 1 if first + at else 0
     return Layout(way.delimiter, way.width, names, header.line, below, skip, notes=notes)
 
 
 def _shown(row: Row) -> str:
-    """The fields of a row in one line, whatever stands in quotes."""
+    """The fields of a row in one line, even if quoted ones have line breaks."""
     return ", ".join(" ".join(field.split()) for field in row.fields)
 
 
 def _preamble(line: int, rows: int, head: Head) -> tuple[str, ...]:
-    """Say which lines in front of the table are left out."""
+    """Say which lines before the table are skipped."""
     if not rows:
         return ()
     first = head.first_line
-    return (f"lines {first} to {line - 1} in front of the table are left out; --skip-rows wins",)
+    return (f"lines {first} to {line - 1} before the table are skipped; --skip-rows overrides this",)
 
 
 def _behind_preamble(body: Body) -> int:
-    """The place of the line of names: below lines like `Serial,123`, which have a word and a value where rows have two.
+    """The index of the header: below lines like `Serial,123`, which have a word and a value where rows have two values.
 
-    Such a line is a broken row instead where the rows go on right below it.
+    Such a line is a broken row instead if rows follow right below it.
     """
     end = next((place for place, row in enumerate(body.rows) if _is_row(row, body)), 0)
     mixed = [place for place in range(end) if any(is_value(field) for field in _at(body, place))]
@@ -182,7 +182,7 @@ def _at(body: Body, place: int) -> list[str]:
 
 
 def _is_units(row: Row, body: Body, below: list[Row]) -> bool:
-    """Whether a line below the names holds nothing but words that do not come again, where others hold values."""
+    """Whether a line below the header holds only words, none repeated below, where others hold values."""
     if len(body.values) < 2 or not below:
         return False
     fields = [row.fields[position].strip() for position in body.values]
@@ -190,7 +190,7 @@ def _is_units(row: Row, body: Body, below: list[Row]) -> bool:
     if NUMBER in kinds or TIME in kinds or 2 * kinds.count(WORD) < len(kinds):
         return False
     if kinds[0] != WORD and (fields[0] or kinds.count(WORD) < len(kinds) - 1):
-        return False  # times have no unit, but all others have
+        return False  # only a column of times may have no unit
     return not any(
         other.fields[position].strip() == field
         for position, field in zip(body.values, fields, strict=True)
@@ -200,7 +200,7 @@ def _is_units(row: Row, body: Body, below: list[Row]) -> bool:
 
 
 def _row_first(way: Way, body: Body, first: int, head: Head, asking: Asking, name: str) -> Layout:
-    """The first line of the usual width is a row: names stand above it, in a comment, or nowhere."""
+    """The layout where the first line of the usual width is a row: the header is above it, in a comment, or nowhere."""
     row = body.rows[0]
     above = way.rows[first - 1] if first else None
     if above is not None and len(above.fields) == way.width - 1 and _are_names(above.fields):
@@ -210,7 +210,7 @@ def _row_first(way: Way, body: Body, first: int, head: Head, asking: Asking, nam
     comment = _names_in_comment(way, row, asking)
     if comment is not None:
         line, names = comment
-        note = f"the comment in line {line} names the columns"
+        note = f"the comment in line {line} is the header"
         return Layout(way.delimiter, way.width, names, line, row.line, notes=(note,))
     _refuse_counted(row, body, name)
     if asking.delimiter is None and asking.like is None:
@@ -230,13 +230,15 @@ def _with_row_names(way: Way, body: Body, above: Row, first: int, head: Head, na
         return Layout(way.delimiter, way.width, names, above.line, above.line + 1, skip, notes=notes)
     _refuse_halves(body, way, name)
     example = body.rows[0].fields[0].strip()
-    note = f"each row has one field more than line {above.line} has names: the first ({example!r}) is taken for a name "
-    notes += (note + "of the row and left out",)
+    note = (
+        f"each row has one field more than the header in line {above.line}: the first ({example!r}) is read as a row "
+    )
+    notes += (note + "name and skipped",)
     return Layout(way.delimiter, way.width, names, above.line, above.line + 1, skip, True, notes)
 
 
 def _with_fewer_names(way: Way, body: Body, above: Row, first: int, head: Head, name: str) -> Layout:
-    """Rows with more or fewer fields than names: right only where all that is too much is empty."""
+    """The layout of rows with more or fewer fields than names: valid only if all surplus fields are empty."""
     names = tuple(map(str.strip, above.fields))
     named = max((place for place, text in enumerate(names, 1) if text), default=0)
     if _are_names(above.fields[:named]) and (
@@ -257,12 +259,12 @@ def _remedy(body: Body) -> str:
 
 
 def _refuse_halves(body: Body, way: Way, name: str) -> None:
-    """Refuse fields that look like halves of numbers with a decimal comma: `0,20,013`."""
+    """Refuse fields that look like the halves of numbers with a decimal comma: `0,20,013`."""
     rows = body.rows
     if way.delimiter == BLANK and all(kind_of(f"{row.fields[0]} {row.fields[1]}") == TIME for row in rows):
         raise DataError(
             f"{name}: line {rows[0].line}: expected {way.width - 1} fields as in the header, got {way.width}: date and "
-            "clock are two columns; name both, and give --time twice"
+            "clock are two columns; name both in the header, and give --time twice"
         )
     if way.delimiter != "," or any(kind_of(row.fields[0]) == WORD or "." in "".join(row.fields[1:]) for row in rows):
         return
@@ -272,13 +274,13 @@ def _refuse_halves(body: Body, way: Way, name: str) -> None:
             number = f"{row.fields[left].strip()},{row.fields[right]}"
             raise DataError(
                 f"{name}: line {row.line}: expected {way.width - 1} fields as in the header, got {way.width}, which "
-                f"look like halves of numbers ({number}): where commas are decimal, give --decimal , and put quotes "
-                "around the numbers or semicolons between fields; where the first field names the row, name its column"
+                f"look like halves of numbers ({number}): if commas are decimal, give --decimal , and put quotes "
+                "around the numbers or semicolons between fields; if the first field is a row name, name its column"
             )
 
 
 def _refuse_pairs(way: Way, body: Body, name: str) -> None:
-    """Refuse two columns without names that could be one with a decimal comma: `16,677`."""
+    """Refuse two columns without a header that could be one with a decimal comma: `16,677`."""
     if way.delimiter == "," and way.width == 2 and not _goes_on(body) and _are_halves(body.rows, 0, 1):
         shown = ",".join(map(str.strip, body.rows[0].fields))
         raise DataError(
@@ -288,14 +290,14 @@ def _refuse_pairs(way: Way, body: Body, name: str) -> None:
 
 
 def _are_halves(rows: list[Row], left: int, right: int) -> bool:
-    """Whether two columns hold whole numbers alone, the right one without signs."""
+    """Whether two columns hold only whole numbers, the right one without signs."""
     return all(row.fields[left].strip().lstrip("+-").isdigit() and row.fields[right].strip().isdigit() for row in rows)
 
 
 def _names_in_comment(way: Way, row: Row, asking: Asking) -> tuple[int, tuple[str, ...]] | None:
-    """The comment in front of the rows that has as many words as they have fields.
+    """The comment before the rows with as many words as they have fields.
 
-    Of several, as where units stand below the names, that with the most columns that are asked for, else the first.
+    Of several, such as names and units, the one with the most columns that are asked for, else the first.
     """
     named = []
     for comment in way.comments:
@@ -307,7 +309,7 @@ def _names_in_comment(way: Way, row: Row, asking: Asking) -> tuple[int, tuple[st
 
 
 def _is_open(body: Body) -> bool:
-    """Whether a line of numbers could also name the columns: 0, 1, 2, ... or words beside whole numbers."""
+    """Whether a line of numbers could also be the header: 0, 1, 2, ... or words beside whole numbers."""
     return _is_counted(body) or _is_wide(body)
 
 
@@ -318,7 +320,7 @@ def _is_counted(body: Body) -> bool:
 
 
 def _is_wide(body: Body) -> bool:
-    """Whether the first line has a word that does not come again beside whole numbers: `city,2019,2020`."""
+    """Whether the first line has whole numbers and a word that is not repeated below: `city,2019,2020`."""
     row = body.rows[0]
     words = [place for place, field in enumerate(row.fields) if kind_of(field) == WORD]
     whole = all(row.fields[place].strip().isdigit() for place in body.values)
@@ -327,7 +329,7 @@ def _is_wide(body: Body) -> bool:
 
 
 def _goes_on(body: Body) -> bool:
-    """Whether the first column counts on in the same steps, as rows do."""
+    """Whether the first column counts in equal steps, as rows do."""
     first = [row.fields[0].strip() for row in body.rows[:4]]
     if len(first) < 3 or not all(text.lstrip("-").isdigit() for text in first):
         return False
@@ -338,33 +340,31 @@ def _goes_on(body: Body) -> bool:
 def _refuse_counted(row: Row, body: Body, name: str) -> None:
     if _is_open(body):
         shown = _shown(row)[:40]
-        raise DataError(
-            f"{name}: line {row.line} ({shown}) could name the columns or be a row: give --header or --no-header"
-        )
+        raise DataError(f"{name}: line {row.line} ({shown}) could be the header or a row: give --header or --no-header")
 
 
 def _without_names(way: Way, body: Body, first: int, head: Head, typed: bool) -> Layout:
     row = body.rows[0]
     notes = _preamble(row.line, first, head)
     if not typed:
-        notes += (f"no line names the columns: they are called 1 to {way.width}",)
+        notes += (f"no header: the columns are named 1 to {way.width}",)
     skip = row.line - 1 if first else 0
     return Layout(way.delimiter, way.width, None, 0, row.line, skip, notes=notes)
 
 
 def _agree(found: Layout, asking: Asking, name: str) -> None:
-    """Refuse a layout that is not the one of training."""
+    """Refuse a layout that differs from that of training."""
     trained = asking.like.dialect if asking.like else None
     if trained is None:
         return
     if asking.header is None and trained.header != (found.names is not None):
-        expected, got = ("a line of names", "none") if trained.header else ("no line of names", "one")
+        expected, got = ("a header", "none") if trained.header else ("no header", "one")
         raise DataError(
-            f"{name}: expected {expected}, as in training, got {got} (line {found.first_line}): write it as then, or "
-            f"type {'--no-header' if trained.header else '--header'}"
+            f"{name}: expected {expected}, as in training, got {got} (line {found.first_line}): write it the same "
+            f"way, or give {'--no-header' if trained.header else '--header'}"
         )
     if trained.row_names != found.row_names:
-        expected, got = ("a name", "none") if trained.row_names else ("no name", "one")
+        expected, got = ("a row name", "none") if trained.row_names else ("no row name", "one")
         raise DataError(
-            f"{name}: expected {expected} in front of each row, as in training, got {got}: line {found.first_line}"
+            f"{name}: expected {expected} at the start of each row, as in training, got {got}: line {found.first_line}"
         )

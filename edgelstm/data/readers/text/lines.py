@@ -1,7 +1,7 @@
-"""Split text into rows of fields: one way for the first lines, which tell the dialect, and for all of them.
+"""Split text into rows of fields, in the same way for the first lines, which show the dialect, and for all lines.
 
-A table of a million rows takes the fast way where each line has as many fields as the first and no quotes: the places
-of all delimiters are found by numpy, and a column is cut out of the text when somebody asks for it.
+A table whose lines all have the same number of fields and no quotes takes a fast path, for millions of rows: numpy
+finds all delimiters, and a column is cut from the text when it is asked for.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from edgelstm.data.readers.columns.words import SPREADSHEET_ERRORS
 
 BLANK = " "
 QUOTE = '"'
-_CHUNK = 256  # rows: more lists at a time begin collections of garbage, which took 60 % of the time
+_CHUNK = 256  # rows: more lists at a time trigger the garbage collector, which took 60 % of the time
 _WIDEST = 32  # characters of a number
-_PLAIN = np.zeros(256, bool)  # that a plain number consists of; 0 stands behind its end
+_PLAIN = np.zeros(256, bool)  # the characters of a plain number; 0 pads its end
 _PLAIN[list(b"\0 +-.0123456789Ee")] = True
-_AS_POINTS = np.arange(256, dtype=np.uint8)  # decimal commas become points, and points what is no number
+_AS_POINTS = np.arange(256, dtype=np.uint8)  # swaps commas and points: no number has a comma then
 _AS_POINTS[[ord(","), ord(".")]] = ord("."), ord(",")
 _BLANK_LINE = re.compile(r"^[ \t]*$", re.MULTILINE)
 
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     """One row.
 
     Attributes:
-        line: its number, counted from 1; of a row over several lines the last.
+        line: its number, counted from 1; the last one of a row over several lines.
         fields: its fields.
     """
 
@@ -55,7 +55,7 @@ class Listed:
 
     @classmethod
     def of(cls, rows: Iterator[Row], width: int) -> Listed:
-        """Take rows of one width, some at a time, because a list for each of a million rows doubles the time."""
+        """Take rows of one width in chunks, because a list for each of a million rows doubles the time."""
         found = cls([], [[] for _ in range(width)])
         while chunk := list(islice(rows, _CHUNK)):
             found.lines.extend(row.line for row in chunk)
@@ -84,15 +84,15 @@ class Listed:
         return [self.columns[position][row] for row in rows]
 
     def is_blank(self, position: int) -> bool:
-        """Say whether a column holds nothing."""
+        """Say whether a column is empty."""
         return not any(map(str.strip, self.columns[position]))
 
     def floats(self, position: int, decimal: str) -> NDArray[np.float64] | None:
-        """Leave the numbers to those who look at each field."""
+        """Give None: each field must be parsed on its own."""
         return None
 
     def hollow(self) -> NDArray[np.bool_]:
-        """Find rows of delimiters and blanks alone: bool [N]."""
+        """Find rows of only delimiters and blanks: bool [N]."""
         found = np.ones(len(self), bool)
         for column in self.columns:
             rows = np.flatnonzero(found)
@@ -107,13 +107,13 @@ class Listed:
 
 @dataclass
 class Even:
-    """Rows that are lines of as many fields each, without quotes, blank lines and comments.
+    """Rows that are lines with the same number of fields, without quotes, blank lines and comments.
 
     Attributes:
         text: all lines.
         codes: uint8 or uint32, the characters of the text.
-        lines: int64 [N], the number of each row.
-        starts: int64 [N], where each begins in the text.
+        lines: int64 [N], the line number of each row.
+        starts: int64 [N], where each row begins in the text.
         ends: int64 [N, width], where each field ends.
     """
 
@@ -147,7 +147,7 @@ class Even:
         return [self.text[start:end] for start, end in zip(starts, self.ends[rows, position], strict=True)]
 
     def is_blank(self, position: int) -> bool:
-        """Say whether a column holds nothing."""
+        """Say whether a column is empty."""
         starts, ends = self._borders(position)
         return not any(self.text[starts[row] : ends[row]].strip() for row in np.flatnonzero(ends > starts))
 
@@ -155,7 +155,7 @@ class Even:
         return self.starts if position == 0 else self.ends[:, position - 1] + 1, self.ends[:, position]
 
     def floats(self, position: int, decimal: str) -> NDArray[np.float64] | None:
-        """Give a column of plain numbers with a decimal sign as float64 [N]; None where it may hold anything else.
+        """Give a column of plain numbers with a decimal sign as float64 [N]; None if it may hold anything else.
 
         This takes half the time of `float` for each field: 0.2 s for a million.
         """
@@ -176,7 +176,7 @@ class Even:
             return None
 
     def hollow(self) -> NDArray[np.bool_]:
-        """Find rows of delimiters and blanks alone: bool [N]."""
+        """Find rows of only delimiters and blanks: bool [N]."""
         found = np.zeros(len(self), bool)
         for row in np.flatnonzero(self.ends[:, -1] - self.starts < 2 * self.width):
             fields = self.text[self.starts[row] : self.ends[row, -1]]
@@ -192,16 +192,16 @@ Rows = Listed | Even
 
 
 def split(lines: list[str], delimiter: str, quoted: bool, first_line: int = 1) -> Iterator[Row]:
-    r"""Split lines into rows; blank lines are passed over.
+    r"""Split lines into rows; blank lines are skipped.
 
     Args:
         lines: without their ends.
-        delimiter: one character; a blank stands for runs of blanks and tabs.
-        quoted: whether fields may stand in quotes, which hide delimiters and ends of lines.
+        delimiter: one character; a blank means runs of blanks and tabs.
+        quoted: whether fields may be in quotes, which hide delimiters and line ends.
         first_line: the number of the first line.
 
     Raises:
-        csv.Error: quotes that are not closed, or text behind closing ones.
+        csv.Error: quotes that are not closed, or text after closing ones.
 
     Example:
         >>> list(split(["a;b", "", '"1;5";2'], ";", quoted=True))
@@ -218,7 +218,7 @@ def split(lines: list[str], delimiter: str, quoted: bool, first_line: int = 1) -
 
 
 def _split_quoted(lines: list[str], delimiter: str, first_line: int) -> Iterator[Row]:
-    """Split where quotes may hide delimiters; a line `""` of one column holds a missing sample and is no blank line."""
+    """Split if quotes may hide delimiters; a line `""` of one column is a missing sample, not a blank line."""
     if delimiter == BLANK:
         lines = [line.strip().replace("\t", BLANK) for line in lines]
     reader = csv.reader(
@@ -230,14 +230,14 @@ def _split_quoted(lines: list[str], delimiter: str, first_line: int) -> Iterator
 
 
 def unquoted(text: str, delimiter: str) -> str | None:
-    """Take away quotes that hide nothing: around whole fields, without a delimiter, a quote or an end of line in them.
+    """Remove quotes that hide nothing: around whole fields without a delimiter, a quote or a line end in them.
 
     Args:
         text: the rows, ended by line feeds.
-        delimiter: one character, no blank.
+        delimiter: one character, not a blank.
 
     Returns:
-        None where a quote stands anywhere else.
+        The text without quotes; None if there is any other quote.
 
     Example:
         >>> unquoted('"a";"1"', ";"), unquoted('"a;b";1', ";"), unquoted('5"', ";")
@@ -257,7 +257,7 @@ def unquoted(text: str, delimiter: str) -> str | None:
 
 
 def _codes(text: str) -> NDArray[np.uint8] | NDArray[np.uint32]:
-    """The characters of a text: uint8 where these suffice."""
+    """The characters of a text: uint8 if all fit."""
     try:
         return np.frombuffer(text.encode("latin-1"), np.uint8)
     except UnicodeEncodeError:
@@ -265,11 +265,11 @@ def _codes(text: str) -> NDArray[np.uint8] | NDArray[np.uint32]:
 
 
 def even(text: str, delimiter: str, width: int, first_line: int) -> Even | None:
-    """Find the fields of text in which each line has `width` of them; None where it is not so even.
+    """Find the fields of text in which each line has `width` of them; None if any line does not.
 
     Args:
         text: the rows, ended by line feeds; without quotes.
-        delimiter: one character, no blank.
+        delimiter: one character, not a blank.
         width: fields of each row.
         first_line: the number of the first row.
     """
@@ -289,6 +289,6 @@ def even(text: str, delimiter: str, width: int, first_line: int) -> Even | None:
 
 
 def is_comment(row: Row) -> bool:
-    """Whether a row begins with `#`, and not with an error of a spreadsheet such as `#N/A`."""
+    """Whether a row begins with `#`, but not with a spreadsheet error such as `#N/A`."""
     first = row.fields[0].lstrip()
     return first.startswith("#") and first.rstrip().casefold() not in SPREADSHEET_ERRORS

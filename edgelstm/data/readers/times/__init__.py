@@ -1,1 +1,1 @@
-"""From the texts and numbers of a column of times to moments in UTC."""
+"""Convert the texts and numbers of a column of times to moments in UTC."""

@@ -1,4 +1,4 @@
-"""Numbers since 1970: seconds, milliseconds, microseconds or nanoseconds, told by their size."""
+"""Counts since 1970: seconds, milliseconds, microseconds or nanoseconds, identified by their size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgelstm.data.readers.times.shapes import Shape
 
 UNITS = {"epoch s": 1e6, "epoch ms": 1e3, "epoch us": 1.0, "epoch ns": 1e-3}
-# From 1973 to 2286 in each unit: the ranges do not touch, and what counts rows does not reach the first.
+# From 1973 to 2286 in each unit: the ranges do not touch, and row numbers do not reach the first.
 _SMALLEST = {"epoch s": 10**8, "epoch ms": 10**11, "epoch us": 10**14, "epoch ns": 10**17}
 _TICKS = ((125 * 10**15, 145 * 10**15), (630 * 10**15, 650 * 10**15))  # about 1997 to 2060, since 1601 and since 1
 _NUMBER = re.compile(r"-?(0{1,19})(?:[.,](0{1,12}))?")
@@ -21,10 +21,10 @@ class Epochs(NamedTuple):
     """A column of numbers.
 
     Attributes:
-        whole: int64 [N], cut towards zero.
-        part: float64 [N], what is behind the point, from 0 to 1.
+        whole: int64 [N], rounded towards zero.
+        part: float64 [N], the fraction, from 0 to 1.
         negative: bool [N].
-        digits: the most behind the point.
+        digits: the most after the point.
     """
 
     whole: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Epochs(NamedTuple):
 
 
 def epochs_of(shapes: list[Shape], rows: int) -> Epochs | None:
-    """Read a column that holds numbers alone; None if it does not."""
+    """Read a column that holds only numbers; None for other columns."""
     found = [_NUMBER.fullmatch(shape.text) for shape in shapes]
     if not all(found):
         return None
@@ -51,7 +51,7 @@ def epochs_of(shapes: list[Shape], rows: int) -> Epochs | None:
 
 
 def unit_of(numbers: Epochs) -> str | None:
-    """Tell the unit by the size; None where it is that of no moment from 1973 to 2286.
+    """Identify the unit by the size; None if no unit gives moments from 1973 to 2286.
 
     Example:
         >>> from edgelstm.data.readers.times.shapes import shapes_of
@@ -66,7 +66,7 @@ def unit_of(numbers: Epochs) -> str | None:
 
 
 def may_be_ticks(numbers: Epochs) -> bool:
-    """Whether numbers are of this century too if they count 100 ns since 1601, as Windows does, or since 1, as .NET.
+    """Whether numbers could also count 100 ns since 1601, as in Windows, or since the year 1, as in .NET.
 
     Example:
         >>> from edgelstm.data.readers.times.shapes import shapes_of
@@ -86,5 +86,5 @@ def moments(numbers: Epochs, unit: str) -> NDArray[np.int64]:
 
 
 def resolution_us(numbers: Epochs, unit: str) -> int:
-    """Give the smallest step that such numbers can tell, in microseconds, at least 1."""
+    """Give the resolution of such numbers in microseconds, at least 1."""
     return max(1, round(UNITS[unit] / 10.0**numbers.digits))

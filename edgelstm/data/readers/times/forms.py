@@ -1,4 +1,4 @@
-"""The forms in which a shape of text may be a time: `"00/00/0000"` is day first or month first."""
+"""List the formats that a text shape may have as a time: `"00/00/0000"` is day first or month first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WORDS = {
     **dict.fromkeys(("z", "utc", "gmt"), "z"),
     **{"t": "t", "q": "q", "w": "w"},
 }
-# Columns that hold a part of a time each, and its letter in `strptime`.
+# Names of columns that hold a part of a time each, and its letter in `strptime`.
 FIELD_NAMES = {
     **dict.fromkeys(("year", "yr", "yyyy", "y", "#yy", "#yr"), "Y"),
     **dict.fromkeys(("month", "mon", "mo", "m"), "m"),
@@ -37,7 +37,7 @@ FIELD_NAMES = {
     **dict.fromkeys(("second", "sec", "s"), "S"),
 }
 
-# A shape with words: 0 a digit, b the name of a month, a of a weekday, p AM or PM, o the th of 5th, z UTC; t, q, w.
+# Shapes with words: 0 a digit, b the name of a month, a of a weekday, p AM or PM, o the th of 5th, z UTC; t, q, w.
 _DATES = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
@@ -64,7 +64,7 @@ _DATES = tuple(
         (r"(?P<Y>0{4})(?P<s>)(?P<m>00)(?P<d>00)", "%Y%m%d"),
     )
 )
-# Numbers that are dates; other numbers are seconds since 1970, or finer.
+# Numbers that are dates; other numbers are counts since 1970, in seconds or finer.
 _DIGITS = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
@@ -102,7 +102,7 @@ class Core(NamedTuple):
     """What the times of a column have in common.
 
     Attributes:
-        date: in the words of `strptime`.
+        date: in the codes of `strptime`.
         clock: empty for dates; `"24"` hours, `"12"` with AM and PM, or `"hhmm"`, where `5` is five past midnight.
     """
 
@@ -110,7 +110,7 @@ class Core(NamedTuple):
     clock: str
 
     def __str__(self) -> str:
-        """The date, and how the clock runs."""
+        """The date, and the kind of clock."""
         return f"{self.date} {self.clock}".rstrip()
 
 
@@ -119,11 +119,11 @@ class Candidate(NamedTuple):
 
     Attributes:
         core: what it has in common with other shapes of the column.
-        form: in the words of `strptime`, `%q` for a quarter.
-        fields: where each number stands, by its letter there; `a` a weekday, `u` the day of a week and `w` its number,
+        form: in the codes of `strptime`, `%q` for a quarter.
+        fields: where each number is, by its letter there; `a` a weekday, `u` the day of a week and `w` its number,
             `z` an offset.
-        zoned: the text names UTC or an offset.
-        digits: it has no sign between its numbers.
+        zoned: the text has UTC or an offset.
+        digits: there is no separator between its numbers.
     """
 
     core: Core
@@ -134,7 +134,7 @@ class Candidate(NamedTuple):
 
 
 def with_words(shape: str, words: list[tuple[int, int, list[str]]]) -> str:
-    """Put into a shape what its letters say, `(start, end, words there)`; those that say nothing become `x`.
+    """Replace the letters of a shape by their meaning, given `(start, end, words there)`; unknown words become `x`.
 
     Example:
         >>> with_words("00-aaa-0000", [(3, 6, ["feb", "jan"])])
@@ -147,7 +147,7 @@ def with_words(shape: str, words: list[tuple[int, int, list[str]]]) -> str:
 
 
 def says_something(word: str) -> bool:
-    """Whether a word, in small letters, is part of a time: the name of a month, or `pm`."""
+    """Whether a word, in lower case, is part of a time: the name of a month, or `pm`."""
     return word in _WORDS
 
 
@@ -174,7 +174,7 @@ def candidates_of(shape: str) -> tuple[Candidate, ...]:
 
 
 def core_of(form: str) -> Core:
-    """Take from a form of `strptime` what does not differ between the texts of a column.
+    """Reduce a form of `strptime` to what all texts of a column have in common.
 
     Example:
         >>> core_of("%d/%m/%Y %H:%M:%S") == core_of("%d/%m/%Y %H:%M"), core_of("iso")
@@ -192,7 +192,7 @@ def core_of(form: str) -> Core:
 
 
 def names_offset(form: str) -> bool | None:
-    """Say whether times of a form name UTC or their offset from it; None where the form does not tell.
+    """Say whether times of a form have UTC or an offset from it; None if the form does not tell.
 
     Example:
         >>> [names_offset(form) for form in ("%d.%m.%Y %H:%M%z", "%d.%m.%Y", "iso with offset", "iso", "epoch s")]
@@ -211,10 +211,10 @@ def _numbers(shape: str) -> Iterator[Candidate]:
 
 
 def _dated(shape: str, date: re.Match[str], name: str, weekday: dict[str, tuple[int, int]]) -> Iterator[Candidate]:
-    """The candidates of a date and what may follow: nothing, or a clock and a zone."""
+    """The candidates of a date, alone or with a clock and a zone after it."""
     fields, rest = _fields(date) | weekday, shape[date.end() :]
     if weekday and not fields.keys() & {"d", "j"}:
-        return  # months and weeks have all weekdays
+        return  # a month or a week has every weekday
     if re.fullmatch(" ?z+|", rest):
         whole = name + (f"{rest[: rest.count(' ')]}%Z" if rest else "")
         yield Candidate(core_of(whole), _named(whole), fields, zoned=bool(rest), digits=set(shape) == {"0"})
@@ -239,7 +239,7 @@ def _clock_form(form: str, clock: re.Match[str]) -> str:
 
 
 def _named(form: str) -> str:
-    """ISO 8601 goes by that name, but for the clock `hhmm`: without its form `15` would be three in the afternoon."""
+    """ISO 8601 forms are called `iso`, except with the clock `hhmm`: there `15` would be read as three o'clock."""
     core = core_of(form)
     return ISO if core.date == ISO and core.clock != "hhmm" else form
 

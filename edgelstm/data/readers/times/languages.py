@@ -1,4 +1,4 @@
-"""Names of months in German, French, Spanish, Italian and Dutch, and other ways to write dates, in plain English."""
+"""Translate months in German, French, Spanish, Italian and Dutch, and other variants of dates, to plain English."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from edgelstm.data.readers.times.forms import MONTH_OF
 
-# Of each month from January the names, long ones and short ones; no word names different months in two languages.
+# The long and short names of each month, from January; no word means different months in two languages.
 _NAMES = (
     "januar jänner jän janvier janv enero ene gennaio gen januari",
     "februar feber februari février fevrier févr fevr fév fev febrero febbraio",
@@ -31,7 +31,7 @@ _HALF = re.compile(r"\b([ap])\.\s?m(?:\.|\b)", re.IGNORECASE)
 
 
 def in_english(texts: Sequence[str]) -> list[str]:
-    """Write months by three English letters, and `a. m.` as `am`; other words stay.
+    """Write months as three English letters, and `a. m.` as `am`; other words stay.
 
     Example:
         >>> in_english(["1. März 2024", "janv. 2024", "01/02/2024 1:00 p.m.", "heute"])

@@ -1,4 +1,4 @@
-"""From the digits of a text to microseconds since 1970, for all rows at once."""
+"""Convert the digits of texts to microseconds since 1970, for all rows at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgelstm.data.readers.times.forms import MONTH_OF, WEEKDAYS, Candidate, say
 from edgelstm.data.readers.times.shapes import Shape
 from edgelstm.rhythm import DAY_US
 
-_YEARS_OF_DIGITS = (1600, 2200)  # of numbers without signs between them: others are no dates
+_YEARS_OF_DIGITS = (1600, 2200)  # for numbers without separators: others are not dates
 _HOUR_US, _MINUTE_US, _SECOND_US = 3_600_000_000, 60_000_000, 1_000_000
 _WORD = re.compile("a+")
 
@@ -23,15 +23,15 @@ _Bools = NDArray[np.bool_]
 
 
 class Moments(NamedTuple):
-    """Times as they are written.
+    """Times as written.
 
     Attributes:
-        local: int64 [n], microseconds since 1970 of what the text says, without its zone.
-        offset: int64 [n], microseconds that the zone of the text is ahead of UTC; None where it names none.
-        valid: bool [n]; there is such a day, and such an hour, and the day has the weekday that is named.
-        resolution_us: the smallest step that such texts can tell.
-        mistold: int64 [n]; the weekday of the date, from 0 for Monday, where the text names another and nothing else is
-            wrong, else -1; None where it names none.
+        local: int64 [n], microseconds since 1970 as written, without the zone.
+        offset: int64 [n], microseconds that the zone of the text is ahead of UTC; None without a zone.
+        valid: bool [n], the day and the hour exist, and the day has the weekday in the text.
+        resolution_us: the resolution of such texts.
+        mistold: int64 [n], the weekday of the date, from 0 for Monday, if the text has another one and is right
+            otherwise, else -1; None without weekdays.
     """
 
     local: Ints
@@ -42,13 +42,13 @@ class Moments(NamedTuple):
 
 
 def shape_with_words(shape: Shape) -> str:
-    """Tell what the letters of a shape say; see `timeforms.with_words`."""
+    """Replace the letters of a shape by their meaning; see `forms.with_words`."""
     spans = [(*found.span(), shape.words(*found.span())[0]) for found in _WORD.finditer(shape.text)]
     return with_words(shape.text, spans)
 
 
 def among_words(shape: Shape) -> tuple[int, int] | None:
-    """Find a row whose word says something about a time, and the first whose word does not; None without such two."""
+    """Find a row whose word is part of a time, and the first row whose word is not; None without both."""
     rows = shape.rows if isinstance(shape.rows, np.ndarray) else np.arange(shape.bytes.shape[1])
     for found in _WORD.finditer(shape.text):
         words, which = shape.words(*found.span())
@@ -79,7 +79,7 @@ def moments_of(shape: Shape, how: Candidate) -> Moments:
 
 
 def by_strptime(text: str, form: str) -> tuple[int, int | None] | None:
-    """Read one text as the standard library does: microseconds, and those of its zone; None if it does not fit."""
+    """Read one text with the standard library: microseconds, and those of its zone; None if it does not fit."""
     try:
         moment = datetime.strptime(text, form)
     except (ValueError, re.error):
@@ -93,7 +93,7 @@ def by_strptime(text: str, form: str) -> tuple[int, int | None] | None:
 
 
 def weekday_of(text: str, form: str) -> int:
-    """Give the weekday of a date, from 0 for Monday, whose text names another, which `datetime` does not see; else -1.
+    """Give the weekday of a date, from 0 for Monday, if its text has another, which `datetime` ignores; else -1.
 
     Example:
         >>> weekday_of("Mon 7.1.2020", "%a %d.%m.%Y"), weekday_of("Tue 7.1.2020", "%a %d.%m.%Y")
@@ -104,13 +104,13 @@ def weekday_of(text: str, form: str) -> int:
 
 
 def _weekday(shape: Shape, how: Candidate) -> Ints:
-    """Which weekday the text names, from Monday."""
+    """The weekday in the text, from 0 for Monday."""
     words, which = shape.words(*how.fields["a"])
     return np.array([next(n for n, day in enumerate(WEEKDAYS) if day.startswith(word)) for word in words])[which]
 
 
 def _days(shape: Shape, how: Candidate) -> tuple[Ints, _Bools]:
-    """Days since 1970, and which are days."""
+    """Days since 1970, and which of them exist."""
     years = _number(shape, how, "Y") if "Y" in how.fields else _century(_number(shape, how, "y"))
     low, high = _YEARS_OF_DIGITS if how.digits else (1, 9999)
     right = (years >= low) & (years <= high)
@@ -138,18 +138,18 @@ def _month(shape: Shape, how: Candidate) -> Ints:
 
 
 def _week(shape: Shape, how: Candidate, first: Ints, right: _Bools) -> tuple[Ints, _Bools]:
-    """ISO 8601: the first week of a year is that of the fourth of January, and begins on a Monday."""
+    """Weeks of ISO 8601: the first week of a year contains 4 January, and begins on a Monday."""
     week, day = _number(shape, how, "w"), _number(shape, how, "u", 1)
     fourth = first + 3
     days = fourth - (fourth + 3) % 7 + (week - 1) * 7 + day - 1
-    thursday = days - (day - 1) + 3  # lies in the year that the week is counted in
+    thursday = days - (day - 1) + 3  # is in the year of the week
     year = thursday.astype("datetime64[D]").astype("datetime64[Y]")
     same = year == first.astype("datetime64[D]").astype("datetime64[Y]")
     return days, right & (week >= 1) & (day >= 1) & (day <= 7) & same
 
 
 def _clock(shape: Shape, how: Candidate) -> tuple[Ints, _Bools]:
-    """Microseconds since midnight, and which are a time of day; 24:00 is the end of it."""
+    """Microseconds since midnight, and which are valid; 24:00 is the end of the day."""
     hour, minute, second = (_number(shape, how, letter, 0) for letter in "HMS")
     right = (minute < 60) & (second < 60)
     if "p" in how.fields:
@@ -159,7 +159,7 @@ def _clock(shape: Shape, how: Candidate) -> tuple[Ints, _Bools]:
     part = np.zeros_like(hour)
     if "f" in how.fields:
         start, end = how.fields["f"]
-        end = min(end, start + 6)  # finer than microseconds is cut off
+        end = min(end, start + 6)  # digits below microseconds are cut off
         part = shape.number(start, end) * 10 ** (6 - (end - start))
     clock = hour * _HOUR_US + minute * _MINUTE_US + second * _SECOND_US + part
     return clock, right & (clock <= DAY_US)
@@ -194,12 +194,12 @@ def _number(shape: Shape, how: Candidate, letter: str, missing: int = 0) -> Ints
 
 
 def _century(years: Ints) -> Ints:
-    """Two digits are from 1969 to 2068, as POSIX has it."""
+    """Two digits mean 1969 to 2068, as in POSIX."""
     return np.where(years >= 69, 1900 + years, 2000 + years)
 
 
 def _first(months: Ints) -> Ints:
-    """Day since 1970 on which a month since 1970 begins."""
+    """First day of a month, both counted from 1970."""
     return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Texts of one shape as a block of bytes: a million times are then read by a few operations on whole columns.
+"""Group texts by shape into blocks of bytes, so that a few array operations read a million times.
 
 The shape of `"01.02.2020 10:00"` is `"00.00.0000 00:00"`, that of `"5 May"` is `"0 aaa"`. A column of times has few.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 MAX_LENGTH = 64
 MAX_SHAPES = 100
-_BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " "})  # browsers and phones write them in front of PM
+_BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " "})  # browsers and phones write them before PM
 _CLASSES = bytes(
     ord("0") if chr(code).isdigit() else ord("a") if chr(code).isalpha() else code for code in range(128)
 ) + bytes(range(128, 256))
@@ -33,7 +33,7 @@ class Shape(NamedTuple):
     bytes: NDArray[np.uint8]
 
     def number(self, start: int, end: int) -> NDArray[np.int64]:
-        """Read the digits of some places as a number: int64 [n]; digits behind the 19th are cut off."""
+        """Read the digits of some places as a number: int64 [n]; digits after the 19th are cut off."""
         small = end - start <= 4
         value = np.zeros(self.bytes.shape[1], np.int16 if small else np.int64)
         for digits in self.bytes[start : min(end, start + 19)]:
@@ -41,7 +41,7 @@ class Shape(NamedTuple):
         return value.astype(np.int64)
 
     def words(self, start: int, end: int) -> tuple[list[str], NDArray[np.int64]]:
-        """List the words that some places hold, in small letters, and which of them each row has."""
+        """List the words at some places, in lower case, and which of them each row has."""
         part = self.bytes[start:end] | 0x20
         if (part == part[:, :1]).all():
             return [part[:, 0].tobytes().decode("ascii")], np.zeros(part.shape[1], np.int64)
@@ -50,14 +50,14 @@ class Shape(NamedTuple):
 
 
 def shapes_of(texts: Sequence[str]) -> list[Shape]:
-    """Sort texts by their shape.
+    """Group texts by their shape.
 
     Args:
-        texts: at least one; blanks around them do not count.
+        texts: at least one; blanks around them are ignored.
 
     Returns:
-        The shapes, the most frequent first. Texts that hold other characters than those of ASCII, or more than
-        `MAX_LENGTH` of them, and those that come behind `MAX_SHAPES` others, have the shape `""`.
+        The shapes, the most frequent first. Texts with characters outside ASCII or more than `MAX_LENGTH` characters,
+        and those after the first `MAX_SHAPES` shapes, have the shape `""`.
 
     Example:
         >>> [(shape.text, shape.rows.tolist()) for shape in shapes_of(["1/2", "10/2", "3/4"])]
@@ -101,7 +101,7 @@ def _is_even(joined: str, texts: Sequence[str]) -> bool:
 
 
 def _by_shape(block: NDArray[np.uint8], classes: NDArray[np.uint8]) -> list[Shape]:
-    """Tell shapes apart by sums of their classes, weighed by odd numbers that are drawn at random."""
+    """Group columns by a hash of their classes: a sum weighted by random odd numbers."""
     keys = np.zeros(block.shape[1], np.uint64)
     for row, weight in zip(classes, np.random.default_rng(0).integers(1 << 62, size=len(classes)), strict=True):
         keys += row * np.uint64(2 * weight + 1)

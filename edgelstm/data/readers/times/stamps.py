@@ -1,7 +1,7 @@
-"""Read the times of a table: which form they are written in, and which moments they are.
+"""Read the times of a table: detect their format, and convert them to moments.
 
-A whole column is judged. Its texts allow a set of forms; what is asked for, the names of the columns, days that do not
-exist and the even steps of the rows leave one of them, or it is an error that names `--time-format`.
+The whole column decides. Its texts allow a set of formats; the options, the names of the columns, days that do not
+exist and equal steps between rows must leave one of them, else an error names `--time-format`.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from edgelstm.zones import to_local
 
 _MISSING = MISSING_AMONG_NUMBERS | {"nat"}
 _STRANGE = re.compile(r"x|b\. |0\. b")
-_EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another usual form of times"
-_ZONED = "a zone behind the time, as other rows name it,"
+_EXPECTED = "ISO 8601 (2001-12-29 13:00:00) or another common time format"
+_ZONED = "a zone after the time, as in other rows,"
 _WORD_BEHIND = re.compile(r"\s?[A-Za-z]+\s*$")
-_CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may as well be of the century before
-_LEAVE_OUT = "leave out --time where rows are equally spaced"
+_CENTURY_OPEN = 2050  # from here to 2068, where strptime ends, two digits may also mean the century before
+_OMIT = "omit --time if rows are equally spaced"
 
 
 class _Way(NamedTuple):
@@ -62,7 +62,7 @@ class _Way(NamedTuple):
 
 
 class _Column(NamedTuple):
-    """What is read: texts, how to name them in messages, and their shapes without words of zones behind them."""
+    """What is read: texts, how to name them in messages, and their shapes without the names of zones at the end."""
 
     texts: Sequence[str]
     ask: TimeAsk
@@ -80,7 +80,7 @@ class _Column(NamedTuple):
 
 
 def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
-    """Read a column of times, or several that are joined by one blank.
+    """Read a column of times, or several joined by one blank.
 
     Args:
         texts: of each row, at least one.
@@ -88,8 +88,7 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
         place: names a row in a message, `"data.csv: line 7"`.
 
     Raises:
-        DataError: a time is missing or is none, the form is not the one that is asked for, or there are several
-            that fit.
+        DataError: a time is missing or invalid, the format is not the one asked for, or several formats fit.
 
     Example:
         >>> stamps = read_stamps(["1.2.2020 10:00", "13.2.2020 10:00"], TimeAsk(("t",)), str)
@@ -103,9 +102,9 @@ def read_stamps(texts: Sequence[str], ask: TimeAsk, place: Place) -> Stamps:
 
 
 def moments_in(texts: Sequence[str]) -> NDArray[np.int64] | None:
-    """Give the moments of texts that plainly are times, all in one form: int64 [N], microseconds; else None.
+    """Give the moments of texts that are clearly times, all in one format: int64 [N], microseconds; else None.
 
-    Words of zones are passed over, and of two forms the first is taken: this tells in which order rows run.
+    Names of zones are ignored, and the first of two formats is taken: the result only shows the order of the rows.
 
     Example:
         >>> moments_in(["1970-01-01 00:01 CET", "1970-01-01 00:02 CET"]), moments_in(["1-01", "1-02"])
@@ -132,11 +131,11 @@ def stamps_of(
     resolution_us: int = 1,
     example: str = "",
 ) -> Stamps:
-    """Put times into UTC.
+    """Convert times to UTC.
 
     Args:
-        local: int64 [N], microseconds since 1970 as they are written.
-        offset: int64 [N], microseconds that what is written is ahead of UTC; None: no zone is named.
+        local: int64 [N], microseconds since 1970 as written.
+        offset: int64 [N], microseconds that the written times are ahead of UTC; None without a zone.
         form: how they are written.
         ask: for the zone.
         place: names a row.
@@ -144,8 +143,8 @@ def stamps_of(
         example: see `Stamps`.
 
     Raises:
-        DataError: there is no such zone, a time was left out there in spring, or times name their offset where those
-            of training did not, or the other way round.
+        DataError: the zone is unknown, a time does not exist there in spring, or times have an offset if those of
+            training had none, or the other way round.
     """
     if form == ISO:
         form = ISO_WITHOUT_OFFSET if offset is None else ISO_WITH_OFFSET
@@ -161,12 +160,12 @@ def stamps_of(
     else:
         utc = wall
         if resolution_us < DAY_US and ask.like is None:
-            notes = ("times: they name no zone and are taken as UTC; local ones need --time-zone Europe/Berlin",)
+            notes = ("times have no zone and are read as UTC; for local times give --time-zone Europe/Berlin",)
     return Stamps(utc, wall, TimeForm(ask.columns, form, zone), resolution_us, notes, example)
 
 
 def _shapes(texts: Sequence[str]) -> tuple[list[Shape], ZoneWords | None]:
-    """The shapes of texts; where they hold words that say nothing, or points at months, of their translation."""
+    """The shapes of texts; of their translation if they have unknown words, or points after months."""
     shapes, words = cut(shapes_of(texts), len(texts))
     strange = any(not shape.text or _STRANGE.search(shape_with_words(shape)) for shape in shapes)
     return cut(shapes_of(in_english(texts)), len(texts)) if strange else (shapes, words)
@@ -183,7 +182,7 @@ def _refuse_missing(column: _Column) -> None:
 
 
 def _found(column: _Column) -> tuple[str, Moments]:
-    """Choose the one way to read the column, as it is asked for or as its texts allow."""
+    """Choose the one way to read the column: the one asked for, else the one that its texts allow."""
     wanted = _wanted(column.ask)
     if wanted in epochs.UNITS:
         return _as_epoch(column, wanted)
@@ -196,27 +195,27 @@ def _found(column: _Column) -> tuple[str, Moments]:
     unit = None if numbers is None else epochs.unit_of(numbers)
     readable = [(way, _read(column, way)) for way in ways if None not in way.of]
     valid = [(way, moments) for way, moments in readable if moments.valid.all()]
-    # Columns of year, month and day are days of a year and hours as well, as long as these stay small.
+    # Columns of year, month and day also fit as day of the year and hour, as long as these are small.
     plain = any(way.core.date == "%Y %m %d" for way, _ in valid)
     fitting = [(_form(way), moments) for way, moments in valid if not (plain and way.core.date == "%Y %j")]
     if unit is not None and numbers is not None:
         if unit == "epoch ns" and epochs.may_be_ticks(numbers):
-            advice = ", which may count 100 ns of Windows or .NET: write times out, or give --time-format 'epoch ns'"
+            advice = ", which may be 100 ns ticks of Windows or .NET: write dates, or give --time-format 'epoch ns'"
             raise column.error(0, "nanoseconds since 1970", advice)
         fitting.append((unit, _moments_of_numbers(numbers, unit)))
     if not fitting:
         raise _unreadable(column, ways, readable)
     form, moments = _decide(column, fitting) if len(fitting) > 1 else fitting[0]
     if wanted is None and form.startswith("%Y %j") and not _say_days_of_year(column.ask.columns):
-        advice = f": where these are days of a year, give --time-format {form!r}; weeks are no times"
-        raise column.error(0, "a date", f"{advice}, so {_LEAVE_OUT}")
+        advice = f": if these are days of the year, give --time-format {form!r}; if they are weeks, {_OMIT}"
+        raise column.error(0, "a date", advice)
     if wanted is None and "%y" in form:
         _refuse_centuries(column, form, moments)
     return form, moments
 
 
 def _wanted(ask: TimeAsk) -> str | None:
-    """The form that is asked for, else that of training; of ISO 8601 both kinds are read, and one is refused later."""
+    """The format asked for, else that of training; both kinds of ISO 8601 are read here, and one is refused later."""
     if ask.format is not None:
         return "epoch s" if ask.format == "%s" else ask.format
     trained = ask.like.form if ask.like else None
@@ -224,9 +223,9 @@ def _wanted(ask: TimeAsk) -> str | None:
 
 
 def _ways(column: _Column, wanted: Core | None) -> list[_Way]:
-    """List the ways to read at least one shape; dates without a clock are midnights among times with one.
+    """List the ways to read at least one shape; a date without a clock among times with one is midnight.
 
-    Of two that fit, `15` is the hour and not a quarter past midnight, unless the core that is wanted says so.
+    If both fit, `15` is the hour, not a quarter past midnight, unless `wanted` says so.
     """
     found = [candidates_of(shape_with_words(shape)) for shape in column.shapes]
     cores = dict.fromkeys(candidate.core for candidates in found for candidate in candidates)
@@ -251,7 +250,7 @@ def _mostly_midnights(column: _Column, way: _Way) -> bool:
 
 
 def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
-    """Leave out ways that contradict the names of the columns, `year month day hour`."""
+    """Drop ways that contradict the names of the columns, `year month day hour`."""
     letters = [FIELD_NAMES.get(name.strip().lower()) for name in column.ask.columns]
     numbers = max(len(re.findall("[0a-z]+", shape.text)) for shape in column.shapes)
     if len(letters) < 2 or None in letters or numbers > len(letters):
@@ -266,7 +265,7 @@ def _named(column: _Column, ways: list[_Way]) -> list[_Way]:
 
 
 def _same(core: Core, wanted: Core) -> bool:
-    """Whether a core is the one asked for; `iso` is every usual clock, and midnights may have none."""
+    """Whether a core is the one asked for; `iso` allows every usual clock, and midnights need none."""
     if core.date != wanted.date:
         return False
     return (wanted.date == ISO and wanted.clock != "hhmm") or core.clock in (wanted.clock, "")
@@ -298,13 +297,13 @@ def _partly_zoned(column: _Column, parts: list[Moments]) -> DataError:
 
 
 def _form(way: _Way) -> str:
-    """The longest of its forms: seconds and fractions may be left out where they are zero."""
+    """The longest of its forms: texts may omit seconds and fractions that are zero."""
     forms = [candidate.form for candidate in way.of if candidate is not None and candidate.core == way.core]
     return max(forms, key=len)
 
 
 def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, Moments]:
-    """Take the only one that has even steps, or of several that have, the only one that goes on with the rows."""
+    """Take the only reading with equal steps; of several, the only one in which the rows are sorted."""
     evidence: tuple[Callable[[Moments], bool], ...] = (
         lambda moments: rhythms.is_even(moments.local.astype("datetime64[us]"), moments.resolution_us),
         lambda moments: bool((np.diff(moments.local) >= 0).all() or (np.diff(moments.local) <= 0).all()),
@@ -316,24 +315,24 @@ def _decide(column: _Column, fitting: list[tuple[str, Moments]]) -> tuple[str, M
     if len(left) == 1:
         return left[0]
     forms = " or ".join(f"--time-format {form!r}" for form, _ in left)
-    raise column.error(0, "times that can be read in one way", f", which may be {len(left)} things: give {forms}")
+    raise column.error(0, "unambiguous times", f", which can be read in {len(left)} ways: give {forms}")
 
 
 def _say_days_of_year(columns: tuple[str, ...]) -> bool:
-    """Whether a column is called so, or there is one alone: `2020 7` in two may as well be a week."""
+    """Whether a column is called so, or there is only one column: `2020 7` in two columns may also be a week."""
     return len(columns) == 1 or any(FIELD_NAMES.get(name.strip().lower()) == "j" for name in columns)
 
 
 def _refuse_centuries(column: _Column, form: str, moments: Moments) -> None:
-    """Refuse two digits that strptime takes for a far year to come, `60`, where most tables mean one long ago."""
+    """Refuse two digits such as `60`, which strptime reads as a year far ahead, but most tables mean as a past one."""
     years = 1970 + moments.local.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)
     late = np.flatnonzero(years >= _CENTURY_OPEN)
     if len(late):
         year = int(years[late[0]])
         advice = (
-            f": {year % 100} may be {year - 100} or {year}: write it out, or give --time-format {form!r} for {year}"
+            f": {year % 100} may be {year - 100} or {year}: write all digits, or give --time-format {form!r} for {year}"
         )
-        raise column.error(int(late[0]), "a year of four digits", advice)
+        raise column.error(int(late[0]), "a four-digit year", advice)
 
 
 def _as_epoch(column: _Column, unit: str) -> tuple[str, Moments]:
@@ -353,7 +352,7 @@ def _moments_of_numbers(numbers: epochs.Epochs, unit: str) -> Moments:
 
 
 def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
-    """Read by the words of `strptime`, each different text once."""
+    """Read with `strptime`, each different text once."""
     if form == ISO:
         raise column.error(0, "ISO 8601 times such as 2001-12-29T13:00:00", _otherwise(column))
     known: dict[str, tuple[int, int | None]] = {}
@@ -365,7 +364,7 @@ def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
             continue
         found = by_strptime(text.strip(), form)
         if found is None:
-            raise column.error(row, f"times in the form {form!r}", _otherwise(column))
+            raise column.error(row, f"times in the format {form!r}", _otherwise(column))
         if re.search("%[aAcuw]", form) and (day := weekday_of(text.strip(), form)) >= 0:
             raise _mistold(column, row, day)
         known[text] = found
@@ -378,25 +377,25 @@ def _in_words(column: _Column, form: str) -> tuple[str, Moments]:
 
 
 def _refuse_zones(column: _Column, form: str, zoned: list[bool]) -> None:
-    """Refuse the name of a zone that is no offset: `CET` fits `%Z` only where the machine itself lies there."""
+    """Refuse a zone name without an offset: `CET` fits `%Z` only if the machine itself is in that zone."""
     zone = column.ask.zone or (column.ask.like.zone if column.ask.like else None)
     if all(zoned) or not names_offset(form) or (zone is not None and not any(zoned)):
         return
     raise column.error(
-        zoned.index(False), "UTC or an offset from it", ": where all rows are of one zone, give --time-zone"
+        zoned.index(False), "UTC or an offset from it", ": if all rows are in one zone, give --time-zone"
     )
 
 
 def _otherwise(column: _Column) -> str:
-    """What to do about a form that was asked for, or was that of training."""
+    """What to do about a format that was asked for, or was that of training."""
     if column.ask.format is not None:
-        return "; --time-format says otherwise"
-    return ", where training read them so: name the form of this table with --time-format"
+        return ": fix it, or give another --time-format"
+    return ", unlike in training: give the --time-format of this table"
 
 
 def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Moments]]) -> DataError:
-    """Name the first row that keeps the likeliest way from being one."""
-    name = "name their form with --time-format '%d/%m/%Y %H:%M'"
+    """Name the first row that does not fit the most likely way."""
+    name = "give their format, such as --time-format '%d/%m/%Y %H:%M'"
     if readable:
         _, moments = max(readable, key=lambda pair: int(pair[1].valid.sum()))
         row = int(np.flatnonzero(~moments.valid)[0])
@@ -404,9 +403,9 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
             return _mistold(column, row, int(moments.mistold[row]))
         if moments.valid.any():
             example = column.texts[int(np.flatnonzero(moments.valid)[0])].strip()[:40]
-            return column.error(row, f"a timestamp like {example!r}", ": there is no such day or time")
+            return column.error(row, f"a timestamp like {example!r}", ": this day or time does not exist")
         if epochs.epochs_of(column.shapes, len(column.texts)) is None:
-            return column.error(row, "a day and a time that exist", f": {name}")
+            return column.error(row, "a valid day and time", f": {name}")
         ways = []
     sizes = [shape.bytes.shape[1] for shape in column.shapes]
     odd = next((rows for rows in map(among_words, column.shapes) if rows is not None), None)
@@ -414,8 +413,8 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
         return column.error(odd[1], f"a timestamp like {column.texts[odd[0]].strip()[:40]!r}")
     if not ways:
         place = next(filter(None, map(place_of, re.findall("[A-Z]{2,5}", column.texts[0]))), None)
-        zoned = f" without the zone, for which give --time-zone {place} or another" if place else ""
-        return column.error(0, _EXPECTED, f", which is no date: {_LEAVE_OUT}, or {name}{zoned}")
+        zoned = f" without the zone, and --time-zone {place} or another" if place else ""
+        return column.error(0, _EXPECTED, f", which is not a date: {_OMIT}, or {name}{zoned}")
     best = max(ways, key=lambda way: sum(n for n, of in zip(sizes, way.of, strict=True) if of is not None))
     fitting = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is not None]
     others = [_first_row(shape) for shape, of in zip(column.shapes, best.of, strict=True) if of is None]
@@ -424,7 +423,7 @@ def _unreadable(column: _Column, ways: list[_Way], readable: list[tuple[_Way, Mo
 
 
 def _mistold(column: _Column, row: int, day: int) -> DataError:
-    advice = ": mend the row, or take the weekdays out of the table"
+    advice = ": fix the row, or remove the weekdays"
     return column.error(row, f"the weekday of the date, {WEEKDAYS[day].capitalize()},", advice)
 
 

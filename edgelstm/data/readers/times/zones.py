@@ -1,4 +1,4 @@
-"""Local times of a table to UTC: the hour that comes twice in autumn, and the one that is left out in spring."""
+"""Convert local times of a table to UTC, with the repeated hour in autumn and the skipped hour in spring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOUR_US = 3_600_000_000
 
 
 class _Turn(NamedTuple):
-    """A change of the clock: what the wall shows before and after, and the offsets, in microseconds."""
+    """A clock change: local time before and after, and the offsets, in microseconds."""
 
     before: int
     after: int
@@ -28,11 +28,11 @@ class _Turn(NamedTuple):
 def local_to_utc(
     local: Times, zone: str, place: Place, series: NDArray[np.int64] | None = None
 ) -> tuple[Times, tuple[str, ...]]:
-    """Read times of the clock on the wall.
+    """Convert local times to UTC.
 
-    Times of the hour that comes twice are told apart by the order of the rows: first by the old clock, then by the new
-    one, and the other way round where rows run backwards. A logger that stamps the end of an hour writes 1:00, 2:00,
-    2:00, 3:00 where one that stamps the beginning writes 0:00, 1:00, 1:00, 2:00; both are understood.
+    In the repeated hour the order of the rows decides: the old offset comes first, then the new one, and the other way
+    round if rows run backwards. A logger that stamps the end of an hour writes 1:00, 2:00, 2:00, 3:00; one that stamps
+    the beginning writes 0:00, 1:00, 1:00, 2:00. Both are understood.
 
     Args:
         local: datetime64[us] [N], in the order of the table.
@@ -44,7 +44,7 @@ def local_to_utc(
         datetime64[us] [N], UTC, and notes.
 
     Raises:
-        DataError: there is no such zone, or a time was left out there in spring.
+        DataError: the zone is unknown, or a time does not exist there in spring.
     """
     utc = to_utc(local, zone).astype(np.int64)
     at = local.astype(np.int64)
@@ -67,7 +67,7 @@ def local_to_utc(
 
 
 def _runs(rows: Ints, series: Ints | None) -> Iterator[Ints]:
-    """Stretches of rows that follow each other, inside one series."""
+    """Runs of consecutive rows of one series."""
     if len(rows) == 0:
         return
     apart = np.diff(rows) > 1
@@ -77,7 +77,7 @@ def _runs(rows: Ints, series: Ints | None) -> Iterator[Ints]:
 
 
 def _runs_back(at: Ints, run: Ints, series: Ints | None) -> bool:
-    """Whether rows run backwards: most of a stretch, or from the row before it to the row behind it."""
+    """Whether rows run backwards: most of a run, or from the row before it to the row after it."""
     steps = np.sign(np.diff(at[run])).sum()
     if steps == 0:
         first, last = max(run[0] - 1, 0), min(run[-1] + 1, len(at) - 1)
@@ -88,9 +88,9 @@ def _runs_back(at: Ints, run: Ints, series: Ints | None) -> bool:
 
 
 def _by_new_clock(at: Ints, end: int, back: bool) -> NDArray[np.bool_]:
-    """Which rows of the hour that comes twice, and of its end, were written behind the change.
+    """Which rows of the repeated hour, and of its end, were written after the change.
 
-    A step back of the wall begins the second pass. Without one, the second of two equal times belongs to it.
+    The second pass begins where local time steps back. If it never does, the second of two equal times belongs to it.
     """
     if back:
         return _by_new_clock(at[::-1], end, False)[::-1]
@@ -103,7 +103,7 @@ def _by_new_clock(at: Ints, end: int, back: bool) -> NDArray[np.bool_]:
 
 
 def _refuse_left_out(at: Ints, turn: _Turn, zone: str, rows: Ints, place: Place) -> None:
-    """Refuse times inside the hour that is left out; its beginning is its end, for who stamps the end of an hour."""
+    """Refuse times inside the skipped hour; its beginning is allowed as its end, for stamps at the end of an hour."""
     wrong = (at > turn.before) & (at < turn.after)
     if (at == turn.after).any():
         wrong |= at == turn.before
@@ -114,16 +114,16 @@ def _refuse_left_out(at: Ints, turn: _Turn, zone: str, rows: Ints, place: Place)
     hours, rest = divmod(turn.old, _HOUR_US)
     fixed = "" if rest else f", --time-zone Etc/GMT{-hours:+d}" if hours else ", --time-zone UTC"
     raise DataError(
-        f"{place(int(rows[row]))}: there was no {stamp} in {zone}, where clocks went from {before[11:]} to {after[11:]}"
-        f": the logger did not change its clock, so give the zone of its winter time{fixed}"
+        f"{place(int(rows[row]))}: {stamp} does not exist in {zone}, where clocks went from {before[11:]} to "
+        f"{after[11:]}: the logger stayed on winter time, so give a zone without summer time{fixed}"
     )
 
 
 def _notes(told: int, once: int, zone: str) -> Iterator[str]:
     if told:
-        yield f"times: {told} come twice where summer time ends in {zone}, told apart by the order of the rows"
+        yield f"times: {told} occur twice where summer time ends in {zone}, assigned by the order of the rows"
     if once:
-        yield f"times: {once} come once where summer time ends in {zone} and could come twice: taken as summer time"
+        yield f"times: {once} could be summer or winter time where summer time ends in {zone}: read as summer time"
 
 
 def _clock(microseconds: int) -> str:

@@ -1,7 +1,7 @@
-"""Words behind a time that name the clock it was read from: `CEST`, `EST`.
+"""Names of zones after a time: `CEST`, `EST`.
 
-The same word names clocks in several parts of the world, so that a word alone is no zone. Beside `--time-zone` it is
-held against what the clocks of the zone were called at that moment, and settles the hour that comes twice.
+The same name is used in several parts of the world, so that it needs `--time-zone`. It is then compared with the name
+of the clocks in that zone at that moment, and settles the repeated hour in autumn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BEHIND = re.compile(
     r"(?P<time>.*(?::00(?:[.,]0{1,9})?(?: ?aa(?= ))?|[ a]00?\.00|a0{4}(?:00)?|[ a]00? ?aa(?= ))(?: ?[-+]00(?::?00)?)?)"
     r" ?(?P<word>a{2,5})"
 )
-# Where a word is mostly used; it is an example in an error, and decides nothing.
+# Where a word is mostly used: only an example for errors, never a decision.
 _LIKELY = {
     place: words.split()
     for place, words in {
@@ -70,7 +70,7 @@ class ZoneWords(NamedTuple):
     """The words of a column.
 
     Attributes:
-        words: each once, in small letters.
+        words: each once, in lower case.
         which: int64 [N], which of them each row has; -1 for none.
     """
 
@@ -78,16 +78,16 @@ class ZoneWords(NamedTuple):
     which: NDArray[np.int64]
 
     def at(self, row: int) -> str:
-        """Give the word of a row, in capitals."""
+        """Give the word of a row, in upper case."""
         return self.words[int(self.which[row])].upper()
 
 
 class Told(NamedTuple):
-    """What the words say of local times.
+    """Local times in UTC, by their words.
 
     Attributes:
         utc: datetime64[us] [N].
-        right: bool [N]; the clocks of the zone were called so then.
+        right: bool [N], the clocks of the zone had that name at that moment.
     """
 
     utc: Times
@@ -95,7 +95,7 @@ class Told(NamedTuple):
 
 
 def cut(shapes: list[Shape], rows: int) -> tuple[list[Shape], ZoneWords | None]:
-    """Take the words behind clocks off; None where there are none but those of UTC, which are read elsewhere.
+    """Cut the words after clocks; None if there are none except UTC, which is read elsewhere.
 
     Example:
         >>> from edgelstm.data.readers.times.shapes import shapes_of
@@ -118,7 +118,7 @@ def cut(shapes: list[Shape], rows: int) -> tuple[list[Shape], ZoneWords | None]:
 
 
 def place_of(word: str) -> str | None:
-    """Name a zone whose clocks are mostly meant by a word.
+    """Give the zone that a word mostly means.
 
     Example:
         >>> place_of("CEST"), place_of("Uhr")
@@ -130,24 +130,24 @@ def place_of(word: str) -> str | None:
 def ahead_of_utc(
     local: NDArray[np.int64], offset: NDArray[np.int64] | None, words: ZoneWords, zone: str | None, error: Complaint
 ) -> NDArray[np.int64]:
-    """Say how far local times are ahead of UTC, by the zone and the words behind them.
+    """Say how far local times are ahead of UTC, by the zone and the words after them.
 
     Args:
-        local: int64 [N], microseconds since 1970 as they are written.
-        offset: int64 [N], microseconds ahead of UTC, where that is written as well; else None.
-        words: behind them.
-        zone: IANA name; None where nobody gave one.
-        error: makes an error of a row, what was expected there, and what to do.
+        local: int64 [N], microseconds since 1970 as written.
+        offset: int64 [N], microseconds ahead of UTC, if also written; else None.
+        words: after the times.
+        zone: IANA name; None if not given.
+        error: makes an error from a row, what was expected there, and what to do.
 
     Returns:
         int64 [N], microseconds.
 
     Raises:
-        DataError: no zone is given, or its clocks were called otherwise at one of the times.
+        DataError: no zone is given, or its clocks had another name at one of the times.
     """
     bare = np.flatnonzero(words.which < 0)
     if len(bare):
-        raise error(int(bare[0]), "a zone behind the time, as other rows name it,", "")
+        raise error(int(bare[0]), "a zone after the time, as in other rows,", "")
     if zone is None:
         raise _without_zone(words.at(0), error)
     told = tell(local.astype("datetime64[us]"), offset, words, zone)
@@ -161,32 +161,32 @@ def ahead_of_utc(
 def _without_zone(word: str, error: Complaint) -> DataError:
     place = place_of(word)
     if place is None:
-        return error(0, "times alone", f": take {word!r} out; if it names a zone, give --time-zone Area/City too")
-    advice = f": {word} is no zone of its own: give --time-zone of the place, such as {place}"
-    return error(0, "times whose zone is given", advice)
+        return error(0, "only times", f": remove {word!r}; if it names a zone, also give --time-zone Area/City")
+    advice = f": {word} is ambiguous: give --time-zone, such as {place}"
+    return error(0, "times in a known zone", advice)
 
 
 def _another_clock(word: str, row: int, utc: int, zone: str, error: Complaint) -> DataError:
-    """Refuse a word that the clocks of the zone did not have then."""
+    """Refuse a word that was not the name of the clocks of the zone at that moment."""
     right, place, fixed = called(utc, zone), place_of(word), fixed_for(word, utc, zone)
-    other = f"give the --time-zone whose word it is, such as {place}, or " if place and place != zone else ""
-    advice = f": {other}take the words out of the table" + (f" and give --time-zone {fixed}" if fixed else "")
+    other = f"give the --time-zone of {word}, such as {place}, or " if place and place != zone else ""
+    advice = f": {other}remove the words after the times" + (f" and give --time-zone {fixed}" if fixed else "")
     if word == right:
-        advice = ": the clocks there showed no such time"
-    return error(row, f"{right}, as the clocks of {zone} were called then,", advice)
+        advice = ": this time does not exist there"
+    return error(row, f"{right}, the name of the clocks in {zone} at that time,", advice)
 
 
 def tell(local: Times, offset: NDArray[np.int64] | None, words: ZoneWords, zone: str) -> Told:
-    """Put local times into UTC by their words.
+    """Convert local times to UTC by their words.
 
     Args:
         local: datetime64[us] [N].
-        offset: int64 [N], microseconds ahead of UTC, where that is written as well; else None.
+        offset: int64 [N], microseconds ahead of UTC, if also written; else None.
         words: one for each time.
         zone: IANA name.
 
     Raises:
-        DataError: there is no such zone.
+        DataError: the zone is unknown.
 
     Example:
         >>> times = np.array(["2024-10-27T02:30"] * 2, "datetime64[us]")
@@ -202,7 +202,7 @@ def tell(local: Times, offset: NDArray[np.int64] | None, words: ZoneWords, zone:
 
 
 def fixed_for(word: str, utc: int, zone: str) -> str | None:
-    """Name the zone of a clock that has the name that a word says all year; None where the zone has no such clock.
+    """Give the zone that keeps the offset of a word all year; None if the clocks of `zone` never have that name.
 
     Args:
         word: `EST`.
@@ -222,7 +222,7 @@ def fixed_for(word: str, utc: int, zone: str) -> str | None:
 
 
 def _are_called(utc: Times, words: ZoneWords, zone: str) -> NDArray[np.bool_]:
-    """Whether the clocks of a zone have the names that stand behind the times: looked up once between two changes."""
+    """Whether the clocks of a zone have the names after the times: looked up once between two clock changes."""
     at = utc.astype(np.int64)
     turns = turns_of(zone, int(at.min()), int(at.max()))
     key = np.searchsorted(turns.utc, at, side="right") * len(words.words) + words.which

@@ -1,4 +1,4 @@
-"""Words become channels of 1 and 0."""
+"""Words are converted to channels of 1 and 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decimal signs and signs between thousands: what the fields say, and nothing where they say nothing."""
+"""Decimal signs and signs between thousands: detected from the fields, and not guessed without evidence."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_what_is_open_is_read_as_in_training(trained, fields, values):
     [
         (",", "1.234", "--decimal . or, if it is a thousand, --decimal ,", {".": 1.234, ",": 1234}),
         (".", "1,234", "--decimal , or, if it is a thousand, --decimal .", {",": 1.234, ".": 1234}),
-        (".", "1,5", "type --decimal ,", {",": 1.5}),
+        (".", "1,5", "give --decimal ,", {",": 1.5}),
     ],
 )
 def test_what_is_refused_can_be_typed(trained, field, mend, values):
@@ -146,7 +146,7 @@ def test_numbers_in_any_signs_come_back_or_the_option_is_named(values, places, s
     except Exception as error:
         assert "--decimal" in str(error)  # noqa: PT017
         return
-    # Points in groups of three alone are what programs write for decimals: of those nothing can be known.
+    # With only groups of three after points, as programs write decimals, nothing shows which sign it is.
     assume(not (decimal == "," and found.dialect.decimal == "." and all("," not in field for field in fields)))
     assert numbers == expected
 
@@ -235,7 +235,7 @@ def test_behind_whole_numbers_what_may_be_a_thousand_is_asked_for(fields, delimi
     quoted = [f'"{field}"' if delimiter in field else field for field in fields]
     text = f"t{delimiter}v\n" + "".join(f"0{delimiter}{field}\n" for field in quoted)
     said = complaint(text, Dialect(delimiter, ""))
-    assert "no number of training had a decimal sign: give --decimal . or --decimal ," in said
+    assert "no number in training had a decimal sign: give --decimal . or --decimal ," in said
     odd = next(field for field in fields if not field.isdigit())
     assert repr(odd) in said
     for sign in ".,":

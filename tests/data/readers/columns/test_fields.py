@@ -1,4 +1,4 @@
-"""Fields become numbers, missing samples, 1 and 0, or an error that names the line and the option."""
+"""Fields are read as numbers, missing samples, 1 and 0, or an error names the line and the option."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def test_what_programs_write_for_missing_is_missing(word):
 
 def test_a_typed_word_is_missing():
     assert np.isnan(columns("t,v\n0,1\n1,broken\n", na=("broken",))["v"][1])
-    assert "type --na broken if it means missing" in complaint("t,v\n0,1\n1,broken\n2,3\n")
-    assert "type --na 'out of order' if" in complaint("t,v\n0,1\n1,out of order\n2,3\n")
+    assert "give --na broken if it means missing" in complaint("t,v\n0,1\n1,broken\n2,3\n")
+    assert "give --na 'out of order' if" in complaint("t,v\n0,1\n1,out of order\n2,3\n")
 
 
 @pytest.mark.parametrize("field", ["-200", "-200.0", "-200.00", "-2e2", " -200 "])
@@ -184,12 +184,10 @@ def test_a_typeset_minus_is_a_minus(rows, expected):
 
 @pytest.mark.parametrize(("field", "mend"), [("(5.5)", "-5.5"), ("5.5-", "-5.5"), ("(1,234.50)", "-1,234.50")])
 def test_a_number_that_bookkeeping_calls_negative_names_how_to_write_it(field, mend):
-    with pytest.raises(
-        DataError, match=f"line 3: expected a number in column 'v', .* as in bookkeeping, write {mend}$"
-    ):
+    with pytest.raises(DataError, match=f"line 3: expected a number in column 'v', .* as in accounting, write {mend}$"):
         columns(f"t;v\n0;1.5\n1;{field}\n2;3.5\n")
 
 
 def test_names_that_come_again_are_called_so():
-    with pytest.raises(DataError, match=r"line 4: .* the names of the columns stand there again: take that line out"):
+    with pytest.raises(DataError, match=r"line 4: .* the header is repeated there: delete that line"):
         columns("t,v\n0,1\n1,2\nt,v\n2,3\n")

@@ -1,4 +1,4 @@
-"""What is said of a column before a network learns from it."""
+"""Remarks on a column of numbers before a training."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ def test_the_option_is_named_and_the_value_is_kept():
     values = with_value(TEMPERATURES, -200.0, 100)
     found = table("t;v\n" + "".join(f"{n};{value}\n".replace(".", ",") for n, value in enumerate(values)))
     (remark,) = found.remarks("v")
-    assert "-200 stands in 20 of 2,000 rows" in remark
-    assert remark.endswith("type --na -200")
+    assert "-200 occurs in 20 of 2,000 rows" in remark
+    assert remark.endswith("give --na -200")
     assert found.numbers("v").min() == -200
 
 
 def test_a_value_that_is_typed_is_no_longer_suggested():
     values = with_value(TEMPERATURES, -200.0, 100)
     found = table("t,v\n" + "".join(f"{n},{value}\n" for n, value in enumerate(values)), na=("-200",))
-    assert found.remarks("v") == ("column 'v': missing are -200 (20)",)
+    assert found.remarks("v") == ("column 'v': read as missing: -200 (20)",)
 
 
 def test_words_for_missing_and_for_one_and_zero_are_said():
     found = table("t,v,w,x\n0,unknown,on,1\n1,7,off,2\n2,unknown,on,\n3,5,on,4\n")
-    assert found.remarks("v") == ("column 'v': missing are unknown (2)",)
+    assert found.remarks("v") == ("column 'v': read as missing: unknown (2)",)
     assert found.remarks("w") == ("column 'w': on is 1, off is 0",)
     assert found.remarks("x") == ()
 
@@ -70,6 +70,6 @@ def test_words_for_missing_and_for_one_and_zero_are_said():
 def test_the_unit_does_not_matter(values, scale):
     values = np.array(values)
     found, scaled = sentinel_of(values), sentinel_of(values * scale)
-    # Differences of close numbers may round away: then both are judged by what is left.
+    # Differences of close numbers may be rounded to 0: then the two are not comparable.
     if len(np.unique(values)) == len(np.unique(values * scale)) and found is not None and scaled is not None:
         assert scaled == pytest.approx(found * scale)

@@ -1,4 +1,4 @@
-"""Signs and units beside the numbers of a column."""
+"""Signs and units at the numbers of a column."""
 
 from __future__ import annotations
 
@@ -48,11 +48,13 @@ def test_numbers_with_a_unit_are_neither_categories_nor_targets_and_name_it(fiel
     found = table(f"t;v\n0;{field}\n1;{field}\n", delimiter=";")
     with pytest.raises(DataError, match="line 2: expected a number in column 'v'") as caught:
         read_channels(found, Asking(**asked))
-    assert f"take {unit!r} out of the table" in str(caught.value)
+    assert f"remove {unit!r} from the numbers" in str(caught.value)
 
 
 def test_one_number_with_a_unit_among_many_names_it():
-    assert "line 4: expected a number in column 'v', got '3.5%': take '%' out" in complaint("t,v\n0,1\n1,2\n2,3.5%\n")
+    assert "line 4: expected a number in column 'v', got '3.5%': remove '%' from the numbers" in complaint(
+        "t,v\n0,1\n1,2\n2,3.5%\n"
+    )
 
 
 def test_few_whole_numbers_with_letters_behind_are_categories():
@@ -63,7 +65,7 @@ def test_few_whole_numbers_with_letters_behind_are_categories():
 @pytest.mark.parametrize("words", [("on", "off"), ("yes", "no"), ("True", "False"), ("idle", "busy")])
 def test_labels_that_are_words_name_the_option_and_features_do_not(words):
     found = table(f"t,v\n0,{words[0]}\n1,{words[1]}\n")
-    with pytest.raises(DataError, match=r"column 'v' holds words, .*: give --classes"):
+    with pytest.raises(DataError, match=r"column 'v' holds words \(.*\), not numbers: give --classes"):
         read_channels(found, Asking(("v",), ("v",), task="label"))
     assert read_channels(found, Asking(("v",), task="label")).values.shape[0] == 2
 

@@ -1,4 +1,4 @@
-"""Turbofan engines: cycles left, in training counted and in the test told."""
+"""Turbofan engines: the remaining cycles are counted in train_ files and read from RUL_ files for test_ files."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ def test_a_test_file_without_its_truth_can_be_read_for_its_sensors(tmp_path):
     ("name", "text", "truth", "complaint"),
     [
         ("train_X.txt", "", None, "the table is empty"),
-        ("train_X.txt", row(1, 1) + "1 2 3\n", None, "line 2: expected 26 column(s), got 3"),
+        ("train_X.txt", row(1, 1) + "1 2 3\n", None, "line 2: expected 26 columns, got 3"),
         (
             "train_X.txt",
             row(1, 1).replace("100.5", "x") + row(1, 2),
             None,
             "line 1: expected a number in column 'setting_1'",
         ),
-        ("train_X.txt", row(1, 1) + row(2, 1) + row(1, 2), None, "line 3: engine 1 comes back"),
+        ("train_X.txt", row(1, 1) + row(2, 1) + row(1, 2), None, "line 3: engine 1 appears again"),
         ("train_X.txt", row(1, 1) + row(1, 3), None, "line 2: expected cycle 2 of engine 1, got 3"),
         ("train_X.txt", row(1, 1) + row(1, "x"), None, "line 2: expected a number in column 'cycle', got 'x'"),
         ("test_X.txt", ROWS, None, "expected RUL_X.txt beside it"),
         ("test_X.txt", ROWS, "1\n2\n", "RUL_X.txt: expected 3 lines, one for each engine, got 2"),
         ("test_X.txt", ROWS, "1\n2\nx\n", "RUL_X.txt: line 3: expected a number in column 'rul', got 'x'"),
-        ("test_X.txt", ROWS, "1\n2 3\n4\n", "RUL_X.txt: line 2: expected 1 column(s), got 2"),
-        ("engines.txt", ROWS, None, "expected a name that begins with train_ or test_"),
+        ("test_X.txt", ROWS, "1\n2 3\n4\n", "RUL_X.txt: line 2: expected 1 column, got 2"),
+        ("engines.txt", ROWS, None, "expected a file name that begins with train_ or test_"),
     ],
 )
 def test_what_is_no_such_data_is_refused(tmp_path, name, text, truth, complaint):
@@ -72,9 +72,9 @@ def test_what_is_no_such_data_is_refused(tmp_path, name, text, truth, complaint)
 
 def test_bytes_that_are_no_text_and_columns_that_are_no_classes_are_refused(tmp_path):
     (tmp_path / "train_Y.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match="line 1: expected text in UTF-8"):
+    with pytest.raises(DataError, match="line 1: expected UTF-8, got other bytes"):
         read(tmp_path / "train_Y.txt", Asking(("rul",), format="cmapss"))
-    with pytest.raises(DataError, match="it is no column of classes"):
+    with pytest.raises(DataError, match="holds numbers, not classes"):
         series_of(tmp_path, label="rul")
     with pytest.raises(DataError, match="expected no column of timestamps"):
         series_of(tmp_path, time=("cycle",))

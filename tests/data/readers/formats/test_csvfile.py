@@ -1,4 +1,4 @@
-"""The text reader as a whole: the same for the trainer and for a device that has the standard library alone."""
+"""The text reader as a whole: the same for the trainer and for a device with only the standard library and numpy."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_any_table_of_numbers_is_read_as_polars_reads_it(rows, end):
 
 FLOATS = st.one_of(st.floats(-1e6, 1e6).map(lambda x: round(x, 2)), st.integers(-(10**6), 10**6).map(float))
 NUMBERS = st.one_of(st.none(), FLOATS)
-# Letters of Latin-1 that cannot follow each other as bytes of UTF-8.
+# Letters whose Latin-1 bytes are never valid UTF-8, in any order.
 WORDS = st.builds("w{}".format, st.text(st.sampled_from("abc XYZ:!.äöüßéñ"), min_size=1, max_size=8))
 
 
 def written(values, words, dialect, gap, quotes, end, front, mark):
-    """Write a table of two columns of numbers and one of words with Python's csv writer, an independent one."""
+    """Write a table of two columns of numbers and one of words with Python's csv writer, which is independent."""
     file = io.StringIO()
     writer = csv.writer(
         file,
@@ -276,6 +276,6 @@ def test_quotes_around_all_fields_change_nothing():
 
 
 def test_the_fields_of_a_complaint_stay_in_one_line():
-    assert "(0, 1) could name the columns or be a row" in complaint('"\n0"\t1')
+    assert "(0, 1) could be the header or a row" in complaint('"\n0"\t1')
     with pytest.raises(DataError, match="the table has t, a b"):
         table('t,"a\nb"\n1,2\n').require("nothing")

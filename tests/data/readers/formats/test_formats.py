@@ -1,4 +1,4 @@
-"""Files of every ending, packed or not, and streams: one entry."""
+"""Files of every ending, compressed or not, and streams are read by one function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars
 import pytest
 
 from edgelstm.data.readers.asking import Asking
-from edgelstm.data.readers.formats import columns_of, read_table
+from edgelstm.data.readers.formats import read_table
 from edgelstm.errors import DataError
 from tests.data.readers.texts import reading
 
@@ -53,7 +53,7 @@ def test_a_stream_with_a_surrogate_is_no_text():
 def test_damaged_gzip_is_named(tmp_path):
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(TEXT.encode())[:-5])
-    with pytest.raises(DataError, match=r"x\.csv\.gz: cannot be unpacked, the gzip file is damaged"):
+    with pytest.raises(DataError, match=r"x\.csv\.gz: cannot unpack a damaged gzip file"):
         read_table(path)
 
 
@@ -93,4 +93,4 @@ def test_packed_parquet_is_read(tmp_path):
     path = tmp_path / "x.parquet"
     polars.DataFrame({"v": [1.5, None]}).write_parquet(path)
     (tmp_path / "y.parquet.gz").write_bytes(gzip.compress(path.read_bytes()))
-    assert columns_of(path) == columns_of(tmp_path / "y.parquet.gz") == ("v",)
+    assert read_table(path).columns == read_table(tmp_path / "y.parquet.gz").columns == ("v",)

@@ -1,4 +1,4 @@
-"""Parquet tables: kinds of columns, and the same rules as for text."""
+"""Parquet tables: types of columns, and the same rules as for text tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_words_are_text_and_numbers_in_words_are_numbers(table):
     assert found.texts("wind") == ["NW", "SE", ""]
     np.testing.assert_array_equal(found.numbers("v"), [1.5, np.nan, 2])
     assert found.numbers("switch").tolist() == [1, 0, 1]
-    assert found.remarks("v") == ("column 'v': missing are ? (1)",)
+    assert found.remarks("v") == ("column 'v': read as missing: ? (1)",)
 
 
 def test_categories_of_polars_are_text(table):
@@ -45,7 +45,7 @@ def test_categories_of_polars_are_text(table):
 
 def test_a_typed_number_is_missing_and_a_sentinel_is_suggested(table):
     values = [20.0 + n % 17 / 10 for n in range(100)] + [-200.0] * 5
-    assert "type --na -200" in table(v=values).remarks("v")[0]
+    assert "give --na -200" in table(v=values).remarks("v")[0]
     found = table(Asking(na=("-200",)), v=values)
     assert int(np.isnan(found.numbers("v")).sum()) == 5
     assert found.remarks("v") == ()

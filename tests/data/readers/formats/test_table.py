@@ -1,4 +1,4 @@
-"""Columns are asked for by name or number, and a wrong name gets the nearest."""
+"""Columns are selected by name or number, and the error for an unknown name suggests the nearest."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def test_a_shared_name_is_an_error_only_when_it_is_asked_for():
     assert found.columns == ("t", "2", "3")
     assert found.numbers("t").tolist() == [0, 1]
     assert found.numbers("3").tolist() == [2, 4]
-    with pytest.raises(DataError, match="the column 'v' is there twice; ask for it by its number: 2 and 3"):
+    with pytest.raises(DataError, match="column 'v' occurs twice; select it by number: 2 or 3"):
         found.numbers("v")
-    with pytest.raises(DataError, match="there 3 times"):
+    with pytest.raises(DataError, match="occurs 3 times"):
         table("v,v,v\n0,1,2\n").require("v")
 
 

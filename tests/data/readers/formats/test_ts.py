@@ -1,4 +1,4 @@
-"""The .ts format: what the archives write, and what breaks it."""
+"""The .ts format: files like those of the archives, and broken ones."""
 
 from __future__ import annotations
 
@@ -48,35 +48,38 @@ def test_an_unknown_class_of_a_series_is_nobody_s(tmp_path):
     ("text", "complaint"),
     [
         ("", "expected a line @data"),
-        (HEADER, "there is no series behind @data"),
+        (HEADER, "there is no series after @data"),
         (HEADER.replace("@data\n", ""), "expected a line @data"),
-        (HEADER.replace("@data\n", "") + "1:2:a\n", "line 6: expected a header that begins with @"),
-        (HEADER + "1,2::a\n", "line 7: dimension 1 has no value: leave out series of length 0"),
+        (HEADER.replace("@data\n", "") + "1:2:a\n", "line 6: expected a header line that begins with @"),
+        (HEADER + "1,2::a\n", "line 7: dimension 1 has no value: remove series of length 0"),
         (HEADER + "::a\n", "line 7: dimension 0 has no value"),
         (HEADER + "1,2:1:a\n", "line 7: expected dimensions of one length, got 1, 2"),
-        (HEADER + "1:2:a\n1:b\n", "line 8: expected 2 dimension(s), got 1"),
+        (HEADER + "1:2:a\n1:b\n", "line 8: expected 2 dimensions, got 1"),
         (HEADER + "1:2:c\n", "line 7: expected one of the classes a, b, got 'c'"),
         (HEADER + "1:2:\n", "line 7: expected one of the classes a, b, got ''"),
-        (HEADER + "a\n", "line 7: expected dimensions, each ended by a colon"),
+        (HEADER + "a\n", "line 7: expected dimensions, each followed by a colon"),
         (HEADER + "1:x:a\n", "line 7: dimension 1: expected finite numbers, got 'x'"),
         (HEADER + "1:1_0:a\n", "line 7: dimension 1: expected finite numbers, got '1_0'"),
         (HEADER + "1:inf:a\n", "line 7: dimension 1: expected finite numbers, got 'inf'"),
         (HEADER + "1:1,,2:a\n", "line 7: dimension 1: expected finite numbers, got ''"),
-        ("@dimensions 3\n" + HEADER + "1:2:a\n", "line 8: expected 3 dimension(s), got 2"),
-        ("@dimensions 0\n" + HEADER, "line 1: expected a whole number from 1 behind @dimensions, got '0'"),
-        ("@dimensions\n" + HEADER, "line 1: expected a whole number from 1 behind @dimensions, got ''"),
+        ("@dimensions 3\n" + HEADER + "1:2:a\n", "line 8: expected 3 dimensions, got 2"),
+        ("@dimensions 0\n" + HEADER, "line 1: expected a whole number of at least 1 after @dimensions, got '0'"),
+        ("@dimensions\n" + HEADER, "line 1: expected a whole number of at least 1 after @dimensions, got ''"),
         (HEADER.replace("@univariate false", "@univariate true") + "1:2:a\n", "expected one dimension as the header"),
         (HEADER.replace("@equalLength false", "@equalLength true") + "1:2:a\n1,2:3,4:a\n", "line 8: expected 1 values"),
         ("@seriesLength 2\n" + HEADER.replace("@equalLength false\n", "") + "1:2:a\n", "expected 2 values in each"),
         ("@missing false\n" + HEADER + "1:?:a\n", "line 8: a value is missing, although"),
-        (HEADER.replace("true a b", "true"), "line 5: expected the classes behind @classLabel true"),
+        (HEADER.replace("true a b", "true"), "line 5: expected the classes after @classLabel true"),
         (HEADER.replace("@univariate false", "@univariate perhaps"), "line 3: expected true or false"),
         ("@colour red\n" + HEADER, "line 1: expected one of @timestamps"),
         ("@\n", "line 1: expected one of @timestamps"),
         ("@ data\n", "line 1: expected one of @timestamps"),
-        (HEADER.replace("@timeStamps false", "@timeStamps true"), "line 2: series with a time stamp for each value"),
-        ("@targetLabel true\n" + HEADER, "line 1: a number for each series is no class"),
-        (HEADER.encode() + b"1:\xff:a\n", "line 7: expected text in UTF-8"),
+        (
+            HEADER.replace("@timeStamps false", "@timeStamps true"),
+            "line 2: a timestamp for each value is not supported",
+        ),
+        ("@targetLabel true\n" + HEADER, "line 1: a number for each series is not a class"),
+        (HEADER.encode() + b"1:\xff:a\n", "line 7: expected UTF-8, got other bytes"),
     ],
 )
 def test_what_is_no_set_of_series_is_one_line_that_names_the_line(tmp_path, text, complaint):

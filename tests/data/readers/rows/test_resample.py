@@ -1,4 +1,4 @@
-"""Rows are averaged into bins as polars does it, on the clock on the wall where days and longer ones are asked for."""
+"""Rows are averaged into bins as in polars, in local time for bins of days and longer."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_bins_are_those_of_polars(length, zone, samples):
     times = [datetime(2023, 2, 25, 22) + timedelta(seconds=step * n) for n, _ in samples]
     values = np.array([float(value) for _, value in samples])
     if length in ("1h", "1h30m", "10m", "30s"):
-        zone = None  # polars counts hours on the wall as well
+        zone = None  # polars counts hours in local time as well
     expected_times, expected = by_polars(times, values, length, zone)
     found = binned(times, values, length, zone)
     np.testing.assert_array_equal(found.utc, expected_times)
@@ -107,6 +107,6 @@ def test_large_values_keep_their_small_changes():
 
 
 def test_very_many_bins_of_few_rows_are_refused():
-    with pytest.raises(DataError, match=r"line 2: 2 rows from here on would be \d+ .*give --resample"):
+    with pytest.raises(DataError, match=r"line 2: the 2 rows from here would become \d+, .*give --resample"):
         binned(["2024-01-01", "2025-01-01"], [1, 2], "1s")
     assert MAX_ROWS == 50_000_000

@@ -1,4 +1,4 @@
-"""The rhythm of rows is found and named; what drifts, pauses or rests on Sundays is not at fault."""
+"""The rhythm of rows is detected and named; drift, pauses and free Sundays are accepted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_known_rhythm_is_found_again_with_rows_left_out(rhythm, start, data):
     resolution = 1000 if rhythm.unit == "second" else DAY
     found, (at, restarts) = places(track(every[kept]), resolution)
     assert (found.unit, found.count) == (rhythm.unit, rhythm.count)
-    if rhythm.unit == "business day":  # days that are left out are holidays
+    if rhythm.unit == "business day":  # missing days are holidays
         np.testing.assert_array_equal(at, np.arange(len(kept)))
     else:
         np.testing.assert_array_equal(at, kept)
@@ -156,7 +156,7 @@ def test_a_long_hole_of_a_clock_that_drifts_has_as_many_rows_as_it_lost():
 
 @pytest.mark.parametrize("rate", [3, 7, 30, 50, 60])
 def test_a_rate_is_found_behind_a_clock_that_is_too_coarse_for_it(rate):
-    """Milliseconds cannot tell thirty times a second: 33, 33, 34."""
+    """Milliseconds cannot show thirty times a second: 33, 33, 34."""
     clock = np.floor(np.arange(1000) * 1000 / rate) / 1000
     rhythm, (at, _) = places(seconds(np.diff(clock)), 1000)
     assert rhythm.unit == "second"
@@ -191,7 +191,10 @@ def test_a_logger_that_starts_again_counts_from_another_moment_and_that_is_count
     ],
 )
 def test_rows_without_a_rhythm_name_the_first_and_a_length_of_bins(steps, line, length):
-    with pytest.raises(DataError, match=rf"line {line}: the time .* is the rule: give --resample {length} to.*--time"):
+    with pytest.raises(
+        DataError,
+        match=rf"line {line}: the time .* after the previous row, expected .*: give --resample {length} to.*--time",
+    ):
         places(seconds(steps))
 
 

@@ -54,7 +54,7 @@ def test_words_with_blanks_and_semicolons_do_not_hide_commas():
 
 def test_two_delimiters_that_do_as_well_name_the_option():
     text = complaint("a;b,c\n1;x,3\n4;y,6\n")
-    assert "commas and semicolons both part every line" in text
+    assert "commas and semicolons both split every line" in text
     assert "--delimiter" in text
     assert table("a;b,c\n1;x,3\n4;y,6\n", delimiter=",").columns == ("a;b", "c")
 

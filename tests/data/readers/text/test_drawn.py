@@ -1,4 +1,4 @@
-"""Tables that were drawn by psql, MySQL, sqlcmd, Org or in Markdown are the tables that were drawn, or are refused."""
+"""Tables drawn by psql, MySQL, sqlcmd, Org or in Markdown are read as they were before drawing, or are refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_drawn_table_is_the_table_that_was_drawn(draw, values):
     found = table(draw(rows))
     assert found.texts("t") == [day for day, _ in rows]
     assert found.numbers("v").tolist() == values
-    assert any("drawn below names or around rows" in note for note in found.notes)
+    assert any("drawn below the header or around rows" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("draw", DRAWN)
@@ -109,15 +109,15 @@ def test_what_stands_in_front_of_a_drawn_table_is_left_out():
 @pytest.mark.parametrize("draw", [psql, mysql])
 def test_the_rows_are_held_against_their_count(draw):
     footer = {psql: "(31 rows)", mysql: "31 rows in set (0.00 sec)"}[draw]
-    assert re.search(r"line \d+ counts 31 row\(s\), the table has 30: export it as CSV", complaint(draw(footer=footer)))
+    assert re.search(r"line \d+ says 31 rows, the table has 30: export it as CSV", complaint(draw(footer=footer)))
 
 
 def test_a_count_below_a_table_that_is_not_drawn_is_left_out_too():
     content = "t|v\n" + "".join(f"{day}|{value}\n" for day, value in ROWS)
     found = table(content + "(30 rows)\n")
     assert found.numbers("v").tolist() == [value for _, value in ROWS]
-    assert "line 32 ((30 rows)) counts the rows and is left out" in found.notes
-    assert "line 32 counts 29 row(s), the table has 30" in complaint(content + "(29 rows)\n")
+    assert "line 32 ((30 rows)) is a row count: skipped" in found.notes
+    assert "line 32 says 29 rows, the table has 30" in complaint(content + "(29 rows)\n")
 
 
 def test_one_column_may_be_drawn():
@@ -134,12 +134,12 @@ def test_words_for_missing_samples_are_no_rulers():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("┌───┬───┐\n│ t │ v │\n├───┼───┤\n│ 1 │ 2 │\n└───┴───┘\n", "drawn for the screen, which may leave rows out"),
-        (" t │ v\n───┼───\n 1 │ 2\n", "drawn for the screen, which may leave rows out: write it as CSV"),
-        ("-[ RECORD 1 ]-\nt | 1\nv | 2\n", "one with a line for each field: write it as CSV"),
-        ("*** 1. row ***\nt: 1\nv: 2\n", "one with a line for each field: write it as CSV"),
-        (" t | n | v\n---+---+---\n 1 | a+| 2\n   | b |\n", "line 3: a cell goes on in the next line (+)"),
-        (markdown() + "\nThat is all.\n", "line 34: expected a row between bars, as those above, got 'That is all.'"),
+        ("┌───┬───┐\n│ t │ v │\n├───┼───┤\n│ 1 │ 2 │\n└───┴───┘\n", "drawn for the screen, which may omit rows"),
+        (" t │ v\n───┼───\n 1 │ 2\n", "drawn for the screen, which may omit rows: export it as CSV"),
+        ("-[ RECORD 1 ]-\nt | 1\nv | 2\n", "one with a line for each field: export it as CSV"),
+        ("*** 1. row ***\nt: 1\nv: 2\n", "one with a line for each field: export it as CSV"),
+        (" t | n | v\n---+---+---\n 1 | a+| 2\n   | b |\n", "line 3: a cell continues on the next line (+)"),
+        (markdown() + "\nThat is all.\n", "line 34: expected a row between bars, like those above, got 'That is all.'"),
         (markdown().replace(" 10.5 |", " 10.5"), "line 9: expected a row between bars"),
         (mysql() + mysql(), "expected a row between bars"),
         (psql() + psql(), "expected 2 fields as in the header, got 1"),
@@ -159,4 +159,4 @@ def test_a_drawn_table_is_read_again_as_in_training():
     "content", [" " * 60_000 + "x", "a|b\n" + "-" * 30_000 + " " * 30_000 + "x", "a b\n" + "--- " * 15_000 + "x"]
 )
 def test_long_lines_cost_no_time(content):
-    complaint(content)  # a pattern that goes back over blanks would take minutes
+    complaint(content)  # a pattern that backtracks over blanks would take minutes

@@ -1,4 +1,4 @@
-"""Bytes become text in one way: UTF-8, UTF-16, Latin-1, and never a mixture."""
+"""Bytes are decoded in one way: UTF-8, UTF-16 or Latin-1, never a mixture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are no tables of text are called what they are, whatever their ending."""
+"""The error for a file that is not a text table says what it is, whatever its ending."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def frame(write):
         (b"<?xml version='1.0'?><a/>", "XML", "CSV"),
         (archive("[Content_Types].xml", "xl/workbook.xml"), "an Excel spreadsheet (.xlsx)", "save the sheet as CSV"),
         (archive("mimetype", "content.xml"), "an OpenDocument file", "save the sheet as CSV"),
-        (archive("a.csv", "b.csv"), "a zip archive of 2 file(s)", "unpack it first"),
+        (archive("a.csv", "b.csv"), "a zip archive of 2 files", "unpack it first"),
         (archive("a.csv")[:30], "a damaged zip archive", "download it again"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "an old Excel spreadsheet (.xls)", "save the sheet as CSV"),
         (b"%PDF-1.7\n", "a PDF document", "CSV"),

@@ -1,4 +1,4 @@
-"""Which line names the columns, and which are no rows: preambles, comments, units, row names, empty lines."""
+"""Which line is the header, and which lines are not rows: preambles, comments, units, row names, empty lines."""
 
 from __future__ import annotations
 
@@ -52,16 +52,19 @@ def test_the_same_two_rows_in_many_layouts(content, line):
 @pytest.mark.parametrize(
     ("content", "note"),
     [
-        ("Logger 7\nSerial: 12\nt,v\n0,1\n1,2\n", "lines 1 to 2 in front of the table are left out; --skip-rows wins"),
-        ("t,v\ns,degC\n0,1\n1,2\n", "line 2 (s, degC) is taken for units and left out"),
-        ("t,v,w\n,kWh,degC\n0,1,1\n1,2,2\n", "line 2 (, kWh, degC) is taken for units and left out"),
-        ("# t, v\n0,1\n", "the comment in line 1 names the columns"),
-        ("t,v\n0,1\n#x\n1,2\n", "1 line(s) of comments (#) are left out"),
-        ("t,v\n0,1\n,\n", "1 line(s) without a value are left out"),
-        ("t,,v\n0,,1\n", "1 column(s) without name and content are left out"),
-        ("v\n1\n\n2\n", "1 empty line(s) are left out; NA would be a missing sample"),
-        ("0.5,1.5\n1.5,2\n", "no line names the columns: they are called 1 to 2"),
-        ("v\nx,1.5\ny,2\n", "the first ('x') is taken for a name of the row and left out"),
+        (
+            "Logger 7\nSerial: 12\nt,v\n0,1\n1,2\n",
+            "lines 1 to 2 before the table are skipped; --skip-rows overrides this",
+        ),
+        ("t,v\ns,degC\n0,1\n1,2\n", "line 2 (s, degC) is read as units and skipped"),
+        ("t,v,w\n,kWh,degC\n0,1,1\n1,2,2\n", "line 2 (, kWh, degC) is read as units and skipped"),
+        ("# t, v\n0,1\n", "the comment in line 1 is the header"),
+        ("t,v\n0,1\n#x\n1,2\n", "1 comment line (#) skipped"),
+        ("t,v\n0,1\n,\n", "1 line without values skipped"),
+        ("t,,v\n0,,1\n", "1 column without name and content skipped"),
+        ("v\n1\n\n2\n", "1 empty line skipped; write NA for a missing sample"),
+        ("0.5,1.5\n1.5,2\n", "no header: the columns are named 1 to 2"),
+        ("v\nx,1.5\ny,2\n", "the first ('x') is read as a row name and skipped"),
     ],
 )
 def test_what_is_left_out_is_said(content, note):
@@ -109,7 +112,7 @@ def test_names_of_numbers_are_names_when_that_is_typed():
 
 @pytest.mark.parametrize("content", ["0,1,2\n5.5,6,7\n8,9,10\n", "city,2019,2020\nx,1.5,2\ny,3,4\n"])
 def test_a_line_that_could_name_the_columns_or_be_a_row_names_the_option(content):
-    assert "could name the columns or be a row: give --header or --no-header" in complaint(content)
+    assert "could be the header or a row: give --header or --no-header" in complaint(content)
     assert len(table(content, header=True).numbers("2" if content[0] == "0" else "2020")) == 2
     assert len(table(content, header=False).numbers("2")) == 3
 
@@ -190,12 +193,12 @@ def test_a_table_without_rows_is_empty(content):
 
 
 def test_the_layout_of_training_is_wanted_again():
-    assert "expected a line of names, as in training, got none" in complaint("0.5,1\n1.5,2\n", Dialect())
-    assert "expected no line of names, as in training, got one" in complaint("t,v\n1,2\n", Dialect(header=False))
+    assert "expected a header, as in training, got none" in complaint("0.5,1\n1.5,2\n", Dialect())
+    assert "expected no header, as in training, got one" in complaint("t,v\n1,2\n", Dialect(header=False))
     assert columns("0.5,1\n1.5,2\n", Dialect(header=False)) == {"1": [0.5, 1.5], "2": [1, 2]}
     assert columns("t,v\n1,2\n", Dialect(header=False), header=True) == {"t": [1], "v": [2]}
-    assert "expected no name in front of each row" in complaint('v\n"x",1.5\n"y",2\n', Dialect())
-    assert "expected a name in front of each row" in complaint("v,w\n1,2\n", Dialect(row_names=True))
+    assert "expected no row name at the start of each row" in complaint('v\n"x",1.5\n"y",2\n', Dialect())
+    assert "expected a row name at the start of each row" in complaint("v,w\n1,2\n", Dialect(row_names=True))
 
 
 def test_lines_that_were_open_are_read_as_in_training():

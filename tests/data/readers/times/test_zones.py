@@ -1,4 +1,4 @@
-"""Local times of a table become UTC: the hour that comes twice goes by the order of the rows."""
+"""Local times of a table are converted to UTC; the order of the rows decides in the repeated hour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(local, zone, series=None):
 
 
 def walls(utc, zone):
-    """What a logger writes that shows the clock on the wall."""
+    """What a logger writes that uses local time."""
     return [
         moment.replace(tzinfo=timezone.utc).astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None) for moment in utc
     ]
@@ -44,7 +44,7 @@ def test_a_regular_logger_is_read_back_whichever_way_its_rows_run(where, minutes
 
 
 def test_a_logger_that_stamps_the_end_of_an_hour_is_read_back():
-    """So does PJM: 1:00, 2:00, 2:00, 3:00 in autumn, 1:00, 2:00, 4:00 in spring."""
+    """PJM writes 1:00, 2:00, 2:00, 3:00 in autumn, 1:00, 2:00, 4:00 in spring."""
     autumn = [datetime(2017, 11, 5, hour) for hour in (0, 1, 2, 2, 3)]
     assert read(autumn, NEW_YORK)[0] == [datetime(2017, 11, 5, hour) for hour in (4, 5, 6, 7, 8)]
     spring = [datetime(2017, 3, 12, hour) for hour in (1, 2, 4)]
@@ -71,15 +71,13 @@ def test_each_series_has_an_order_of_its_own():
     interleaved = [moment for moment in utc for _ in range(3)]
     found, notes = read(walls(interleaved, BERLIN), BERLIN, np.tile(np.arange(3), 6))
     assert found == interleaved
-    assert notes == (
-        "times: 3 come twice where summer time ends in Europe/Berlin, told apart by the order of the rows",
-    )
+    assert notes == ("times: 3 occur twice where summer time ends in Europe/Berlin, assigned by the order of the rows",)
 
 
 def test_times_that_come_once_although_they_could_twice_are_summer_time_and_counted():
     found, notes = read(["2024-10-27T01:00", "2024-10-27T02:00", "2024-10-27T03:00"], BERLIN)
     assert found[1] == datetime(2024, 10, 27, 0)
-    assert "times: 1 come once" in notes[0]
+    assert "times: 1 could be summer or winter time" in notes[0]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +90,7 @@ def test_times_that_come_once_although_they_could_twice_are_summer_time_and_coun
 )
 def test_a_time_that_was_left_out_in_spring_names_its_row_and_the_zone_of_the_logger(stamps, zone, line, mend):
     with pytest.raises(
-        DataError, match=rf"line {line}: there was no 2024-03-31 .* in {zone}, .* from 02:00 to 03:00.*{mend}"
+        DataError, match=rf"line {line}: 2024-03-31 .* does not exist in {zone}, .* from 02:00 to 03:00.*{mend}"
     ):
         read([f"2024-03-31T{clock}" for clock in stamps], zone)
 

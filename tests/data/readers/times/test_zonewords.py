@@ -1,4 +1,4 @@
-"""Words of zones behind times are held against the clocks of the zone, and settle the hour that comes twice."""
+"""Names of zones after times are checked against the clocks of the zone, and settle the repeated hour."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_a_table_is_read_again_as_in_training():
 )
 def test_without_a_zone_a_likely_one_is_named(word, place):
     said = complaint(f"2020-01-07 13:00 {word}")
-    assert f"line 2: expected times whose zone is given in column 't', got '2020-01-07 13:00 {word}'" in said
-    assert f"{word} is no zone of its own: give --time-zone of the place, such as {place}" in said
+    assert f"line 2: expected times in a known zone in column 't', got '2020-01-07 13:00 {word}'" in said
+    assert f"{word} is ambiguous: give --time-zone, such as {place}" in said
 
 
 def test_german_words_are_those_of_their_zone():
@@ -98,7 +98,7 @@ def test_german_words_are_those_of_their_zone():
 
 def test_a_word_beside_an_offset_must_agree_with_it():
     assert utc(stamps("2020-01-07 13:00 +0100 CET", zone="Europe/Berlin")) == ["2020-01-07T12:00"]
-    assert "the clocks there showed no such time" in complaint("2020-01-07 13:00 +0200 CET", zone="Europe/Berlin")
+    assert "this time does not exist there" in complaint("2020-01-07 13:00 +0200 CET", zone="Europe/Berlin")
 
 
 def test_a_word_is_read_beside_a_form_in_the_words_of_strptime():
@@ -114,20 +114,28 @@ def test_a_word_is_read_beside_a_form_in_the_words_of_strptime():
         (
             ("2020-01-07 13:00 EST", "2020-07-07 13:00 EST"),
             "America/New_York",
-            "line 3: expected EDT, as the clocks of America/New_York were called then, in column 't', got "
-            "'2020-07-07 13:00 EST': take the words out of the table and give --time-zone Etc/GMT+5",
+            "line 3: expected EDT, the name of the clocks in America/New_York at that time, in column 't', got "
+            "'2020-07-07 13:00 EST': remove the words after the times and give --time-zone Etc/GMT+5",
         ),
-        (("2020-01-07 13:00 EST",), "Europe/Berlin", "give the --time-zone whose word it is, such as America/New_York"),
-        (("2020-03-29 02:30 CET",), "Europe/Berlin", "the clocks there showed no such time"),
-        (("2020-03-29 02:30 CEST",), "Europe/Berlin", "the clocks there showed no such time"),
-        (("2020-01-07 13:00 CET", "2020-01-07 14:00"), "Europe/Berlin", "line 3: expected a zone behind the time"),
-        (("2020-01-07 13:00 CET", "2020-01-07 14:00 UTC"), "Europe/Berlin", "line 3: expected CET, as the clocks"),
-        (("2020-07-07 13:00 CEST", "2020-07-07 14:00 UTC"), "Europe/Berlin", "expected a zone behind the time"),
-        (("2020-01-07 13:00 Uhr",), "Europe/Berlin", "take the words out of the table"),
-        (("2020-01-07 13:00 Uhr",), None, "take 'UHR' out; if it names a zone, give --time-zone Area/City too"),
-        (("2020-01-07 13:00 PT",), "America/Los_Angeles", "expected PST, as the clocks of America/Los_Angeles"),
+        (("2020-01-07 13:00 EST",), "Europe/Berlin", "give the --time-zone of EST, such as America/New_York"),
+        (("2020-03-29 02:30 CET",), "Europe/Berlin", "this time does not exist there"),
+        (("2020-03-29 02:30 CEST",), "Europe/Berlin", "this time does not exist there"),
+        (("2020-01-07 13:00 CET", "2020-01-07 14:00"), "Europe/Berlin", "line 3: expected a zone after the time"),
+        (
+            ("2020-01-07 13:00 CET", "2020-01-07 14:00 UTC"),
+            "Europe/Berlin",
+            "line 3: expected CET, the name of the clocks",
+        ),
+        (("2020-07-07 13:00 CEST", "2020-07-07 14:00 UTC"), "Europe/Berlin", "expected a zone after the time"),
+        (("2020-01-07 13:00 Uhr",), "Europe/Berlin", "remove the words after the times"),
+        (("2020-01-07 13:00 Uhr",), None, "remove 'UHR'; if it names a zone, also give --time-zone Area/City"),
+        (
+            ("2020-01-07 13:00 PT",),
+            "America/Los_Angeles",
+            "expected PST, the name of the clocks in America/Los_Angeles",
+        ),
         (("2020-01-07 13:00 CET",), "Europe/Berln", "--time-zone: expected a name such as Europe/Berlin"),
-        (("Tue Jan 7 13:00:00 EST 2020",), None, "without the zone, for which give --time-zone America/New_York"),
+        (("Tue Jan 7 13:00:00 EST 2020",), None, "without the zone, and --time-zone America/New_York"),
     ],
     ids=str,
 )
