@@ -22,8 +22,8 @@ Lengths = NDArray[np.int64]
 Form = TypeVar("Form", Tensor, Array)
 
 
-class Sizes(NamedTuple):
-    """How many rows and steps a module is tried with."""
+class BatchShape(NamedTuple):
+    """The rows and steps of the windows that a module is tried with."""
 
     batch: int
     steps: int
@@ -51,16 +51,16 @@ class Subject:
     every_step: bool = False
     answer_sizes: tuple[int, ...] = ()
 
-    def draw(self, sizes: Sizes, rng: np.random.Generator) -> tuple[Array, Lengths | None]:
+    def draw(self, shape: BatchShape, rng: np.random.Generator) -> tuple[Array, Lengths | None]:
         """Draw windows and, where it takes them, lengths: the first row whole, the others of any length."""
         if self.categories:
-            x: Array = rng.integers(0, self.categories, sizes)
+            x: Array = rng.integers(0, self.categories, shape)
         else:
-            x = rng.standard_normal((*sizes, self.features), dtype=np.float32)
+            x = rng.standard_normal((*shape, self.features), dtype=np.float32)
         if not self.lengths:
             return x, None
-        lengths = rng.integers(1, sizes.steps + 1, sizes.batch)
-        lengths[0] = sizes.steps
+        lengths = rng.integers(1, shape.steps + 1, shape.batch)
+        lengths[0] = shape.steps
         return x, lengths
 
     def tensors(self, x: Array, lengths: Lengths | None) -> tuple[Tensor, ...]:
@@ -260,10 +260,10 @@ def _with_layout(subject: Subject, window: int) -> Subject:
 def _with_answer(subject: Subject, window: int, rng: np.random.Generator) -> Subject:
     """Describe the answer, by its sizes at two numbers of steps, and see that it is one of each row alone."""
     batch = 4 if window == 3 else 3
-    x, lengths = subject.draw(Sizes(batch, window), rng)
+    x, lengths = subject.draw(BatchShape(batch, window), rng)
     first = subject.call(x, lengths)
     try:
-        second = subject.call(*subject.draw(Sizes(batch, window + 3), rng))
+        second = subject.call(*subject.draw(BatchShape(batch, window + 3), rng))
     except NetworkError as error:
         raise NetworkError(f"it runs with {window} steps, but with no other number of them: {error}") from error
     axis = 0 if subject.time_first else 1

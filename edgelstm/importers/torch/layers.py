@@ -18,7 +18,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from edgelstm.arrays import Array
 from edgelstm.errors import NetworkError
-from edgelstm.importers.torch.call import Lengths, Sizes, Subject, differ, quiet
+from edgelstm.importers.torch.call import Lengths, BatchShape, Subject, differ, quiet
 from edgelstm.importers.torch.record import Event, Known, Record
 from edgelstm.network import (
     FINAL,
@@ -140,7 +140,7 @@ def check_layers(
 def _widened(subject: Subject) -> Subject | None:
     wide = replace(subject, module=copy.deepcopy(subject.module).double())
     try:
-        _run_wide(wide, *subject.draw(Sizes(1, 4), np.random.default_rng(0)))
+        _run_wide(wide, *subject.draw(BatchShape(1, 4), np.random.default_rng(0)))
     except NetworkError:
         return None
     return wide
