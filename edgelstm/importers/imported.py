@@ -36,7 +36,7 @@ from edgelstm.run import (
     write_run,
 )
 
-Answer = Callable[[Array, "NDArray[np.int64] | None"], Array]
+Forward = Callable[[Array, "NDArray[np.int64] | None"], Array]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Imported:
     horizon: int
     lengths: bool
     state: State
-    answer: Answer
+    answer: Forward
     versions: dict[str, str]
     source: dict[str, Any]
     states: tuple[StateTensor, ...] = ()

@@ -13,7 +13,7 @@ from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError
-from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
+from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
 from edgelstm.importers.keras.chain import chain_of
 from edgelstm.importers.keras.file import read_keras_file
 from edgelstm.importers.keras.layers import Translated, translate
@@ -171,7 +171,7 @@ def _input_channels(found: Translated, names: Sequence[str | Channel]) -> tuple[
     return tuple(channel._replace(dtype="int64", categories=found.tokens) for channel in channels)
 
 
-def _answer(found: Translated, state: str, ending: tuple[int, ...]) -> Answer:
+def _answer(found: Translated, state: str, ending: tuple[int, ...]) -> Forward:
     """What the network itself answers, in float64; a carried state answers at every step, where nothing is taken."""
     network: Network = found.network
     weights: Weights = found.weights

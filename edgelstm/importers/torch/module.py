@@ -14,7 +14,7 @@ from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError, RunError
-from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
+from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
 from edgelstm.importers.torch.call import Lengths, BatchShape, Subject, prepare
 from edgelstm.importers.torch.foreign import Shape
 from edgelstm.importers.torch.graph import ForeignGraph, export_graph
@@ -265,7 +265,7 @@ def _check_probabilities(subject: Subject, tries: list[tuple[Array, Lengths | No
         )
 
 
-def _answer(subject: Subject, shape: Shape) -> Answer:
+def _answer(subject: Subject, shape: Shape) -> Forward:
     """What the module answers, in the form of the file's."""
 
     def answer(x: Array, lengths: Lengths | None) -> Array:
