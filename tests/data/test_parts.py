@@ -141,7 +141,7 @@ def known_of(part, names):
         found += [scaling.input_offset, scaling.input_factor, scaling.output_scale, scaling.output_offset]
     found += [np.array(statistics(windows.x_rows[:, i]).quantiles) for i in range(len(names))]
     ridge = Ridge(windows, None, np.ones(1), (0,))
-    found.append(ridge.forecaster(windows)(np.arange(len(windows))))
+    found.append(ridge.linear.forecaster(windows)(np.arange(len(windows))))
     return found
 
 

@@ -50,9 +50,9 @@ def baselines(
         if season is not None:
             found["seasonal naive with drift"] = partial(seasonal_naive, season=season)
     if training.spreads is not None and own:
-        found["ridge"] = OwnRidge(training, validation, spread_of(outputs), own).forecaster
+        found["ridge"] = OwnRidge(training, validation, spread_of(outputs), own).linear.forecaster
     elif ridge_bytes(training) <= RIDGE_BYTES:
-        found["ridge"] = Ridge(training, validation, spread_of(outputs), own).forecaster
+        found["ridge"] = Ridge(training, validation, spread_of(outputs), own).linear.forecaster
     if outputs[0].quantile is None:
         return found
     return {name: with_quantiles(baseline, validation or training, outputs) for name, baseline in found.items()}

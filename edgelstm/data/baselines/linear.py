@@ -5,7 +5,7 @@ Notation: T steps, F inputs, K horizon, O targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,10 +91,3 @@ def window_mean(steps: int, inputs: int, horizon: int, own: tuple[int, ...]) -> 
     for target, channel in enumerate(own):
         weight[:, target, :, channel] = 1 / steps
     return Linear(weight, np.zeros((horizon, len(own))), own)
-
-
-def blended(shares: Sequence[float], linears: Sequence[Linear]) -> Linear:
-    """Average linear forecasts of the same windows by their shares, which sum to 1."""
-    weight = sum(share * one.weight for share, one in zip(shares, linears, strict=True))
-    bias = sum(share * one.bias for share, one in zip(shares, linears, strict=True))
-    return Linear(np.asarray(weight), np.asarray(bias), linears[0].own)

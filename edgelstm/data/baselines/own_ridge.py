@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
-from edgelstm.data.baselines.linear import Forecast, Linear
+from edgelstm.data.baselines.linear import Linear
 from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Design, chunks_of, moments_of, scaled_mse
 from edgelstm.data.windows import Windows
 
@@ -53,10 +53,6 @@ class OwnRidge:
         if validation is not None and alpha is None:
             self.alpha = min(RIDGE_ALPHAS, key=lambda alpha: scaled_mse(self._line(alpha), validation, target_std))
         self.linear = self._line(self.alpha)
-
-    def forecaster(self, windows: Windows) -> Forecast:
-        """Give the forecaster over some windows."""
-        return self.linear.forecaster(windows)
 
     def _designs(self, targets: Sequence[int]) -> Iterator[Design]:
         for index in chunks_of(self._windows):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
-from edgelstm.data.baselines.linear import Forecast, Linear, seen_in
+from edgelstm.data.baselines.linear import Linear, seen_in
 from edgelstm.data.scores.score import CHUNK
 from edgelstm.data.windows import Index, Windows
 
@@ -110,16 +110,12 @@ class Ridge:
             self.alpha = min(RIDGE_ALPHAS, key=lambda alpha: scaled_mse(self._line(alpha), validation, target_std))
         self.linear = self._line(self.alpha)
 
-    def forecaster(self, windows: Windows) -> Forecast:
-        """Give the forecaster over some windows."""
-        return self.linear.forecaster(windows)
-
     def robust_counts(self, target_std: NDArray[np.floating]) -> Array64:
         """Say how much each training window counts in Huber's sense: less, the further off its forecast is: [N]."""
         off = np.concatenate(
             [
                 np.sqrt(
-                    (((self.forecaster(self._windows)(index) - self._windows.y(index)) / target_std) ** 2).mean((1, 2))
+                    (((self.linear.forecaster(self._windows)(index) - self._windows.y(index)) / target_std) ** 2).mean((1, 2))
                 )
                 for index in chunks_of(self._windows)
             ]
