@@ -18,7 +18,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from edgelstm.arrays import Array
 from edgelstm.errors import NetworkError
-from edgelstm.importers.torch.call import Lengths, BatchShape, Subject, differ, quiet
+from edgelstm.importers.torch.call import BatchShape, Lengths, Subject, differ, quiet
 from edgelstm.importers.torch.record import Event, Known, Record
 from edgelstm.network import (
     FINAL,

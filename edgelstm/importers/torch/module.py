@@ -15,7 +15,7 @@ from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError, RunError
 from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
-from edgelstm.importers.torch.call import Lengths, BatchShape, Subject, prepare
+from edgelstm.importers.torch.call import BatchShape, Lengths, Subject, prepare
 from edgelstm.importers.torch.foreign import Shape
 from edgelstm.importers.torch.graph import ForeignGraph, export_graph
 from edgelstm.importers.torch.held_out import check_targets, held_out_examples
@@ -204,7 +204,12 @@ def _shape(subject: Subject, task: str, horizon: int, state: str) -> Shape:
 def _tries(subject: Subject, window: int, samples: Array | None) -> list[tuple[Array, Lengths | None]]:
     """Windows of several batches and lengths, unlike each other so that no axis is taken for another."""
     rng = np.random.default_rng(1)
-    shapes = [BatchShape(2, window), BatchShape(1, window), BatchShape(7, window), BatchShape(5 if window != 2 else 4, window + 3)]
+    shapes = [
+        BatchShape(2, window),
+        BatchShape(1, window),
+        BatchShape(7, window),
+        BatchShape(5 if window != 2 else 4, window + 3),
+    ]
     tries = [subject.draw(shape, rng) for shape in shapes]
     if samples is not None and not subject.lengths and np.shape(samples)[1:2] == (window,):
         tries.append((np.asarray(samples)[:7].astype(tries[0][0].dtype), None))
