@@ -132,6 +132,16 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Write a count and its noun: `plural` where that is not the noun and an s.
+
+    Example:
+        >>> counted(1, "row"), counted(1200, "row"), counted(2, "series", "series")
+        ('1 row', '1,200 rows', '2 series')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def assert_never(value: NoReturn) -> NoReturn:
     """End a chain of branches over close words: mypy says which word has no branch. In `typing` from Python 3.11.
 

@@ -153,7 +153,7 @@ BAD = {
     "no such table": (["FILE", "nothing.csv"], "there is no such file"),
     "an option without a table": (["RUN", "--time", "date"], "--time: means something for a table only"),
     "a device for a run": (["RUN", "--device", "cuda"], "mean something for a file only"),
-    "a gap": (["FILE", "builtin:co2", "--missing", "error"], "choose --missing"),
+    "a gap": (["FILE", "builtin:co2", "--missing", "error"], "fill them with --missing"),
     "a column that is not there": (["FILE", "data.csv"], "there is no column"),
     "another network's run": ([CO2, "RUN"], "its window is 24, that of the file is 104"),
     "a policy that is none": (["FILE", "builtin:co2", "--missing", "guess"], "--missing: expected one of interpolate"),

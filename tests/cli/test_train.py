@@ -121,7 +121,7 @@ def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
         (("--state", "carried", "--scaling", "relative"), "relative scaling needs a whole window"),
         (("--recipe", "no.toml"), "no.toml: there is no such recipe"),
         (("--target", "co3"), "there is no column 'co3'"),
-        (("--window", "4000"), "the training part has 1599 rows, one window takes 4003"),
+        (("--window", "4000"), "the training part has 1599 rows, one window needs 4003"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_nothing_is_left(cli_here, tmp_path, options, complaint):

@@ -140,7 +140,7 @@ def test_ridge_without_the_past_of_the_targets_starts_from_their_mean():
 @pytest.mark.parametrize("baseline", [persistence, lambda windows: seasonal_naive(windows, 2)])
 def test_windows_without_the_past_of_their_targets_cannot_be_repeated(baseline):
     windows = from_arrays(np.zeros((3, 4, 1), np.float32), np.zeros((3, 2, 1), np.float32), ())
-    with pytest.raises(ValueError, match="do not know the past"):
+    with pytest.raises(ValueError, match="do not contain the past of their targets"):
         baseline(windows)(np.arange(3))
 
 
