@@ -1,7 +1,7 @@
-"""How a table was read: what training understood of it, so that a device reads the next one in the same way.
+"""How a table was read: what training detected, so that a device reads the next table in the same way.
 
-Parts of the contract, and so named tuples of plain values; `edgelstm.data.readers` fills and follows them,
-`edgelstm.rhythm` counts in a rhythm.
+These are parts of the contract, so they are named tuples of plain values; `edgelstm.data.readers` fills and follows
+them, `edgelstm.rhythm` counts in a rhythm.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Dialect(NamedTuple):
     """How a text table is written.
 
     Attributes:
-        delimiter: between two fields, one character; `" "` stands for runs of blanks.
-        decimal: `"."` or `","`; empty where no number had one, so that nobody knows.
-        thousands: between groups of three digits; empty where there is none.
-        encoding: `"utf-8"`, `"utf-16"` or `"latin-1"`; a byte order mark is passed over.
-        skip_rows: lines in front of the header.
-        header: the first line names the columns; else they are called by their numbers, `"1"`, `"2"`, ...
-        row_names: each row begins with a name of its own, for which the header has no field.
+        delimiter: one character between two fields; `" "` stands for runs of blanks.
+        decimal: `"."` or `","`; empty if no number had one, so that it is unknown.
+        thousands: between groups of three digits; empty if there is none.
+        encoding: `"utf-8"`, `"utf-16"` or `"latin-1"`; a byte order mark is skipped.
+        skip_rows: lines before the header.
+        header: the first line names the columns; otherwise their names are their numbers, `"1"`, `"2"`, ...
+        row_names: each row begins with a name, for which the header has no field.
     """
 
     delimiter: str = ","
@@ -51,11 +51,11 @@ class TimeForm(NamedTuple):
     """How the time of a row is written.
 
     Attributes:
-        columns: that make it, in the order in which their texts are joined by a blank.
-        form: `"iso with offset"` where each names UTC or its offset from it, `"iso without offset"` where none does,
-            `"iso"` in files that did not record which; `"epoch s"`, `"epoch ms"`, `"epoch us"`, `"epoch ns"` since
-            1970; or a format of `strptime`, with `%q` for a quarter from 1 to 4.
-        zone: IANA zone of stamps that do not name one, `"Europe/Berlin"`; None: they are taken as UTC.
+        columns: the columns that are joined with a blank to one timestamp, in this order.
+        form: `"iso with offset"` if each names UTC or its offset from it, `"iso without offset"` if none does, `"iso"`
+            in files that did not record which; `"epoch s"`, `"epoch ms"`, `"epoch us"`, `"epoch ns"` since 1970; or a
+            format of `strptime`, with `%q` for a quarter from 1 to 4.
+        zone: IANA zone of timestamps without one, `"Europe/Berlin"`; None: they are read as UTC.
     """
 
     columns: tuple[str, ...]
@@ -64,12 +64,12 @@ class TimeForm(NamedTuple):
 
 
 class Rhythm(NamedTuple):
-    """What lies between one sample and the next.
+    """The spacing of samples: the time from one to the next.
 
     Attributes:
         unit: `"second"`, `"day"`, `"business day"` (Monday to Friday) or `"month"`.
-        count: of those; 3600.0 seconds, 7 days, 3 months. Whole but for seconds.
-        day: of months: the day on which a sample lies; 31 is the last. None for the other units.
+        count: how many of them; 3600.0 seconds, 7 days, 3 months. A whole number except for seconds.
+        day: for months: the day of a sample; 31 is the last day. None for the other units.
 
     Example:
         >>> Rhythm("second", 600.0).name, Rhythm("day", 7).name, Rhythm("month", 3, 1).name
@@ -77,17 +77,17 @@ class Rhythm(NamedTuple):
     """
 
     unit: str
-    count: float  # type: ignore[assignment]  # nobody asks how often a tuple holds something
+    count: float  # type: ignore[assignment]  # hides tuple.count, which nothing uses
     day: int | None = None
 
     @property
     def period_s(self) -> float:
-        """Seconds from one sample to the next; of months and business days on average."""
+        """Seconds from one sample to the next; for months and business days on average."""
         return self.count * UNITS[self.unit]
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The usual name of the rhythm."""
         if self.unit != "second":
             return _NAMES.get((int(self.count), self.unit), f"{self.count:g} {self.unit}s")
         for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
@@ -97,19 +97,19 @@ class Rhythm(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How the table of a network was read, and how the next one is.
+    """How the training table of a network was read, and how the next one is.
 
     Attributes:
         format: a key of `edgelstm.data.readers.FORMATS`.
         dialect: of a text table; None for other formats.
-        missing: words and numbers that stand for a missing sample, beside the usual words.
-        time: None for a table without a column of time.
-        series: the column that tells series apart; None where the table is one, or the format itself tells.
+        missing: words and numbers that mark a missing sample, in addition to the usual words.
+        time: None for a table without a time column.
+        series: the column that identifies the series; None if the table is one series, or the format separates them.
         rhythm: None without time.
-        resample: the bins that rows were averaged into, `"1h"`, `"1mo"`; None: rows were taken as they are.
-        duplicates: one of `DUPLICATES`: what is done with different rows of one time.
-        gaps: one of `GAPS`: how missing samples are filled.
-        max_gap: the most samples in a row that are filled; None: any number.
+        resample: the length of the bins into which rows were averaged, `"1h"`, `"1mo"`; None: rows were not averaged.
+        duplicates: one of `DUPLICATES`: what to do with different rows of the same time.
+        gaps: one of `GAPS`: how to fill missing samples.
+        max_gap: the longest gap to fill, in samples; None: no limit.
     """
 
     format: str

@@ -1,4 +1,4 @@
-"""Count in a rhythm: the moment of the next samples, and how many lie between two moments."""
+"""Count in a rhythm: the times of the next samples, and the number of samples between two times."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from edgelstm.zones import to_local, to_utc
 Counts = NDArray[np.int64]
 
 DAY_US = 86_400_000_000
-HOLIDAYS = 10  # business days in a row that may be left out; more are a gap
+HOLIDAYS = 10  # consecutive business days that may be missing; more are a gap
 _MONDAY = -3  # 1969-12-29, in days since 1970
 
 
 def after(times: Times, rhythm: Rhythm, steps: int | Counts, zone: str | None = None) -> Times:
-    """Give the moment of the sample that comes so many steps behind each time.
+    """Give the time of the sample that is this many steps after each time.
 
     Args:
         times: datetime64[us] [N], UTC.
-        rhythm: what lies between two samples.
+        rhythm: the spacing of the samples.
         steps: one number for all, or int64 [N]; negative ones go back.
         zone: IANA zone in which days and months are counted; None: UTC.
 
     Returns:
-        datetime64[us] [N], UTC. Days keep the time of the day on the wall; behind the 31st of January comes the last
-        of February.
+        datetime64[us] [N], UTC. Days keep the local time of day; a month after 31 January is the last day of February.
 
     Example:
         >>> friday = np.array(["2024-03-01"], "datetime64[us]")
@@ -50,16 +49,16 @@ def after(times: Times, rhythm: Rhythm, steps: int | Counts, zone: str | None = 
 
 
 def samples_between(before: Times, later: Times, rhythm: Rhythm, zone: str | None = None) -> NDArray[np.float64]:
-    """Count how many samples later one moment is than another: 1.0 for the next one, 0.5 for half of a period.
+    """Count the samples from one time to another: 1.0 for the next sample, 0.5 for half a period.
 
     Args:
         before: datetime64[us] [N], UTC.
         later: the same.
-        rhythm: what lies between two samples.
+        rhythm: the spacing of the samples.
         zone: as for `after`.
 
     Returns:
-        float64 [N], negative where `later` is earlier. A weekend is no time in a rhythm of business days.
+        float64 [N], negative where `later` is earlier. In a rhythm of business days, a weekend has no length.
 
     Example:
         >>> friday, monday = np.array(["2024-03-01"], "datetime64[us]"), np.array(["2024-03-04"], "datetime64[us]")
@@ -83,7 +82,7 @@ def samples_between(before: Times, later: Times, rhythm: Rhythm, zone: str | Non
 
 
 def business_days(days: Times) -> Counts:
-    """Number the days from Monday to Friday, without a place for weekends: these count as the Friday before."""
+    """Number the days from Monday to Friday; weekend days have the number of the Friday before."""
     since = days.astype("datetime64[D]").astype(np.int64) - _MONDAY
     return np.asarray(since // 7 * 5 + np.minimum(since % 7, 4))
 
@@ -100,7 +99,7 @@ def day_of(days: Times) -> Counts:
 
 
 def day_in(months: Times, day: int | Counts) -> Times:
-    """Give a day of each month, or its last one where the month is shorter.
+    """Give a day of each month, or the last day if the month is shorter.
 
     Args:
         months: datetime64[M] [N].
@@ -120,7 +119,7 @@ def _business_day(numbers: Counts) -> Times:
 
 
 def _months(local: Times, day: int | Counts) -> NDArray[np.float64]:
-    """Months since 1970, whole on the day of the sample."""
+    """Give the months since 1970, a whole number on the day of the sample."""
     month = local.astype("datetime64[M]")
     month = month - (local < day_in(month, day)).astype("timedelta64[M]")
     first, last = day_in(month, day), day_in(month + np.timedelta64(1, "M"), day)

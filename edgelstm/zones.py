@@ -1,4 +1,4 @@
-"""Between UTC and the clock on the wall, for whole arrays: what `zoneinfo` does for one moment."""
+"""Convert between UTC and local time, for whole arrays: `zoneinfo` converts one time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SECOND = timedelta(seconds=1)
 
 
 class Turns(NamedTuple):
-    """When the clocks of a zone are changed, over some years.
+    """The clock changes of a zone over some years.
 
     Attributes:
-        utc: int64 [C], microseconds since 1970 at which an offset begins; the first one is where the years begin.
-        offset: int64 [C], microseconds that the clock on the wall is ahead of UTC from there on.
+        utc: int64 [C], microseconds since 1970 at which an offset begins; the first is the beginning of the years.
+        offset: int64 [C], microseconds by which local time is ahead of UTC from then on.
     """
 
     utc: NDArray[np.int64]
@@ -31,7 +31,7 @@ class Turns(NamedTuple):
 
     @property
     def walls(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """What the wall shows just before and just after each change: int64 [C - 1], microseconds."""
+        """The local time just before and just after each change: int64 [C - 1], microseconds."""
         return self.utc[1:] + self.offset[:-1], self.utc[1:] + self.offset[1:]
 
 
@@ -40,7 +40,7 @@ def find_zone(name: str) -> zoneinfo.ZoneInfo:
 
     Raises:
         DataError: there is no zone of that name.
-        MissingDependencyError: this machine has no zones.
+        MissingDependencyError: this machine has no time zone data.
 
     Example:
         >>> find_zone("Europe/Berlin").key
@@ -52,17 +52,17 @@ def find_zone(name: str) -> zoneinfo.ZoneInfo:
         known = zoneinfo.available_timezones()
         if not known:
             raise MissingDependencyError(
-                f"the time zone {name!r} needs a list of zones, which this machine lacks: pip install tzdata"
+                f"the time zone {name!r} needs time zone data, which this machine lacks: pip install tzdata"
             ) from error
         near = difflib.get_close_matches(name, known, 3)
-        hint = f", perhaps {' or '.join(near)}" if near else ""
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise DataError(
             f"--time-zone: expected a name such as Europe/Berlin or America/New_York, got {name!r}{hint}"
         ) from error
 
 
 def turns_of(zone: str, first: int, last: int) -> Turns:
-    """List the changes of the clocks of a zone between two moments, a year of room on both sides.
+    """List the clock changes of a zone between two times, with a year of margin on both sides.
 
     Args:
         zone: its IANA name.
@@ -79,11 +79,11 @@ def turns_of(zone: str, first: int, last: int) -> Turns:
 
 
 def to_local(utc: Times, zone: str | None) -> Times:
-    """Give what the clock on the wall shows.
+    """Convert UTC to local time.
 
     Args:
         utc: datetime64[us] [N].
-        zone: IANA name; None: the clock on the wall shows UTC.
+        zone: IANA name; None: local time is UTC.
 
     Returns:
         datetime64[us] [N].
@@ -104,13 +104,13 @@ def to_local(utc: Times, zone: str | None) -> Times:
 
 
 def to_utc(local: Times, zone: str | None, later: bool = False) -> Times:
-    """Give the moment at which the clock on the wall shows a time.
+    """Convert local time to UTC.
 
     Args:
         local: datetime64[us] [N].
-        zone: IANA name; None: the clock on the wall shows UTC.
-        later: of a time that comes twice take the second moment. A time that is left out in spring is counted by the
-            clock before the change, or by the one behind it where `later` is set: `fold` of PEP 495.
+        zone: IANA name; None: local time is UTC.
+        later: for a time that occurs twice in autumn, take the second one. A time that is skipped in spring gets the
+            offset before the change, or with `later` the one after it, like `fold` of PEP 495.
 
     Returns:
         datetime64[us] [N].
@@ -132,7 +132,7 @@ def to_utc(local: Times, zone: str | None, later: bool = False) -> Times:
 
 
 def called(microseconds: int, zone: str) -> str:
-    """Say what the clock of a zone is called at a moment.
+    """Give the abbreviation of a zone at a time.
 
     Args:
         microseconds: since 1970, UTC.
@@ -152,7 +152,7 @@ def called(microseconds: int, zone: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _turns_in(zone: str, year: int) -> tuple[tuple[int, int], ...]:
-    """The changes within a year, each as its moment and the new offset in microseconds."""
+    """List the changes within a year, each as its time and the new offset in microseconds."""
     turns = []
     day, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
     before = _offset(zone, day)

@@ -31,7 +31,7 @@ def answer(predictor: Predictor, samples: Samples, *, every_row: bool = False) -
         >>> from edgelstm.answers import answer, samples_of
         >>> predictor = load("models/co2/co2.fp32.onnx")
         >>> weeks = np.datetime64("2024-01-06") + 7 * np.arange(104)
-        >>> samples = samples_of(predictor.contract, np.linspace(420, 424, 104)[:, np.newaxis], weeks)
+        >>> samples = samples_of(np.linspace(420, 424, 104)[:, np.newaxis], predictor.contract, weeks)
         >>> [found] = answer(predictor, samples).series
         >>> found.values.shape, found.channels[0].name, found.channels[0].unit
         ((12, 1), 'co2', 'ppm')

@@ -76,15 +76,15 @@ def read_samples(source: str | Path | IO[Any], contract: Contract, *, every_row:
     )
 
 
-def samples_of(contract: Contract, values: Any, time_s: Any = None, name: str = "") -> Samples:
+def samples_of(values: Any, contract: Contract, time_s: Any = None, name: str = "") -> Samples:
     """Take samples of one series from memory, equally spaced as in training.
 
     Gaps (NaN or None) are filled as in training.
 
     Args:
-        contract: of the file that will answer.
         values: array or nested list of numbers [N, F], in the order and the physical units of `contract.inputs`; for
             channels known ahead the value that the network takes with each sample.
+        contract: of the file that will answer.
         time_s: the time of each sample, [N]: seconds since 1970, UTC, or `numpy.datetime64`; None without times.
         name: of the series.
 

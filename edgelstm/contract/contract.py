@@ -29,32 +29,32 @@ class Contract:
     """Everything a device must know to run the file beside its graph.
 
     Attributes:
-        format_version: `FORMAT_VERSION` of the writer, an int of its own.
+        format_version: `FORMAT_VERSION` of the writer.
         name: of the run, `"co2"`.
         task: one of `TASKS`.
         precision: one of `PRECISIONS`.
-        inputs, outputs: the channels F and O, in the order of the last axis; of classes one output for each, its
-            probability; of quantiles one output for each target and level, the levels of a target side by side.
-        window: T, the steps one training window had; with `lengths`, the most it had.
+        inputs, outputs: the channels F and O, in the order of the last axis. For classes, one output for the
+            probability of each; for quantiles, one for each target and level, the levels of a target adjacent.
+        window: T, the steps of a training window; with `lengths`, the largest number of steps.
         horizon: K, the steps forecast at once; 1 for the other tasks.
         lengths: the file takes `lengths` int64 [B] beside x, the valid steps of each row.
-        state: `"window"`: runs from a zero state over `window` steps, must not be stepped for ever.
-            `"carried"`: takes its state in and gives it back, may be stepped on.
-        trained_state: how it was trained. `"window"` beside a carried `state`: somebody asked for a file that
-            goes on where training always began anew; nothing but a test says how far that carries.
+        state: `"window"`: runs from a zero state over `window` steps, must not be stepped without end.
+            `"carried"`: takes its state as input and returns it, can be stepped without end.
+        trained_state: how it was trained. `"window"` with a carried `state`: the user asked for a file that carries
+            its state although training started each window from zero; only a test shows how well that works.
         states: the tensors of a carried file; empty for a window file.
-        scaling: one of `SCALINGS`, for people; the graph does it.
-        sample_period_s: seconds between two samples; None where the data had no time.
+        scaling: one of `SCALINGS`, for people; the graph applies it.
+        sample_period_s: seconds between two samples; None if the data had no time.
         quantization: how int8 weights were made; None for the other precisions.
         fidelity: measured on this very file; None in a run directory.
         metrics: on the held-out parts.
         provenance: where the weights come from.
         answer: one of `ANSWERS`: what the values of y are.
-        times: the file takes `time_s` int64 [B, T] beside x, the moment of each sample in seconds since 1970, UTC.
+        times: the file takes `time_s` int64 [B, T] beside x, the time of each sample in seconds since 1970, UTC.
         reading: how the table was read, so that the next one needs no option; None for arrays, and for imported
-            networks that no table was given to judge by.
-        many_series: a forecast that was learnt from many series: its scaled scores are divided by the training spread
-            of each series and averaged over them, and decide.
+            networks without a test table.
+        many_series: a forecast that was trained on many series: its scaled scores are divided by the training spread
+            of each series and averaged over the series, and these decide.
 
     Raises:
         ContractError: on construction, if the fields contradict each other.
@@ -94,12 +94,12 @@ upgrade edgelstm on this device or export again with the older version
 
     @property
     def tokens(self) -> bool:
-        """Whether x holds tokens, int64 [B, T], and not measurements, float32 [B, T, F]."""
+        """Whether x contains tokens, int64 [B, T], instead of measurements, float32 [B, T, F]."""
         return self.inputs[0].dtype == "int64"
 
     @property
     def bare(self) -> Contract:
-        """The same in the units of the graph, without origins; itself where there are none."""
+        """The contract in the units of the graph, without origins; unchanged if there are none."""
         if not any(channel.origin for channel in (*self.inputs, *self.outputs)):
             return self
         inputs, outputs = (tuple(c.bare for c in channels) for channels in (self.inputs, self.outputs))
@@ -107,12 +107,12 @@ upgrade edgelstm on this device or export again with the older version
 
     @property
     def every_step(self) -> bool:
-        """Whether there is an answer at every step: y has the axis T behind B."""
+        """Whether there is an answer at every step: y has the axis T after B."""
         return self.state == "carried" or self.task == "label"
 
     @property
     def targets(self) -> tuple[Channel, ...]:
-        """What the outputs are about: the first output of each column. Of numbers these are the outputs themselves."""
+        """The targets: the first output of each column. For numbers these are the outputs themselves."""
         return tuple({channel.source: channel for channel in reversed(self.outputs)}.values())[::-1]
 
     @property
@@ -124,7 +124,7 @@ upgrade edgelstm on this device or export again with the older version
         return name if len(self.targets) == 1 and not self.many_series else f"scaled_{name}"
 
     def answer_shape(self, *leading: int | str) -> tuple[int | str, ...]:
-        """Give the shape of y behind its axes B and, with an answer at every step, T.
+        """Give the shape of y after its axes B and, with an answer at every step, T.
 
         Example:
             >>> from edgelstm import load
@@ -150,7 +150,7 @@ upgrade edgelstm on this device or export again with the older version
         """Read what `to_json` wrote.
 
         Raises:
-            ContractError: no JSON, an unknown or missing key, a wrong type, a newer format.
+            ContractError: not JSON, an unknown or missing key, a wrong type, a newer format.
         """
         try:
             value = parse(text)

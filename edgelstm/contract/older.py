@@ -1,4 +1,4 @@
-"""Contracts of other formats: a newer one is refused, an older one gets what later formats say."""
+"""Contracts of other formats: a newer one is refused, an older one gets the keys of later formats."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from edgelstm.contract.parts import FORMAT_VERSION
 from edgelstm.errors import ContractError
 from edgelstm.strict_json import StrictJsonError
 
-# What later formats say of a channel and of a contract, with the values that were meant before: the format that brought
-# the keys, then the keys.
+# The keys that later formats added to a channel and to a contract: the format that added them, then the keys with the
+# values that apply to older files.
 _LATER_OF_CHANNELS: tuple[tuple[int, dict[str, Any]], ...] = (
     (2, {"ahead": 0, "quantile": None, "column": None, "cap": None}),
     (3, {"category": None, "origin": 0.0}),
@@ -22,7 +22,7 @@ _LATER_OF_QUANTIZATION: tuple[tuple[int, dict[str, Any]], ...] = ((3, {"highway"
 
 
 def check_version(value: Any) -> None:
-    """Look at the version before anything else: a newer format may have other keys."""
+    """Check the version before anything else: a newer format may have other keys."""
     version = value.get("format_version") if isinstance(value, dict) else None
     if type(version) is int and version > FORMAT_VERSION:
         raise ContractError(
@@ -32,7 +32,7 @@ def check_version(value: Any) -> None:
 
 
 def with_later_keys(value: Any) -> Any:
-    """Add to the contract of an older file what later formats say, with the values that were meant then."""
+    """Add the keys of later formats to the contract of an older file, with the values that apply to it."""
     version = value.get("format_version") if isinstance(value, dict) else None
     if type(version) is not int or not 1 <= version < FORMAT_VERSION:
         return value

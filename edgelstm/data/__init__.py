@@ -1,6 +1,6 @@
-"""From files to what is learnt from, and to how good it is.
+"""From files to training examples, baselines and scores.
 
-`readers` read files as series; `parts`, `deal` and `rows` cut those into `windows` or `sequences`, whose constants
-`scaling` measures; `baselines` answer without a network; `scores` hold answers against the truth. Nothing here needs
-more than numpy, but Parquet and resampling in `readers` use polars.
+`readers` read files as series; `parts`, `deal` and `rows` cut series into `windows` or `sequences`; `scaling` measures
+their constants; `baselines` answer without a network; `scores` compare answers with the truth. All of it needs numpy
+alone, except Parquet and resampling in `readers`, which use polars.
 """

@@ -1,4 +1,4 @@
-"""Ask a table for what a network takes, read in the way in which the table of its training was read."""
+"""Read the columns that a network needs from a table, in the way its training table was read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAME_PERIOD = 1e-6  # of the period
 
 
 class Takes(Protocol):
-    """What says which table is needed: a contract, or a network about to be imported."""
+    """What says which table is needed: a contract, or a network that is being imported."""
 
     @property
     def inputs(self) -> tuple[Channel, ...]:
@@ -27,20 +27,20 @@ class Takes(Protocol):
 
     @property
     def sample_period_s(self) -> float | None:
-        """Seconds between two samples; None where nobody said."""
+        """Seconds between two samples; None if unknown."""
 
     @property
     def reading(self) -> Reading | None:
-        """How the table of training was read; None where nobody said."""
+        """How the training table was read; None if unknown."""
 
 
 class Reread(NamedTuple):
     """A table, read for a network.
 
     Attributes:
-        series: at least one; their channels are the inputs in their order, then the targets that are no inputs.
+        series: at least one; their channels are the inputs in their order, then the targets that are not inputs.
         reading: how it was read.
-        notes: what was understood and done, in lines for people.
+        notes: what was detected and done, in lines for people.
     """
 
     series: tuple[Series, ...]
@@ -49,7 +49,7 @@ class Reread(NamedTuple):
 
 
 def names_of(channels: Sequence[Channel]) -> tuple[str, ...]:
-    """Give the names that channels have in a series that was read: a category is called after its column and its word.
+    """Give the names that channels have in a series that was read; a category is named after its column and its word.
 
     Example:
         >>> wind = Channel("from NW", None, "float32", None, column="wind", category="NW")
@@ -60,7 +60,7 @@ def names_of(channels: Sequence[Channel]) -> tuple[str, ...]:
 
 
 def categories_of(channels: Sequence[Channel]) -> dict[str, tuple[str, ...]]:
-    """Give the words that training knew of each column of text.
+    """Give the words of each text column that occurred in training.
 
     Example:
         >>> north, south = (Channel(word, None, "float32", None, column="wind", category=word) for word in ("N", "S"))
@@ -75,7 +75,7 @@ def categories_of(channels: Sequence[Channel]) -> dict[str, tuple[str, ...]]:
 
 
 def policy_of(takes: Takes, asked: str | None) -> str:
-    """Choose what is done about gaps: what is asked for, else as in training, else a gap is an error.
+    """Choose the policy for gaps: the one asked for, else that of training, else a gap is an error.
 
     Raises:
         InputError: an unknown policy.
@@ -87,11 +87,11 @@ def policy_of(takes: Takes, asked: str | None) -> str:
 
 
 def asking_for(takes: Takes, given: Mapping[str, Any], targets: Sequence[str] = (), label: str | None = None) -> Asking:
-    """Ask for the inputs of a network, and for the truth about its answers.
+    """Ask for the inputs of a network, and for the truth to compare its answers with.
 
     Args:
-        takes: says what is needed, and how the table of training was read.
-        given: fields of `Asking` that somebody asked for; they win.
+        takes: says what is needed, and how the training table was read.
+        given: fields of `Asking` that were asked for; they override those of training.
         targets: further columns of numbers.
         label: the column of classes.
     """
@@ -123,7 +123,7 @@ def read_for(
     targets: Sequence[str] = (),
     label: str | None = None,
 ) -> Reread:
-    """Read a table for a network: the same, or tomorrow's of the same logger, without any option.
+    """Read a table for a network: the training table, or the next one of the same logger, needs no option.
 
     Args:
         takes: as for `asking_for`.
@@ -133,12 +133,12 @@ def read_for(
         label: as for `asking_for`.
 
     Raises:
-        DataError: the table cannot be read, or is another one than in training: says in what.
-        InputError: the network takes times, and there is no column of them.
+        DataError: the table cannot be read, or differs from that of training; says how.
+        InputError: the network needs times, and there is no timestamp column.
     """
     asking = asking_for(takes, given, targets, label)
     if getattr(takes, "times", False) and not asking.time:
-        raise InputError("--time: this file takes the time of each sample: name the column of timestamps")
+        raise InputError("this file needs the time of each sample: name the timestamp column with --time")
     found = read_source(source, asking)
     _check_period(takes, found.series[0])
     names = tuple(dict.fromkeys([*names_of(takes.inputs), *targets]))
@@ -148,7 +148,7 @@ def read_for(
 
 
 def _measured(channels: Sequence[Channel]) -> frozenset[str]:
-    """The columns that held other numbers than 1 and 0, the values of words of yes and no."""
+    """The columns with numbers other than 1 and 0, which are the values of yes and no."""
     known = [(channel.source, channel.statistics) for channel in channels if channel.category is None]
     return frozenset(name for name, seen in known if seen and not {seen.min, seen.max} <= {0.0, 1.0})
 
@@ -171,10 +171,10 @@ def _several(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_period(takes: Takes, series: Series) -> None:
-    """See that samples lie as far apart as in training, where only the length of that is known."""
+    """See that the sampling period is that of training, for networks without a recorded reading."""
     expected, found = takes.sample_period_s, series.period_s
     if expected and found and takes.reading is None and not math.isclose(found, expected, rel_tol=_SAME_PERIOD):
         raise DataError(
-            f"the network was trained on one sample every {expected:g} s, but the table has one every {found:g} s; "
+            f"the network was trained on a sample every {expected:g} s, but the table has one every {found:g} s; "
             "give --resample"
         )

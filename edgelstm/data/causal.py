@@ -1,4 +1,4 @@
-"""Fill gaps as a device must: of each sample from what came up to it, never from what comes later."""
+"""Fill gaps as a device must: from the samples up to now, never from later ones."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Filling(NamedTuple):
 
     Attributes:
         policy: one of `edgelstm.reading.GAPS`.
-        max_gap: the most samples in a row that are filled; None: any number.
-        categories: the channels that are 1 or 0, for a word of a column of text.
+        max_gap: the longest gap to fill, in samples; None: no limit.
+        categories: the channels that are 1 or 0 for one word of a text column.
     """
 
     policy: str
@@ -30,17 +30,17 @@ class Filling(NamedTuple):
 
 @dataclass(frozen=True)
 class Causal:
-    """A series whose gaps are filled for a forecast from any of its rows, from the rows up to that one alone.
+    """A series whose gaps are filled for a forecast from any of its rows, using the rows up to that row alone.
 
-    A gap that has ended is filled by the policy; one that is still open at the row goes on with the last value, as
-    nobody knows yet what comes behind it.
+    A gap that has ended is filled by the policy; one that is still open at the row repeats the last value, because
+    the next value is not known yet.
 
     Attributes:
         values: float64 [N, F] as they were read.
-        whole: float64 [N, F] filled by the policy, knowing all rows.
-        runs: int64 [N, F], how many samples are missing in a row, up to this one.
+        whole: float64 [N, F] filled by the policy from all rows.
+        runs: int64 [N, F], the number of consecutive missing samples up to this one.
         max_gap: as in `Filling`.
-        fills: whether the policy fills at all.
+        fills: whether the policy fills gaps at all.
     """
 
     values: NDArray[np.float64]
@@ -50,7 +50,7 @@ class Causal:
     fills: bool
 
     def up_to(self, row: int, steps: int) -> NDArray[np.float64]:
-        """Give the last steps up to a row, float64 [steps, F] or fewer; NaN where nothing could be filled.
+        """Give the last steps up to a row, float64 [steps, F] or fewer; NaN where a gap could not be filled.
 
         Example:
             >>> series = Series(("heat",), np.array([[1.0], [np.nan], [3.0]]), None, None, None)
@@ -80,7 +80,7 @@ def causal(series: Series, filling: Filling) -> Causal:
 
 
 def whole_stretches(rows: NDArray[np.floating]) -> list[tuple[int, int]]:
-    """List the stretches of rows that lack no sample: the first row of each, and the row behind its last.
+    """List the stretches of rows without a missing sample: the first row of each, and the row after its last.
 
     Example:
         >>> whole_stretches(np.array([[1.0], [np.nan], [3.0], [4.0]]))
@@ -92,7 +92,7 @@ def whole_stretches(rows: NDArray[np.floating]) -> list[tuple[int, int]]:
 
 
 def _runs(missing: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Count the missing samples in a row up to each: [N, F]."""
+    """Count the consecutive missing samples up to each sample: [N, F]."""
     rows = np.arange(len(missing))[:, np.newaxis]
     last_known = np.maximum.accumulate(np.where(missing, -1, rows), axis=0)
     return np.asarray(np.where(missing, rows - last_known, 0))

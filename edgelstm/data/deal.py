@@ -1,4 +1,4 @@
-"""Who goes where: whole series into parts, one long series in time, and from there to sequences."""
+"""Deal whole series out to parts, or split one long series in time, and make sequences of them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from edgelstm.errors import DataError
 
 @dataclass(frozen=True)
 class Wanted:
-    """What sequences are to hold.
+    """What sequences should contain.
 
     Attributes:
-        inputs: the channels to take as inputs.
+        inputs: the channels to use as inputs.
         targets: the channels of numbers to label; empty with classes.
         classes: of the training part, in order; empty with numbers.
         every_step: to label, not to classify.
         missing: a policy of `edgelstm.data.gaps`.
-        steps: the longest that a window may be; None: the longest series.
+        steps: the longest window allowed; None: the longest series.
         times: keep the time of each row.
-        max_gap: the most samples in a row that are filled; None: any number.
-        categories: the inputs that are 1 or 0, for a word of a column of text.
+        max_gap: the longest gap to fill, in samples; None: no limit.
+        categories: the inputs that are 1 or 0 for one word of a text column.
     """
 
     inputs: tuple[str, ...]
@@ -47,7 +47,7 @@ class Wanted:
 
 
 def whole(series: Sequence[Series]) -> tuple[Stretch, ...]:
-    """Take series from end to end."""
+    """Take complete series as stretches."""
     return tuple(Stretch(one, 0, len(one.values)) for one in series)
 
 
@@ -55,7 +55,7 @@ def in_time(series: Series, borders: Sequence[int]) -> dict[str, tuple[Stretch, 
     """Split one long series in time.
 
     Args:
-        series: the whole of it.
+        series: the complete series.
         borders: the row at which each part ends, in the order of `edgelstm.data.parts.NAMES`; equal borders make
             no part.
 
@@ -65,7 +65,7 @@ def in_time(series: Series, borders: Sequence[int]) -> dict[str, tuple[Stretch, 
     edges = (0, *borders)
     if list(edges) != sorted(edges) or edges[-1] > len(series.values) or edges[1] == 0:
         raise DataError(
-            f"split: expected growing borders within {len(series.values)} rows and a training part, got {edges[1:]}"
+            f"split: expected ascending borders within {len(series.values)} rows and a training part, got {edges[1:]}"
         )
     pairs = zip(NAMES, edges[:-1], edges[1:], strict=False)
     return {name: (Stretch(series, start, end),) for name, start, end in pairs if end > start}
@@ -74,13 +74,13 @@ def in_time(series: Series, borders: Sequence[int]) -> dict[str, tuple[Stretch, 
 def deal(
     series: Sequence[Series], fractions: tuple[float, float, float], seed: int, classes: Sequence[str] = ()
 ) -> dict[str, tuple[Series, ...]]:
-    """Deal out whole series to training, validation and test, each class in the same shares.
+    """Deal whole series out to training, validation and test, each class in the same proportion.
 
     Args:
         series: at least one; within a part they keep their order.
         fractions: of training, validation and test.
-        seed: which goes where; the same seed always deals the same.
-        classes: of each series; empty where they have none. Each class has at least one series in training.
+        seed: the same seed always gives the same parts.
+        classes: of each series; empty if they have none. Each class has at least one series in training.
 
     Returns:
         The parts whose fraction is above 0, training first.
@@ -99,20 +99,20 @@ def deal(
     order = np.argsort(place, kind="stable")
     if borders[1] < len(set(classes)):
         raise DataError(
-            f"split: expected a training part with a series of each of {len(set(classes))} classes, got {borders[1]} "
-            "series: give more series, or a larger fraction"
+            f"split: {borders[1]} training series cannot contain all {len(set(classes))} classes: give more series, "
+            "or a larger training fraction"
         )
     parts = {}
     for name, fraction, start, end in zip(NAMES, fractions, borders[:-1], borders[1:], strict=True):
         if fraction > 0 and start == end:
-            raise DataError(f"split: {len(series)} series leave none for the {name} part; give more of them")
+            raise DataError(f"split: {len(series)} series are too few to fill the {name} part; give more series")
         if fraction > 0:
             parts[name] = tuple(series[i] for i in np.sort(order[start:end]))
     return parts
 
 
 def _places(classes: list[str], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Spread the series of each class evenly from 0 to 1, one of each at the very front, so that it is in training."""
+    """Spread the series of each class evenly from 0 to 1; the first of each class gets -1, which is in training."""
     place = np.empty(len(classes))
     for name in sorted(set(classes)):
         mine = rng.permutation([i for i, other in enumerate(classes) if other == name])
@@ -122,19 +122,18 @@ def _places(classes: list[str], rng: np.random.Generator) -> NDArray[np.float64]
 
 
 def sequences_of(stretches: Sequence[Stretch], wanted: Wanted, part: str) -> tuple[Sequences, tuple[str, ...]]:
-    """Lay stretches of series out as sequences.
+    """Make sequences of stretches of series.
 
-    A sample that is missing and could not be filled ends a series to label, which begins anew behind it; a series to
-    classify is left out. What is known only because a gap was filled is not scored: outside of training no truth
-    stands at a row whose inputs were missing.
+    A sample that is missing and could not be filled splits a series to label in two; a series to classify is then
+    skipped. Answers at filled inputs are not scored: outside of training, rows whose inputs were missing have no truth.
 
     Args:
         stretches: of one part, at least one.
-        wanted: what they are to hold.
+        wanted: what they should contain.
         part: one of `edgelstm.data.parts.NAMES`.
 
     Returns:
-        The sequences, and what is to be said of them, in lines for people.
+        The sequences, and lines that describe them for people.
 
     Raises:
         DataError: no series is left, no truth is known, a class is missing or unknown to training.
@@ -146,12 +145,12 @@ def sequences_of(stretches: Sequence[Stretch], wanted: Wanted, part: str) -> tup
         >>> for part in ("training", "test"):
         ...     found, report = sequences_of(whole([pump]), wanted, part)
         ...     print(report, found.x(0).ravel(), found.truth(0).ravel())
-        ('training: 1 series, 3 rows, of which 1 have no truth',) [1. 2. 3.] [ 4.  5. nan]
-        ('test: 1 series, 3 rows, of which 2 have no truth',) [1. 2. 3.] [ 4. nan nan]
+        ('training: 1 series, 3 rows, 1 of them without a known truth',) [1. 2. 3.] [ 4.  5. nan]
+        ('test: 1 series, 3 rows, 2 of them without a known truth',) [1. 2. 3.] [ 4. nan nan]
     """
     pieces = [piece for stretch in stretches for piece in _pieces(stretch, wanted, part)]
     if not pieces:
-        raise DataError(f"the {part} part has no series without a missing sample; choose --missing interpolate")
+        raise DataError(f"every series of the {part} part has a missing sample; give --missing interpolate")
     times = [piece.times for piece in pieces if piece.times is not None]
     sequences = lay_out(
         [piece.x for piece in pieces],
@@ -165,7 +164,7 @@ def sequences_of(stretches: Sequence[Stretch], wanted: Wanted, part: str) -> tup
 
 
 class _Piece(NamedTuple):
-    """A stretch without a gap: x [T, F], its truth and its times."""
+    """A stretch without gaps: x [T, F], its truth and its times."""
 
     series: Series
     x: Rows
@@ -176,7 +175,7 @@ class _Piece(NamedTuple):
 def _pieces(stretch: Stretch, wanted: Wanted, part: str) -> list[_Piece]:
     series, start, end = stretch
     if end <= start:
-        raise DataError(f"series {series.name}: it has no sample: leave it out")
+        raise DataError(f"series {series.name} has no samples: remove it")
     x, gaps = rows_of(
         series, wanted.inputs, start, end, wanted.missing, max_gap=wanted.max_gap, categories=wanted.categories
     )
@@ -203,7 +202,7 @@ def _truth(stretch: Stretch, wanted: Wanted, part: str) -> Targets:
 
 
 def _names(pieces: list[_Piece]) -> tuple[str, ...]:
-    """Name each piece after its series, and number those of a series that fell apart."""
+    """Name each piece after its series, with a number where gaps split the series into several."""
     counts = Counter(id(piece.series) for piece in pieces)
     seen: Counter[int] = Counter()
     names = []
@@ -220,8 +219,8 @@ def _report(sequences: Sequences, part: str, lost: int) -> tuple[str, ...]:
     if sequences.every_step:
         unknown = int((targets == UNKNOWN).sum() if targets.ndim == 1 else np.isnan(targets).any(axis=1).sum())
         if unknown == rows:
-            raise DataError(f"the {part} part has no row whose truth is known")
-        line += f", of which {unknown} have no truth" if unknown else ""
+            raise DataError(f"the {part} part has no row with a known truth")
+        line += f", {unknown} of them without a known truth" if unknown else ""
     if lost:
-        return line, f"{part}: {lost} series left out, for samples that are missing"
+        return line, f"{part}: {lost} series skipped because of missing samples"
     return (line,)

@@ -1,8 +1,8 @@
-"""What a network is asked about and scored on: windows of a forecast, or series to classify or to label.
+"""The examples that a network answers and is scored on: windows to forecast, or series to classify or label.
 
-Who scores need not know which of the two they are. Both say in which `batches` they are asked for, the `truth_of` some,
-the `places` of their answers among all `answered`, over which `stretches` a carried state goes and which of its
-`last_steps` count, the `history` and the `spreads_of` some, and give rows `padded` with `lengths_of` each.
+Scoring need not know which of the two it has. Both give the `batches` to answer, the `truth_of` some examples, the
+`places` of their answers among all `answered`, the `stretches` over which a state is carried and the `last_steps` that
+count, the `history` and the `spreads_of` some examples, and rows `padded` with the `lengths_of` each.
 """
 
 from __future__ import annotations

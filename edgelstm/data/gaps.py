@@ -1,26 +1,26 @@
-"""Missing samples: count them, fill them, or leave them out."""
+"""Missing samples: fill them, keep them as NaN, or refuse them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 
 def fill(
     values: NDArray[np.float64], names: tuple[str, ...], policy: str, max_gap: int | None = None
 ) -> NDArray[np.float64]:
-    """Treat the missing samples (NaN) of a series.
+    """Fill the missing samples (NaN) of a series.
 
     Args:
         values: float64 [N, C]; not changed.
         names: of the channels, for messages.
-        policy: `"interpolate"`: on a line between the neighbours in time, and at the end the last value goes
-            on. `"forward"`: the last value goes on. `"drop"`: nothing is filled; windows that touch a missing
-            sample are left out later. `"error"`: a missing sample is an error.
-        max_gap: the most samples in a row of a channel that are filled; longer runs stay NaN wholly, those at the end
-            too. None: any number.
+        policy: `"interpolate"`: linear between the neighbours in time; at the end the last value is repeated.
+            `"forward"`: the last value is repeated. `"drop"`: nothing is filled; windows with a missing sample are
+            removed later. `"error"`: a missing sample is an error.
+        max_gap: the longest gap to fill, in samples of a channel; longer gaps stay NaN completely, also at the end.
+            None: no limit.
 
     Returns:
         float64 [N, C]; samples before a channel's first value stay NaN under every policy.
@@ -40,8 +40,8 @@ def fill(
     if policy == "error":
         row, column = np.argwhere(missing)[0]
         raise DataError(
-            f"{int(missing.sum())} sample(s) are missing, the first in column {names[column]!r} at row {row + 1}; "
-            "choose --missing interpolate or forward to fill them"
+            f"{counted(int(missing.sum()), 'missing sample')}, the first in column {names[column]!r} at row {row + 1}; "
+            "fill them with --missing interpolate or forward"
         )
     filled = values.copy()
     for column in range(values.shape[1]):
@@ -52,7 +52,7 @@ def fill(
 
 
 def in_long_runs(missing: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
-    """Mark the samples of runs that are longer than `most`.
+    """Mark the samples of gaps that are longer than `most`.
 
     Args:
         missing: bool [N] of one channel.

@@ -1,4 +1,4 @@
-"""What a file takes of windows and sequences: as its contract says, with lengths and times where it takes them."""
+"""The inputs of a file from windows and sequences: as its contract says, with lengths and times if it takes them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edgelstm.errors import InputError
 
 
 class Inputs(NamedTuple):
-    """Rows side by side, in the order in which `Predictor.predict` takes them.
+    """A batch of rows, in the order of the arguments of `Predictor.predict`.
 
     Attributes:
         x: float32 [n, T, F], in physical units, or tokens int64 [n, T].
-        lengths: int64 [n], the valid steps of each row; None where the file takes none.
-        times: int64 [n, T], UTC seconds; None where the file takes none.
+        lengths: int64 [n], the valid steps of each row; None if the file takes none.
+        times: int64 [n, T], UTC seconds; None if the file takes none.
     """
 
     x: NDArray[Any]
@@ -34,19 +34,19 @@ class Inputs(NamedTuple):
 
 
 def inputs_of(examples: Examples, contract: Contract, index: Index) -> Inputs:
-    """Copy out what a file takes of some examples, from their beginning.
+    """Copy the inputs of a file from the beginning of some examples.
 
-    Windows are whole. Of series, a file with lengths takes all of them, padded with zeros to its window, or to label
-    no more than that; one without takes as many rows of each as its window has, and a carried one goes on with the
-    last where there are fewer.
+    Windows are complete. Series go into a file with lengths whole, padded with zeros to its window (to label, cut off
+    after it); a file without lengths takes the first rows, as many as its window has, and a carried one repeats the
+    last row of a shorter series.
 
     Args:
-        examples: where they are taken from.
+        examples: to copy from.
         contract: of the file.
-        index: int64 [n], which.
+        index: int64 [n], the numbers of the examples.
 
     Raises:
-        InputError: a series is longer or shorter than the file can take, or has no times though the file takes them.
+        InputError: a series is longer or shorter than the file can take, or has no times though the file needs them.
 
     Example:
         >>> from dataclasses import replace
@@ -59,7 +59,7 @@ def inputs_of(examples: Examples, contract: Contract, index: Index) -> Inputs:
         ([[1.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]], [3, 1])
     """
     if contract.times and examples.times is None:
-        raise InputError("this file takes the time of each sample, but the data came without a column of timestamps")
+        raise InputError("this file needs the time of each sample, but the data has no timestamps")
     if isinstance(examples, Windows):
         lengths = np.full(len(index), examples.steps, np.int64) if contract.lengths else None
         return Inputs(examples.x(index), lengths, examples.times_of(index) if contract.times else None)
@@ -74,12 +74,12 @@ def inputs_of(examples: Examples, contract: Contract, index: Index) -> Inputs:
 
 
 def pick_inputs(examples: Examples, contract: Contract, count: int) -> Inputs:
-    """Take a few examples that show what there is: spread over the part; to classify, of several lengths and classes.
+    """Pick a few typical examples: spread over the part; to classify, of several lengths and classes.
 
     Args:
         examples: at least one.
         contract: of the file that will take them.
-        count: how many at most.
+        count: the maximum number.
 
     Raises:
         InputError: as for `inputs_of`.
@@ -99,7 +99,7 @@ def _spread(numbers: Index, count: int) -> Index:
 
 
 def _of_all_kinds(sequences: Examples, count: int) -> Index:
-    """The longest, the shortest, and what lies between them; in each stretch one of a class that is not there yet."""
+    """Pick the longest, the shortest and some between them; from each group of lengths a new class if there is one."""
     parts = np.array_split(np.argsort(sequences.lengths_of(), kind="stable"), min(len(sequences), count))
     parts = [parts[-1][::-1], *parts[:-1]]
     chosen: list[int] = []
@@ -110,7 +110,7 @@ def _of_all_kinds(sequences: Examples, count: int) -> Index:
 
 
 def _check_lengths(sequences: Sequences, contract: Contract, index: Index) -> None:
-    """Whole series to classify must fit into the window, and fill it where there are no lengths."""
+    """See that series to classify fit into the window, and fill it if the file takes no lengths."""
     if contract.state == "carried":
         return
     for i in index:
@@ -118,8 +118,8 @@ def _check_lengths(sequences: Sequences, contract: Contract, index: Index) -> No
         too_long = length > window and not sequences.every_step
         if too_long or (length < window and not contract.lengths):
             most = "at most " if contract.lengths else "at least " if sequences.every_step else ""
-            apart = "; if these are several, name the column that tells series apart" if too_long else ""
+            several = "; if these are several series, name the column that identifies them with --series"
             raise InputError(
-                f"series {sequences.names[i]}: expected {most}{window} samples, as this network was trained, got "
-                f"{length}{apart}"
+                f"series {sequences.names[i]}: expected {most}{window} samples, as in training, got "
+                f"{length}{several if too_long else ''}"
             )

@@ -1,8 +1,8 @@
-"""Origins: of values whose changes float32 cannot tell apart, what is taken off before they become float32.
+"""Origins: what is subtracted from values whose changes are too small for float32, before they become float32.
 
-1e9 + sin(t) has one sample in 64 in float32: its neighbours lie 64 apart. Taken off in float64, an origin of 1e9 leaves
-sin(t) to the network, and is added to its answers. Everything between, windows, weights, golden vectors and the graph,
-is in values minus the origin; what people see is not.
+Around 1e9, neighbouring float32 numbers are 64 apart, too coarse for 1e9 + sin(t). An origin of 1e9, subtracted in
+float64, leaves sin(t) to the network and is added to its answers. Windows, weights, golden vectors and the graph are in
+values minus the origin; what people see is not.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 from edgelstm.contract import Channel
 from edgelstm.data.series import Series
 
-# A channel gets an origin where float32 rounds by more than this share of how much it changes from sample to sample:
-# a forecast that is off by one such change would be 1e-4 worse in its squared error, which is seen in no figure here.
-# Data of no shipped model is near: the closest, cmapss' fan speed of 2388.1 +- 0.07, has 7e-4.
+# A channel gets an origin if float32 rounds by more than this share of its change from sample to sample: the squared
+# error of a forecast that is off by one such change would be 1e-4 larger, which no figure here shows.
+# No shipped model comes near this: the closest, cmapss' fan speed of 2388.1 +- 0.07, has 7e-4.
 ROUNDING = 0.01
-# It must then lie close together against its level: else an origin wins nothing.
+# Its level must also be this many times its range: otherwise an origin gains nothing.
 CLOSER = 16.0
-# What varies by less than this share of its level is constant, but for the rounding of the float64 it came in: 2^-52.
+# A channel that varies by less than this share of its level is constant, but for the rounding of float64, 2^-52.
 CONSTANT = 2.0**-40
 
 
 def origin_of(stretches: Sequence[NDArray[np.float64]]) -> float:
-    """Choose the origin of a channel by its training samples: 0 where float32 holds them well enough.
+    """Choose the origin of a channel from its training samples: 0 if float32 is precise enough for them.
 
     Args:
-        stretches: float64 [N] each, of one channel, NaN where missing; a stretch for each series.
+        stretches: float64 [N] each, of one channel, NaN where missing; one for each series.
 
     Returns:
-        A number of few digits near the mean, or 0.
+        A number of few digits near the middle of the values, or 0.
 
     Example:
         >>> wave = np.sin(np.arange(1000) / 8)
@@ -55,19 +55,19 @@ def origin_of(stretches: Sequence[NDArray[np.float64]]) -> float:
 
 
 def _change(stretches: Sequence[NDArray[np.float64]]) -> float:
-    """How much a channel changes from one sample to the next, in the root of the mean square."""
+    """Give the root mean square change of a channel from one sample to the next."""
     steps = np.concatenate([np.diff(values) for values in stretches])
     steps = steps[np.isfinite(steps)]
     return float(np.sqrt(np.mean(np.square(steps)))) if steps.size else np.inf
 
 
 def _round_number(middle: float, span: float) -> float:
-    """A number of few digits that is not further from the middle than half of what the values span."""
+    """Give a number of few digits, at most half the span of the values away from their middle."""
     return float(round(middle, -math.floor(math.log10(span))))
 
 
 def find_origins(training: Sequence[Series], names: tuple[str, ...]) -> dict[str, float]:
-    """Choose the origins of channels by what is learned from, the same for all series; those that are not 0, by name.
+    """Choose the origins of channels from the training rows, the same for all series: those that are not 0, by name.
 
     Args:
         training: the training rows of each series.

@@ -1,4 +1,4 @@
-"""Split a series in time: training first, then validation, then test, and nothing from later leaks earlier."""
+"""Split a series in time: training, then validation, then test. Nothing leaks from a later part into an earlier one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from edgelstm.data.rows import rows_of, seconds_of
 from edgelstm.data.series import Series, Stretch
 from edgelstm.data.windows import Windows, end_to_end, from_rows
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 
 NAMES = ("training", "validation", "test")
 Rows64 = NDArray[np.float64]
-Measured = tuple[Stretch, Rows64]  # and the spread that the error of its series is measured by
+Measured = tuple[Stretch, Rows64]  # a stretch, and the spread by which the error of its series is divided
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Cut:
         steps: T.
         horizon: K.
         stride: rows from one window to the next.
-        overlap: windows of validation and test may reach back into the part before for their inputs.
+        overlap: windows of validation and test may take inputs from the part before.
         missing: a policy of `edgelstm.data.gaps`.
-        ahead: the inputs that are known `horizon` steps ahead; each stands beside the sample it is given with.
+        ahead: the inputs that are known `horizon` steps ahead; each value stands at the sample it is given with.
         times: keep the time of each row.
-        max_gap: the most samples in a row that are filled, and no window reaches over more; None: any number.
-        categories: the channels that are 1 or 0, for a word of a column of text.
+        max_gap: the longest gap to fill, in samples; no window contains a longer one. None: no limit.
+        categories: the channels that are 1 or 0 for one word of a text column.
     """
 
     steps: int
@@ -52,9 +52,9 @@ class SeriesPart:
 
     Attributes:
         name: one of `NAMES`.
-        start, end: the rows of the series that are its own.
-        first_row: the row of the series that is row 0 of `windows.x_rows`; before `start` with overlap.
-        windows: None for a part that was not asked for.
+        start, end: the rows of the series that belong to the part.
+        first_row: the row of the series that is row 0 of `windows.x_rows`; with overlap it lies before `start`.
+        windows: cut from these rows.
     """
 
     name: str
@@ -77,7 +77,7 @@ def fraction_borders(rows: int, training: float, validation: float, test: float)
     fractions = (training, validation, test)
     if min(fractions) < 0 or training <= 0 or sum(fractions) > 1 + 1e-9:
         raise DataError(
-            f"split: expected a training fraction above 0 and a sum of at most 1, got {training}, {validation}, {test}"
+            f"split: expected a training fraction above 0, and a sum of at most 1, got {training}, {validation}, {test}"
         )
     ends = np.cumsum(fractions)
     return tuple(min(rows, int(rows * end + 0.5)) for end in ends)  # type: ignore[return-value]
@@ -88,13 +88,13 @@ def split(
 ) -> list[SeriesPart]:
     """Cut a series into parts and the parts into windows.
 
-    Each part's gaps are filled from its own and earlier rows alone, so that nothing after a border can reach
-    what lies before it, and no target crosses a border.
+    The gaps of each part are filled from its own and earlier rows alone: no information crosses a border backwards,
+    and no target crosses a border.
 
     Args:
-        series: the whole of it.
-        features: the channels to take as inputs.
-        targets: the channels to take as outputs.
+        series: the complete series.
+        features: the channels to use as inputs.
+        targets: the channels to use as outputs.
         borders: the row at which each part ends, in the order of `NAMES`; equal borders make no part.
         cut: how to cut windows.
 
@@ -102,12 +102,12 @@ def split(
         The parts that have rows, training first.
 
     Raises:
-        DataError: borders out of order or outside, a part too short for one window, no window without a gap.
+        DataError: borders out of order or outside, a part too short for one window, a gap in every window.
     """
     edges = (0, *borders)
     if list(edges) != sorted(edges) or edges[-1] > len(series.values) or edges[1] == 0:
         raise DataError(
-            f"split: expected growing borders within {len(series.values)} rows and a training part, got {borders}"
+            f"split: expected ascending borders within {len(series.values)} rows and a training part, got {borders}"
         )
     return [
         _part(series, features, targets, name, start, end, cut)
@@ -122,10 +122,10 @@ class Fleet:
 
     Attributes:
         name: one of `NAMES`.
-        windows: of all series that have one here, end to end.
-        stretches: the rows of those series that are the part's own.
-        short: how many series have rows here, but not enough for a window.
-        broken: how many have enough, but each window touches a missing sample.
+        windows: of all series that have one in this part, end to end.
+        stretches: the rows of those series that belong to the part.
+        short: how many series have rows in this part, but too few for a window.
+        broken: how many series have enough rows, but a missing sample in every window.
     """
 
     name: str
@@ -142,20 +142,20 @@ def split_each(
     borders: Sequence[tuple[int, ...]],
     cut: Cut,
 ) -> list[Fleet]:
-    """Cut each of many series into parts as `split` does one, and lay the windows of a part end to end.
+    """Cut each of many series into parts as `split` does, and join the windows of each part end to end.
 
-    A series that is too short for a window of a part is left out of that part.
+    A series that is too short for a window is skipped in that part.
 
     Args:
-        series: at least one, of the same channels.
-        features: the channels to take as inputs.
-        targets: the channels to take as outputs.
+        series: at least one, all with the same channels.
+        features: the channels to use as inputs.
+        targets: the channels to use as outputs.
         borders: for each series the rows at which its parts end, in the order of `NAMES`; a series may have no rows in
             a part.
         cut: how to cut windows.
 
     Returns:
-        The parts that some series has rows in, training first.
+        The parts in which at least one series has rows, training first.
 
     Raises:
         DataError: no series has a window in a part, or none has rows in training.
@@ -169,7 +169,7 @@ def split_each(
     """
     stretches = _stretches(series, borders)
     if not any(stretches[0]):
-        raise DataError("split: no series has a row in the training part: choose earlier borders")
+        raise DataError("split: no series has a row in the training part: give later borders")
     learnt = [one.columns(targets)[: ends[0]] for one, ends in zip(series, borders, strict=True)]
     whole = [one.columns(targets) for one in series]
     fleets = []
@@ -182,17 +182,17 @@ def split_each(
 
 
 def held_out(series: Series, features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut) -> Windows:
-    """Cut a whole series into windows to be scored, as those of a test part are.
+    """Cut a complete series into windows to score, as in a test part.
 
     Args:
-        series: the whole of it.
-        features: the channels to take as inputs.
-        targets: the channels to take as outputs.
-        name: of the part, for a message.
+        series: the complete series.
+        features: the channels to use as inputs.
+        targets: the channels to use as outputs.
+        name: of the part, for messages.
         cut: how to cut windows.
 
     Raises:
-        DataError: it is too short for one window, or no window is without a gap.
+        DataError: it is too short for one window, or every window has a gap.
     """
     return _part(series, features, targets, name, 0, len(series.values), cut).windows
 
@@ -200,13 +200,13 @@ def held_out(series: Series, features: tuple[str, ...], targets: tuple[str, ...]
 def held_out_each(
     series: Sequence[Series], features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut
 ) -> Fleet:
-    """Cut many whole series into windows to be scored; the error of each is measured by its own spread.
+    """Cut many complete series into windows to score; the error of each series is divided by its own spread.
 
     Args:
-        series: at least one, of the same channels.
-        features: the channels to take as inputs.
-        targets: the channels to take as outputs.
-        name: of the part, for a message.
+        series: at least one, all with the same channels.
+        features: the channels to use as inputs.
+        targets: the channels to use as outputs.
+        name: of the part, for messages.
         cut: how to cut windows.
 
     Raises:
@@ -231,7 +231,7 @@ def _part(
         raise DataError(f"the {name} part has {rows} rows, {_too_few(needed, cut, name, end)}")
     part = _cut(Stretch(series, start, end), features, targets, name, cut)
     if len(part.windows) == 0:
-        raise DataError(f"the {name} part has no window without a missing sample; {_fewer_gaps(cut)}")
+        raise DataError(f"every window of the {name} part contains {_too_long_a_gap(cut)}")
     return part
 
 
@@ -241,12 +241,12 @@ def _fleet(
     rows, needed = [one.end - _first_row(name, one.start, cut) for one, _ in stretches], cut.steps + cut.horizon
     if max(rows) < needed:
         end = stretches[int(np.argmax(rows))][0].end
-        raise DataError(f"the {name} part has at most {max(rows)} rows of a series, {_too_few(needed, cut, name, end)}")
+        raise DataError(f"the {name} part has at most {max(rows)} rows per series, {_too_few(needed, cut, name, end)}")
     enough = [one for one, count in zip(stretches, rows, strict=True) if count >= needed]
     parts = [(*one, _cut(one[0], features, targets, name, cut).windows) for one in enough]
     parts = [part for part in parts if len(part[2])]
     if not parts:
-        raise DataError(f"the {name} part has no window without a missing sample; {_fewer_gaps(cut)}")
+        raise DataError(f"every window of the {name} part contains {_too_long_a_gap(cut)}")
     kept, spreads, windows = zip(*parts, strict=True)
     names = tuple(one.series.name for one in kept)
     joined = end_to_end(windows, names, np.stack(spreads))
@@ -254,24 +254,24 @@ def _fleet(
 
 
 def _first_row(name: str, start: int, cut: Cut) -> int:
-    """Give the first row that a window of a part may see."""
+    """Give the first row that a window of a part may contain."""
     return max(start - cut.steps, 0) if cut.overlap and name != "training" else start
 
 
 def _too_few(needed: int, cut: Cut, name: str, end: int) -> str:
-    takes = f"one window takes {needed} ({cut.steps} steps + horizon {cut.horizon}): "
+    needs = f"one window needs {needed} ({cut.steps} steps + horizon {cut.horizon}): "
     if not cut.overlap and name != "training" and end >= needed:
         return (
-            f"{takes}--overlap lets its windows reach back into the part before for their inputs; or give more data, a "
-            "shorter window or other borders"
+            f"{needs}give --overlap, so that its windows take inputs from the part before; or more data, a shorter "
+            "window or other borders"
         )
-    return f"{takes}give more data, a shorter window or other borders"
+    return f"{needs}give more data, a shorter window or other borders"
 
 
-def _fewer_gaps(cut: Cut) -> str:
+def _too_long_a_gap(cut: Cut) -> str:
     if cut.missing in ("drop", "error") or cut.max_gap is None:
-        return "choose --missing interpolate"
-    return f"gaps of up to {cut.max_gap} are filled: choose a larger --max-gap, or a shorter window"
+        return "a missing sample: give --missing interpolate"
+    return f"a gap of more than {counted(cut.max_gap, 'sample')}: raise --max-gap, or shorten the window"
 
 
 def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], name: str, cut: Cut) -> SeriesPart:
@@ -289,13 +289,13 @@ def _cut(stretch: Stretch, features: tuple[str, ...], targets: tuple[str, ...], 
 
 
 def _stretches(series: Sequence[Series], borders: Sequence[tuple[int, ...]]) -> list[list[Stretch | None]]:
-    """Cut each series at its borders: of each part the stretch of each series, None where it has no rows there."""
+    """Cut each series at its borders: for each part the stretch of each series, None if it has no rows there."""
     found: list[list[Stretch | None]] = [[] for _ in range(max(map(len, borders)))]
     for one, ends in zip(series, borders, strict=True):
         edges = (0, *ends)
         if list(edges) != sorted(edges) or edges[-1] > len(one.values):
             raise DataError(
-                f"split: series {one.name}: expected growing borders within {len(one.values)} rows, got {ends}"
+                f"split: series {one.name}: expected ascending borders within {len(one.values)} rows, got {ends}"
             )
         for stretches, start, end in zip(found, edges[:-1], edges[1:], strict=False):
             stretches.append(Stretch(one, start, end) if end > start else None)
@@ -303,10 +303,10 @@ def _stretches(series: Sequence[Series], borders: Sequence[tuple[int, ...]]) -> 
 
 
 def _spreads(learnt: Sequence[Rows64], known: Sequence[Rows64]) -> list[Rows64]:
-    """Tell what the error of each series is measured by: float64 [O] each, never 0.
+    """Give what the error of each series is divided by: float64 [O] each, never 0.
 
-    The standard deviation of its training rows. One that has none there, or is constant there, is measured by that of
-    all rows that may be known of it; and one that is constant there too by that of all series together.
+    It is the standard deviation of its training rows. Where there are none, or they are constant, it is that of all
+    known rows of the series; where these are constant too, that of all series together.
     """
     pooled = _deviation(np.concatenate(list(known)))
     pooled = np.where(pooled > 0, pooled, 1.0)
@@ -320,15 +320,15 @@ def _spreads(learnt: Sequence[Rows64], known: Sequence[Rows64]) -> list[Rows64]:
 
 
 def _deviation(rows: Rows64) -> Rows64:
-    """The standard deviation of each column over what is known: 0 where it is constant or nothing is."""
+    """Give the standard deviation of the known values of each column: 0 if they are constant or there are none."""
     known = [column[np.isfinite(column)] for column in rows.T]
     return np.array([0.0 if len(column) == 0 or np.ptp(column) == 0 else column.std() for column in known])
 
 
 def _without_hindsight(windows: Windows, missing_x: NDArray[np.bool_], missing_y: NDArray[np.bool_]) -> Windows:
-    """Leave out what must not be scored: truth that was filled, and windows that end in a filled sample.
+    """Remove windows that must not be scored: their truth was filled, or their last sample was.
 
-    A gap at the end of a window is interpolated towards a value that the forecast is asked for.
+    A gap at the end of a window is interpolated towards a value that is to be forecast.
     """
     truth = missing_y[windows.y_starts[:, np.newaxis] + windows.y_offsets].any(axis=1)
     kept = ~(missing_x[windows.x_starts + windows.steps - 1] | truth)
@@ -342,9 +342,9 @@ def _partly_known(
     features: tuple[str, ...],
     targets: tuple[str, ...],
 ) -> Windows:
-    """Score steps where no whole window can be: with a missing month in each year, all windows of a year have one.
+    """Score single steps where every window has a gap: with a month missing each year, every window of a year has one.
 
-    What was filled is unknown there, NaN, as truth; as the past of a window it stays.
+    Filled values become unknown (NaN) as truth; they stay as the past of a window.
     """
     truth = ~missing_y[windows.y_starts[:, np.newaxis] + windows.y_offsets]
     kept = truth.any(axis=1) & ~missing_x[windows.x_starts + windows.steps - 1]

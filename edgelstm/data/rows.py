@@ -1,4 +1,4 @@
-"""From series in float64, with gaps, to the rows that a network is trained on."""
+"""From series in float64, with gaps, to the float32 rows that a network is trained on."""
 
 from __future__ import annotations
 
@@ -26,40 +26,39 @@ def rows_of(
     max_gap: int | None = None,
     categories: tuple[str, ...] = (),
 ) -> tuple[Rows, NDArray[np.bool_]]:
-    """Take some rows of some channels, their gaps filled from those and earlier rows alone.
+    """Take some rows of some channels, their gaps filled from these and earlier rows alone.
 
     Args:
-        series: where they are taken from.
+        series: to take them from.
         names: of the channels.
         start: the first row.
-        end: the row behind the last.
+        end: the row after the last.
         missing: a policy of `edgelstm.data.gaps`.
         ahead: the channels that are known ahead.
         steps: how many steps ahead they are known.
-        max_gap: the most samples in a row that are filled; None: any number.
-        categories: the channels that are 1 or 0 for a word: between two words there is nothing to interpolate, the
-            last one goes on.
+        max_gap: the longest gap to fill, in samples; None: no limit.
+        categories: the channels that are 1 or 0 for a word: words cannot be interpolated, so the last one is repeated.
 
     Returns:
-        float32 [end - start, C], minus the origins of the series, NaN where nothing could be filled, and of channels
-        known ahead the value `steps` rows later; and bool [end - start], whether a sample of the row was missing in
+        float32 [end - start, C], minus the origins of the series, NaN where a gap could not be filled; channels known
+        ahead have the value of `steps` rows later. And bool [end - start], whether a sample of the row was missing in
         the series.
 
     Raises:
-        DataError: a sample is missing and the policy is `"error"`, or no float32 can hold it.
+        DataError: a sample is missing and the policy is `"error"`, or a value is too large for float32.
     """
     values = shifted(series.columns(names)[:end], names, ahead, steps)
     filled = shifted(filled_rows(series, names, end, missing, max_gap, categories), names, ahead, steps)
     if series.origins:
         filled = filled - np.array([series.origins.get(name, 0.0) for name in names])
-    with np.errstate(over="ignore"):  # what is too large is refused right after
+    with np.errstate(over="ignore"):  # values that are too large are refused right after
         rows: Rows = filled.astype(np.float32)
     large = np.argwhere(np.isinf(rows))
     if len(large):
         row, column = large[0]
         raise DataError(
-            f"{_named(series)}column {names[column]!r} holds {filled[row, column]:g} at row {row + 1}, which is more "
-            "than float32 can hold: choose another unit"
+            f"{_named(series)}column {names[column]!r} is {filled[row, column]:g} at row {row + 1}, which is too large "
+            "for float32: use a larger unit"
         )
     return rows[start:], np.asarray(np.isnan(values).any(axis=1))[start:]
 
@@ -72,18 +71,18 @@ def filled_rows(
     max_gap: int | None = None,
     categories: tuple[str, ...] = (),
 ) -> NDArray[np.float64]:
-    """Fill the gaps of some channels up to a row from what lies before it; a complaint names the series.
+    """Fill the gaps of some channels from the rows before `end`; an error names the series.
 
     Args:
-        series: where they are taken from.
+        series: to take them from.
         names: of the channels.
-        end: the row behind the last.
+        end: the row after the last.
         missing: a policy of `edgelstm.data.gaps`.
         max_gap: as for `rows_of`.
         categories: as for `rows_of`.
 
     Returns:
-        float64 [end, C], NaN where nothing could be filled.
+        float64 [end, C], NaN where a gap could not be filled.
 
     Raises:
         DataError: a sample is missing and the policy is `"error"`.
@@ -107,7 +106,7 @@ def _named(series: Series) -> str:
 def shifted(
     values: NDArray[np.float64], names: tuple[str, ...], ahead: tuple[str, ...], steps: int
 ) -> NDArray[np.float64]:
-    """Put beside each row what is known ahead of it: [N, C], NaN at the end, where the table does not say.
+    """Move the channels known ahead to the rows they are given with: [N, C], NaN at the end, after the last value.
 
     Example:
         >>> shifted(np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]), ("heat", "plan"), ("plan",), 1).tolist()
@@ -123,12 +122,12 @@ def shifted(
 
 
 def known_ahead(series: Series, ahead: Mapping[str, int], steps: int) -> Series:
-    """Move columns known ahead to the samples that they are given with, and end with the last that has them all.
+    """Move columns known ahead to the samples they are given with, up to the last sample that has them all.
 
     Args:
-        series: a table that goes on behind the last sample to forecast from, as far as its plans do.
-        ahead: how many steps ahead each such column is known; other columns may be left out.
-        steps: how many rows a forecast takes.
+        series: a table with rows after the last sample to forecast from, for the columns known ahead.
+        ahead: how many steps ahead each such column is known; other columns may be missing.
+        steps: the rows that a forecast needs.
 
     Raises:
         DataError: the table ends too early for a single forecast.
@@ -145,9 +144,8 @@ def known_ahead(series: Series, ahead: Mapping[str, int], steps: int) -> Series:
     if count < steps:
         column = max(ahead, key=lambda name: ahead[name])
         raise DataError(
-            f"expected {column!r} to be known {most} steps ahead of each sample, so that a forecast from {steps} rows "
-            f"takes a table of at least {steps + most}, got one of {len(series.values)} rows: add the rows to come, "
-            "with nothing but what is known of them"
+            f"a forecast from {steps} rows needs {column!r} known {most} steps ahead, so at least {steps + most} rows, "
+            f"got {len(series.values)}: add the future rows, with the known columns alone"
         )
     values = series.values
     for name, by in ahead.items():

@@ -1,4 +1,4 @@
-"""Scaling constants, from the training part alone. The network applies them, and the exported graph does."""
+"""Scaling constants, from the training part alone. The network and the exported graph apply them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from edgelstm.data.windows import Windows
 from edgelstm.errors import DataError
 
 Vector = NDArray[np.float32]
-_SMALLEST = float(np.finfo(np.float32).tiny)  # of a scale: below, its reciprocal is no float32
-_LARGEST = 1 / _SMALLEST  # above, it has lost digits
-_RANGE = 1e-12  # of the largest spread among series, the least that counts: its windows are squared in float32
+_SMALLEST = float(np.finfo(np.float32).tiny)  # scale; the reciprocal of a smaller one overflows float32
+_LARGEST = 1 / _SMALLEST  # scale; the reciprocal of a larger one loses digits
+_RANGE = 1e-12  # the smallest spread of a series, as a share of the largest: windows are squared in float32
 
 
 @dataclass(frozen=True)
 class Scaling:
     """Affine scaling in float32, the same in the trainer and in the graph.
 
-    A network sees `(x - input_offset) * input_factor` and its answer `z` means
-    `z * output_scale + output_offset`. In relative scaling, the last value of each window takes the place of
-    `input_offset`, and the last value of input `relative_inputs[o]` is added to output `o`. In instance scaling that is
-    the mean of the window, and its standard deviation is divided by on the way in and multiplied by on the way back.
-    Both concern the inputs among `relative_inputs`, which are forecast; all others are standardized by the training
-    part, so that the network sees where they stand.
+    A network sees `(x - input_offset) * input_factor`, and its output `z` becomes `z * output_scale + output_offset`.
+    Relative scaling subtracts the last value of each window instead of `input_offset`, and adds the last value of input
+    `relative_inputs[o]` to output `o`. Instance scaling uses the mean of the window instead, divides the input by the
+    standard deviation of the window, and multiplies the output by it. Both apply to the inputs in `relative_inputs`,
+    which are forecast; all others are standardized by the training part, so that the network sees their level.
 
     Attributes:
         kind: one of `edgelstm.contract.SCALINGS`.
@@ -46,13 +45,13 @@ def measure(kind: str, windows: Windows, inputs: tuple[str, ...], outputs: tuple
     """Measure the constants on training windows.
 
     Args:
-        kind: `"standard"`: zero mean, unit standard deviation. `"minmax"`: to 0..1. `"none"`: untouched.
-            `"relative"`: minus the window's last value, by the standard deviation of what is left.
-            `"instance"`: minus the window's mean, by its standard deviation. Inputs that are no outputs are
-            standardized beside both.
+        kind: `"standard"`: zero mean, unit standard deviation. `"minmax"`: to 0..1. `"none"`: unchanged.
+            `"relative"`: minus the last value of the window, divided by the standard deviation of that difference.
+            `"instance"`: minus the mean of the window, divided by its standard deviation. With both, inputs that are
+            not outputs are standardized.
         windows: of the training part.
         inputs: the names of the input channels.
-        outputs: the names of the output channels; relative scaling looks for them among the inputs.
+        outputs: the names of the output channels; relative and instance scaling look for them among the inputs.
 
     Raises:
         DataError: a channel is constant, too small or too large for float32, or a relative output is not among the
@@ -74,13 +73,13 @@ def measure_rows(
     y: NDArray[np.floating] | None,
     outputs: tuple[str, ...],
 ) -> Scaling:
-    """Measure the constants on training rows, where nothing is relative to a window.
+    """Measure the constants on training rows, for scalings that do not depend on the window.
 
     Args:
         kind: `"standard"`, `"minmax"` or `"none"`.
         x: [M, F].
         inputs: the names of the input channels.
-        y: [M', O], NaN where unknown; None: the answers are classes, which have no scale.
+        y: [M', O], NaN where unknown; None for classes, which have no scale.
         outputs: the names of the output channels.
 
     Raises:
@@ -97,20 +96,20 @@ def measure_rows(
 
 
 def _inputs_of(outputs: tuple[str, ...], inputs: tuple[str, ...], windows: Windows, kind: str) -> tuple[int, ...]:
-    """The input that each output starts from."""
+    """Find the input that each output is relative to."""
     missing = [name for name in outputs if name not in inputs]
     if missing:
         raise DataError(
-            f"{kind} scaling starts from the values of {missing[0]!r} in the window, which is not among the inputs "
-            f"({', '.join(inputs)}): add it as a feature or choose standard scaling"
+            f"{kind} scaling needs the past of {missing[0]!r}, which is not among the inputs ({', '.join(inputs)}): "
+            "add it with --feature, or give --scaling standard"
         )
     if windows.steps < 2:
-        raise DataError(f"{kind} scaling needs windows of at least 2 steps: of one step nothing is left to look at")
+        raise DataError(f"{kind} scaling needs windows of at least 2 steps, got {windows.steps}")
     return tuple(inputs.index(name) for name in outputs)
 
 
 def _instance(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Scaling:
-    """The training deviation on the way in and out; the window's own mean and deviation are the network's to find."""
+    """Measure the training deviation for inputs and outputs; the network computes mean and deviation of each window."""
     relative_inputs = _inputs_of(outputs, inputs, windows, "instance")
     rows = _rows_in_use(windows.x_rows, windows.x_starts, windows.x_offsets)
     offset, scale = _offset_and_scale("standard", rows, inputs)
@@ -122,11 +121,11 @@ def _instance(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...
 
 
 def _smallest(spreads: NDArray[np.float64]) -> Vector:
-    """The spread of the series [S, O] that moves least: float32 [O].
+    """Give the smallest spread of the series [S, O]: float32 [O].
 
-    The spread of a window has a floor, `edgelstm.network.INSTANCE_EPSILON` of this scale, so that a window that stands
-    still is not divided by nothing. A scale of all series together held the windows of a small one under that floor:
-    beside oil stocks of 1,744,000 +- 104,000 a gasoline price of 2.5 +- 0.8 was forecast 25 times as badly as by
+    The spread of a window has a lower limit, `edgelstm.network.INSTANCE_EPSILON` of this scale, so that a constant
+    window is not divided by zero. With one scale for all series together, the windows of a small one were below that
+    limit: beside oil stocks of 1,744,000 +- 104,000, the error for a gasoline price of 2.5 +- 0.8 was 25 times that of
     persistence.
     """
     smallest: Vector = np.maximum(spreads.min(axis=0), spreads.max(axis=0) * _RANGE).astype(np.float32)
@@ -154,7 +153,7 @@ def _relative(windows: Windows, inputs: tuple[str, ...], outputs: tuple[str, ...
 
 
 def _rows_in_use(rows: Vector, starts: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Take each row that some window touches, once."""
+    """Take each row that is in at least one window, once."""
     used = np.zeros(len(rows), bool)
     for offset in offsets:
         used[starts + offset] = True
@@ -166,21 +165,21 @@ def _offset_and_scale(kind: str, rows: NDArray[np.float64], names: tuple[str, ..
         offset, scale = rows.mean(axis=0), rows.std(axis=0)
     else:
         offset, scale = rows.min(axis=0), np.ptp(rows, axis=0)
-    scale = np.where(np.ptp(rows, axis=0) == 0, 0, scale)  # of many equal numbers the mean is rounded, and so the rest
+    scale = np.where(np.ptp(rows, axis=0) == 0, 0, scale)  # the mean of equal numbers is rounded: std is not exactly 0
     _refuse_useless(scale, rows, names)
     return offset.astype(np.float32), scale.astype(np.float32)
 
 
 def _refuse_useless(scale: NDArray[np.float64], rows: NDArray[np.floating], names: tuple[str, ...]) -> None:
-    """See that every channel varies, by what float32 can divide by."""
+    """See that every channel varies, by an amount that float32 can divide by."""
     for size, first, name in zip(scale, rows[0], names, strict=True):
         if size == 0:
             raise DataError(
-                f"column {name!r} is constant ({first:g}) in the training part: there is nothing to learn from it, "
-                "leave it out"
+                f"column {name!r} is constant ({first:g}) in the training part, nothing can be learned from it: "
+                "remove it"
             )
         if not _SMALLEST <= size <= _LARGEST:
             raise DataError(
                 f"column {name!r} varies by {size:.3g} in the training part, expected {_SMALLEST:.3g} to "
-                f"{_LARGEST:.3g}, which float32 can hold and divide by: choose another unit"
+                f"{_LARGEST:.3g}, the range of float32: use another unit"
             )

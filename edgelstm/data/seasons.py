@@ -1,4 +1,4 @@
-"""Seasons: how many samples a cycle has, by the calendar and by the data."""
+"""Seasons: the length of a cycle in samples, by the calendar and by the data."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 
 from edgelstm.data.series import Series
 
-CONFIRMED = 0.2  # autocorrelation a season apart, of what is left of a series without its mean over a season
-CLEARER = 0.2  # of the changes of a series, than those a season of the calendar apart
-FOUND = 0.4  # of the changes of a series, to believe in a season that no calendar suggests
-LONGEST = 400  # samples in a season that is looked for
+CONFIRMED = 0.2  # autocorrelation at a season's lag, after subtracting the mean over a season, that confirms it
+CLEARER = 0.2  # by how much the autocorrelation of changes must exceed that of the calendar's season
+FOUND = 0.4  # autocorrelation of changes needed for a season that no calendar suggests
+LONGEST = 400  # samples of the longest season that is searched for
 DAY_S, YEAR_S = 86_400.0, 365.2425 * 86_400.0
 
 Values = NDArray[np.float64]
 
 
 class Season(NamedTuple):
-    """How many samples make a season.
+    """The length of a season.
 
     Attributes:
-        samples: None where there is no season.
-        words: where that comes from; empty where it was given.
+        samples: None if there is no season.
+        words: where it comes from; empty if it was given.
     """
 
     samples: int | None
@@ -32,10 +32,10 @@ class Season(NamedTuple):
 
 
 def season_of(period_s: float | None) -> int | None:
-    """Guess the season of a series from its sampling period, in samples.
+    """Guess the season of a series in samples, from its sampling period.
 
-    A day where a day has at least two samples, otherwise a week of daily samples, otherwise a year. None where
-    there is no time, or samples are too rare for a season.
+    A day if it has at least two samples, else a week of daily samples, else a year. None without time, or with fewer
+    than two samples a year.
 
     Example:
         >>> season_of(7 * 86400.0), season_of(3600.0), season_of(None)
@@ -49,15 +49,15 @@ def season_of(period_s: float | None) -> int | None:
 
 
 def find_season(asked: int | None, training: Sequence[Series], target: str) -> Season:
-    """Say how many samples a season has.
+    """Find the length of a season in samples.
 
-    The calendar of the rhythm suggests one: a day, a week of days, a year. Where the training rows do not confirm it,
-    one that they show clearly is taken in its place.
+    The calendar suggests one: a day, a week of days, a year. If the training rows do not confirm it, a season that they
+    show clearly replaces it.
 
     Args:
-        asked: what was given; None where nothing was.
+        asked: the length that was given; None if none was.
         training: the training rows of each series.
-        target: the channel to look at.
+        target: the channel to examine.
 
     Example:
         >>> wave = np.sin(np.arange(500.0) * 2 * np.pi / 20)[:, np.newaxis]
@@ -86,7 +86,7 @@ def _by_calendar(series: Series) -> int | None:
 
 
 def _filled(values: Values) -> Values:
-    """Draw a line over gaps: here only how samples hang together counts."""
+    """Interpolate gaps: only the correlation of samples matters here."""
     known = np.flatnonzero(np.isfinite(values))
     if len(known) < 2:
         return np.zeros(0)
@@ -94,7 +94,7 @@ def _filled(values: Values) -> Values:
 
 
 def _repeats(values: Values, season: int) -> float:
-    """Correlate what is a season apart, without the mean over a season; 0 where there are no two seasons to compare."""
+    """Give the autocorrelation at a season's lag, without the mean over a season; 0 for fewer than three seasons."""
     if len(values) < 3 * season:
         return 0.0
     sums = np.concatenate([[0.0], np.cumsum(values - values[0])])
@@ -105,7 +105,7 @@ def _repeats(values: Values, season: int) -> float:
 
 
 def _most_alike(values: Values) -> int | None:
-    """Find the shortest lag at which the changes of a series are about as alike as at any: a peak, and a high one."""
+    """Find the shortest lag whose autocorrelation of changes is a peak, at least 0.9 times the highest one."""
     changes = np.diff(values)
     lags = min(LONGEST, len(changes) // 3)
     if lags < 3:

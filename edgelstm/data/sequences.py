@@ -1,4 +1,4 @@
-"""Sequences: many series of different lengths, laid end to end, with a class for each or an answer at every step."""
+"""Sequences: many series of different lengths, joined end to end, with a class for each or a target at every step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgelstm.data.windows import Index, Rows
 from edgelstm.errors import InputError
 
 Targets = NDArray[Any]
-UNKNOWN = -1  # the class of a step of which nobody knows it
+UNKNOWN = -1  # stands for an unknown class
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Sequences:
         starts: int64 [S], the first row of each series.
         lengths: int64 [S], its rows.
         targets: to classify, int64 [S], the class of each series; with `every_step` int64 [M], the class of each
-            row, `UNKNOWN` where nobody knows it, or float32 [M, O], numbers in physical units, NaN where unknown and
-            not capped.
+            row, `UNKNOWN` where unknown, or float32 [M, O], numbers in physical units, NaN where unknown, not clipped
+            at a cap.
         every_step: there is a target at every row (to label), not one for each series (to classify).
-        steps: the longest that a window may be.
+        steps: the longest window allowed.
         names: of the series, for people.
-        times: int64 [M], UTC seconds of each row; None without a column of time.
+        times: int64 [M], UTC seconds of each row; None without a time column.
     """
 
     x_rows: Rows
@@ -46,7 +46,7 @@ class Sequences:
         return len(self.starts)
 
     def rows(self, i: int) -> slice:
-        """Say which rows are those of one series."""
+        """Give the rows of one series."""
         return slice(int(self.starts[i]), int(self.starts[i] + self.lengths[i]))
 
     def x(self, i: int) -> Rows:
@@ -54,7 +54,7 @@ class Sequences:
         return self.x_rows[self.rows(i)]
 
     def times_of(self, i: int) -> Index | None:
-        """View the times of one series: int64 [T]; None without a column of time."""
+        """View the times of one series: int64 [T]; None without a time column."""
         return None if self.times is None else self.times[self.rows(i)]
 
     def truth(self, i: int) -> Targets:
@@ -63,55 +63,55 @@ class Sequences:
 
     @property
     def answered(self) -> int:
-        """How many answers there are: one for each row, or to classify for each series."""
+        """The number of answers: one for each row; to classify, one for each series."""
         return len(self.x_rows) if self.every_step else len(self)
 
     @property
     def truth_rows(self) -> Targets:
-        """All targets there are, see `targets`."""
+        """All targets, see `targets`."""
         return self.targets
 
     @property
     def stretches(self) -> tuple[Index, Index]:
-        """The rows that a carried state goes over, each series from zero: first rows and lengths, int64 [S] both."""
+        """The rows over which a state is carried, each series from zero: first rows and lengths, int64 [S] both."""
         return self.starts, self.lengths
 
     @property
     def last_steps(self) -> Index:
-        """int64 [S]: the last step of each series, counted through `stretches` laid end to end."""
+        """int64 [S]: the last step of each series, counted over `stretches` joined end to end."""
         return np.cumsum(self.lengths) - 1
 
     def batches(self, size: int) -> Iterator[Index]:
-        """List in which pieces answers are asked for: to label one series at a time, else some of them, int64 [n]."""
+        """List the batches of series, int64 [n] each; to label, one series at a time."""
         size = 1 if self.every_step else size
         return (np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size))
 
     def truth_of(self, index: Index) -> Targets:
-        """Copy out the classes of some series, int64 [n]; to label, the `truth` of the one that is asked for."""
+        """Copy the classes of some series, int64 [n]; to label, give the `truth` of the single series in `index`."""
         return self.truth(int(index[0])) if self.every_step else self.targets[index]
 
     def places(self, index: Index) -> Index | slice:
-        """Say which of all answers are those to some series: to label, the rows of the one that is asked for."""
+        """Give the indices of the answers to some series; to label, the rows of the single series in `index`."""
         return self.rows(int(index[0])) if self.every_step else index
 
     def lengths_of(self, index: Index | slice = slice(None)) -> Index:
-        """Say how many rows some series have: int64 [n]."""
+        """Give the number of rows of some series: int64 [n]."""
         return self.lengths[index]
 
     def history(self, index: Index | slice = slice(None)) -> None:
-        """None: no series holds the past of its targets."""
+        """None: a series does not contain the past of its targets."""
 
     def spreads_of(self, index: Index) -> None:
-        """None: errors are measured by the spread of the channels."""
+        """None: errors are divided by the spread of the channels."""
 
     def padded(self, index: Index | slice = slice(None)) -> tuple[Rows, Index]:
-        """Copy out series side by side, with zeros behind the end of the shorter ones.
+        """Copy series into one batch, the shorter ones padded with zeros at the end.
 
         Args:
             index: int64 [n], which series.
 
         Returns:
-            x: float32 [n, T, F], T the longest of them.
+            x: float32 [n, T, F], T that of the longest.
             lengths: int64 [n].
         """
         offsets, lengths = self._offsets(index)
@@ -122,13 +122,13 @@ class Sequences:
         return x, lengths
 
     def padded_times(self, index: Index | slice = slice(None)) -> Index:
-        """Copy out times as `padded` does the samples, the last going on behind the end: int64 [n, T].
+        """Copy times as `padded` copies samples, padded with the last one: int64 [n, T].
 
         Raises:
             InputError: these series have no times.
         """
         if self.times is None:
-            raise InputError("these series have no times: read them with a column of timestamps")
+            raise InputError("these series have no times: read them with a timestamp column")
         offsets, lengths = self._offsets(index)
         times: Index = self.times[self.starts[index][:, np.newaxis] + np.minimum(offsets, lengths[:, np.newaxis] - 1)]
         return times
@@ -147,19 +147,19 @@ def lay_out(
     steps: int | None = None,
     times: Sequence[Index] | None = None,
 ) -> Sequences:
-    """Lay series end to end.
+    """Join series end to end.
 
     Args:
         series: float32 [T, F] each, T may differ.
         targets: to classify, the class of each series, int64 [S]; with `every_step` for each series int64 [T], the
             class of each row, or float32 [T, O].
         every_step: see `Sequences`.
-        names: of the series; their numbers from 1 if left out.
-        steps: the longest that a window may be; the longest series if left out.
+        names: of the series; empty: their numbers from 1.
+        steps: the longest window allowed; None: the longest series.
         times: int64 [T] for each series, UTC seconds.
 
     Raises:
-        InputError: no series, a series without a sample, series of different channels, targets that do not fit.
+        InputError: no series, a series without samples, different numbers of channels, targets that do not fit.
 
     Example:
         >>> series = [np.ones((2, 1), np.float32), np.full((3, 1), 2, np.float32)]
@@ -188,13 +188,13 @@ def _check(
 ) -> None:
     if not len(series) == len(targets) == len(names) or len(series) == 0:
         raise InputError(
-            f"expected at least one series, each with its targets and its name, got {len(series)} series, "
+            f"expected at least one series, each with targets and a name, got {len(series)} series, "
             f"{len(targets)} targets and {len(names)} names"
         )
     for x, target, name in zip(series, targets, names, strict=True):
         if x.ndim != 2 or x.shape[1] != series[0].shape[-1]:
             raise InputError(f"series {name}: expected [T, {series[0].shape[-1]}] as in the first, got {list(x.shape)}")
         if len(x) == 0:
-            raise InputError(f"series {name}: it has no sample: leave it out")
+            raise InputError(f"series {name} has no samples: remove it")
         if every_step and len(target) != len(x):
             raise InputError(f"series {name}: expected a target for each of its {len(x)} rows, got {len(target)}")

@@ -15,7 +15,7 @@ from edgelstm.reading import Rhythm
 
 @dataclass(frozen=True)
 class Series:
-    """Samples in a rhythm: one for each place of it, a row of NaN where the table had none.
+    """Samples in a rhythm: one row for each sample time, NaN where the table had none.
 
     Attributes:
         names: of the channels.
@@ -24,9 +24,9 @@ class Series:
         period_s: seconds between two samples; None without time.
         sha256: of the file or files it was read from; None for arrays.
         name: of the series, where there are many.
-        labels: the class of each sample as it is written, N texts, empty where nobody knows it; None without classes.
-        rhythm: what lies between two samples; None without time.
-        origins: what is taken off a channel before it becomes float32, by name; see `edgelstm.data.origins`.
+        labels: the class of each sample as it is written, N texts, empty where unknown; None without classes.
+        rhythm: the spacing of the samples; None without time.
+        origins: what is subtracted from a channel before it becomes float32, by name; see `edgelstm.data.origins`.
     """
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Series:
 
 
 class Stretch(NamedTuple):
-    """Some rows of a series: those from `start` to `end`, the rows before them fill its gaps."""
+    """The rows of a series from `start` to `end`; the rows before them serve to fill its gaps."""
 
     series: Series
     start: int
@@ -57,7 +57,7 @@ class Stretch(NamedTuple):
 
 
 def statistics(values: NDArray[np.floating]) -> Statistics | None:
-    """Describe one channel's samples [N], leaving out missing ones; None if none is left."""
+    """Describe the samples [N] of a channel, without the missing ones; None if all are missing."""
     known = np.asarray(values[np.isfinite(values)], np.float64)
     if known.size == 0:
         return None

@@ -1,4 +1,4 @@
-"""Networks that were trained elsewhere, written into a run directory that `edgelstm export` takes like any other."""
+"""Import networks that were trained elsewhere into a run directory, which `edgelstm export` takes like any other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgelstm.errors import require
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm.importers.imported import Imported, as_channels, draft_contract, write_imported  # noqa: E402  (the sentence above must come first)
+from edgelstm.importers.imported import Imported, as_channels, draft_contract, write_imported  # noqa: E402  (the check above must come first)
 from edgelstm.importers.keras.read import from_keras, read_keras  # noqa: E402
 from edgelstm.importers.weights.read import Names, read_torch  # noqa: E402
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Open the room that needs torch when something in it is first asked for."""
+    """Import the room that needs torch on first use of a name in it."""
     if name in ("FromTorch", "from_torch"):
         from edgelstm.importers.torch import module
 

@@ -1,4 +1,4 @@
-"""From a network that was read somewhere to a run directory: what every importer ends in."""
+"""From a network that an importer read to a run directory: the last step of every importer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgelstm.data.inputs import Inputs, inputs_of
 from edgelstm.data.scores.score import Answerer, score
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Index, Rows, Windows
-from edgelstm.errors import InputError, NetworkError, RunError
+from edgelstm.errors import InputError, NetworkError, RunError, counted
 from edgelstm.network import Mask, Network, Standardize, Weights, carried_states, check_network
 from edgelstm.reading import Reading
 from edgelstm.run import (
@@ -36,7 +36,7 @@ from edgelstm.run import (
     write_run,
 )
 
-Answer = Callable[[Array, "NDArray[np.int64] | None"], Array]
+Forward = Callable[[Array, "NDArray[np.int64] | None"], Array]
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,21 @@ class Imported:
         name: of the run and its files.
         network: its layers; None for a foreign graph.
         weights: float32 tensors by their names in the network; empty for a foreign graph.
-        graph: an ONNX model with the inputs and outputs of FORMAT.md, in the place of layers; else None.
+        graph: an ONNX model with the inputs and outputs of FORMAT.md, for a network without layers; else None.
         task: one of `edgelstm.contract.TASKS`.
         inputs, outputs: the channels, in the order of the last axis.
-        window: T; with lengths, the most a row may have.
+        window: T; with lengths, the largest number of steps of a row.
         horizon: K.
         lengths: it takes the valid steps of each row.
         state: `"window"` or `"carried"`, as it was trained.
-        answer: what the network itself answers: takes x and lengths as the contract says, gives y shaped like the
-            file's, padding behind a length NaN or anything.
+        answer: runs the original network: takes x and lengths as the contract says, returns y in the shape of the
+            file's; padding after a length may be NaN or anything.
         versions: of the packages it was read with, by name.
-        source: where it came from, as plain JSON values; recorded as the recipe of the run.
+        source: where it comes from, as plain JSON values; recorded as the recipe of the run.
         states: the state tensors of a carried foreign graph; those of layers follow from the layers.
-        sample_period_s: seconds between two samples; None where nobody said.
+        sample_period_s: seconds between two samples; None if unknown.
         classes: to label, the answers are the probabilities of classes; to classify they always are.
-        reading: how the table that judged it was read, so that the next one is read alike; None without one.
+        reading: how the test table was read, so that the next table is read in the same way; None without one.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Imported:
     horizon: int
     lengths: bool
     state: State
-    answer: Answer
+    answer: Forward
     versions: dict[str, str]
     source: dict[str, Any]
     states: tuple[StateTensor, ...] = ()
@@ -85,15 +85,15 @@ class Imported:
 
 
 def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
-    """Name channels: as given, or `x0`, `x1`, ... where nothing is given.
+    """Name channels as given, or `x0`, `x1`, ... by default.
 
     Args:
-        channels: names, or whole channels with unit and statistics; empty for numbered names.
-        size: how many the network has.
+        channels: names, or complete channels with unit and statistics; empty for numbered names.
+        size: the number of channels of the network.
         letter: for numbered names, `"x"` or `"y"`.
 
     Raises:
-        InputError: another number of names than channels, or one name twice.
+        InputError: the number of names is not that of the channels, or a name occurs twice.
 
     Example:
         >>> [channel.name for channel in as_channels((), 2, "x")]
@@ -104,7 +104,9 @@ def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tu
     names = [channel.name for channel in found]
     if len(names) != size or len(set(names)) != size:
         what = {"x": "inputs", "y": "outputs"}[letter]
-        raise InputError(f"{what}: expected {size} different name(s), one for each channel, got {', '.join(names)}")
+        raise InputError(
+            f"{what}: expected {counted(size, 'different name')}, one for each channel, got {', '.join(names)}"
+        )
     return found
 
 
@@ -117,31 +119,30 @@ def write_imported(
     seed: int = 0,
     overwrite: bool = False,
 ) -> Run:
-    """Write the run directory of an imported network, whole or not at all.
+    """Write the run directory of an imported network, completely or not at all.
 
     Args:
         imported: the network.
-        directory: where the run goes.
+        directory: of the run.
         samples: [N, T, F] float32 windows in physical units, or tokens int64 [N, T], for the golden vectors. None:
-            windows of `test`; without those, normally distributed numbers, scaled as the network's first layer says.
-        test: held-out windows with their targets, or series with their classes or labels, so that precisions can be
-            judged.
-        seed: of the numbers drawn.
-        overwrite: replace a run that lies there.
+            windows of `test`; without these, normally distributed numbers, scaled as the first layer expects.
+        test: held-out windows with their targets, or series with their classes or labels, to compare precisions.
+        seed: of the random numbers.
+        overwrite: replace an existing run.
 
     Raises:
-        NetworkError: the layers or weights do not fit each other, or it answers something that is no number.
-        InputError: samples that do not fit, or a name that no file can have.
-        RunError: a run lies there already.
+        NetworkError: the layers or weights do not fit each other, or an answer is NaN or infinite.
+        InputError: samples that do not fit, or a name that cannot be a file name.
+        RunError: the directory already has a run.
         OutputError: the disk is full or the folder cannot be written.
     """
     directory = Path(directory)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", imported.name):
         raise InputError(
-            f"name: expected letters, digits, '.', '_', '-', as files are called by it, got {imported.name!r}"
+            f"name: expected letters, digits, '.', '_', '-', because files are named after it, got {imported.name!r}"
         )
     if (directory / RECORD).exists() and not overwrite:
-        raise RunError(f"{directory}: a run lies there already; give another --output, or --overwrite")
+        raise RunError(f"{directory}: a run already exists there; give another --output, or --overwrite")
     if imported.network is not None:
         check_network(imported.network, imported.weights)
     contract = draft_contract(imported, test)
@@ -156,17 +157,17 @@ def write_imported(
 
 
 def draft_contract(imported: Imported, test: Examples | None = None) -> Contract:
-    """Say of an imported network what its run will say, but for its scores.
+    """Write the contract of an imported network, without its scores.
 
     Args:
         imported: the network.
-        test: examples that tell what the channels look like.
+        test: examples for the statistics of the channels.
     """
     digest = graph_digest(imported.graph) if imported.graph is not None else pack_weights(imported.weights)[1]
     carried = imported.state == "carried"
     states = carried_states(imported.network) if carried and imported.network is not None else imported.states
     inputs, outputs = imported.inputs, imported.outputs
-    if test is not None:  # the best that is known of the channels; training data would be better
+    if test is not None:  # the only known data of the channels; training data would be better
         inputs = _described(inputs, test.x_rows)
         outputs = _described(outputs, test.truth_rows) if test.truth_rows.dtype == np.float32 else outputs
     return Contract(
@@ -205,7 +206,7 @@ def _described(channels: tuple[Channel, ...], rows: Rows) -> tuple[Channel, ...]
 def _golden(
     imported: Imported, contract: Contract, samples: Array | None, test: Examples | None, rng: np.random.Generator
 ) -> Inputs:
-    """A few windows and, for a network that takes them, lengths; of samples, the first row whole, the last one step."""
+    """Make a few windows and, if the network takes them, lengths: the first row is complete, the last is one step."""
     tokens = imported.inputs[0].dtype == "int64"
     shape = (imported.window,) if tokens else (imported.window, len(imported.inputs))
     rows = golden_rows_of(contract)
@@ -224,7 +225,7 @@ def _golden(
 
 
 def _plausible(imported: Imported, x: Rows) -> Rows:
-    """Bring standard normal numbers to where the network's own scaling expects them, and mask the end of one row."""
+    """Scale standard normal numbers to the range that the network's own scaling expects, and mask the end of a row."""
     match imported.network.layers if imported.network is not None else ():
         case [Standardize() as scaling, *_]:
             x = (x / imported.weights[scaling.factor] + imported.weights[scaling.offset]).astype(np.float32)
@@ -234,25 +235,25 @@ def _plausible(imported: Imported, x: Rows) -> Rows:
 
 
 def _answers(imported: Imported, contract: Contract, x: Array, lengths: NDArray[np.int64] | None) -> Rows:
-    """What the network itself answers, row by row; NaN behind the length of a row."""
+    """Run the original network row by row; NaN after the length of a row."""
     rows = [imported.answer(x[i : i + 1], None if lengths is None else lengths[i : i + 1]) for i in range(len(x))]
     y: Rows = np.concatenate(rows).astype(np.float32)
     steps = x.shape[1:2] if contract.every_step else ()
     expected = contract.answer_shape(len(x), *steps)
     if y.shape != expected:
-        raise NetworkError(f"expected answers {list(expected)} from this network, got {list(y.shape)}")
+        raise NetworkError(f"expected answers of shape {list(expected)} from this network, got {list(y.shape)}")
     if lengths is not None and contract.every_step:
         y[np.arange(y.shape[1]) >= lengths[:, np.newaxis]] = np.nan
         valid = y[np.arange(y.shape[1]) < lengths[:, np.newaxis]]
     else:
         valid = y
     if not np.isfinite(valid).all():
-        raise NetworkError("the network answers with NaN or infinity; these weights cannot be used")
+        raise NetworkError("the network gives NaN or infinity; these weights cannot be used")
     return y
 
 
 def _with_metrics(contract: Contract, imported: Imported, test: Examples) -> Contract:
-    """Score the network on what was held out, beside persistence where the targets are among the inputs."""
+    """Score the network on the test data, and persistence too if the targets are among the inputs."""
     outputs, answer = contract.outputs, contract.answer
     network = score(_answerer(contract, imported, test), test, outputs, answer).score
     baselines = {}
@@ -262,7 +263,7 @@ def _with_metrics(contract: Contract, imported: Imported, test: Examples) -> Con
 
 
 def _answerer(contract: Contract, imported: Imported, test: Examples) -> Answerer:
-    """What the network itself answers, run as its file is: from zero over each window, or over a whole series."""
+    """Make an answerer of the original network, run like its file: from zero over each window, or over each series."""
 
     def predict(x: Array, lengths: Index | None = None, _: Index | None = None) -> Rows:
         return np.asarray(imported.answer(x, lengths), np.float32)

@@ -43,7 +43,7 @@ def test_a_forecast_begins_at_the_last_sample_that_has_all_its_plans(tmp_path):
 
 
 def test_a_table_that_ends_too_early_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"'plan' to be known 2 steps ahead.*at least 5.*got one of 4 rows"):
+    with pytest.raises(DataError, match=r"needs 'plan' known 2 steps ahead.*at least 5 rows, got 4"):
         read_samples(table(tmp_path, 4, 4), contract(), every_row=True, time=["day"])
 
 

@@ -50,7 +50,7 @@ def test_a_gap_is_filled_but_neither_scored_nor_a_place_to_forecast_from(tmp_pat
     windows = read_examples(path, contract_of("forecast", "number"), gaps="forward").examples
     ends = windows.y_starts
     assert not {19, 20} & set(ends)
-    with pytest.raises(DataError, match="choose --missing"):
+    with pytest.raises(DataError, match="fill them with --missing"):
         read_examples(path, contract_of("forecast", "number"))
 
 
@@ -78,10 +78,10 @@ TWO = {"p": wave(30), "q": wave(30)}
 SHORT = {"p": wave(5), "q": wave(5), "co2": wave(5)}
 REFUSED = {
     "a missing target": ("forecast", "number", TWO, {}, "no column 'u'"),
-    "too short": ("forecast", "quantile", SHORT, {}, "one window takes 10"),
-    "an unseen class": ("label", "class", {**TWO, "kind": ["a", "d"] * 15}, {}, "class(es) 'd', which do not"),
+    "too short": ("forecast", "quantile", SHORT, {}, "one window needs 10"),
+    "an unseen class": ("label", "class", {**TWO, "kind": ["a", "d"] * 15}, {}, "classes that training lacks: 'd'"),
     "one class missing": ("classify", "class", {**TWO, "kind": [""] * 30}, {}, "its class is missing"),
-    "no class known": ("label", "class", {**TWO, "kind": [""] * 30}, {}, "no row whose truth is known"),
+    "no class known": ("label", "class", {**TWO, "kind": [""] * 30}, {}, "no row with a known truth"),
     "labels of numbers": ("label", "number", TWO, {"label": "p"}, "--label needs a file that answers with classes"),
     "a policy that is none": ("label", "number", TWO, {"gaps": "guess"}, "--missing: expected one of"),
 }
@@ -107,7 +107,7 @@ def test_another_period_than_in_training_is_refused(tmp_path):
     path = table(
         tmp_path, **TWO, u=wave(30), v=wave(30), t=np.datetime64("2024-01-01") + np.arange(30) * np.timedelta64(60, "s")
     )
-    with pytest.raises(DataError, match=r"one sample every 3600 s.*one every 60 s"):
+    with pytest.raises(DataError, match=r"a sample every 3600 s.*one every 60 s"):
         read_examples(path, replace(contract_of("forecast", "number"), sample_period_s=3600.0), time="t")
 
 

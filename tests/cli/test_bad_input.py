@@ -34,11 +34,11 @@ TRAINING = {
         "line 102: expected a number in column 'co2', got 'lots'",
     ),
     "a constant channel": (weekly(["350"] * 400), ["--target", "co2"], "'co2' is constant"),
-    "too short a series": (weekly(wave(30)), ["--target", "co2"], "one window takes 33"),
+    "too short a series": (weekly(wave(30)), ["--target", "co2"], "one window needs 33"),
     "missing samples": (
         weekly([*wave(50), "", *wave(149)]),
         ["--target", "co2", "--missing", "error"],
-        "choose --missing",
+        "fill them with --missing",
     ),
     "no target": (
         weekly(wave(400)),

@@ -119,7 +119,7 @@ REFUSED = {
     "a missing file": (lambda w, c: [w.fp32, "none.onnx"], [], "none.onnx: there is no such file"),
     "a missing table": (lambda w, c: [w.fp32, w.int8], ["--data", "none.csv"], "none.csv: file not found"),
     "another column": (lambda w, c: [w.fp32], ["--data", "other.csv"], "no column 'co2'"),
-    "too short a table": (lambda w, c: [w.fp32], ["--data", "short.csv"], "24 rows, one window takes 27"),
+    "too short a table": (lambda w, c: [w.fp32], ["--data", "short.csv"], "24 rows, one window needs 27"),
     "no share": (lambda w, c: [w.fp32], ["--max-metric-drop", "x"], "expected a share"),
 }
 

@@ -153,7 +153,7 @@ BAD = {
     "no such table": (["FILE", "nothing.csv"], "nothing.csv: file not found"),
     "an option without a table": (["RUN", "--time", "date"], "--time needs a table"),
     "a device for a run": (["RUN", "--device", "cuda"], "need a model file, got a run"),
-    "a gap": (["FILE", "builtin:co2", "--missing", "error"], "choose --missing"),
+    "a gap": (["FILE", "builtin:co2", "--missing", "error"], "fill them with --missing"),
     "a column that is not there": (["FILE", "data.csv"], "there is no column"),
     "another network's run": ([CO2, "RUN"], "has window 24, the file has 104"),
     "a policy that is none": (["FILE", "builtin:co2", "--missing", "guess"], "--missing: expected one of interpolate"),

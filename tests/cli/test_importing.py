@@ -87,10 +87,10 @@ def test_an_existing_run_is_not_overwritten_unasked(net, cli_here, tmp_path):
 
 
 REFUSED = {
-    "no window": (["--name", "x"], "give window (--window N)"),
+    "no window": (["--name", "x"], "how many steps a window has; give --window N"),
     "a unit without a channel": (["--window", "5", "--unit", "celsius"], "expected CHANNEL=UNIT"),
     "a unit of nothing": (["--window", "5", "--unit", "z=C"], "expected the name of a channel, got 'z'"),
-    "too few names": (["--window", "5", "--input", "a"], "inputs: expected 2 different name(s)"),
+    "too few names": (["--window", "5", "--input", "a"], "inputs: expected 2 different names"),
     "data without names": (["--window", "5", "--data", "test.csv"], "--data needs --input"),
     "time without data": (["--window", "5", "--time", "date"], "--time needs a table: add --data"),
     "a name with a path": (["--window", "5", "--name", "../evil"], "name: expected letters"),

@@ -273,7 +273,9 @@ def test_a_file_of_times_takes_them_from_the_table(cli_here, file, kind):
         expected = running(x[np.newaxis], seconds[np.newaxis])
     np.testing.assert_array_equal(numbers(found, ["total"]).ravel(), expected.ravel())
     process = cli_here("predict", path, "-", input=text)
-    assert_one_line_and_exit_2(process, "--time: this file takes the time of each sample: name the column")
+    assert_one_line_and_exit_2(
+        process, "this file needs the time of each sample: name the timestamp column with --time"
+    )
 
 
 def test_a_column_of_series_that_the_answer_has_as_well_is_refused(cli_here, file):

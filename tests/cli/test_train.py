@@ -130,7 +130,7 @@ def test_options_win_over_a_recipe_and_may_switch_off(checked, tmp_path):
         (("--state", "carried", "--scaling", "relative"), "edgelstm: --scaling: relative needs a whole window"),
         (("--recipe", "no.toml"), "no.toml: file not found"),
         (("--target", "co3"), "there is no column 'co3'"),
-        (("--window", "4000"), "the training part has 1599 rows, one window takes 4003"),
+        (("--window", "4000"), "the training part has 1599 rows, one window needs 4003"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_nothing_is_left(cli_here, tmp_path, options, complaint):

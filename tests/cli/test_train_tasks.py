@@ -43,8 +43,8 @@ CASES = {
         table,
         "series t: expected one class for the whole series, got 'calm', 'storm', 'wind'",
     ),
-    "series too few for each class": (CLASSIFY, few, "a series of each of 3 classes, got 2 series"),
-    "series too few for each part": (NUMBERS, few, "3 series leave none for the test part"),
+    "series too few for each class": (CLASSIFY, few, "2 training series cannot contain all 3 classes"),
+    "series too few for each part": (NUMBERS, few, "3 series are too few to fill the test part"),
     "a row too long": (
         CLASSIFY,
         lambda path: damaged(path, 21, "a,b,1,2,c,d,3,4"),
@@ -54,10 +54,10 @@ CASES = {
     "nothing to label with": (
         NUMBERS,
         lambda path: table(path, loads=[load * np.nan for load in LOADS]),
-        "the training part has no row whose truth is known",
+        "the training part has no row with a known truth",
     ),
     "text to label with": ((*NUMBERS[:-1], "kind"), table, "--classes"),
-    "numbers as classes": ((*NUMBERS, "--classes"), table, " more): leave them out, or give training examples of them"),
+    "numbers as classes": ((*NUMBERS, "--classes"), table, " more): remove them, or add training examples"),
     "an unknown format": (
         (*CLASSIFY, "--format", "xlsx"),
         table,
@@ -90,8 +90,12 @@ def test_bad_input_is_one_line_and_nothing_is_written(cli_here, tmp_path, case):
 @pytest.mark.parametrize(
     ("options", "make", "expected"),
     [
-        (CLASSIFY, lambda path: table(path, classes=["rain"] * 12), "class(es) 'rain', which do not occur in training"),
-        (LABEL, lambda path: table(path, states=HALF), "the test part has the class(es) 'half', which do not occur"),
+        (
+            CLASSIFY,
+            lambda path: table(path, classes=["rain"] * 12),
+            "classes that training lacks: 'rain' (training has",
+        ),
+        (LABEL, lambda path: table(path, states=HALF), "the test part has classes that training lacks: 'half'"),
         (NUMBERS, table, "the same file is given for two parts"),
     ],
 )

@@ -172,45 +172,48 @@ ALONE = [
     ({"horizon": 0}, "window and horizon must be at least 1"),
     ({"sample_period_s": 0.0}, "sample_period_s must be positive or null"),
     ({"sample_period_s": -1.0}, "sample_period_s must be positive or null"),
-    ({**WINDOW, "trained_state": "carried"}, "trained to carry its state, but has none"),
-    ({"lengths": True}, "a carried file takes no lengths, it is stepped"),
-    ({"task": "label", "horizon": 2}, "a task to label has a horizon of 1"),
-    ({"task": "classify", "horizon": 1}, "a task to classify answers with classes"),
-    ({"answer": "class"}, "a forecast answers with numbers or quantiles"),
+    ({**WINDOW, "trained_state": "carried"}, "trained_state is 'carried', but there is no state"),
+    ({"lengths": True}, "a carried file is stepped and takes no lengths"),
+    ({"task": "label", "horizon": 2}, "the task label needs a horizon of 1"),
+    ({"task": "classify", "horizon": 1}, "the task classify needs the answer 'class'"),
+    ({"answer": "class"}, "a forecast needs the answer 'number' or 'quantile'"),
     ({"precision": "fp32"}, "precision fp32 and quantization Quantization(.*) contradict each other"),
     ({"quantization": None}, "precision int8 and quantization None contradict each other"),
     ({"quantization": INT8._replace(clip="wide")}, "quantization.clip is 'wide', expected one of"),
     ({"quantization": INT8._replace(head="fp16")}, "quantization.head is 'fp16', expected one of"),
     ({"quantization": INT8._replace(highway="fp16")}, "quantization.highway is 'fp16', expected one of"),
-    ({"inputs": (LEVEL._replace(dtype="float64"),)}, "channel 'level' has dtype 'float64', not 'float32'"),
-    ({"inputs": (TOKEN, LEVEL)}, "channel 'x' has dtype 'int64', not 'float32'"),
-    ({"inputs": (TOKEN,), "outputs": (TOKEN,)}, "channel 'x' has dtype 'int64', not 'float32'"),
+    ({"inputs": (LEVEL._replace(dtype="float64"),)}, "channel 'level' has dtype 'float64', expected 'float32'"),
+    ({"inputs": (TOKEN, LEVEL)}, "channel 'x' has dtype 'int64', expected 'float32'"),
+    ({"inputs": (TOKEN,), "outputs": (TOKEN,)}, "channel 'x' has dtype 'int64', expected 'float32'"),
     ({"inputs": (TOKEN._replace(categories=None),)}, "channel 'x' has None categories"),
     ({"inputs": (TOKEN._replace(categories=0),)}, "channel 'x' has 0 categories"),
     ({"inputs": (LEVEL._replace(categories=9),)}, "channel 'level' has 9 categories"),
     ({"inputs": (TOKEN,), "times": True}, "tokens have no times"),
-    ({"inputs": (LEVEL._replace(cap=0.5),)}, "an input has no quantile and no cap"),
-    ({"outputs": (ONE_OUTPUT._replace(cap=0.5, origin=1.0),)}, "a class, and what has a cap, has no origin"),
+    ({"inputs": (LEVEL._replace(cap=0.5),)}, "an input cannot have a quantile or a cap"),
+    (
+        {"outputs": (ONE_OUTPUT._replace(cap=0.5, origin=1.0),)},
+        "an output that is a class or has a cap cannot have an origin",
+    ),
     (
         {"task": "label", "horizon": 1, "answer": "class", "outputs": EXAMPLE.outputs},
-        "a class, and what has a cap, has",
+        "an output that is a class or has a cap cannot have",
     ),
     (
         {
             "answer": "quantile",
             "outputs": quantiles(0.1) + quantiles(0.1, of="wind") + quantiles(0.9) + quantiles(0.9, of="wind"),
         },
-        "the quantiles of a target stand side by side",
+        "the quantiles of a target are not adjacent",
     ),
-    ({"task": "label", "horizon": 1, "many_series": True}, "many_series belongs to forecasts"),
+    ({"task": "label", "horizon": 1, "many_series": True}, "many_series is for forecasts only"),
     (
         {"reading": READING._replace(time=None, rhythm=None), "sample_period_s": None},
-        "reading has a rhythm and no time",
+        "reading has a rhythm, but no time",
     ),
-    ({"reading": READING._replace(time=None, resample=None)}, "reading has a rhythm and no time"),
+    ({"reading": READING._replace(time=None, resample=None)}, "reading has a rhythm, but no time"),
     (
         {"reading": READING._replace(time=None, rhythm=None, resample=None), "sample_period_s": None, "times": True},
-        "the file takes times, but reading has none",
+        "the file needs times, but reading has no time",
     ),
     ({"reading": READING._replace(rhythm=None)}, "sample_period_s is 600.0, but reading.rhythm is None"),
     ({"reading": READING, "sample_period_s": None}, "sample_period_s is None, but reading.rhythm is 10 min"),
@@ -262,5 +265,5 @@ def test_what_is_just_allowed_is_taken(change):
 
 
 def test_a_contradiction_is_refused_in_a_file_too():
-    with pytest.raises(ContractError, match="state is 'window' but 1 state tensors are listed"):
+    with pytest.raises(ContractError, match="state is 'window', but 1 state tensors are listed"):
         Contract.from_json(FROZEN.replace('"carried"', '"window"'))

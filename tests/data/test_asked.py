@@ -101,7 +101,7 @@ def test_a_table_of_another_period_is_refused_where_only_the_period_is_known(tmp
     table = tmp_path / "t.csv"
     table.write_text("day,heat\n" + "".join(f"2024-01-{i:02},{i}\n" for i in range(1, 30, 7)))
     asked = takes(None, (HEAT,))
-    with pytest.raises(DataError, match=r"one sample every 86400 s, but the table has one every 604800 s"):
+    with pytest.raises(DataError, match=r"a sample every 86400 s, but the table has one every 604800 s"):
         read_for(asked, table, {"time": "day"})
     assert len(read_for(asked, table, {}).series[0].values) == 5  # nobody knows
 
@@ -114,13 +114,15 @@ def test_a_period_may_differ_by_a_millionth(tmp_path, off, taken):
     if taken:
         assert len(read_for(asked, tmp_path / "t.csv", {"time": "day"}).series[0].values) == 6
         return
-    with pytest.raises(DataError, match="one sample every 3600 s, but the table has one every 3600 s"):
+    with pytest.raises(DataError, match="a sample every 3600 s, but the table has one every 3600 s"):
         read_for(asked, tmp_path / "t.csv", {"time": "day"})
 
 
 def test_a_network_that_takes_times_asks_for_a_column_of_them(tmp_path):
     (tmp_path / "t.csv").write_text("heat\n1\n2\n")
-    with pytest.raises(InputError, match=r"^--time: this file takes the time of each sample"):
+    with pytest.raises(
+        InputError, match=r"^this file needs the time of each sample: name the timestamp column with --time"
+    ):
         read_for(takes(None, (HEAT,), times=True), tmp_path / "t.csv", {})
 
 

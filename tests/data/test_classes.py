@@ -45,7 +45,7 @@ def test_every_label_is_the_class_of_its_number(labels):
 
 
 def test_classes_that_training_does_not_know_are_named():
-    with pytest.raises(DataError, match=r"the test part has the class\(es\) 'x', 'y', which do not occur in training"):
+    with pytest.raises(DataError, match=r"the test part has classes that training lacks: 'x', 'y' \(training has"):
         class_numbers(["a", "y", "x", "b"], ("a", "b"), "test")
 
 

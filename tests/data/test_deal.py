@@ -65,8 +65,8 @@ def test_a_class_with_a_single_series_is_in_training():
 @pytest.mark.parametrize(
     ("count", "fractions", "classes", "complaint"),
     [
-        (2, (0.7, 0.15, 0.15), [], "2 series leave none for the"),
-        (4, (0.5, 0.5, 0), ["a", "b", "c", "d"], "a series of each of 4 classes, got 2"),
+        (2, (0.7, 0.15, 0.15), [], "2 series are too few to fill the"),
+        (4, (0.5, 0.5, 0), ["a", "b", "c", "d"], "2 training series cannot contain all 4 classes"),
         (4, (0.9, 0.9, 0), [], "a sum of at most 1"),
     ],
 )
@@ -86,9 +86,9 @@ def test_a_long_series_is_split_in_time_and_a_part_looks_at_earlier_rows_alone_t
     validation, report = sequences_of(parts["validation"], Wanted(("x",), ("y",), (), True, "forward"), "training")
     assert validation.x(0).ravel().tolist() == [2, 2]
     assert report == ("training: 1 series, 2 rows",)
-    with pytest.raises(DataError, match="the validation part has no row whose truth is known"):
+    with pytest.raises(DataError, match="the validation part has no row with a known truth"):
         sequences_of(parts["validation"], NUMBERS, "validation")
-    with pytest.raises(DataError, match="growing borders within 6 rows"):
+    with pytest.raises(DataError, match="ascending borders within 6 rows"):
         in_time(long, (3, 2, 6))
 
 
@@ -107,7 +107,7 @@ def test_a_series_to_classify_whose_beginning_is_missing_is_left_out_and_counted
         whole([series([1, 2], "p", "bb"), series([np.nan, 2], "q", "aa")]), TO_CLASSIFY, "training"
     )
     assert found.names == ("p",)
-    assert report[1] == "training: 1 series left out, for samples that are missing"
+    assert report[1] == "training: 1 series skipped because of missing samples"
 
 
 def test_a_series_to_label_begins_anew_behind_a_gap_that_is_not_filled():
@@ -126,7 +126,7 @@ def test_the_truth_beside_a_filled_sample_is_learnt_from_but_not_scored():
     assert sequences_of(whole(gap), TO_LABEL, "training")[0].targets.tolist() == [0, 1, -1]
     found, report = sequences_of(whole(gap), TO_LABEL, "test")
     assert found.targets.tolist() == [0, -1, -1]
-    assert report == ("test: 1 series, 3 rows, of which 2 have no truth",)
+    assert report == ("test: 1 series, 3 rows, 2 of them without a known truth",)
 
 
 def test_numbers_to_label_are_never_filled():
@@ -137,14 +137,14 @@ def test_numbers_to_label_are_never_filled():
 @pytest.mark.parametrize(
     ("given", "wanted", "complaint"),
     [
-        ([series(np.zeros((0, 1)), "e", "")], TO_CLASSIFY, "series e: it has no sample"),
-        ([series(np.zeros((0, 1)), "e", "")], TO_LABEL, "series e: it has no sample"),
+        ([series(np.zeros((0, 1)), "e", "")], TO_CLASSIFY, "series e has no samples"),
+        ([series(np.zeros((0, 1)), "e", "")], TO_LABEL, "series e has no samples"),
         ([series([1, 2], "e", "ab")], TO_CLASSIFY, "series e: expected one class"),
-        ([series([1, 2], "e", "cc")], TO_CLASSIFY, "the test part has the class.*'c'"),
-        ([series([1, 2], "e", "ac")], TO_LABEL, "the test part has the class.*'c'"),
-        ([series([1, 2], "e", ["", ""])], TO_LABEL, "no row whose truth is known"),
-        ([series([np.nan] * 2, "e", "aa")], TO_CLASSIFY, "no series without a missing sample"),
-        ([series([1, 1e300], "e", "aa")], TO_CLASSIFY, "column 'x' holds 1e.300 at row 2, which is more than float32"),
+        ([series([1, 2], "e", "cc")], TO_CLASSIFY, "the test part has classes that training lacks: 'c'"),
+        ([series([1, 2], "e", "ac")], TO_LABEL, "the test part has classes that training lacks: 'c'"),
+        ([series([1, 2], "e", ["", ""])], TO_LABEL, "no row with a known truth"),
+        ([series([np.nan] * 2, "e", "aa")], TO_CLASSIFY, "every series of the test part has a missing sample"),
+        ([series([1, 1e300], "e", "aa")], TO_CLASSIFY, "column 'x' is 1e.300 at row 2, which is too large for float32"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_refused(given, wanted, complaint):
@@ -153,5 +153,5 @@ def test_what_cannot_be_learnt_from_is_refused(given, wanted, complaint):
 
 
 def test_a_stretch_of_no_rows_has_no_sample():
-    with pytest.raises(DataError, match="it has no sample"):
+    with pytest.raises(DataError, match="series p has no samples"):
         sequences_of([Stretch(series([1, 2], "p", "aa"), 1, 1)], TO_LABEL, "test")

@@ -113,7 +113,7 @@ def test_a_series_without_gaps_is_left_alone(policy):
 
 def test_error_counts_the_gaps_and_names_the_first():
     values = np.array([[1, 2], [3, NAN], [NAN, NAN]])
-    with pytest.raises(DataError, match=r"3 sample\(s\) are missing, the first in column 'b' at row 2.*interpolate"):
+    with pytest.raises(DataError, match=r"3 missing samples, the first in column 'b' at row 2.*interpolate"):
         fill(values, ("a", "b"), "error")
 
 

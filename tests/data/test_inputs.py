@@ -38,7 +38,7 @@ def test_a_file_with_lengths_takes_whole_windows_too():
 def test_times_are_left_out_where_the_file_takes_none_and_missed_where_it_does():
     windows = examples_of("forecast", "number", times=True)
     assert inputs_of(windows, contract_of("forecast", "number"), np.arange(1)).times is None
-    with pytest.raises(InputError, match="without a column of timestamps"):
+    with pytest.raises(InputError, match="but the data has no timestamps"):
         inputs_of(replace(windows, times=None), contract_of("forecast", "number", times=True), np.arange(1))
 
 

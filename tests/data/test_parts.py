@@ -110,13 +110,13 @@ def test_fractions_that_make_no_sense_are_refused(fractions):
 
 @pytest.mark.parametrize("borders", [(20, 10), (0, 10), (10, 41), (-5, 10)])
 def test_borders_out_of_order_or_outside_are_refused(borders):
-    with pytest.raises(DataError, match="split: expected growing borders within 40 rows"):
+    with pytest.raises(DataError, match="split: expected ascending borders within 40 rows"):
         split(series_of(np.arange(40)), ("a",), ("a",), borders, CUT)
 
 
 @pytest.mark.parametrize(("borders", "name"), [((5,), "training"), ((20, 25), "validation"), ((20, 30, 35), "test")])
 def test_a_part_too_short_for_one_window_is_named(borders, name):
-    with pytest.raises(DataError, match=rf"the {name} part has 5 rows, one window takes 6 \(4 steps \+ horizon 2\)"):
+    with pytest.raises(DataError, match=rf"the {name} part has 5 rows, one window needs 6 \(4 steps \+ horizon 2\)"):
         split(series_of(np.arange(40)), ("a",), ("a",), borders, CUT)
 
 
@@ -128,7 +128,9 @@ def test_a_part_of_one_window_is_enough():
 def test_a_part_without_a_whole_window_says_what_would_help():
     values = np.arange(40.0)
     values[::3] = np.nan
-    with pytest.raises(DataError, match=r"the training part has no window without a missing sample.*interpolate"):
+    with pytest.raises(
+        DataError, match=r"every window of the training part contains a missing sample: give --missing interpolate"
+    ):
         split(series_of(values), ("a",), ("a",), (20, 40), CUT)
 
 
@@ -141,7 +143,7 @@ def known_of(part, names):
         found += [scaling.input_offset, scaling.input_factor, scaling.output_scale, scaling.output_offset]
     found += [np.array(statistics(windows.x_rows[:, i]).quantiles) for i in range(len(names))]
     ridge = Ridge(windows, None, np.ones(1), (0,))
-    found.append(ridge.forecaster(windows)(np.arange(len(windows))))
+    found.append(ridge.linear.forecaster(windows)(np.arange(len(windows))))
     return found
 
 
@@ -296,11 +298,11 @@ def test_nothing_behind_a_border_changes_the_spreads_that_training_knows():
 
 
 def test_a_part_in_which_no_series_has_enough_rows_is_named():
-    with pytest.raises(DataError, match="the validation part has at most 5 rows of a series, one window takes 6"):
+    with pytest.raises(DataError, match="the validation part has at most 5 rows per series, one window needs 6"):
         split_each(fleet_of(40, 40), ("a",), ("a",), [(20, 25, 40), (20, 23, 40)], CUT)
     with pytest.raises(DataError, match="no series has a row in the training part"):
         split_each(fleet_of(40), ("a",), ("a",), [(0, 40)], CUT)
-    with pytest.raises(DataError, match="series 1: expected growing borders within 30 rows"):
+    with pytest.raises(DataError, match="series 1: expected ascending borders within 30 rows"):
         split_each(fleet_of(40, 30), ("a",), ("a",), [(20, 40), (20, 40)], CUT)
 
 
@@ -327,7 +329,9 @@ def test_no_window_reaches_over_a_gap_that_is_longer_than_allowed():
 def test_where_every_window_touches_a_long_gap_the_option_is_named():
     values = np.arange(40.0)
     values[::3], values[1::3] = np.nan, np.nan
-    with pytest.raises(DataError, match="gaps of up to 1 are filled: choose a larger --max-gap"):
+    with pytest.raises(
+        DataError, match="every window of the training part contains a gap of more than 1 sample: raise --max-gap"
+    ):
         split(series_of(values), ("a",), ("a",), (40,), cut_with(missing="interpolate", max_gap=1))
 
 
@@ -340,7 +344,7 @@ def test_a_word_goes_on_through_a_gap_and_is_never_half_of_two():
 
 
 def test_too_few_rows_in_a_part_name_overlap_where_that_would_help():
-    with pytest.raises(DataError, match=r"the test part has 4 rows, one window takes 6 .*: --overlap lets"):
+    with pytest.raises(DataError, match=r"the test part has 4 rows, one window needs 6 .*: give --overlap, so that"):
         split(series_of(np.arange(40)), ("a",), ("a",), (30, 36, 40), CUT)
     with pytest.raises(DataError, match=r"give more data, a shorter window or other borders$"):
         split(series_of(np.arange(40)), ("a",), ("a",), (5, 40), CUT)

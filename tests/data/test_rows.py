@@ -57,7 +57,7 @@ def test_a_table_goes_on_behind_the_last_sample_as_far_as_its_plans():
 
 
 def test_a_table_that_ends_too_early_for_a_forecast_is_refused():
-    with pytest.raises(DataError, match=r"'plan' to be known 3 steps ahead.*at least 11.*got one of 10 rows"):
+    with pytest.raises(DataError, match=r"needs 'plan' known 3 steps ahead.*at least 11 rows, got 10"):
         known_ahead(table(10), {"plan": 3}, 8)
 
 
@@ -71,5 +71,5 @@ def test_what_is_refused_in_one_of_many_series_is_named_after_it(value):
 def test_a_number_beyond_float32_is_named():
     series = table(10)
     series.values[3, 1] = -1e39
-    with pytest.raises(DataError, match=r"column 'plan' holds -1e\+39 at row 4, which is more than float32"):
+    with pytest.raises(DataError, match=r"column 'plan' is -1e\+39 at row 4, which is too large for float32"):
         split(series, ("plan",), ("heat",), (10, 10, 10), Cut(2, 1, 1, False, "error"))

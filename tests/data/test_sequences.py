@@ -56,7 +56,7 @@ def test_to_classify_the_truth_is_one_class_for_each_series():
     ("series", "targets", "every_step", "message"),
     [
         ([], [], False, "at least one series"),
-        (drawn([3, 0]), [0, 1], False, "series 2: it has no sample"),
+        (drawn([3, 0]), [0, 1], False, "series 2 has no samples"),
         (drawn([3]) + drawn([3], 3), [0, 1], False, r"series 2: expected \[T, 2\] as in the first, got \[3, 3\]"),
         (drawn([3, 2]), [0], False, "2 series, 1 targets"),
         (drawn([3]), [np.zeros(2, np.int64)], True, "a target for each of its 3 rows, got 2"),

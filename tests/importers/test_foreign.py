@@ -107,7 +107,7 @@ def test_the_file_answers_as_the_module_and_quantizes(case, tmp_path):
     graph = onnx.load(tmp_path / "run" / "network.onnx")
     counts = operators(graph)
     assert {name: counts.get(name, 0) for name in CASES[case]} == CASES[case]
-    assert f"{sum(counts.values())} cleaned" in found.notes[-1]
+    assert f"{sum(counts.values())} after cleaning" in found.notes[-1]
     files = {path.name.split(".")[1]: path for path in (tmp_path / "files").glob("*.onnx")}
     assert {load(path).contract.precision for path in files.values()} == {"fp32", "int8", "int8w", "fp16"}
     assert "LSTM" not in operators(onnx.load(files["int8"]))
@@ -189,18 +189,18 @@ def sandwich(m, x):
 CARRIED = {
     "a convolution": (
         lambda: (lambda m, x: m.head(convolved(m, x)), {"conv": nn.Conv1d(3, 4, 3, padding=1), "lstm": lstm(4, 5)}),
-        "'conv' (Conv) looks across steps",
+        "'conv' (Conv) uses other steps",
     ),
     "a causal convolution": (
         lambda: (
             lambda m, x: m.head(m.lstm(m.conv(nn.functional.pad(x.transpose(1, 2), (2, 0))).transpose(1, 2))[0]),
             {"conv": nn.Conv1d(3, 4, 3), "lstm": lstm(4, 5)},
         ),
-        "looks across steps",
+        "uses other steps",
     ),
     "a GRU": (
         lambda: (sandwich, {"lstm": lstm(3, 4), "middle": nn.GRU(4, 5, batch_first=True)}),
-        "'middle' (GRU) looks across steps",
+        "'middle' (GRU) uses other steps",
     ),
     "no LSTM": (
         lambda: (lambda m, x: m.head(m.lstm(x)[0]), {"lstm": nn.GRU(3, 5, batch_first=True)}),
@@ -208,11 +208,11 @@ CARRIED = {
     ),
     "a mean": (
         lambda: (lambda m, x: m.head(m.lstm(x)[0] - x.mean((1, 2), keepdim=True)), {"lstm": lstm(3, 5)}),
-        "the operator ReduceMean looks across steps",
+        "the operator ReduceMean uses other steps",
     ),
     "a running sum": (
         lambda: (lambda m, x: m.head(m.lstm(x.cumsum(1))[0]), {"lstm": lstm(3, 5)}),
-        "CumSum looks across steps",
+        "CumSum uses other steps",
     ),
     "both directions": (
         lambda: (
@@ -223,14 +223,14 @@ CARRIED = {
     ),
     "both directions of known layers": (
         lambda: (lambda m, x: m.head(m.lstm(x)[0]), {"lstm": lstm(3, 3, bidirectional=True), "head": nn.Linear(6, 2)}),
-        "'lstm' (LSTM) runs in both directions",
+        "'lstm' (LSTM) is bidirectional",
     ),
     "a state it learned": (
         lambda: (
             lambda m, x: m.head(m.lstm(x, (m.h.expand(1, x.size(0), 5).contiguous(), torch.zeros(1, x.size(0), 5)))[0]),
             {"lstm": lstm(3, 5), "h": nn.Parameter(torch.ones(1, 1, 5))},
         ),
-        "starts from a state of its own",
+        "starts from its own initial state",
     ),
 }
 
@@ -262,39 +262,47 @@ REFUSED = {
     "a baked batch": (
         lambda m, x: m.head(m.lstm(x, (torch.ones(1, len(x), 5),) * 2)[0][:, -1]),
         {},
-        "1 row(s) of 6 steps in 'lstm' (LSTM): a size is baked",
+        "1 row of 6 steps in 'lstm' (LSTM): the trace has a fixed size",
     ),
     "steps laid flat": (
         lambda m, x: m.wide(m.lstm(x)[0].flatten(1)),
         {"wide": nn.Linear(30, 2)},
-        "with no other number of them",
+        "but not with 9",
     ),
     "a decision": (
         lambda m, x: m.head(m.lstm(x)[0][:, -1]) if x.max() < 99 else m.head(m.lstm(-x)[0][:, -1]),
         {},
-        "__bool__ in Network: its forward decides by the numbers",
+        "__bool__ in Network: its forward branches on the values",
     ),
-    "a number taken out": (lambda m, x: m.head(m.lstm(x)[0][:, -1]) * x.max().item(), {}, "row differently"),
-    "a batch that knows itself": (lambda m, x: torch.softmax(m.head(m.lstm(x)[0][:, -1]), 0), {}, "row differently"),
+    "a number taken out": (
+        lambda m, x: m.head(m.lstm(x)[0][:, -1]) * x.max().item(),
+        {},
+        "answer to a row depends on the other rows",
+    ),
+    "a batch that knows itself": (
+        lambda m, x: torch.softmax(m.head(m.lstm(x)[0][:, -1]), 0),
+        {},
+        "answer to a row depends on the other rows",
+    ),
     "batch_first forgotten": (
         lambda m, x: m.head(m.lstm(x)[0][:, -1]),
         {"lstm": nn.LSTM(3, 5)},
-        "'lstm' takes the steps first, is batch_first=True missing?",
+        "'lstm' takes the steps first: is batch_first=True missing?",
     ),
-    "a state it keeps": (kept, {}, "from call to call"),
+    "a state it keeps": (kept, {}, "the module gives different answers to the same window"),
     "dropout that stays on": (
         lambda m, x: nn.functional.dropout(m.head(m.lstm(x)[0][:, -1])),
         {},
-        "from call to call",
+        "the module gives different answers to the same window",
     ),
     "two inputs": (lambda m, x, z: m.head(m.lstm(x)[0][:, -1] + z), {}, "fails on x [B, T, 3]"),
     "two answers": (
         lambda m, x: (m.head(m.lstm(x)[0][:, -1]), m.lstm(x)[0]),
         {},
-        "returns 1 tensor(s) behind its answer",
+        "returns 1 tensor after its answer",
     ),
-    "a dict": (lambda m, x: {"y": m.head(m.lstm(x)[0][:, -1])}, {}, "answers with dict"),
-    "a class number": (lambda m, x: m.head(m.lstm(x)[0][:, -1]).argmax(-1), {}, "answers with torch.int64"),
+    "a dict": (lambda m, x: {"y": m.head(m.lstm(x)[0][:, -1])}, {}, "got dict"),
+    "a class number": (lambda m, x: m.head(m.lstm(x)[0][:, -1]).argmax(-1), {}, "got torch.int64"),
     "an operator without an ONNX form": (
         lambda m, x: m.head(torch.special.i0e(m.lstm(x)[0][:, -1])),
         {},
@@ -320,7 +328,7 @@ def test_a_quantized_module_is_refused_by_its_layer(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says that this will go
         module = torch.ao.quantization.quantize_dynamic(forecaster(), {nn.LSTM})
-    with pytest.raises(NetworkError, match=r"'lstm' \(LSTM\): quantized already"):
+    with pytest.raises(NetworkError, match=r"'lstm' \(LSTM\): already quantized"):
         from_torch(module, tmp_path / "run", window=WINDOW)
 
 
@@ -354,13 +362,13 @@ def test_control_flow_is_refused_by_its_node():
     ]
     graph = onnx.helper.make_graph(nodes, "g", [_value("x")], [_value("raw")])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    with pytest.raises(NetworkError, match=r"'head' \(If\): control flow"):
+    with pytest.raises(NetworkError, match=r"'head' \(If\): a model file must not contain control flow"):
         clean_graph(model.SerializeToString(), Shape(3, False, True, (3,), (3,)))
 
 
 def test_operators_that_no_model_file_holds_are_refused_by_their_layer(tmp_path):
     module = forecaster(lambda m, x: m.head(torch.det(m.lstm(x)[0][:, -1, None] * torch.eye(5))[:, None].expand(-1, 5)))
-    with pytest.raises(NetworkError, match=r"the operator Det: an operator that is not on the list of FORMAT\.md"):
+    with pytest.raises(NetworkError, match=r"the operator Det: this operator is not on the list of FORMAT\.md"):
         from_torch(module, tmp_path / "run", window=WINDOW)
 
 

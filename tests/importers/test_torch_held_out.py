@@ -92,14 +92,18 @@ CLASSES = np.zeros(ROWS, np.int64)
 REFUSED = {
     "targets that are no whole numbers": ((X, CLASSES + 0.5), False, r"expected y \[40\], the classes"),
     "targets of another number": ((X, CLASSES[1:]), False, r"expected y \[40\], the classes"),
-    "a class that the network does not answer": ((X, CLASSES + 3), False, "classes from 0 to 2.*got 3"),
+    "a class that the network does not answer": ((X, CLASSES + 3), False, "the network's classes 0 to 2.*got 3"),
     "rows of another length": ((X[:, 1:], CLASSES), False, r"expected x \[N, 6, F\], got \[40, 5, 3\]"),
     "no rows": ((X[:0], CLASSES[:0]), False, "expected x"),
     "NaN": ((np.full_like(X, np.nan), CLASSES), False, "NaN or infinity"),
     "lengths that nobody takes": ((X, CLASSES, LENGTHS), False, "expected x and y, got 3 arrays"),
     "no lengths": ((X, CLASSES), True, "expected x, y and lengths"),
-    "a length of nothing": ((X, CLASSES, LENGTHS * 0), True, "40 whole numbers from 1 to 6"),
-    "lengths that are no whole numbers": ((X, CLASSES, LENGTHS / 2), True, "40 whole numbers from 1 to 6"),
+    "a length of nothing": ((X, CLASSES, LENGTHS * 0), True, r"lengths \[40\], whole numbers from 1 to 6"),
+    "lengths that are no whole numbers": (
+        (X, CLASSES, LENGTHS / 2),
+        True,
+        r"lengths \[40\], whole numbers from 1 to 6",
+    ),
 }
 
 

@@ -60,23 +60,27 @@ def without_its_pickle(content):
 
 
 UNFIT = {
-    "a missing tensor": ("w.pt", lambda _: saved(changed("head.bias", None)), "expected the tensor 'head.bias'"),
-    "one tensor too many": ("w.pt", lambda _: saved(changed("head.extra", lambda t: t)), "holds 'head.extra'"),
+    "a missing tensor": ("w.pt", lambda _: saved(changed("head.bias", None)), "the file lacks the tensor 'head.bias'"),
+    "one tensor too many": (
+        "w.pt",
+        lambda _: saved(changed("head.extra", lambda t: t)),
+        "the file has the tensor 'head.extra'",
+    ),
     "another shape": (
         "w.pt",
         lambda _: saved(changed("head.weight", lambda t: t[:, :2])),
         "expected shape [2, 5], got [2, 2]",
     ),
-    "NaN": ("w.pt", lambda _: saved(changed("lstm.weight_hh_l0", with_nan)), "lstm.weight_hh_l0: holds NaN"),
+    "NaN": ("w.pt", lambda _: saved(changed("lstm.weight_hh_l0", with_nan)), "lstm.weight_hh_l0 contains NaN"),
     "infinity in safetensors": (
         "w.safetensors",
         lambda _: save(changed("lstm.bias_ih_l0", lambda t: t / 0)),
-        "lstm.bias_ih_l0: holds NaN",
+        "lstm.bias_ih_l0 contains NaN",
     ),
 }
 
 FILES = {
-    "NaN in JSON": ("w.json", lambda _: b'{"head.weight": [[NaN]]}', "no JSON"),
+    "NaN in JSON": ("w.json", lambda _: b'{"head.weight": [[NaN]]}', "not valid JSON"),
     "a pickle": ("w.pkl", lambda _: pickle.dumps([1.0], protocol=4), "refuses this file"),  # torch warns of it as well
     "a trap in a pickle": ("w.pkl", lambda path: pickle.dumps(Trap(path)), "refuses this file"),
     "a trap in a torch file": ("w.pt", lambda path: saved({"head.weight": Trap(path)}), "it would import"),
@@ -99,17 +103,21 @@ FILES = {
     "half a safetensors file": (
         "w.safetensors",
         lambda _: truncated(save(forecaster().state_dict())),
-        "no safetensors file",
+        "not a safetensors file",
     ),
     "an empty file": ("w.pt", lambda _: b"", "refuses this file"),
     "text": ("w.pth", lambda _: b"these are no weights", "refuses this file"),
     "a list": ("w.pt", lambda _: saved([1, 2]), "expected a state dict, got list"),
-    "numbers for tensors": ("w.pt", lambda _: saved({"epoch": 3}), "'epoch' is no tensor"),
+    "numbers for tensors": ("w.pt", lambda _: saved({"epoch": 3}), "'epoch' is not a tensor"),
     "JSON of something else": ("w.json", lambda _: b"[1, 2]", "expected a state dict"),
-    "a ragged tensor in JSON": ("w.json", lambda _: b'{"a.weight": [[1, 2], [3]]}', "'a.weight' is no list of numbers"),
-    "words in JSON": ("w.json", lambda _: b'{"a.weight": ["x"]}', "'a.weight' is no list of numbers"),
-    "a tensor twice in JSON": ("w.json", lambda _: b'{"a": [1], "a": [2]}', "no JSON"),
-    "bytes for JSON": ("w.json", lambda _: b"\xff\xfe", "no JSON"),
+    "a ragged tensor in JSON": (
+        "w.json",
+        lambda _: b'{"a.weight": [[1, 2], [3]]}',
+        "'a.weight' is not a list of numbers",
+    ),
+    "words in JSON": ("w.json", lambda _: b'{"a.weight": ["x"]}', "'a.weight' is not a list of numbers"),
+    "a tensor twice in JSON": ("w.json", lambda _: b'{"a": [1], "a": [2]}', "not valid JSON"),
+    "bytes for JSON": ("w.json", lambda _: b"\xff\xfe", "not valid JSON"),
 }
 
 
@@ -164,6 +172,6 @@ def test_a_module_with_nan_is_refused_by_its_tensor(tmp_path):
     module = forecaster()
     with torch.no_grad():
         module.lstm.bias_hh_l0[3] = np.nan
-    with pytest.raises(NetworkError, match=r"lstm\.bias_hh_l0: holds NaN"):
+    with pytest.raises(NetworkError, match=r"lstm\.bias_hh_l0: contains NaN"):
         from_torch(module, tmp_path / "run", window=WINDOW)
     assert not (tmp_path / "run").exists()

@@ -133,7 +133,7 @@ def test_a_function_that_changed_nothing_here_is_still_found(tmp_path):
 
 
 UNLIKE = {
-    "the first step": (lambda m, x: m.head(m.lstm(x)[0][:, 0]), "what reaches 'head' (Linear)"),
+    "the first step": (lambda m, x: m.head(m.lstm(x)[0][:, 0]), "the input of 'head' (Linear) is not the output"),
     "the mean over time": (lambda m, x: m.head(m.lstm(x)[0].mean(1)), "mean in Network"),
     "a skip connection": (lambda m, x: m.head(m.lstm(x)[0][:, -1]) + x[:, -1, :2], "add in Network"),
     "an operation between": (lambda m, x: m.head(m.lstm(x * 2)[0][:, -1]), "mul in Network"),
@@ -146,7 +146,10 @@ UNLIKE = {
         lambda m, x: m.head(m.lstm(x, (torch.ones(1, x.size(0), 5), torch.zeros(1, x.size(0), 5)))[0][:, -1]),
         "starts from a state that is not zero",
     ),
-    "channels the other way": (lambda m, x: m.head(m.lstm(x[..., [2, 1, 0]])[0][:, -1]), "what reaches 'lstm' (LSTM)"),
+    "channels the other way": (
+        lambda m, x: m.head(m.lstm(x[..., [2, 1, 0]])[0][:, -1]),
+        "the input of 'lstm' (LSTM) is not the output",
+    ),
 }
 
 
@@ -359,7 +362,7 @@ def test_a_graph_has_the_form_of_the_format(tmp_path):
 
 def test_an_existing_run_is_not_replaced_unasked(tmp_path):
     from_torch(forecaster(), tmp_path / "run", window=WINDOW)
-    with pytest.raises(RunError, match="a run lies there already"):
+    with pytest.raises(RunError, match="a run already exists there"):
         from_torch(forecaster(), tmp_path / "run", window=WINDOW)
     from_torch(forecaster(), tmp_path / "run", window=WINDOW, overwrite=True)
 
@@ -369,12 +372,12 @@ ARGUMENTS = {
     "an unknown task": ({"task": "guess"}, InputError, "expected one of forecast"),
     "an unknown state": ({"state": "kept"}, InputError, "expected window or carried"),
     "no window": ({"window": 0}, InputError, "at least 1"),
-    "lengths of a carried state": ({"lengths": True, "state": "carried"}, InputError, "takes none"),
+    "lengths of a carried state": ({"lengths": True, "state": "carried"}, InputError, "takes no lengths"),
     "names for other channels": ({"inputs": ["a", "b"]}, NetworkError, "fails on x"),
     "names for other outputs": ({"outputs": ["a"]}, InputError, "expected 2 different name"),
     "a horizon that does not fit": ({"horizon": 3}, NetworkError, "3 does not fit"),
-    "carried, answering once": ({"state": "carried"}, NetworkError, "answers once"),
-    "a label, answering once": ({"task": "label"}, NetworkError, "answers once"),
+    "carried, answering once": ({"state": "carried"}, NetworkError, "gives one answer"),
+    "a label, answering once": ({"task": "label"}, NetworkError, "gives one answer"),
     "logits": ({"task": "classify"}, NetworkError, "torch.nn.Softmax"),
     "lengths it does not take": ({"lengths": True}, NetworkError, "fails on x"),
     "test windows of other steps": ({"test": (draw(2, 4), draw(2)[:, 0, :2])}, InputError, "expected x"),

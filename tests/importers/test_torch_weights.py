@@ -70,7 +70,7 @@ def test_the_wrappers_of_checkpoints_are_taken_off_and_said(wrap, tmp_path):
     module = forecaster()
     torch.save(wrap(module.state_dict()), tmp_path / "checkpoint.ckpt")
     found = from_torch(module, tmp_path / "run", window=WINDOW, weights=tmp_path / "checkpoint.ckpt")
-    assert any("off the names" in note for note in found.notes)
+    assert any("removed the prefix" in note for note in found.notes)
     np.testing.assert_allclose(found.run.weights["head.weight"], module.head.weight.detach().numpy(), atol=1e-3)
 
 
@@ -101,7 +101,7 @@ def test_the_weights_of_rtneural_reproduce_their_reference_output(tmp_path):
 
 @pytest.mark.skipif(DATA is None, reason="EDGELSTM_DATA is not set: the bad file of RTNeural is not here")
 def test_the_bad_file_of_rtneural_is_refused_with_a_reason(tmp_path):
-    with pytest.raises(NetworkError, match="'in_shape' is no list of numbers"):
+    with pytest.raises(NetworkError, match="'in_shape' is not a list of numbers"):
         import_weights(Path(DATA) / "rtneural" / "bad_lstm.json", tmp_path / "run", window=10)
     assert not (tmp_path / "run").exists()
 
@@ -131,28 +131,36 @@ AMBIGUOUS = {
     "two linear layers": (
         stacked(lstm=nn.LSTM(2, 3), a=nn.Linear(3, 4), b=nn.Linear(4, 1)),
         {},
-        "2 linear layers: the names do not tell the function between them",
+        "2 linear layers: the names do not say which function is between them",
     ),
     "both directions": (
         stacked(lstm=nn.LSTM(2, 3, bidirectional=True), a=nn.Linear(6, 1)),
         {},
-        "the names do not tell whether",
+        "the names do not say whether",
     ),
     "LSTMs of one size": (
         stacked(a=nn.LSTM(3, 3), b=nn.LSTM(3, 3), c=nn.Linear(3, 1)),
         {},
-        "in more than one order (a 3 to 3, b 3 to 3, c 3 to 1)",
+        "fit in more than one order (a 3 to 3, b 3 to 3, c 3 to 1)",
     ),
-    "sizes that do not chain": (stacked(a=nn.LSTM(3, 3), c=nn.Linear(4, 1)), {}, "in no order (a 3 to 3, c 4 to 1)"),
+    "sizes that do not chain": (
+        stacked(a=nn.LSTM(3, 3), c=nn.Linear(4, 1)),
+        {},
+        "do not fit in any order (a 3 to 3, c 4 to 1)",
+    ),
     "a GRU": (stacked(a=nn.GRU(3, 5), c=nn.Linear(5, 1)), {}, "this is a GRU"),
-    "a cell": (stacked(a=nn.LSTMCell(3, 5), c=nn.Linear(5, 1)), {}, "'a.weight_ih' belongs to no LSTM"),
-    "batch norm": (stacked(a=nn.LSTM(3, 5), n=nn.BatchNorm1d(5), c=nn.Linear(5, 1)), {}, "'n.weight' belongs to no"),
+    "a cell": (stacked(a=nn.LSTMCell(3, 5), c=nn.Linear(5, 1)), {}, "'a.weight_ih' does not belong to an LSTM"),
+    "batch norm": (
+        stacked(a=nn.LSTM(3, 5), n=nn.BatchNorm1d(5), c=nn.Linear(5, 1)),
+        {},
+        "'n.weight' does not belong to",
+    ),
     "a convolution": (
         stacked(a=nn.Conv1d(3, 3, 1), b=nn.LSTM(3, 5), c=nn.Linear(5, 1)),
         {},
-        "'a.weight' belongs to no",
+        "'a.weight' does not belong to",
     ),
-    "no LSTM": (stacked(c=nn.Linear(5, 1)), {}, "no tensor of an LSTM"),
+    "no LSTM": (stacked(c=nn.Linear(5, 1)), {}, "expected the tensors of an LSTM"),
     "no linear layer": (stacked(a=nn.LSTM(3, 5)), {}, "expected a linear layer"),
     "an LSTM without a name": (nn.LSTM(3, 5), {}, "its LSTM has no name"),
 }
@@ -175,9 +183,9 @@ def test_names_that_do_not_tell_the_network_are_refused(case, tmp_path):
         ({"state": "kept"}, "expected one of window, carried"),
         ({"names": Names(take="first")}, "expected one of last, final"),
         ({"names": Names(activation="swish")}, "activation: expected one of"),
-        ({"task": "classify"}, "ends in softmax or sigmoid"),
+        ({"task": "classify"}, "needs softmax or sigmoid at its end"),
         ({"window": 0}, "expected at least 1"),
-        ({"horizon": 2}, "which are no 2 steps"),
+        ({"horizon": 2}, "cannot be divided into 2 steps"),
         ({"inputs": ["a"]}, "expected 3 different"),
     ],
 )

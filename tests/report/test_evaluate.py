@@ -94,7 +94,7 @@ def test_truth_that_is_unknown_is_neither_scored_nor_shown_as_wrong(forecasts):
 
 def test_an_evaluation_of_nothing_but_unknown_truth_is_refused(forecasts):
     contract, windows, answers = forecasts
-    with pytest.raises(DataError, match="no truth is known"):
+    with pytest.raises(DataError, match="this part has no known truth"):
         evaluated(contract, replace(windows, y_rows=windows.y_rows * np.nan), lambda index: answers[index])
 
 

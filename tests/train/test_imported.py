@@ -257,6 +257,20 @@ def test_bad_requests_are_refused_before_anything_is_written(imported, table, tm
     assert not (tmp_path / "run").exists()
 
 
+def test_inputs_that_were_imported_without_names_ask_for_columns(table, tmp_path):
+    write_run(tmp_path / "net", FORECASTER, "forecast", ("x0", "x1"), ("y0",), horizon=2)
+    words = (
+        "there is no column 'x0'; the table has date, a, b, noise, what; x0 is the default name of an imported input"
+    )
+    with pytest.raises(DataError, match=f"{words}: give --feature COLUMN to finetune, or --input COLUMN at import$"):
+        finetune(tmp_path / "net", asked=asking(table, features=[]))
+    with pytest.raises(
+        DataError, match=r"no column 'y0'; .* give --target COLUMN to finetune, or --output-name COLUMN"
+    ):
+        finetune(tmp_path / "net", asked={"data": {"path": str(table), "time": "date", "features": ["a", "b"]}})
+    finetune(tmp_path / "net", asked=asking(table, epochs=1))
+
+
 def test_classes_that_the_network_does_not_know_are_refused(table, tmp_path):
     network = Network((*CARRIED.layers[:1], Linear("head", 6, 2), Activation("softmax")))
     write_run(tmp_path / "net", network, "label", ("p", "q"), ("y0", "y1"), state="carried", classes=True)

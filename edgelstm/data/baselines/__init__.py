@@ -1,7 +1,7 @@
-"""Answerers that any network has to be held against, one file for each task.
+"""Baselines that every network is compared with, one file for each task.
 
-Each is fitted on the training part; what is chosen, the penalty of ridge and how far quantiles lie from a forecast, is
-taken from the validation part, as the best epoch of a network is.
+Each is fitted on the training part. The penalty of ridge, and the distance of quantiles from a forecast, are chosen on
+the validation part, like the best epoch of a network.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Blend forecasts: shares that sum to 1 and make the squared error on held-out windows small.
+"""Blend forecasts: find shares that sum to 1 and minimize the squared error on held-out windows.
 
 Source: Bates and Granger 1969, "The Combination of Forecasts".
 """
@@ -9,19 +9,19 @@ import numpy as np
 
 from edgelstm.arrays import Array64
 
-ROUNDS, SETTLED = 3000, 1e-9  # of the search, and when it stops
-PATH = 41  # places between two blends that are tried
-SIMPLER = 1.002  # a forecast alone is taken where its squared error is at most so many times that of the blend
+ROUNDS, SETTLED = 3000, 1e-9  # maximum rounds of the search, and the change of shares at which it stops
+PATH = 41  # points that are tried between two blends
+SIMPLER = 1.002  # a single forecast is preferred if its squared error is at most this many times that of the blend
 
 
 def best_shares(products: Array64) -> Array64:
-    """Minimize the squared error of a blend, by projected gradients.
+    """Minimize the squared error of a blend by projected gradient descent.
 
     Args:
-        products: float64 [C, C], the mean over windows of error times error of each pair of forecasts.
+        products: float64 [C, C], the mean product of the errors of each pair of forecasts over windows.
 
     Returns:
-        float64 [C], at least 0, of sum 1.
+        float64 [C], at least 0, with sum 1.
 
     Example:
         >>> best_shares(np.array([[1.0, 0.0], [0.0, 3.0]])).round(3).tolist()
@@ -44,7 +44,7 @@ def error_of(shares: Array64, products: Array64) -> float:
 
 
 def nearest_that_holds(wanted: Array64, safe: Array64, products: Array64, limit: float) -> Array64:
-    """Go from the wanted shares towards the safe ones, until the error is within a limit."""
+    """Move from the wanted shares towards the safe ones until the error is within a limit."""
     for share in np.linspace(0, 1, PATH):
         found: Array64 = (1 - share) * wanted + share * safe
         if error_of(found, products) <= limit:
@@ -53,7 +53,7 @@ def nearest_that_holds(wanted: Array64, safe: Array64, products: Array64, limit:
 
 
 def _on_the_simplex(values: Array64) -> Array64:
-    """Give the nearest shares; Duchi et al. 2008, "Efficient Projections onto the l1-Ball"."""
+    """Project onto the nearest shares; Duchi et al. 2008, "Efficient Projections onto the l1-Ball"."""
     falling = np.sort(values)[::-1]
     over = (np.cumsum(falling) - 1) / np.arange(1, len(values) + 1)
     shares: Array64 = np.maximum(values - over[np.flatnonzero(falling > over)[-1]], 0)

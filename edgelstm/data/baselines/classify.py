@@ -19,11 +19,11 @@ def baselines(training: Sequences, outputs: tuple[Channel, ...]) -> dict[str, Ba
     """Fit every baseline of classes.
 
     Args:
-        training: what is fitted on.
+        training: the training part.
         outputs: the channels of the contract, one for each class.
 
     Returns:
-        By name, what makes an answerer over any sequences of the same kind.
+        Functions by name that make an answerer for sequences with the same channels.
 
     Example:
         >>> from edgelstm.data.sequences import lay_out
@@ -42,9 +42,9 @@ def baselines(training: Sequences, outputs: tuple[Channel, ...]) -> dict[str, Ba
 
 
 def nearest_neighbour(training: Sequences) -> Baseline:
-    """Answer the class, int64 [n], of the training series whose channel means are nearest.
+    """Answer the class, int64 [n], of the training series with the nearest channel means.
 
-    Distances are in standard deviations of each channel over all samples, as channels differ in their units.
+    Distances are in standard deviations of each channel over all samples, because channels have different units.
     """
     means = _means(training, np.arange(len(training)))
     scale = training.x_rows.std(axis=0, dtype=np.float64)
@@ -62,5 +62,5 @@ def nearest_neighbour(training: Sequences) -> Baseline:
 
 
 def _means(sequences: Sequences, index: Index) -> NDArray[np.float64]:
-    """The mean of each channel over each series: float64 [n, F]."""
+    """Give the mean of each channel over each series: float64 [n, F]."""
     return np.stack([sequences.x(i).mean(axis=0, dtype=np.float64) for i in index])

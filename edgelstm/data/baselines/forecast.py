@@ -1,6 +1,6 @@
-"""Forecasters: persistence, the seasonal naive with drift, ridge. Each forecasts from a window's own samples.
+"""Forecasters: persistence, seasonal naive with drift, ridge. Each forecasts from the samples of a window alone.
 
-For quantiles each is surrounded by what it has been off by on the validation part, step by step.
+For quantiles, the residuals of each on the validation part are added to its forecast, step by step.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ def baselines(
     season: int | None,
     own: tuple[int, ...],
 ) -> dict[str, Baseline]:
-    """Fit every baseline that these windows allow.
+    """Fit every baseline that is possible with these windows.
 
-    Persistence and the seasonal naive need the past of the targets; without it, ridge stands alone. Ridge is left out
-    where `ridge_bytes` are more than `RIDGE_BYTES`. That of many series is free of their sizes, see `OwnRidge`.
+    Persistence and the seasonal naive need the past of the targets; without it, ridge is the only one. Ridge is omitted
+    if `ridge_bytes` exceeds `RIDGE_BYTES`. With many series it does not depend on their sizes, see `OwnRidge`.
 
     Args:
-        training: what is fitted on.
-        validation: what the penalty of ridge and the residuals of quantiles are taken from; None: from training.
-        outputs: the channels of the contract; with quantiles, what is forecast are those.
-        season: samples in a season; None without a seasonal naive.
-        own: for each target the input that holds its past; empty where none does.
+        training: the training part.
+        validation: for the penalty of ridge and the residuals of quantiles; None: the training part.
+        outputs: the channels of the contract; quantiles where these are quantiles.
+        season: samples in a season; None: no seasonal naive.
+        own: for each target the input that holds its past; empty if none does.
 
     Returns:
-        By name, what makes a forecaster over any windows of the same kind.
+        Functions by name that make a forecaster for windows with the same channels.
     """
     found: dict[str, Baseline] = {}
     if training.history(slice(0, 1)) is not None:
@@ -50,26 +50,26 @@ def baselines(
         if season is not None:
             found["seasonal naive with drift"] = partial(seasonal_naive, season=season)
     if training.spreads is not None and own:
-        found["ridge"] = OwnRidge(training, validation, spread_of(outputs), own).forecaster
+        found["ridge"] = OwnRidge(training, validation, spread_of(outputs), own).linear.forecaster
     elif ridge_bytes(training) <= RIDGE_BYTES:
-        found["ridge"] = Ridge(training, validation, spread_of(outputs), own).forecaster
+        found["ridge"] = Ridge(training, validation, spread_of(outputs), own).linear.forecaster
     if outputs[0].quantile is None:
         return found
     return {name: with_quantiles(baseline, validation or training, outputs) for name, baseline in found.items()}
 
 
 def spread_of(outputs: tuple[Channel, ...]) -> NDArray[np.float64]:
-    """Give the training standard deviation of each target behind the outputs: [targets]."""
+    """Give the training standard deviation of each target of the outputs: [targets]."""
     targets = targets_of(outputs)
     return np.array([outputs[targets.index(target)].spread for target in range(targets[-1] + 1)])
 
 
 def with_quantiles(baseline: Baseline, held_out: Windows, outputs: tuple[Channel, ...]) -> Baseline:
-    """Surround a point forecast [K, targets] by quantiles [K, O] of its residuals, step by step.
+    """Turn a point forecast [K, targets] into quantiles [K, O] by adding those of its residuals, step by step.
 
     Args:
         baseline: forecasts one value for each target.
-        held_out: windows to take the residuals from, the validation part best.
+        held_out: windows to take the residuals from, preferably the validation part.
         outputs: the quantile channels of the contract.
     """
     forecast, targets = baseline(held_out), targets_of(outputs)
@@ -85,7 +85,7 @@ def with_quantiles(baseline: Baseline, held_out: Windows, outputs: tuple[Channel
 
 
 def persistence(windows: Windows) -> Forecast:
-    """Say that the last value stays."""
+    """Repeat the last value."""
 
     def forecast(index: Index) -> Rows:
         history = _history(windows, index)
@@ -95,7 +95,7 @@ def persistence(windows: Windows) -> Forecast:
 
 
 def seasonal_naive(windows: Windows, season: int) -> Forecast:
-    """Repeat the last season, shifted by what the series has drifted since: x[t+k-s] + x[t] - x[t-s]."""
+    """Repeat the last season plus the drift of the series since then: x[t+k-s] + x[t] - x[t-s]."""
 
     def forecast(index: Index) -> Rows:
         history = _history(windows, index)
@@ -109,5 +109,5 @@ def seasonal_naive(windows: Windows, season: int) -> Forecast:
 def _history(windows: Windows, index: Index) -> Rows:
     history = windows.history(index)
     if history is None:
-        raise ValueError("these windows do not know the past of their targets")
+        raise ValueError("these windows do not contain the past of their targets")
     return history

@@ -17,20 +17,20 @@ from edgelstm.errors import DataError
 
 Baseline = Callable[[Sequences], Answerer]
 Sampled = Callable[[NDArray[np.float32]], NDArray[Any]]
-PENALTY = 1.0  # of standardized channels, beside the sum over all rows: columns may be equal to each other
+PENALTY = 1.0  # added to the sum over all rows of standardized channels, because columns may be equal to each other
 
 
 def baselines(training: Sequences, outputs: tuple[Channel, ...]) -> dict[str, Baseline]:
-    """Fit every baseline of an answer at every step, on the rows whose truth is known.
+    """Fit every baseline that answers at every step, on the rows with a known truth.
 
     Args:
-        training: what is fitted on.
-        outputs: the channels of the contract: one for each class, or numbers, which are clipped at their cap, or
-            quantiles of numbers, those of the training part.
+        training: the training part.
+        outputs: the channels of the contract: one for each class, or numbers, clipped at their cap, or quantiles of
+            numbers, those of the training part.
 
     Returns:
-        By name, what makes an answerer over any sequences of the same kind: `"majority"` or `"mean"`, and `"linear"`,
-        least squares on the sample; of classes it tells the one with the largest answer.
+        Functions by name that make an answerer for sequences with the same channels: `"majority"` or `"mean"`, and
+        `"linear"`, least squares on the sample; for classes, the class with the largest answer.
 
     Raises:
         DataError: no truth is known.
@@ -45,7 +45,7 @@ def baselines(training: Sequences, outputs: tuple[Channel, ...]) -> dict[str, Ba
     """
     goal, known = _goal(training, outputs)
     if not known.any():
-        raise DataError("the training part has no row whose truth is known")
+        raise DataError("the training part has no row with a known truth")
     x, goal = training.x_rows[known], goal[known]
     constant, weights = np.zeros((training.x_rows.shape[1], goal.shape[1])), _least_squares(x, goal)
     found = {"mean": _affine(constant, goal.mean(axis=0)), "linear": _affine(*weights)}
@@ -57,7 +57,7 @@ def baselines(training: Sequences, outputs: tuple[Channel, ...]) -> dict[str, Ba
 
 
 def _least_squares(x: NDArray[np.float32], goal: Array64) -> tuple[Array64, Array64]:
-    """Fit `goal` [n, O] to samples x [n, F], every channel standardized: weights [F, O] and offset [O]."""
+    """Fit `goal` [n, O] by samples x [n, F], every channel standardized: weights [F, O] and offset [O]."""
     mean, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
     scale[np.ptp(x, axis=0) == 0] = 1.0
     z, offset = (x - mean) / scale, goal.mean(axis=0)
@@ -79,12 +79,12 @@ def _with_quantiles(answer: Sampled, x: NDArray[np.float32], goal: Array64, outp
 
 
 def _over(answer: Sampled) -> Baseline:
-    """Answer for samples [T, F] as an answerer over sequences does, for one series at a time."""
+    """Make an answerer for sequences, one series at a time, of a function of samples [T, F]."""
     return lambda sequences: lambda index: answer(sequences.x(int(index[0])))
 
 
 def _goal(training: Sequences, outputs: tuple[Channel, ...]) -> tuple[Array64, NDArray[np.bool_]]:
-    """What should be answered, of classes 0 and 1, else [M, targets], and which rows of it are known."""
+    """Give the values to fit, [M, targets] or 0 and 1 for each class, and which rows are known."""
     targets = training.targets
     if targets.dtype.kind == "i":
         return np.eye(len(outputs))[targets], np.asarray(targets >= 0)

@@ -1,11 +1,11 @@
-"""Forecasts that are linear in the window: what persistence, the seasonal naive and ridge have in common.
+"""Forecasts that are linear in the window: the common form of persistence, the seasonal naive and ridge.
 
 Notation: T steps, F inputs, K horizon, O targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgelstm.arrays import Array64
 from edgelstm.data.windows import Index, Rows, Windows
 
-LINE_ALONE = "line alone"  # the line that a network began with, as `edgelstm export RUN --line` ships it
+LINE_ALONE = "line alone"  # the line that a network started from, as `edgelstm export RUN --line` ships it
 Forecast = Callable[[Index], Rows]
 
 
@@ -23,12 +23,12 @@ class Linear:
     """y[k, o] = past[o] + bias[k, o] + the sum of weight[k, o, t, f] times seen[t, f].
 
     An input that holds the past of a target is seen relative to its last value in the window, and the target's last
-    value is its `past`; any other input is seen as it is, and a target without a past has a `past` of 0.
+    value is its `past`. Any other input is seen unchanged, and a target whose past is not an input has a `past` of 0.
 
     Attributes:
         weight: float64 [K, O, T, F], in physical units.
         bias: float64 [K, O].
-        own: for each target the input that holds its past; empty where the windows hold none.
+        own: for each target the input that holds its past; empty if none does.
     """
 
     weight: Array64
@@ -36,7 +36,7 @@ class Linear:
     own: tuple[int, ...]
 
     def forecaster(self, windows: Windows) -> Forecast:
-        """Give the forecaster over some windows."""
+        """Make a forecaster for some windows."""
         flat = self.weight.reshape(self.bias.size, -1).T
 
         def forecast(index: Index) -> Rows:
@@ -49,7 +49,7 @@ class Linear:
 
 
 def seen_in(x: NDArray[np.floating], own: tuple[int, ...]) -> tuple[Array64, Array64 | float]:
-    """Give what a linear forecast sees of windows [n, T, F], and the past of each target [n, 1, O]; see `Linear`."""
+    """Give what a linear forecast sees of windows [n, T, F], and the `past` of each target [n, 1, O]; see `Linear`."""
     seen = x.astype(np.float64)
     if not own:
         return seen, 0.0
@@ -60,15 +60,15 @@ def seen_in(x: NDArray[np.floating], own: tuple[int, ...]) -> tuple[Array64, Arr
 
 
 def seasonal(steps: int, inputs: int, horizon: int, own: tuple[int, ...], season: int | None, drift: bool) -> Linear:
-    """Write a naive forecast as a linear one: persistence without a season, else what was a season ago.
+    """Write a naive forecast as a linear one: persistence without a season, else the values of one season ago.
 
     Args:
         steps: T.
         inputs: F.
         horizon: K.
         own: for each target the input that holds its past.
-        season: samples in a season, at most `steps`, with a drift less; None: the last value stays.
-        drift: add what the series has drifted in a season: x[t+k-s] + x[t] - x[t-s].
+        season: samples in a season, at most `steps`, or `steps` - 1 with drift; None: repeat the last value.
+        drift: add the drift of the series in a season: x[t+k-s] + x[t] - x[t-s].
 
     Example:
         >>> last_season = seasonal(3, 1, 2, (0,), 2, drift=False)
@@ -86,15 +86,8 @@ def seasonal(steps: int, inputs: int, horizon: int, own: tuple[int, ...], season
 
 
 def window_mean(steps: int, inputs: int, horizon: int, own: tuple[int, ...]) -> Linear:
-    """Say that the mean of the window comes."""
+    """Forecast the mean of the window."""
     weight = np.zeros((horizon, len(own), steps, inputs))
     for target, channel in enumerate(own):
         weight[:, target, :, channel] = 1 / steps
     return Linear(weight, np.zeros((horizon, len(own))), own)
-
-
-def blended(shares: Sequence[float], linears: Sequence[Linear]) -> Linear:
-    """Average linear forecasts of the same windows by their shares, which sum to 1."""
-    weight = sum(share * one.weight for share, one in zip(shares, linears, strict=True))
-    bias = sum(share * one.bias for share, one in zip(shares, linears, strict=True))
-    return Linear(np.asarray(weight), np.asarray(bias), linears[0].own)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
 
-# Times half the squared weights, beside the mean loss: bounds them where classes part cleanly.
+# Times half the squared weights, added to the mean loss: limits the weights if classes are separable.
 PENALTY = 1e-4
 STEPS = 50
 SMALL_STEP = 1e-8
@@ -15,28 +15,28 @@ LARGEST_SYSTEM = 512  # unknowns: a square matrix of 2 MB
 
 
 def fit_logistic(x: Array64, classes: NDArray[np.int64], count: int) -> tuple[Array64, Array64]:
-    """Fit the log-odds of classes, linear in a sample, with the penalty that keeps weights finite.
+    """Fit the log-odds of classes, linear in a sample, with a penalty that keeps the weights finite.
 
     Source: Bishop 2006, "Pattern Recognition and Machine Learning", 4.3.3 and 4.3.4, Newton's method.
 
     Args:
-        x: float64 [N, F], about standardized.
+        x: float64 [N, F], approximately standardized.
         classes: int64 [N], from 0 to count - 1.
-        count: how many classes there are, C; C * (F + 1) up to `LARGEST_SYSTEM`.
+        count: the number of classes C; C * (F + 1) is at most `LARGEST_SYSTEM`.
 
     Returns:
-        Weights [C, F] and biases [C], both of which sum to zero over the classes; softmax(x W^T + b) are the
-        probabilities.
+        Weights [C, F] and biases [C], which both sum to zero over the classes; the probabilities are
+        softmax(x W^T + b).
 
     Example:
         >>> x = np.linspace(-1, 1, 20)[:, np.newaxis]
         >>> weights, biases = fit_logistic(x, (x[:, 0] > 0.2).astype(int), 2)
-        >>> float((biases[0] - biases[1]) / (weights[1] - weights[0])[0]).__round__(2)  # where both are as likely
+        >>> float((biases[0] - biases[1]) / (weights[1] - weights[0])[0]).__round__(2)  # where both are equally likely
         0.21
     """
     z = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     truth = np.eye(count)[classes]
-    penalty = np.append(np.full(x.shape[1], PENALTY), 1e-9)  # of the bias next to nothing
+    penalty = np.append(np.full(x.shape[1], PENALTY), 1e-9)  # almost none on the bias
     w, loss = np.zeros((count, z.shape[1])), np.inf
     for _ in range(STEPS):
         p = probabilities(z @ w.T)
@@ -50,13 +50,13 @@ def fit_logistic(x: Array64, classes: NDArray[np.int64], count: int) -> tuple[Ar
 
 
 def probabilities(logits: Array64) -> Array64:
-    """Softmax over the last axis: float64 [..., C]."""
+    """Apply softmax over the last axis: float64 [..., C]."""
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
 def _curvature(z: Array64, p: Array64, penalty: Array64) -> Array64:
-    """The matrix of second derivatives, [C * (F + 1), C * (F + 1)]."""
+    """Give the matrix of second derivatives, [C * (F + 1), C * (F + 1)]."""
     count, size = p.shape[1], z.shape[1]
     found = np.empty((count, size, count, size))
     for a in range(count):
@@ -69,7 +69,7 @@ def _curvature(z: Array64, p: Array64, penalty: Array64) -> Array64:
 def _shortened(
     z: Array64, truth: Array64, penalty: Array64, w: Array64, step: Array64, before: float
 ) -> tuple[Array64, float, float]:
-    """Go the whole step, or halves of it until the loss falls: weights, their loss, and how far they moved."""
+    """Take the whole step, or halve it until the loss falls: weights, their loss, and how far they moved."""
     for _ in range(20):
         new = w - step
         loss = _loss(z, truth, penalty, new)

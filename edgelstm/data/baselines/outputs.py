@@ -1,4 +1,4 @@
-"""From one value for each target to the outputs of a contract: quantiles of a target stand side by side."""
+"""From one value for each target to the outputs of a contract: the quantiles of a target are adjacent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgelstm.data.windows import Rows
 
 
 def targets_of(outputs: tuple[Channel, ...]) -> list[int]:
-    """Number the target behind each output: [O].
+    """Give the number of the target of each output: [O].
 
     Example:
         >>> pairs = [(column, level) for column in "ab" for level in (0.1, 0.9)]
@@ -22,7 +22,7 @@ def targets_of(outputs: tuple[Channel, ...]) -> list[int]:
 
 
 def at_levels(values: NDArray[np.floating], outputs: tuple[Channel, ...]) -> Rows:
-    """Take the quantile of each output over what is known on the first axis: [n, ..., targets] to float32 [..., O]."""
+    """Take the quantile of each output over known values on the first axis: [n, ..., targets] to float32 [..., O]."""
     pairs = zip(targets_of(outputs), outputs, strict=True)
     return np.stack(
         [np.nanquantile(values[..., target], channel.quantile or 0.0, axis=0) for target, channel in pairs], axis=-1

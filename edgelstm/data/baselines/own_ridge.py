@@ -1,4 +1,4 @@
-"""Ridge from the past of a target alone, free of sizes: a series a thousand times as large gets forecasts as large."""
+"""Ridge from the past of a target alone, independent of scale: series a thousand times larger, forecasts too."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
-from edgelstm.data.baselines.linear import Forecast, Linear
+from edgelstm.data.baselines.linear import Linear
 from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Design, chunks_of, moments_of, scaled_mse
 from edgelstm.data.windows import Windows
 
-SMALLEST_SPREAD = 0.05  # of a window, of what is usual: one that stands still says nothing about how large changes are
+SMALLEST_SPREAD = 0.05  # of a window, as a share of the usual one: a constant window does not show the size of changes
 
 
 class OwnRidge:
-    """For each target a straight line through zero, from how its window differs from its last value.
+    """For each target a straight line through zero, from the differences of its window from the last value.
 
-    It is fitted on windows that are divided by their own spread, so that series of all sizes count alike; what it
-    forecasts needs no size.
+    It is fitted on windows that are divided by their own spread, so that series of all sizes have the same weight. Its
+    forecasts do not depend on the scale.
 
     Attributes:
         alpha: the penalty.
@@ -40,10 +40,10 @@ class OwnRidge:
         Args:
             windows: of the training part.
             validation: what the penalty is chosen on; None: it is 1.0.
-            target_std: [O], what errors are divided by there, where the windows know no spread of their series.
+            target_std: [O], what errors are divided by on the validation part, for windows without series spreads.
             own: for each target the input that holds its past.
-            alpha: the penalty, where it is known.
-            pooled: all targets have the same line.
+            alpha: the penalty, if it is known.
+            pooled: all targets share one line.
         """
         self._windows, self._own, self._usual = windows, own, usual_spread(windows, own)
         groups = [list(range(len(own)))] * len(own) if pooled else [[target] for target in range(len(own))]
@@ -53,10 +53,6 @@ class OwnRidge:
         if validation is not None and alpha is None:
             self.alpha = min(RIDGE_ALPHAS, key=lambda alpha: scaled_mse(self._line(alpha), validation, target_std))
         self.linear = self._line(self.alpha)
-
-    def forecaster(self, windows: Windows) -> Forecast:
-        """Give the forecaster over some windows."""
-        return self.linear.forecaster(windows)
 
     def _designs(self, targets: Sequence[int]) -> Iterator[Design]:
         for index in chunks_of(self._windows):
@@ -75,7 +71,7 @@ class OwnRidge:
 
 
 def usual_spread(windows: Windows, own: tuple[int, ...]) -> Array64:
-    """Tell how far a window of each series usually spreads: float64 [S, O], never 0."""
+    """Give the usual spread of a window of each series: float64 [S, O], never 0."""
     count = 1 if windows.firsts is None else len(windows.firsts)
     square, seen = np.zeros((count, len(own))), np.zeros(count)
     for index in chunks_of(windows):
@@ -87,6 +83,6 @@ def usual_spread(windows: Windows, own: tuple[int, ...]) -> Array64:
 
 
 def spread_in(x: Array64, usual: Array64) -> Array64:
-    """Give the standard deviation of windows [n, T], at least a share of what is usual [n]: [n, 1]."""
+    """Give the standard deviation of windows [n, T], at least a share of the usual one [n]: [n, 1]."""
     spread: Array64 = np.maximum(x.std(axis=1), SMALLEST_SPREAD * usual)[:, np.newaxis]
     return spread

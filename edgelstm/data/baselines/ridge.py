@@ -1,7 +1,7 @@
 """Ridge regression from a window to its targets, in closed form.
 
-DLinear's idea (Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?"): a straight line from what
-a series did, relative to its last value, to what it will do.
+DLinear's idea (Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?"): a linear map from the past
+of a series, relative to its last value, to its future.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
-from edgelstm.data.baselines.linear import Forecast, Linear, seen_in
+from edgelstm.data.baselines.linear import Linear, seen_in
 from edgelstm.data.scores.score import CHUNK
 from edgelstm.data.windows import Index, Windows
 
 RIDGE_ALPHAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1e3)
-RIDGE_BYTES = 2**30  # of its normal equations, at most: beyond, they take the memory and the time of a whole training
-ROBUST_ROUNDS, ROBUST_AT = 3, 1.5  # of reweighting; beyond so many median errors a window counts less
-_ROUNDING = 1e-7  # of a float32, against its size
+RIDGE_BYTES = 2**30  # largest normal equations: larger ones need the memory and the time of a whole training
+ROBUST_ROUNDS, ROBUST_AT = 3, 1.5  # rounds of reweighting; median errors beyond which a window gets less weight
+_ROUNDING = 1e-7  # relative rounding error of float32
 
-Design = tuple[Array64, Array64, Array64]  # x [n, P], y [n, Q] and how much each row counts [n]
+Design = tuple[Array64, Array64, Array64]  # x [n, P], y [n, Q] and the weight of each row [n]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What the normal equations of ridge need, of standardized columns.
+    """The moments of standardized columns from which ridge is solved.
 
     Attributes:
         centre, scale: float64 [P], of the columns of x.
@@ -42,17 +42,17 @@ class Moments:
     cross: Array64
 
     def solve(self, alpha: float) -> tuple[Array64, Array64]:
-        """Give weight [P, Q] and bias [Q] for one penalty."""
+        """Solve for weight [P, Q] and bias [Q] with one penalty."""
         weight = np.linalg.solve(self.gram + alpha * np.eye(len(self.gram)), self.cross) / self.scale[:, np.newaxis]
         return weight, self.mean - self.centre @ weight
 
 
 def moments_of(designs: Iterable[Design], centred: bool = True) -> Moments:
-    """Sum up designs, a thousand windows at a time, in one go: what they hold is relative to a window's last values.
+    """Sum up designs in one pass, a thousand windows at a time; their values are relative to a window's last ones.
 
     Args:
         designs: the rows.
-        centred: the line has an intercept; else it goes through zero.
+        centred: the line has an intercept; otherwise it goes through zero.
     """
     gram, cross, x_sum, y_sum = (np.zeros(()) for _ in range(4))
     count = 0.0
@@ -63,20 +63,20 @@ def moments_of(designs: Iterable[Design], centred: bool = True) -> Moments:
     centre, mean = x_sum / count * centred, y_sum / count * centred
     gram, cross = gram - count * np.outer(centre, centre), cross - count * np.outer(centre, mean)
     square = np.diag(gram) / count
-    varies = square > np.square(_ROUNDING * centre)  # no absolute limit: 1e-10 is an ordinary unit
+    varies = square > np.square(_ROUNDING * centre)  # no absolute limit: values around 1e-10 are ordinary
     scale = np.sqrt(np.where(varies, square, 1.0))
-    inside = varies / scale  # a column that stands still is no column
+    inside = varies / scale  # a constant column is ignored
     return Moments(centre, scale, mean, gram * np.outer(inside, inside), cross * inside[:, np.newaxis])
 
 
 def ridge_bytes(windows: Windows) -> int:
-    """Tell the size of the normal equations of ridge on such windows: T F by T F, and T F by K O, in float64."""
+    """Give the size of the normal equations of ridge on these windows: T F by T F, and T F by K O, in float64."""
     x, y = windows.steps * windows.x_rows.shape[1], windows.horizon * windows.y_rows.shape[1]
     return 8 * int(x * (x + y))
 
 
 class Ridge:
-    """A straight line from a whole window to all its targets; see `Linear`.
+    """A linear map from a window to all its targets; see `Linear`.
 
     Attributes:
         alpha: the penalty.
@@ -97,10 +97,10 @@ class Ridge:
         Args:
             windows: of the training part.
             validation: what the penalty is chosen on; None: it is 1.0.
-            target_std: [O], what errors are divided by there.
-            own: for each target the input that holds its past; empty where none does.
-            counts: float64 [N], how much each window counts; None: alike.
-            alpha: the penalty, where it is known.
+            target_std: [O], what errors are divided by on the validation part.
+            own: for each target the input that holds its past; empty if none does.
+            counts: float64 [N], the weight of each window; None: all equal.
+            alpha: the penalty, if it is known.
         """
         self._windows, self._own = windows, own
         self._level = _level_of(windows, own)
@@ -110,20 +110,11 @@ class Ridge:
             self.alpha = min(RIDGE_ALPHAS, key=lambda alpha: scaled_mse(self._line(alpha), validation, target_std))
         self.linear = self._line(self.alpha)
 
-    def forecaster(self, windows: Windows) -> Forecast:
-        """Give the forecaster over some windows."""
-        return self.linear.forecaster(windows)
-
     def robust_counts(self, target_std: NDArray[np.floating]) -> Array64:
-        """Say how much each training window counts in Huber's sense: less, the further off its forecast is: [N]."""
-        off = np.concatenate(
-            [
-                np.sqrt(
-                    (((self.forecaster(self._windows)(index) - self._windows.y(index)) / target_std) ** 2).mean((1, 2))
-                )
-                for index in chunks_of(self._windows)
-            ]
-        ).astype(np.float64)
+        """Give Huber's weight of each training window, smaller for larger errors: [N]."""
+        windows, forecast = self._windows, self.linear.forecaster(self._windows)
+        scaled = ((forecast(index) - windows.y(index)) / target_std for index in chunks_of(windows))
+        off = np.concatenate([np.sqrt((error**2).mean((1, 2))) for error in scaled]).astype(np.float64)
         usual = ROBUST_AT * np.median(off)
         return np.where(off > usual, usual / np.where(off > 0, off, 1.0), 1.0)
 
@@ -145,9 +136,9 @@ class Ridge:
 def robust(
     windows: Windows, validation: Windows | None, target_std: NDArray[np.floating], own: tuple[int, ...], first: Ridge
 ) -> Ridge:
-    """Fit ridge so that a few windows with outliers do not turn the line.
+    """Fit ridge so that a few windows with outliers have little influence on the line.
 
-    Source: Huber 1964, "Robust Estimation of a Location Parameter", by iterated weights.
+    Source: Huber 1964, "Robust Estimation of a Location Parameter", by iterative reweighting.
 
     Args:
         windows: of the training part.
@@ -165,22 +156,22 @@ def robust(
 
 
 def _level_of(windows: Windows, own: tuple[int, ...]) -> Array64:
-    """Give the mean of each input that is seen as it is, 0 of those that are seen relative to their last value: [F]."""
+    """Give the mean of each input; 0 for inputs that are seen relative to their last value: [F]."""
     level: Array64 = windows.x_rows[windows.x_starts].astype(np.float64).mean(axis=0)
     level[list(own)] = 0.0
     return level
 
 
 def chunks_of(windows: Windows) -> list[Index]:
-    """Number the windows, a thousand at a time."""
+    """List the indices of the windows, a thousand at a time."""
     return [np.arange(i, min(i + CHUNK, len(windows))) for i in range(0, len(windows), CHUNK)]
 
 
 def measures(windows: Windows, index: Index, target_std: NDArray[np.floating]) -> Array64:
-    """Give what the errors of some windows are divided by, so that squares of all of them may be averaged.
+    """Give what the errors of some windows are divided by, so that their squares can be averaged over all windows.
 
-    That is the spread of each target; of many series that of its own series, and each series weighs the same, however
-    many windows it has.
+    That is the spread of each target; with many series, the spread of its own series. Each series has the same weight,
+    however many windows it has.
 
     Returns:
         float64 [n, 1, O].
@@ -195,7 +186,7 @@ def measures(windows: Windows, index: Index, target_std: NDArray[np.floating]) -
 
 
 def scaled_mse(line: Linear, validation: Windows, target_std: NDArray[np.floating]) -> float:
-    """Score a line on the validation part, in the spread of each target."""
+    """Sum the squared errors of a line on the validation part, divided by the spread of each target."""
     forecast, total = line.forecaster(validation), 0.0
     for index in chunks_of(validation):
         error = (forecast(index) - validation.y(index)) / measures(validation, index, target_std)

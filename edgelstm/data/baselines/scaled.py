@@ -1,4 +1,4 @@
-"""Lines in the scaled space of a network: where they are added to what its LSTM says.
+"""Lines in the scaled space of a network, where they are added to the output of its LSTM.
 
 Notation: T steps, F inputs, K horizon, O targets; a window has T F numbers, an answer K O.
 """
@@ -21,8 +21,8 @@ class ScaledLine:
     """A line from scaled windows to scaled answers.
 
     Attributes:
-        weight: float64 [K O, T F]: column t * F + f is input f of sample t, row k * O + o target o at step k. Of
-            channels that share one network [K, T].
+        weight: float64 [K O, T F]: column t * F + f is input f of sample t, row k * O + o target o at step k. For
+            channels that share one network, [K, T].
         bias: float64 [K O], or [K].
     """
 
@@ -32,10 +32,10 @@ class ScaledLine:
 
 @dataclass(frozen=True)
 class Space:
-    """The scaled space of a network, as its own layers have it.
+    """The scaled space of a network, as its own layers compute it.
 
     Attributes:
-        scaling: the constants, of each target one output.
+        scaling: the constants, with one output for each target.
         shared: the channels share one network.
     """
 
@@ -52,7 +52,7 @@ class Space:
         return z * scale + base
 
     def frame(self, x: NDArray[np.floating]) -> tuple[Array64, Array64, Array64]:
-        """Scale windows [n, T, F], and tell scale and base [n or 1, 1, O] that lead back to physical units."""
+        """Scale windows [n, T, F]; give also scale and base [n or 1, 1, O], which lead back to physical units."""
         constants, own = self.scaling, list(self.scaling.relative_inputs)
         wide: Array64 = x.astype(np.float64)
         offset, factor = constants.input_offset.astype(np.float64), constants.input_factor.astype(np.float64)
@@ -68,10 +68,10 @@ class Space:
 
 
 def in_scaled_space(line: Linear, space: Space) -> ScaledLine:
-    """Write a line exactly as the weights of a layer between scaled windows and scaled answers.
+    """Convert a line exactly to the weights of a layer from scaled windows to scaled answers.
 
     Args:
-        line: with instance scaling one of the target's own past alone, without a bias; see `OwnRidge`.
+        line: with instance scaling, a line from the target's own past alone, without a bias; see `OwnRidge`.
         space: of a network whose channels are not shared.
     """
     scaling, weight = space.scaling, line.weight.copy()
@@ -84,16 +84,16 @@ def in_scaled_space(line: Linear, space: Space) -> ScaledLine:
     bias = (line.bias + level - scaling.output_offset.astype(np.float64)) / scale[:, 0]
     weight = weight / scaling.input_factor.astype(np.float64) / scale[..., np.newaxis]
     if scaling.kind == "relative":
-        weight[:, :, -1, relative] = 0.0  # the last value is 0 there, whatever it is
+        weight[:, :, -1, relative] = 0.0  # the scaled last value is always 0
     return ScaledLine(weight.reshape(bias.size, -1), bias.reshape(-1))
 
 
 def shared_in_scaled_space(weight: Array64, space: Space) -> ScaledLine:
-    """Write what all channels do alike, from the past of each, as the weights of a network that they share.
+    """Convert a line that all channels share, from the past of each, to the weights of a shared network.
 
     Args:
-        weight: float64 [K, T], in units of each channel, of its differences from its last value.
-        space: the channels stretch scaled inputs and answers a little differently there; the mean of them is taken.
+        weight: float64 [K, T], from differences to the last value, in the units of each channel.
+        space: its channels scale inputs and answers by slightly different ratios; their mean is used.
     """
     weight = weight.copy()
     if space.scaling.kind != "relative":

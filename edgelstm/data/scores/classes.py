@@ -1,4 +1,4 @@
-"""Score classes: how often the answer is right, and which classes are taken for which."""
+"""Score classes: how often the answer is right, and which classes are confused."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 from edgelstm.data.scores.scorer import Scored, shares
 from edgelstm.errors import DataError
 
-SMALLEST = float(np.finfo(np.float32).eps)  # what a probability counts at least: a float32 softmax underflows to 0
+SMALLEST = float(np.finfo(np.float32).eps)  # lower limit of a probability: a float32 softmax underflows to 0
 
 
 class Classes:
     """Accuracy, macro F1 and log loss.
 
     The score has `accuracy`, `macro_f1`, the mean of F1 over the classes that occur in the truth or in the answers, and
-    `log_loss`, the mean of -log of the probability of the true class, which counts at least `SMALLEST`; it is
-    absent where a forecaster gives no probabilities. All of them are NaN once an answer was. The details have
-    `classes`, the `confusion` matrix, rows the truth and columns the answers, and `by_class`: precision, recall, F1
-    (0 where nothing could be divided by) and support.
+    `log_loss`, the mean of -log of the probability of the true class, limited to at least `SMALLEST`; it is absent if
+    an answerer gives no probabilities. All are NaN if any answer is NaN. The details have `classes`, the `confusion`
+    matrix (rows: truth, columns: answers) and `by_class`: precision, recall, F1 (0 where the divisor is 0) and support.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
@@ -33,7 +32,7 @@ class Classes:
         """Take answers and the true classes, int64 [...], below 0 where unknown.
 
         Args:
-            y: float32 [..., C], probabilities; or of a forecaster without them int64 [...], the classes.
+            y: float32 [..., C], probabilities; or, from an answerer without them, int64 [...], the classes.
             truth: int64 [...].
         """
         known = truth >= 0
@@ -52,7 +51,7 @@ class Classes:
         confusion = self._confusion
         count = int(confusion.sum())
         if count == 0:
-            raise DataError("there is nothing to score: no truth is known in this part")
+            raise DataError("nothing to score: this part has no known truth")
         right, support, answered = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
         precision, recall = shares(right, answered, 0.0), shares(right, support, 0.0)
         f1 = shares(2 * right, support + answered, 0.0)

@@ -1,4 +1,4 @@
-"""Which figures of a score people see, what they are called and how they are written: the same in every table."""
+"""The figures of a score that people see, with their names and number formats: the same in every table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Figure(NamedTuple):
 
     Attributes:
         key: of the score, or `scaled_rmse`, the root of its `scaled_mse`.
-        words: its name, with the unit that it has where there is one target.
+        words: its name, with the unit if there is one target.
     """
 
     key: str
@@ -38,10 +38,10 @@ class Figure(NamedTuple):
 
 
 def figures_of(contract: Contract) -> tuple[Figure, ...]:
-    """Choose the figures of a kind of answer, the one that decides first.
+    """Choose the figures for a kind of answer; the first one decides.
 
-    Of numbers RMSE and MAE; of quantiles pinball loss, coverage where there are several, and the MAE of the median
-    where there is one; of classes accuracy, macro F1 and log loss. Errors of several targets, or series, are scaled.
+    For numbers RMSE and MAE; for quantiles pinball loss, coverage if there are several, and the MAE of the median if
+    there is one; for classes accuracy, macro F1 and log loss. Errors of several targets or series are scaled.
 
     Example:
         >>> from edgelstm import load
@@ -66,7 +66,7 @@ def figures_of(contract: Contract) -> tuple[Figure, ...]:
 
 
 def known_figure(score: Score, key: str) -> float | None:
-    """Read a figure off a score; None where it has none, as the log loss of answers without probabilities.
+    """Read a figure of a score; None if it has none, such as the log loss of answers without probabilities.
 
     Example:
         >>> known_figure({"scaled_mse": 0.25}, "scaled_rmse"), known_figure({"accuracy": 0.5}, "log_loss")
@@ -76,7 +76,7 @@ def known_figure(score: Score, key: str) -> float | None:
 
 
 def figure_text(value: float | None, key: str) -> str:
-    """Write a figure: shares in percent, others with four digits, a dash for none.
+    """Format a figure: shares in percent, others with four digits, None as a dash.
 
     Example:
         >>> figure_text(0.4853712, "rmse"), figure_text(0.97946, "accuracy"), figure_text(None, "log_loss")
@@ -88,7 +88,7 @@ def figure_text(value: float | None, key: str) -> str:
 
 
 def percent_text(share: float | None) -> str:
-    """Write a share.
+    """Format a share as a percentage.
 
     Example:
         >>> percent_text(0.98765), percent_text(None)

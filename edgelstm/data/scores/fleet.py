@@ -1,4 +1,4 @@
-"""Score many series together: over everything, and one by one."""
+"""Score many series: all together, and each by itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SCALED = "scaled_"
 
 
 class Fleet:
-    """Figures over all series, in which the scaled ones are the mean of what each series has alone.
+    """Figures over all series; the scaled ones are the mean of the figures of the single series.
 
-    What is scaled is divided by the spread of the series itself, and every series weighs the same, however many windows
-    it has: else the largest and the longest would decide alone. The other figures are over all windows. The details
-    have `by_series`: name, windows and score of each.
+    Scaled errors are divided by the spread of their own series, and every series has the same weight, however many
+    windows it has: otherwise the largest and the longest would decide alone. The other figures are over all windows.
+    The details have `by_series`: name, windows and score of each.
     """
 
     def __init__(
@@ -28,15 +28,15 @@ class Fleet:
 
         Args:
             names: of the series.
-            spreads: float64 [S, targets], what the error of each is measured by.
-            make: makes a scorer for such a spread [targets]; None: for that of the contract.
+            spreads: float64 [S, targets], what the error of each is divided by.
+            make: makes a scorer for a spread [targets]; None: for that of the contract.
         """
         self._names = names
         self._total, self._alone = make(None), [make(spread) for spread in spreads]
         self._windows = np.zeros(len(names), np.int64)
 
     def add(self, y: NDArray[Any], truth: NDArray[Any], series: NDArray[np.int64]) -> None:
-        """Take answers with their truth, and say which series each is of, int64 [n]."""
+        """Take answers with their truth and the number of the series of each, int64 [n]."""
         self._total.add(y, truth)
         for number in np.unique(series):
             mine = series == number
@@ -44,7 +44,7 @@ class Fleet:
             self._windows[number] += mine.sum()
 
     def result(self) -> Scored:
-        """Say how good everything was."""
+        """Give the score of all answers."""
         total = self._total.result()
         scored = [
             {"name": name, "windows": int(count), **alone.result().score}

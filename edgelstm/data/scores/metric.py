@@ -8,7 +8,7 @@ from edgelstm.contract import HIGHER_IS_BETTER, Score
 
 
 def figure_of(score: Score, metric: str) -> float:
-    """Read the figure that decides off a score.
+    """Read the figure that decides from a score.
 
     Args:
         score: of numbers, quantiles or classes.
@@ -22,12 +22,12 @@ def figure_of(score: Score, metric: str) -> float:
 
 
 def drop_of(figure: float, first: float, metric: str) -> float:
-    """Say how much worse a figure is than another: 0.01 is one percent of that, below zero it is better.
+    """Say how much worse a figure is than another: 0.01 is one percent of the other; negative is better.
 
     Args:
         figure: of the file in question.
-        first: of the file it is held against.
-        metric: as `Contract.metric` names it; of an error less is better, of `accuracy` more.
+        first: of the file it is compared with.
+        metric: as `Contract.metric` names it; lower is better for an error, higher for `accuracy`.
 
     Example:
         >>> round(drop_of(0.505, 0.5, "rmse"), 4), round(drop_of(0.97, 0.98, "accuracy"), 4)

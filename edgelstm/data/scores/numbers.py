@@ -11,12 +11,12 @@ from edgelstm.data.scores.scorer import Mean, Scored, by_step, plain
 
 
 class Numbers:
-    """Squared and absolute errors, each step and channel weighing the same.
+    """Squared and absolute errors; each step and channel has the same weight.
 
-    The score has `mse`, `mae` and `rmse` in physical units, and `scaled_mse` and `scaled_mae` after dividing by the
-    spread of each channel; across channels of different units only those have a meaning. The details have
-    `rmse_by_channel` [O], `rmse_by_step` [K] and, where the truth is clipped at a cap, `uncapped_rmse` against the
-    truth as it is.
+    The score has `mse`, `mae` and `rmse` in physical units, and `scaled_mse` and `scaled_mae` after division by the
+    spread of each channel; across channels with different units only the scaled ones are meaningful. The details have
+    `rmse_by_channel` [O], `rmse_by_step` [K] and, if the truth is clipped at a cap, `uncapped_rmse` against the
+    unclipped truth.
     """
 
     def __init__(self, spread: NDArray[np.floating], cap: tuple[float | None, ...] = ()) -> None:
@@ -24,7 +24,7 @@ class Numbers:
 
         Args:
             spread: [O], the training standard deviation of each output channel.
-            cap: for each output where its truth is clipped; None where it is not.
+            cap: for each output the value at which its truth is clipped; None if it is not.
         """
         self._spread = np.asarray(spread, np.float64)
         self._capped = any(limit is not None for limit in cap)
@@ -42,7 +42,7 @@ class Numbers:
             self._uncapped.add((y - truth) ** 2, known)
 
     def result(self) -> Scored:
-        """Say how far the answers were from the truth."""
+        """Give the errors of all answers."""
         square, absolute = self._square.cells(), self._absolute.cells()
         mse = float(square.over())
         score = {

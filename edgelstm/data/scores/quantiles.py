@@ -1,4 +1,4 @@
-"""Score quantiles: a forecast that says how sure it is."""
+"""Score quantiles: forecasts with their uncertainty."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class Quantiles:
     """Pinball loss, coverage and calibration.
 
     The score has `pinball`, the mean over targets, levels and steps of max(q e, (q - 1) e) with e = truth - answer
-    (Koenker and Bassett 1978, "Regression Quantiles"), `scaled_pinball` after dividing by the spread of each target,
-    `coverage`, the share of the truth from the lowest level to the highest, and `mae`, `rmse` and `scaled_mae` of the
-    median. Where there is one level, or no median, those are absent. The details have `interval`, what `coverage`
-    should be, `calibration`, for each target and level the share of the truth at or below it, `pinball_by_step` [K],
-    and `crossing`, the share of forecasts of a target in which a lower level lies above the next.
+    (Koenker and Bassett 1978, "Regression Quantiles"), `scaled_pinball` after division by the spread of each target,
+    `coverage`, the share of the truth between the lowest and the highest level, and `mae`, `rmse` and `scaled_mae` of
+    the median. With one level there is no `coverage`, without a median there are no errors of it. The details have
+    `interval`, the ideal `coverage`, `calibration`, for each target and level the share of the truth at or below it,
+    `pinball_by_step` [K], and `crossing`, the share of forecasts in which a lower level is above the next.
     """
 
     def __init__(self, spread: NDArray[np.floating], columns: tuple[str, ...], levels: tuple[float, ...]) -> None:
         """Prepare.
 
         Args:
-            spread: [O], the training standard deviation of the target behind each output.
-            columns: [O], the target behind each output; those of one target stand together.
+            spread: [O], the training standard deviation of the target of each output.
+            columns: [O], the target of each output; the outputs of one target are adjacent.
             levels: [O], the quantile of each output, ascending within a target.
         """
         self._spread, self._levels, self._columns = np.asarray(spread, np.float64), np.array(levels), columns
@@ -57,7 +57,7 @@ class Quantiles:
         self._square.add(error[..., self._medians] ** 2, known[..., self._medians])
 
     def result(self) -> Scored:
-        """Say how good the quantiles were."""
+        """Give the score of all quantiles."""
         pinball = self._pinball.cells()
         score = {"pinball": float(pinball.over()), "scaled_pinball": float(pinball.by(self._spread).over())}
         if len(self._pairs):

@@ -1,4 +1,4 @@
-"""Go over windows or sequences, ask for answers and score them."""
+"""Answer windows or sequences batch by batch, and score the answers."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], 
     """Score an answerer on all examples.
 
     Args:
-        answerer: gives answers for example numbers int64 [n]: for windows float32 [n, K, O], to classify [n, C], and
-            to label, where it is asked for one series at a time, [T, O]. Classes without probabilities are
-            int64, without the last axis.
+        answerer: gives answers to the examples of these numbers, int64 [n]: to windows float32 [n, K, O], to classify
+            [n, C], to label [T, O], one series at a time. Classes without probabilities are int64, without the last
+            axis.
         examples: with their truth.
         outputs: the channels of the contract.
         answer: `"number"`, `"quantile"` or `"class"`.
 
     Returns:
-        The score, and the details; to label, and of forecasts of many series, `by_series` among them: name, scored
-        steps or windows, and score of each. The scaled figures of many series are the mean over them, see
+        The score and the details. To label, and for forecasts of many series, these include `by_series`: name, scored
+        steps or windows, and score of each. The scaled figures of many series are the mean over the series, see
         `edgelstm.data.scores.fleet`.
 
     Raises:
@@ -83,7 +83,7 @@ def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], 
 def _score_fleet(answerer: Answerer, windows: Windows, outputs: tuple[Channel, ...], answer: str) -> Scored:
     spreads = windows.spreads
     if spreads is None:
-        raise TypeError("these windows are of one series")
+        raise TypeError("these windows are from one series, expected many")
     fleet = Fleet(windows.names, spreads, lambda spread: scorer_of(answer, outputs, spread))
     for index in windows.batches(CHUNK):
         fleet.add(answerer(index), windows.y(index), windows.series_of(index))

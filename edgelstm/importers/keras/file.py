@@ -1,8 +1,8 @@
-"""Read what Keras saved: bytes to a plain config and arrays. Nothing is executed, unpickled or followed elsewhere.
+"""Read Keras files: from bytes to a plain config and arrays. No code, pickle or link in them is executed or followed.
 
-Two layouts are known. `.keras` (Keras 3, and 2.13 on) is a zip of `metadata.json`, `config.json` and
-`model.weights.h5`, whose groups are called after the classes: `layers/lstm_1/cell/vars/0`. The older HDF5 file has
-the config as its attribute `model_config` and groups called after the layers:
+There are two layouts. `.keras` (Keras 3, and Keras 2 from 2.13) is a zip of `metadata.json`, `config.json` and
+`model.weights.h5`, whose groups are named after the classes: `layers/lstm_1/cell/vars/0`. The older HDF5 file has
+the config as its attribute `model_config`, and groups named after the layers:
 `model_weights/lstm_3/lstm_3/lstm_cell/kernel:0`.
 """
 
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgelstm.arrays import Array
-from edgelstm.errors import NetworkError, require
+from edgelstm.errors import NetworkError, one_line, require
 from edgelstm.strict_json import StrictJsonError, parse
 
 _ZIP, _HDF5, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
@@ -32,7 +32,7 @@ _CHILD = (
 _REFUSED = 3
 _WALL_S = 120
 
-# Nothing is unpacked or read that claims to be larger.
+# Anything that declares a larger size is not unpacked or read.
 _FILE_BYTES = 2**31
 _JSON_BYTES = 16 * 2**20
 _ARRAY_BYTES = 2**30
@@ -41,10 +41,10 @@ _ENTRIES = 1000
 
 
 class Stored(NamedTuple):
-    """The weights of one layer as they lie in the file.
+    """The weights of one layer as the file stores them.
 
     Attributes:
-        name: of the layer, where the file says it; else empty.
+        name: of the layer, if the file says it; else empty.
         arrays: by their path inside the layer, in the order of the file.
     """
 
@@ -53,13 +53,13 @@ class Stored(NamedTuple):
 
 
 class KerasFile(NamedTuple):
-    """What is in a file.
+    """The content of a Keras file.
 
     Attributes:
         version: of the Keras that wrote it, `"3.15.1"`.
-        model: the config, `class_name` and `config`, as JSON gave it.
-        stored: by the layers' names (HDF5), or by their classes: `"lstm"`, `"lstm_1"` (`.keras`).
-        by_name: which of the two.
+        model: the config, `class_name` and `config`, as parsed from JSON.
+        stored: by the names of the layers (HDF5), or by their classes: `"lstm"`, `"lstm_1"` (`.keras`).
+        by_name: whether `stored` is by name.
         sha256: of the file.
     """
 
@@ -76,10 +76,10 @@ class KerasFile(NamedTuple):
 
 
 def read_keras_file(path: str | Path) -> KerasFile:
-    """Read a `.keras` zip or an HDF5 file of a whole Keras model.
+    """Read a `.keras` zip or an HDF5 file of a complete Keras model.
 
     Raises:
-        NetworkError: there is none, it is no such file, it is damaged, or it tries a trick.
+        NetworkError: the file is missing, of another kind, damaged or malicious.
         MissingDependencyError: h5py is not installed.
     """
     require("h5py", "keras")
@@ -92,10 +92,10 @@ def read_keras_file(path: str | Path) -> KerasFile:
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from error
     except Exception as error:  # h5py, zipfile and zlib have a dozen errors without a common base
-        raise NetworkError(f"{path}: the file is damaged: {type(error).__name__}: {error}") from error
+        raise NetworkError(f"{path}: the file is damaged: {one_line(error)}") from error
     if content.startswith(_PICKLE):
         raise NetworkError(f"{path}: expected a .keras or HDF5 file, got a pickle, which could run code; not opened")
-    raise NetworkError(f"{path}: expected a .keras or HDF5 file, got something else; save it with model.save")
+    raise NetworkError(f"{path}: expected a .keras or HDF5 file, got another kind; save the model with model.save")
 
 
 def _content(path: Path) -> bytes:
@@ -107,7 +107,7 @@ def _content(path: Path) -> bytes:
             raise NetworkError(f"{path}: expected a file of 1 to {_FILE_BYTES:,} bytes, got {size:,}")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise NetworkError(f"{path}: there is no such file") from error
+        raise NetworkError(f"{path}: file not found") from error
     except OSError as error:
         raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -123,7 +123,7 @@ def _from_zip(content: bytes) -> KerasFile:
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The members by name; a file in which one of them tries a trick is refused as a whole."""
+    """List the members by name; a zip with a malicious member is refused as a whole."""
     members = archive.infolist()
     if len(members) > _ENTRIES:
         raise NetworkError(f"expected at most {_ENTRIES} files in the zip, got {len(members)}")
@@ -133,24 +133,24 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         path = PurePosixPath(name)
         link = (member.external_attr >> 16) & 0o170000 == 0o120000
         if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name or link:
-            raise NetworkError(f"the zip holds {name!r}, which leads out of it; this file is not to be trusted")
+            raise NetworkError(f"the zip contains {name!r}, a path outside of it; do not trust this file")
         if name in entries:
-            raise NetworkError(f"the zip holds {name!r} twice; this file is not to be trusted")
+            raise NetworkError(f"the zip contains {name!r} twice; do not trust this file")
         entries[name] = member
     return entries
 
 
 def _member(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, limit: int) -> bytes:
-    """Inflate one member, after its claimed size was found bearable; the archive stops at what was claimed."""
+    """Unpack one member if its declared size is acceptable; the archive stops at the declared size."""
     if name not in entries:
-        raise NetworkError(f"the zip holds no {name}; save the whole model with model.save")
+        raise NetworkError(f"the zip lacks {name}; save the complete model with model.save")
     member = entries[name]
     if member.flag_bits & 1:
         raise NetworkError(f"{name} is encrypted")
     if member.file_size > min(limit, _RATIO * member.compress_size + 2**20):
         raise NetworkError(
             f"{name} would grow from {member.compress_size:,} to {member.file_size:,} bytes when unpacked; expected at "
-            f"most {limit:,}, and {_RATIO} times as many as packed"
+            f"most {limit:,} bytes, and at most {_RATIO} times the packed size"
         )
     with archive.open(member) as file:
         return file.read(limit)
@@ -163,9 +163,9 @@ def _from_hdf5(content: bytes) -> KerasFile:
 
 
 def _read_hdf5(content: bytes, layout: str) -> tuple[dict[str, str], dict[str, Stored]]:
-    """Let a child process read HDF5: the library dies of some damaged files."""
+    """Read HDF5 in a child process, because the library crashes on some damaged files."""
     if not sys.executable:
-        raise NetworkError("cannot be read: this Python does not know its own executable")
+        raise NetworkError("cannot be read: this Python does not know the path of its own executable")
     try:
         child = subprocess.run(  # noqa: S603  (our own interpreter, our own code)
             [sys.executable, "-c", _CHILD, layout, _child_path(), *sys.path],
@@ -175,21 +175,21 @@ def _read_hdf5(content: bytes, layout: str) -> tuple[dict[str, str], dict[str, S
             timeout=_WALL_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise NetworkError(f"the file is damaged: reading its HDF5 did not end within {_WALL_S} s") from error
+        raise NetworkError(f"the file is damaged: reading its HDF5 took more than {_WALL_S} s") from error
     if child.returncode == _REFUSED:
         raise NetworkError(child.stdout[:2000].decode(errors="replace").strip())
     if child.returncode:
-        raise NetworkError(f"the file is damaged: reading its HDF5 ended the process that did it ({child.returncode})")
+        raise NetworkError(f"the file is damaged: reading its HDF5 crashed the process ({child.returncode})")
     return _unpacked(child.stdout)
 
 
 def _child_path() -> str:
-    """Where the child's code lies; it is not imported here, since it stands alone."""
+    """Give the path of the child's code, which stands alone and is not imported here."""
     return str(Path(__file__).with_name("hdf5.py"))
 
 
 def _unpacked(answer: bytes) -> tuple[dict[str, str], dict[str, Stored]]:
-    """Take the child's answer apart: a line of JSON, then the arrays it lists."""
+    """Parse the output of the child: a line of JSON, then the arrays that it lists."""
     line, _, rest = answer.partition(b"\n")
     said = _object(line, "HDF5")
     stored, start = {}, 0

@@ -1,4 +1,4 @@
-"""What is passed along while a chain of Keras layers becomes a network, and what every layer checks."""
+"""The state of translating a chain of Keras layers, and the checks of every layer."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Flow:
     Attributes:
         major: 2 or 3, of the Keras that wrote the file.
         size: of the last axis.
-        sequence: there are steps.
-        masked: some steps do not count.
-        mask_at: where among the layers a mask stands that no LSTM has met yet; None without.
-        zeroed: at masked steps the values are zero and not repeated; only another LSTM makes that alike.
+        sequence: there is an axis of steps.
+        masked: some steps are masked.
+        mask_at: the index among the layers of a mask that no LSTM has used yet; None without one.
+        zeroed: the values at masked steps are zero instead of repeated; only another LSTM removes the difference.
     """
 
     major: int
@@ -39,19 +39,19 @@ class Flow:
     weights: Weights = field(default_factory=dict)
 
     def name(self, kind: str) -> str:
-        """A name of our own: those in the file may hold anything."""
+        """Make a new name: those in the file may contain anything."""
         return f"{kind}{sum(getattr(layer, 'name', '').startswith(kind) for layer in self.layers)}"
 
 
 def add_function(flow: Flow, function: str) -> None:
-    """Add what a layer's answer goes through."""
+    """Add the activation function of a layer."""
     flow.function = function
     if function != "linear":
         flow.layers.append(Activation(function))
 
 
 def check_policy(layer: KerasLayer) -> None:
-    """A layer that computes in another precision gives other numbers."""
+    """Refuse a layer that computes in another precision, which gives other numbers."""
     policy = layer.config.get("dtype", "float32")
     if isinstance(policy, dict):
         inner = policy.get("config")
@@ -59,28 +59,28 @@ def check_policy(layer: KerasLayer) -> None:
     integer = layer.class_name == "Embedding" and policy in ("int32", "int64")  # the type of its input, in Keras 2
     if policy not in (None, "float32") and not integer:
         raise layer.refuse(
-            f"computes in {policy!r:.40}, expected float32; build it again with the dtype policy float32, "
+            f"computes in {policy!r:.40}, expected float32; build the model again with the dtype policy float32, "
             "load its weights, and save it"
         )
     if layer.config.get("lora_rank") is not None:
-        raise layer.refuse("has LoRA weights beside its own; merge them and save it again")
+        raise layer.refuse("has separate LoRA weights; merge them and save the model again")
 
 
 def checked_array(layer: KerasLayer, index: int, shape: tuple[int, ...], what: str) -> NDArray[np.float32]:
-    """One array of a layer, of that shape and finite, float32."""
+    """Give one array of a layer as float32, after checking that it has this shape and is finite."""
     if index >= len(layer.weights):
-        raise layer.refuse(f"its {what} is missing in the file")
+        raise layer.refuse(f"its {what} is missing from the file")
     array = layer.weights[index]
     if array.shape != shape:
         raise layer.refuse(f"{what}: expected shape {list(shape)}, got {list(array.shape)}")
     if array.dtype.newbyteorder("=") != np.float32:
         raise layer.refuse(f"{what}: expected float32, got {array.dtype}")
     if not np.isfinite(array).all():
-        raise layer.refuse(f"{what}: holds NaN or infinity; these weights cannot be run")
+        raise layer.refuse(f"{what}: contains NaN or infinity; these weights cannot be used")
     return array.astype(np.float32)
 
 
 def check_count(layer: KerasLayer, count: int) -> None:
-    """See that a layer has as many arrays as it should."""
+    """See that a layer has the expected number of arrays."""
     if len(layer.weights) != count:
         raise layer.refuse(f"expected {count} arrays of weights, got {len(layer.weights)}")

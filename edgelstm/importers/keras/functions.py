@@ -1,4 +1,4 @@
-"""Keras' activations by our names: given by name, as a serialized function, or as a layer."""
+"""Keras' activations by edgelstm's names: given by name, as a serialized function, or as a layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HARD_SIGMOID = {2: "hard_sigmoid_keras2", 3: "hard_sigmoid"}  # 0.2 x + 0.5 unt
 
 
 def function_of(major: int, layer: KerasLayer, value: Any, what: str = "activation") -> str:
-    """The name of a function here: given by name, as a serialized function, or as a layer."""
+    """Give edgelstm's name of a function: given by name, as a serialized function, or as a layer."""
     if value is None:
         return "linear"
     if isinstance(value, dict) and value.get("class_name") == "function":
@@ -32,7 +32,7 @@ def function_of(major: int, layer: KerasLayer, value: Any, what: str = "activati
         return _HARD_SIGMOID[major]
     if not isinstance(value, str) or value not in _ACTIVATIONS:
         known = ", ".join([*_ACTIVATIONS, "hard_sigmoid"])
-        raise layer.refuse(f"{what} {value!r:.60} is not known; expected one of {known}")
+        raise layer.refuse(f"unknown {what} {value!r:.60}; expected one of {known}")
     return _ACTIVATIONS[value]
 
 
@@ -48,7 +48,7 @@ def _leaky_relu(layer: KerasLayer) -> str:
 def _relu(layer: KerasLayer) -> str:
     plain = not layer.config.get("negative_slope") and not layer.config.get("threshold")
     if not plain or layer.config.get("max_value") is not None:
-        raise layer.refuse("expected a plain ReLU, got one with a slope, a threshold or a largest value")
+        raise layer.refuse("expected a plain ReLU, got one with a slope, a threshold or a maximum")
     return "relu"
 
 

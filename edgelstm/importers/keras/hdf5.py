@@ -1,9 +1,9 @@
 """Read the arrays and texts of a Keras HDF5 file: a child process of `edgelstm.importers.keras.file`.
 
-h5py and the HDF5 library below it die of some damaged files (measured: a segmentation fault in one of some thousand
-with a few altered bytes, in h5py 3.16), so this runs in a process that may die, with an end to memory and time. It
-stands alone: standard library, numpy, h5py. The file comes on stdin; the answer goes to stdout: a line of JSON, then
-the arrays one after the other. What is refused is said on stdout with exit status 3.
+h5py and the HDF5 library below it crash on some damaged files (measured: a segmentation fault for one in a few thousand
+files with altered bytes, in h5py 3.16), so this runs in a process of its own, with limits of memory and time. It needs
+the standard library, numpy and h5py alone. The file comes on stdin; the result goes to stdout: a line of JSON, then the
+arrays one after the other. A refusal goes to stdout, with exit status 3.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CPU_S = 60
 MEMORY_BYTES = 512 * 2**20
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # Keras 3; Keras 2.13 to 2.15
 
-# Nothing is read that claims to be larger.
+# Anything that declares a larger size is not read.
 _TEXT = 16 * 2**20
 _ARRAY_BYTES = 2**30
 _RATIO = 100
@@ -36,11 +36,11 @@ _AXES = 4
 
 
 class RefusedError(Exception):
-    """The file holds what is not read; says what."""
+    """The file contains something that is not supported; says what."""
 
 
 def main(layout: str) -> None:
-    """Be the child: read stdin, as `"zip"` (the weights of a .keras file) or `"hdf5"` (a whole model)."""
+    """Run the child: read stdin as `"zip"` (the weights of a .keras file) or `"hdf5"` (a complete model)."""
     try:
         content = sys.stdin.buffer.read()
         _warm_up()
@@ -54,10 +54,10 @@ def main(layout: str) -> None:
 
 
 def by_class(file: Any, size: int) -> tuple[dict[str, str], list[tuple[str, str, dict[str, Array]]]]:
-    """The groups of a .keras file, called after the classes; with the name that the layer has, if the file says it."""
+    """Read the groups of a .keras file, named after the classes, with the name of the layer if the file says it."""
     container = next((name for name in _CONTAINERS if name in file), None)
     if container is None:
-        raise RefusedError(f"expected a group {_CONTAINERS[0]!r} of weights, got {sorted(file)[:5]}")
+        raise RefusedError(f"expected a group {_CONTAINERS[0]!r} with the weights, got {sorted(file)[:5]}")
     reader = _Reader(size)
     groups = reader.child(file, container)
     return {}, [(name, *_group(reader, groups, name)) for name in groups]
@@ -71,9 +71,9 @@ def _group(reader: _Reader, groups: Any, name: str) -> tuple[str, dict[str, Arra
 
 
 def by_name(file: Any, size: int) -> tuple[dict[str, str], list[tuple[str, str, dict[str, Array]]]]:
-    """The texts of a whole model, and the groups of its weights, called after the layers."""
+    """Read the texts of a complete model, and the groups of its weights, named after the layers."""
     if "model_config" not in file.attrs:
-        raise RefusedError("expected a whole model, got weights alone (no model_config); save it with model.save")
+        raise RefusedError("expected a complete model, got weights alone (no model_config); save it with model.save")
     texts = {"model_config": _text(file.attrs["model_config"], "model_config")}
     reader = _Reader(size)
     weights = reader.child(file, "model_weights")
@@ -89,52 +89,52 @@ def by_name(file: Any, size: int) -> tuple[dict[str, str], list[tuple[str, str, 
 
 
 class _Reader:
-    """Takes arrays out of an HDF5 file, as many as its size can hold, and follows no link out of it."""
+    """Reads arrays from an HDF5 file, not more than its size allows, and follows no link out of it."""
 
     def __init__(self, file_bytes: int) -> None:
         self.bytes_left = min(_ARRAY_BYTES, _RATIO * file_bytes)
         self.objects_left = _OBJECTS
 
     def child(self, group: Any, path: str) -> Any:
-        """The object at a path below a group, by hard links alone."""
+        """Give the object at a path below a group, by hard links alone."""
         for name in filter(None, path.split("/")):
             if not isinstance(group, h5py.Group) or name not in group:
                 raise RefusedError(f"the weights lack {path!r}")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise RefusedError(f"the weights hold {path!r} as a link to another place; it is not followed")
+                raise RefusedError(f"{path!r} of the weights is a link to another place, which is not followed")
             group = group[name]
         return group
 
     def arrays(self, group: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Array]]:
-        """Every array below a group, by path."""
+        """List every array below a group, by path."""
         if depth > _DEPTH:
             raise RefusedError(f"the weights are nested deeper than {_DEPTH} groups at {prefix!r}")
         for name in group:
             found, path = self.child(group, name), f"{prefix}{name}"
             self.objects_left -= 1
             if self.objects_left < 0:
-                raise RefusedError(f"expected at most {_OBJECTS:,} objects among the weights, got more")
+                raise RefusedError(f"expected at most {_OBJECTS:,} objects in the weights, got more")
             if isinstance(found, h5py.Group):
                 yield from self.arrays(found, f"{path}/", depth + 1)
             else:
                 yield path, self.array(found, path)
 
     def array(self, dataset: Any, path: str) -> Array:
-        """Read one array, after what it claims to be was found bearable."""
+        """Read one array, if its declared type and size are acceptable."""
         if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-            raise RefusedError(f"the weights hold {path!r}, which is no array")
+            raise RefusedError(f"{path!r} of the weights is not an array")
         if dataset.external or dataset.is_virtual:
-            raise RefusedError(f"the weights keep {path!r} in another file; it is not read")
+            raise RefusedError(f"{path!r} of the weights is stored in another file, which is not read")
         if dataset.dtype.kind not in "fiu" or dataset.ndim > _AXES:
             raise RefusedError(f"{path}: expected numbers, got {dataset.dtype} {list(dataset.shape)}")
         self.bytes_left -= dataset.size * dataset.dtype.itemsize
         if self.bytes_left < 0:
-            raise RefusedError(f"{path}: {list(dataset.shape)} is more than this file can hold")
+            raise RefusedError(f"{path}: {list(dataset.shape)} is more than a file of this size can contain")
         return np.asarray(dataset[()])
 
 
 def _names(group: Any, attribute: str) -> list[str]:
-    """Read a list of names, which Keras cuts into attributes `NAME0`, `NAME1`, ... when it is long."""
+    """Read a list of names, which Keras splits into attributes `NAME0`, `NAME1`, ... when it is long."""
     if attribute in group.attrs:
         parts = [group.attrs[attribute]]
     else:
@@ -155,7 +155,7 @@ def _text(value: Any, place: str) -> str:
 
 
 def _answer(texts: dict[str, str], groups: list[tuple[str, str, dict[str, Array]]]) -> None:
-    """A line of JSON that says what follows, then the arrays, little-endian and in C order."""
+    """Write a line of JSON that says what follows, then the arrays, little-endian and in C order."""
     plain = [
         (key, name, {path: a.astype(a.dtype.newbyteorder("<"), order="C") for path, a in arrays.items()})
         for key, name, arrays in groups
@@ -174,7 +174,7 @@ def _refuse(reason: str) -> None:
 
 
 def _warm_up() -> None:
-    """Load all that is loaded on first use: no file can be opened later."""
+    """Load everything that is loaded on first use: no file can be opened later."""
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         file["a/b"] = np.zeros((2, 2), np.float16)
@@ -185,7 +185,7 @@ def _warm_up() -> None:
 
 
 def _limit(size: int) -> None:
-    """From here on no file is opened or written, no core is left, and memory and time have an end; on Linux."""
+    """Forbid files and core dumps, and limit memory and time from here on; on Linux."""
     if sys.platform != "linux":
         return
     import resource

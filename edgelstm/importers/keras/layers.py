@@ -1,4 +1,4 @@
-"""What each Keras layer becomes: exactly, or not at all. Source: keras/src/layers of Keras 3.15 and 2.15."""
+"""Translate each Keras layer exactly, or refuse it. Source: keras/src/layers of Keras 3.15 and 2.15."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from edgelstm.network import (
     Weights,
 )
 
-# At inference these do nothing.
+# These do nothing at inference.
 _NOTHING = ("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization")
-_EPSILON = 1e-7  # Keras never divides by less
+_EPSILON = 1e-7  # smallest divisor in Keras
 
 
 class Became(NamedTuple):
-    """What one layer of the file was turned into, for people."""
+    """A layer of the file and what it was translated to, for people."""
 
     name: str
     class_name: str
@@ -40,19 +40,19 @@ class Became(NamedTuple):
 
 
 class Translated(NamedTuple):
-    """A network and what its ends look like.
+    """A network, and the form of its inputs and outputs.
 
     Attributes:
-        network, weights: as edgelstm knows them.
+        network, weights: in edgelstm's layers.
         table: what each Keras layer became.
-        tokens: how many the embedding in front knows; None for measurements.
+        tokens: the number of tokens of the embedding at the beginning; None for measurements.
         input_size: F; 1 for tokens.
         output_size: of the last axis.
         every_step: it answers at every step of the window.
-        repeated: steps that a RepeatVector asks for; 0 without.
-        reshaped: [K, O] of a Reshape at the very end; None without.
+        repeated: the steps of a RepeatVector; 0 without one.
+        reshaped: [K, O] of a Reshape at the end; None without one.
         stateful: it carries its state from window to window.
-        last_function: what the answer comes out of, `"softmax"`; `"linear"` for numbers.
+        last_function: the function at the end, `"softmax"`; `"linear"` for numbers.
     """
 
     network: Network
@@ -76,7 +76,7 @@ def translate(chain: Chain, major: int) -> Translated:
         major: 2 or 3, of the Keras that wrote it: they differ in `hard_sigmoid`.
 
     Raises:
-        NetworkError: names the layer that cannot be exactly the same here.
+        NetworkError: a layer cannot be translated exactly; names it.
     """
     tokens = bool(chain.layers) and chain.layers[0].class_name == "Embedding"
     size = 1 if tokens else chain.input_shape[-1]
@@ -108,20 +108,20 @@ def translate(chain: Chain, major: int) -> Translated:
 def _translate_layer(flow: Flow, layer: KerasLayer) -> None:
     translator = _LAYERS.get(layer.class_name)
     if layer.class_name == "Lambda":
-        raise layer.refuse("holds Python code, which is never run; put what it does outside of the model")
+        raise layer.refuse("contains Python code, which is never run; move its computation out of the model")
     if translator is None:
-        raise layer.refuse(f"no such layer can be read; expected only {', '.join(_LAYERS)}")
+        raise layer.refuse(f"this class is not supported; expected one of {', '.join(_LAYERS)}")
     if flow.reshaped:
-        raise layer.refuse("stands behind a Reshape, which can only be the last layer")
+        raise layer.refuse("comes after a Reshape, which can only be the last layer")
     check_policy(layer)
     translator(flow, layer)
 
 
 def _check_end(flow: Flow, chain: Chain) -> None:
     if not flow.stateful:
-        raise NetworkError("expected a model with at least one LSTM, got none among its layers")
+        raise NetworkError("expected a model with at least one LSTM, found none among its layers")
     if any(flow.stateful) and not all(flow.stateful):
-        raise NetworkError("expected all LSTMs stateful or none; a mixture cannot be carried on")
+        raise NetworkError("expected all LSTMs stateful or none; a mixture cannot carry its state")
     if any(flow.stateful) and any(layer.no_state for layer in flow.layers):
         raise NetworkError(
             "a stateful model with Bidirectional, go_backwards, RepeatVector or a mask cannot carry its state step by "
@@ -129,8 +129,8 @@ def _check_end(flow: Flow, chain: Chain) -> None:
         )
     if flow.zeroed:
         raise NetworkError(
-            f"layer {chain.layers[-1].name!r}: the model answers at every step, with zeros out of its last LSTM at "
-            "masked steps (Bidirectional or zero_output_for_mask); there is no such network here"
+            f"layer {chain.layers[-1].name!r}: the model answers at every step, and its last LSTM gives zeros at "
+            "masked steps (Bidirectional or zero_output_for_mask), which is not supported"
         )
 
 
@@ -140,7 +140,7 @@ def _words(layers: list[Layer]) -> str:
 
 
 def _nothing(flow: Flow, layer: KerasLayer) -> None:
-    """It only works while training."""
+    """Skip a layer that only works in training."""
 
 
 def _dense(flow: Flow, layer: KerasLayer) -> None:
@@ -156,10 +156,10 @@ def _dense(flow: Flow, layer: KerasLayer) -> None:
 
 
 def _time_distributed(flow: Flow, layer: KerasLayer) -> None:
-    """The same at every step is what a linear layer does anyhow."""
+    """Translate the inner layer: a linear layer works at every step anyway."""
     inner = layer_in(layer, "layer", layer.weights)
     if not flow.sequence:
-        raise layer.refuse("expected a sequence in front of it, got one vector")
+        raise layer.refuse("expected a sequence before it, got one vector")
     if inner.class_name not in ("Dense", "Activation", *_NOTHING, *FUNCTION_LAYERS):
         raise layer.refuse(f"expected Dense or Activation inside it, got {inner.class_name!r:.60}")
     check_policy(inner)
@@ -177,16 +177,16 @@ def _function_layer(flow: Flow, layer: KerasLayer) -> None:
 def _repeat_vector(flow: Flow, layer: KerasLayer) -> None:
     steps = layer.size("n")
     if flow.sequence:
-        raise layer.refuse("expected one vector in front of it, got a sequence")
+        raise layer.refuse("expected one vector before it, got a sequence")
     flow.layers.append(Repeat(steps))
     flow.sequence, flow.repeated = True, steps
 
 
 def _masking(flow: Flow, layer: KerasLayer) -> None:
     value = layer.get("mask_value", float)
-    if flow.layers:  # what a layer computes is equal to a number only by the last bit of a rounding
+    if flow.layers:  # rounding changes the last bits of computed values, which are then not equal to the number
         raise layer.refuse(
-            "expected in front of all that computes: it compares what comes in with a number, bit by bit"
+            "expected before all layers that compute: it compares the raw input with a number, bit by bit"
         )
     if abs(value) > float(np.finfo(np.float32).max):
         raise layer.refuse(f"expected a mask_value that float32 can hold, got {value!r}")
@@ -199,9 +199,9 @@ def _begin_mask(flow: Flow, value: float) -> None:
 
 
 def _embedding(flow: Flow, layer: KerasLayer) -> None:
-    """With mask_zero, token 0 is skipped: its row, which nothing sees then, is made to stand for that."""
+    """Add an embedding; with mask_zero, token 0 is skipped, and its row, which is unused, becomes the mask value."""
     if flow.layers or flow.tokens is not None:
-        raise layer.refuse("expected an Embedding in front of all others")
+        raise layer.refuse("expected the Embedding before all other layers")
     tokens, size = layer.size("input_dim"), layer.size("output_dim")
     check_count(layer, 1)
     table = checked_array(layer, 0, (tokens, size), "embeddings").copy()
@@ -216,7 +216,7 @@ def _embedding(flow: Flow, layer: KerasLayer) -> None:
 
 
 def _blank(rows: NDArray[np.float32]) -> np.float32:
-    """A number that no other row is made of throughout: 0, or else one within their range."""
+    """Find a number such that no other row consists of it alone: 0, or else one within their range."""
     taken = {float(row[0]) for row in rows if (row == row[0]).all()}
     largest = float(np.abs(rows).max(initial=1))
     candidates = (np.float32(largest * k / (len(rows) + 2)) for k in range(len(rows) + 2))
@@ -224,14 +224,14 @@ def _blank(rows: NDArray[np.float32]) -> np.float32:
 
 
 def _normalization(flow: Flow, layer: KerasLayer) -> None:
-    """(x - mean) / std, or the way back; Keras takes the variance, and never divides by less than 1e-7."""
+    """Compute (x - mean) / std, or its inverse; Keras stores the variance, and never divides by less than 1e-7."""
     mean, variance = _mean_and_variance(flow, layer)
     std = np.maximum(np.sqrt(variance.astype(np.float64)), _EPSILON)
     invert = layer.get("invert", bool, False)
     name = f"normalization{len(flow.layers)}"
     if invert:
         _add_rescale(flow, name, std, mean)
-    elif flow.layers:  # behind an LSTM of two directions only this is put in the right order of axes
+    elif flow.layers:  # after a bidirectional LSTM only Rescale gets the right order of axes
         _add_rescale(flow, name, 1 / std, -mean / std)
     else:
         flow.weights.update({f"{name}.offset": mean, f"{name}.factor": _as_float32(1 / std)})
@@ -240,7 +240,7 @@ def _normalization(flow: Flow, layer: KerasLayer) -> None:
 
 
 def _batch_normalization(flow: Flow, layer: KerasLayer) -> None:
-    """Gamma (x - mean) / sqrt(variance + epsilon) + beta, with the moving mean and variance of the training."""
+    """Compute gamma (x - mean) / sqrt(variance + epsilon) + beta, with moving mean and variance of the training."""
     _check_axis(flow, layer)
     names = [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.get(key, bool, True)]
     names += ["moving mean", "moving variance"]
@@ -255,12 +255,12 @@ def _batch_normalization(flow: Flow, layer: KerasLayer) -> None:
 
 
 def _check_axis(flow: Flow, layer: KerasLayer) -> list[int]:
-    """See that there is one number for each channel, or one for all; gives the axes, none for the latter."""
+    """See that there is one number for each channel, or one for all; give the axes, none for the latter."""
     axis = layer.config.get("axis", -1)
     axis = [axis] if type(axis) is int else axis
     last = 2 if flow.sequence else 1
     if axis is not None and axis not in ([], [-1], [last]):
-        raise layer.refuse(f"expected numbers for each channel (axis -1) or for all, got axis {axis!r:.40}")
+        raise layer.refuse(f"expected a number for each channel (axis -1) or one for all, got axis {axis!r:.40}")
     return axis or []
 
 
@@ -276,7 +276,7 @@ def _mean_and_variance(flow: Flow, layer: KerasLayer) -> tuple[NDArray[np.float3
 
 
 def _given(flow: Flow, layer: KerasLayer, key: str) -> NDArray[np.float32]:
-    """Numbers that stand in the config: one for each channel, or one for all."""
+    """Read numbers from the config: one for each channel, or one for all."""
     try:
         array = np.asarray(layer.config.get(key))
     except ValueError:  # a ragged list
@@ -298,18 +298,18 @@ def _add_rescale(flow: Flow, name: str, scale: Array, offset: Array) -> None:
 
 
 def _as_float32(array: Array) -> NDArray[np.float32]:
-    """What is too large becomes infinite, and is refused for it with all other weights."""
+    """Convert to float32; values that are too large become infinite, and are refused later with all other weights."""
     with np.errstate(over="ignore"):
         return array.astype(np.float32)
 
 
 def _flatten(flow: Flow, layer: KerasLayer) -> None:
     if flow.sequence:
-        raise layer.refuse("of a whole sequence is not read; expected it only where it changes nothing")
+        raise layer.refuse("flattening a sequence is not supported; expected it only where it changes nothing")
 
 
 def _reshape(flow: Flow, layer: KerasLayer) -> None:
-    """Behind the last Dense it says what is a step and what an output; elsewhere it may change nothing."""
+    """After the last Dense it separates steps and outputs; elsewhere it must change nothing."""
     shape = layer.config.get("target_shape")
     if not isinstance(shape, list) or not all(type(size) is int and size >= -1 for size in shape):
         raise layer.refuse(f"expected a target_shape, got {shape!r:.60}")
@@ -321,7 +321,7 @@ def _reshape(flow: Flow, layer: KerasLayer) -> None:
             flow.reshaped = (known[0], known[1])
             return
     raise layer.refuse(
-        f"to {shape} is not read; expected it only where it changes nothing, or [steps, outputs] at the end"
+        f"the shape {shape} is not supported; expected one that changes nothing, or [steps, outputs] at the end"
     )
 
 

@@ -1,7 +1,7 @@
 """LSTM and Bidirectional.
 
-Keras' gates are i f c o and its kernels [in, 4H]; transposed, they are PyTorch's. Its one bias becomes `bias_ih`
-beside a `bias_hh` of zeros.
+Keras' gates are in the order i f c o and its kernels are [in, 4H]; transposed, they are PyTorch's. Its single bias
+becomes `bias_ih`, and `bias_hh` is zero.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from edgelstm.network import FINAL, LAST, LSTM_FUNCTIONS, Linear, Lstm, Reverse,
 
 
 def add_lstm(flow: Flow, layer: KerasLayer) -> None:
-    """Add an LSTM; backwards it takes the steps in reverse, and answers in that order, as Keras does."""
+    """Add an LSTM; with go_backwards it reads the steps in reverse and answers in that order, like Keras."""
     backwards, at_every_step = _check_lstm(flow, layer)
     if backwards:
         _reverse(flow, layer, at_every_step)
@@ -26,23 +26,25 @@ def add_lstm(flow: Flow, layer: KerasLayer) -> None:
 
 
 def _check_lstm(flow: Flow, layer: KerasLayer) -> tuple[bool, bool]:
-    """See that it is one we know; gives go_backwards and return_sequences."""
+    """See that the LSTM is supported; give go_backwards and return_sequences."""
     if not flow.sequence:
-        raise layer.refuse("expected a sequence in front of it, got one vector")
+        raise layer.refuse("expected a sequence before it, got one vector")
     for key in ("return_state", "time_major"):
         if layer.get(key, bool, False):
-            raise layer.refuse(f"{key}=True is not read; save it again without")
+            raise layer.refuse(f"{key}=True is not supported; save it again without")
     backwards, at_every_step = layer.get("go_backwards", bool, False), layer.get("return_sequences", bool, False)
     if flow.masked and layer.get("unroll", bool, False) and backwards:
-        raise layer.refuse("unroll, go_backwards and a mask together: Keras' backends disagree on what that computes")
+        raise layer.refuse(
+            "unroll, go_backwards and a mask together are not supported: Keras' backends disagree on them"
+        )
     return backwards, at_every_step
 
 
 def _reverse(flow: Flow, layer: KerasLayer, at_every_step: bool) -> None:
-    """Reverse the steps; those of a mask before it is made, so that it is reversed with them."""
+    """Reverse the steps; before a mask is computed, so that it is reversed too."""
     if flow.masked and (at_every_step or flow.mask_at is None):
         raise layer.refuse(
-            "go_backwards with a mask is read only right behind the mask and with return_sequences=False"
+            "go_backwards with a mask is supported only directly after the mask and with return_sequences=False"
         )
     place = len(flow.layers) if flow.mask_at is None else flow.mask_at
     flow.layers.insert(place, Reverse())
@@ -55,7 +57,9 @@ def _lstm_layer(flow: Flow, layer: KerasLayer, *, bidirectional: bool) -> Lstm:
     )
     for function in (gate, cell):
         if function not in LSTM_FUNCTIONS:
-            raise layer.refuse(f"{function!r} inside an LSTM is not known; expected one of {', '.join(LSTM_FUNCTIONS)}")
+            raise layer.refuse(
+                f"{function!r} inside an LSTM is not supported; expected one of {', '.join(LSTM_FUNCTIONS)}"
+            )
     return Lstm(
         flow.name("lstm"),
         flow.size,
@@ -80,9 +84,9 @@ def _lstm_tensors(layer: KerasLayer, lstm: Lstm, suffix: str, first: int = 0) ->
 
 
 def _append(flow: Flow, layer: KerasLayer, lstm: Lstm, at_every_step: bool, zeroed: bool) -> None:
-    """Append it and follow what the mask does: a skipped step repeats the answer before it, or is zero."""
+    """Append the LSTM and track the mask: a skipped step repeats the answer before it, or is zero."""
     if flow.masked and zeroed and not at_every_step:
-        raise layer.refuse("zero_output_for_mask at the last step is not read; save it again without")
+        raise layer.refuse("zero_output_for_mask at the last step is not supported; save it again without")
     flow.layers.append(lstm)
     flow.stateful.append(layer.get("stateful", bool, False))
     flow.size, flow.function, flow.mask_at = lstm.output_size, "linear", None
@@ -93,7 +97,7 @@ def _append(flow: Flow, layer: KerasLayer, lstm: Lstm, at_every_step: bool, zero
 
 
 def add_bidirectional(flow: Flow, layer: KerasLayer) -> None:
-    """Forward, and backward back in the order of time; the two side by side, or added up by a linear layer."""
+    """Add both directions, the backward answers in the order of time; concatenated, or summed by a linear layer."""
     half = len(layer.weights) // 2
     forward = layer_in(layer, "layer", layer.weights[:half])
     given = layer.config.get("backward_layer") is not None
@@ -103,11 +107,11 @@ def add_bidirectional(flow: Flow, layer: KerasLayer) -> None:
             raise layer.refuse(f"expected an LSTM in both directions, got {inner.class_name!r:.60}")
         check_policy(inner)
         if _check_lstm(flow, inner)[0] != direction:
-            raise layer.refuse("expected a forward layer and a backward one that goes backwards")
+            raise layer.refuse("expected a forward layer, and a backward layer with go_backwards=True")
     at_every_step = forward.get("return_sequences", bool, False)
     lstm = _lstm_layer(flow, forward, bidirectional=True)
     if lstm != _lstm_layer(flow, backward, bidirectional=True) or _differ(forward, backward):
-        raise layer.refuse("expected both directions of one size and with the same settings")
+        raise layer.refuse("expected both directions with the same size and settings")
     for inner, suffix in ((forward, "l0"), (backward, "l0_reverse")):
         check_count(inner, 3 if lstm.bias else 2)
         flow.weights.update(_lstm_tensors(inner, lstm, suffix))
@@ -126,7 +130,7 @@ def _merge(flow: Flow, layer: KerasLayer, hidden: int) -> None:
     if mode == "concat":
         return
     if mode not in ("sum", "ave"):
-        raise layer.refuse(f"merge_mode {mode!r:.40} is not read; expected concat, sum or ave")
+        raise layer.refuse(f"merge_mode {mode!r:.40} is not supported; expected concat, sum or ave")
     part = np.eye(hidden, dtype=np.float32) / np.float32(2 if mode == "ave" else 1)
     linear = Linear(flow.name("merge"), 2 * hidden, hidden, bias=False)
     flow.weights[f"{linear.name}.weight"] = np.hstack([part, part])

@@ -1,4 +1,4 @@
-"""From a Keras file to a run directory. The story of the Keras importer, top to bottom."""
+"""From a Keras file to a run directory: the Keras importer from top to bottom."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.windows import Windows
-from edgelstm.errors import InputError, NetworkError
-from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
+from edgelstm.errors import InputError, NetworkError, counted
+from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
 from edgelstm.importers.keras.chain import chain_of
 from edgelstm.importers.keras.file import read_keras_file
 from edgelstm.importers.keras.layers import Translated, translate
@@ -37,34 +37,34 @@ def from_keras(
     test: Windows | None = None,
     overwrite: bool = False,
 ) -> Run:
-    """Write the run directory of a network that Keras saved, with h5py alone: neither Keras nor TensorFlow.
+    """Write the run directory of a network saved by Keras; needs h5py, but neither Keras nor TensorFlow.
 
     Args:
-        path: a `.keras` file, or an HDF5 file of a whole model.
-        directory: where the run goes; `edgelstm export` takes it like any other.
-        name: of the run and its files; None for the file's.
-        window: T, where the file leaves it open.
-        horizon: K, for a last layer of K * O units; None: as many as the names of `outputs` leave.
-        inputs: names of the channels, or whole channels; empty for x0, x1, ...
+        path: a `.keras` file, or an HDF5 file of a complete model.
+        directory: of the run; `edgelstm export` takes it like any other.
+        name: of the run and its files; None for that of the file.
+        window: T, if the file does not fix it.
+        horizon: K, for a last layer of K * O units; None: units divided by the number of `outputs`.
+        inputs: names of the channels, or complete channels; empty for x0, x1, ...
         outputs: likewise; empty for y0, y1, ...
-        task: `"forecast"`, `"classify"` or `"label"`; None for what the last layer says: an answer at every step
-            labels, softmax or sigmoid classifies, all else forecasts.
+        task: `"forecast"`, `"classify"` or `"label"`; None: by the last layer: an answer at every step labels, softmax
+            or sigmoid classifies, all else forecasts.
         samples: windows for the golden vectors, see `write_imported`.
         test: held-out windows with their targets.
-        overwrite: replace a run that lies there.
+        overwrite: replace an existing run.
 
     Returns:
         The run; `run.record.recipe["layers"]` says what each Keras layer became.
 
     Raises:
-        NetworkError: the file is none, or holds a layer that cannot be exactly the same here.
+        NetworkError: not a Keras file, or a layer cannot be translated exactly.
         InputError: window, horizon, names or task do not fit the network.
-        RunError: a run lies there already.
+        RunError: the directory already has a run.
 
     Example:
         >>> from_keras("nothing.keras", "runs/nothing")
         Traceback (most recent call last):
-        edgelstm.errors.NetworkError: nothing.keras: there is no such file
+        edgelstm.errors.NetworkError: nothing.keras: file not found
     """
     imported = read_keras(path, name=name, window=window, horizon=horizon, inputs=inputs, outputs=outputs, task=task)
     return write_imported(imported, directory, samples=samples, test=test, overwrite=overwrite)
@@ -85,7 +85,7 @@ def read_keras(
     Example:
         >>> read_keras("nothing.keras")
         Traceback (most recent call last):
-        edgelstm.errors.NetworkError: nothing.keras: there is no such file
+        edgelstm.errors.NetworkError: nothing.keras: file not found
     """
     file = read_keras_file(path)
     try:
@@ -116,13 +116,13 @@ def read_keras(
 
 
 def _name_of(path: str | Path) -> str:
-    """Name a run after its file, with what a file name can hold."""
+    """Name a run after its file, with characters that a file name can have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(path).stem).strip("-._") or "keras"
 
 
 def _window(path: str | Path, fixed: int | None, asked: int | None) -> int:
     if fixed is None and asked is None:
-        raise InputError(f"{path}: the file leaves open how many steps a window has; give window (--window N)")
+        raise InputError(f"{path}: the file does not say how many steps a window has; give --window N")
     if asked is not None and (asked < 1 or fixed not in (None, asked)):
         expected = "at least 1" if fixed is None else f"{fixed}, as the file says"
         raise InputError(f"window: expected {expected}, got {asked}")
@@ -130,7 +130,7 @@ def _window(path: str | Path, fixed: int | None, asked: int | None) -> int:
 
 
 def _task(found: Translated, asked: Task | None) -> Task:
-    """What the last layer says, or what was asked for and fits."""
+    """Choose the task by the last layer, or take the one that was asked for if it fits."""
     if asked not in (None, *TASKS):
         raise InputError(f"task: expected one of {', '.join(TASKS)}, got {asked!r}")
     probabilities = found.last_function in ("softmax", "sigmoid")
@@ -142,12 +142,12 @@ def _task(found: Translated, asked: Task | None) -> Task:
     elif probabilities and not found.repeated and not found.reshaped:
         fitting = ("classify", "forecast")
     if asked is not None and asked not in fitting:
-        raise InputError(f"task: the layers of this network can {' or '.join(fitting)}, got {asked!r}")
+        raise InputError(f"task: this network can {' or '.join(fitting)}, got {asked!r}")
     return asked or fitting[0]
 
 
 def _horizon(found: Translated, task: str, asked: int | None, names: int) -> tuple[int, int]:
-    """K and O: the units of the last layer, k * O + o, are step k of output o."""
+    """Find K and O: unit k * O + o of the last layer is step k of output o."""
     units = found.output_size
     if found.repeated or task != "forecast":
         horizon = found.repeated or 1
@@ -156,11 +156,13 @@ def _horizon(found: Translated, task: str, asked: int | None, names: int) -> tup
     else:
         horizon = asked or (units // names if names and units % names == 0 else 1)
     if asked not in (None, horizon):
-        raise InputError(f"horizon: this network answers {horizon} step(s), got {asked}")
+        raise InputError(f"horizon: this network answers {counted(horizon, 'step')}, got {asked}")
     if found.repeated or task != "forecast":
         return horizon, units
     if horizon < 1 or units % horizon:
-        raise InputError(f"horizon: expected a part of the {units} unit(s) of the last layer, got {horizon}")
+        raise InputError(
+            f"horizon: expected a divisor of the {counted(units, 'unit')} of the last layer, got {horizon}"
+        )
     return horizon, units // horizon
 
 
@@ -171,8 +173,8 @@ def _input_channels(found: Translated, names: Sequence[str | Channel]) -> tuple[
     return tuple(channel._replace(dtype="int64", categories=found.tokens) for channel in channels)
 
 
-def _answer(found: Translated, state: str, ending: tuple[int, ...]) -> Answer:
-    """What the network itself answers, in float64; a carried state answers at every step, where nothing is taken."""
+def _answer(found: Translated, state: str, ending: tuple[int, ...]) -> Forward:
+    """Run the network in float64; with a carried state it answers at every step."""
     network: Network = found.network
     weights: Weights = found.weights
     if state == "carried":

@@ -1,6 +1,6 @@
-"""Modules of PyTorch: as layers where a module is nothing else, as a foreign graph where it is.
+"""PyTorch modules: read as layers if a module consists of known ones, else as a foreign graph.
 
-This room knows torch; the others open it when they are asked for a module or for a file that `torch.save` wrote.
+This room needs torch; the others import it only for a module, or for a file of `torch.save`.
 """
 
 from __future__ import annotations

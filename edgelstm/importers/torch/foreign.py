@@ -1,4 +1,4 @@
-"""Bring a foreign ONNX graph to the form of FORMAT.md: cleaned, renamed, its LSTM states surfaced."""
+"""Bring a foreign ONNX graph into the form of FORMAT.md: cleaned, renamed, with LSTM states as inputs and outputs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ IR_VERSION = 8
 
 
 class Shape(NamedTuple):
-    """What the graph is to take and give.
+    """The inputs and outputs that a graph should have.
 
     Attributes:
         features: F; 0 for tokens.
         lengths: it takes lengths.
         every_step: it answers at every step.
-        answer: the axes of y behind B and T: [K, O] or [C].
-        given: those that the graph gives.
+        answer: the axes of y after B and T: [K, O] or [C].
+        given: the axes of the exported graph.
     """
 
     features: int
@@ -41,17 +41,17 @@ class Shape(NamedTuple):
 
 
 def clean_graph(content: bytes, shape: Shape) -> onnx.ModelProto:
-    """Fold constants, drop what computes shapes nobody needs, and name inputs, outputs and axes.
+    """Fold constants, remove unused computations of shapes, and name inputs, outputs and axes.
 
-    onnxruntime's offline optimizer at its basic level does the folding: what it writes depends on no hardware
-    (decision 0013). Initial states of zero are taken away before it, and the arithmetic that sized them with them.
+    onnxruntime's offline optimizer at its basic level folds constants; its result does not depend on the hardware
+    (decision 0013). Initial states of zero are removed before that, with the computation of their sizes.
 
     Args:
-        content: an ONNX model of opset 17, batch first, which calls its input `x` and its answer `raw`.
-        shape: what becomes of it.
+        content: an ONNX model of opset 17, batch first, with the input `x` and the output `raw`.
+        shape: the inputs and outputs that it should have.
 
     Raises:
-        NetworkError: it holds control flow, or an operator that no model file holds.
+        NetworkError: it contains control flow, or an operator that model files must not contain.
     """
     model = onnx.load_from_string(content)
     for _ in range(2):
@@ -69,22 +69,22 @@ def clean_graph(content: bytes, shape: Shape) -> onnx.ModelProto:
 
 
 def check_operators(model: onnx.ModelProto) -> None:
-    """Refuse control flow and operators that no model file holds, by the name of the node."""
+    """Refuse control flow and operators that model files must not contain; name the layer."""
     for node in model.graph.node:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            raise NetworkError(f"{place(node)}: control flow; a model file holds none")
+            raise NetworkError(f"{place(node)}: a model file must not contain control flow")
         if node.op_type not in OPERATORS.get(node.domain, ()):
-            raise NetworkError(f"{place(node)}: an operator that is not on the list of FORMAT.md")
+            raise NetworkError(f"{place(node)}: this operator is not on the list of FORMAT.md")
 
 
 def surface_states(model: onnx.ModelProto) -> tuple[StateTensor, ...]:
-    """Let each LSTM take its state in and give it back, h0, c0, h1, ... as FORMAT.md names them.
+    """Make the state of each LSTM an input and an output, named h0, c0, h1, ... as in FORMAT.md.
 
     Args:
         model: from `clean_graph`; changed in place.
 
     Raises:
-        NetworkError: there is no LSTM, or one that runs backwards, or starts from a state of its own.
+        NetworkError: there is no LSTM, or one that runs backwards, or starts from its own initial state.
     """
     lstms = [node for node in model.graph.node if node.op_type == "LSTM"]
     if not lstms:
@@ -93,10 +93,10 @@ def surface_states(model: onnx.ModelProto) -> tuple[StateTensor, ...]:
     for i, node in enumerate(lstms):
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         if attributes.get("direction", b"forward") != b"forward":
-            raise NetworkError(f"{place(node)}: it runs backwards; a state cannot be carried on")
+            raise NetworkError(f"{place(node)}: it runs backwards, so its state cannot be carried")
         inputs = [*node.input, *[""] * (7 - len(node.input))]
         if inputs[5] or inputs[6]:
-            raise NetworkError(f"{place(node)}: it starts from a state of its own; a carried state starts from zero")
+            raise NetworkError(f"{place(node)}: it starts from its own initial state; a carried state starts from zero")
         outputs = [*node.output, *[""] * (3 - len(node.output))]
         inputs[5:7] = f"h{i}", f"c{i}"
         for k, name in ((1, f"h{i}_out"), (2, f"c{i}_out")):
@@ -113,7 +113,7 @@ def surface_states(model: onnx.ModelProto) -> tuple[StateTensor, ...]:
 
 
 def across_steps(model: onnx.ModelProto) -> list[str]:
-    """Name what may look from one step at another and is no LSTM."""
+    """Name the nodes that may use other steps and are not LSTMs."""
     constant = {tensor.name for tensor in model.graph.initializer}
     found = []
     for node in model.graph.node:
@@ -133,7 +133,7 @@ _ACROSS = frozenset(
 
 
 def place(node: onnx.NodeProto) -> str:
-    """Say which layer a node came from: `torch.onnx` names it after the modules it stands in."""
+    """Name the layer of a node: `torch.onnx` names nodes after the modules that contain them."""
     name = node.name.removeprefix("/module").rpartition("/")[0].strip("/").replace("/", ".")
     return f"{name!r} ({node.op_type})" if name else f"the operator {node.op_type}"
 
@@ -144,7 +144,7 @@ def operators(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def open_graph(model: onnx.ModelProto) -> Callable[[dict[str, Array]], dict[str, Array]]:
-    """Make a graph a function, run on the CPU without any optimization."""
+    """Make a function of a graph, run on the CPU without any optimization."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = _session(model.SerializeToString(), options)
@@ -159,7 +159,7 @@ def _session(content: bytes, options: onnxruntime.SessionOptions) -> onnxruntime
 
 
 def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Let onnxruntime write down what it would do to any graph on any machine when it loads it."""
+    """Let onnxruntime save the optimizations that it applies on every machine when it loads a graph."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +173,7 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _drop_zero_states(model: onnx.ModelProto) -> None:
-    """An LSTM, GRU or RNN without an initial state starts from zeros."""
+    """Remove initial states of zero: an LSTM, GRU or RNN without one starts from zeros."""
     made = {name: node for node in model.graph.node for name in node.output}
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -185,12 +185,12 @@ def _drop_zero_states(model: onnx.ModelProto) -> None:
         _set(node.input, inputs)
 
 
-# Operators that give zeros if their first input is zeros.
+# Operators whose output is zero if their first input is zero.
 _KEEP_ZEROS = frozenset("Cast Expand Gather Identity Reshape Slice Split Squeeze Tile Transpose Unsqueeze".split())  # noqa: SIM905
 
 
 def _is_zero(name: str, made: dict[str, onnx.NodeProto], constants: dict[str, Array]) -> bool:
-    """Follow a value back to where it was made of zeros."""
+    """Whether a value is made of zeros, followed back to where it was created."""
     if name in constants:
         return not constants[name].any()
     node = made.get(name)
@@ -205,7 +205,7 @@ def _is_zero(name: str, made: dict[str, onnx.NodeProto], constants: dict[str, Ar
 
 
 def _drop_dead(model: onnx.ModelProto) -> None:
-    """Drop nodes, optional outputs and constants that nobody uses."""
+    """Remove unused nodes, optional outputs and constants."""
     needed = {output.name for output in model.graph.output}
     kept = []
     for node in reversed(model.graph.node):
@@ -222,7 +222,7 @@ def _drop_dead(model: onnx.ModelProto) -> None:
 
 
 def _plain_gemms(model: onnx.ModelProto) -> None:
-    """Transpose a linear layer's constant weights once, so that each is [in, out] as quantization takes them."""
+    """Transpose the constant weights of linear layers once, so that each is [in, out], as quantization needs."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in list(model.graph.node):
         flags = {a.name: a for a in node.attribute}
@@ -239,9 +239,9 @@ def _plain_gemms(model: onnx.ModelProto) -> None:
 
 
 def _plain_inverses(model: onnx.ModelProto) -> None:
-    """Invert an order of rows by sorting it, not by scattering 0, 1, ... into it: packed sequences do.
+    """Invert a permutation of rows by sorting it; packed sequences scatter 0, 1, ... instead.
 
-    The list of FORMAT.md has no operator that writes into places which its data tells.
+    The list of FORMAT.md has no operator that writes to positions given by data.
     """
     made = {name: node for node in model.graph.node for name in node.output}
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -266,7 +266,7 @@ def _along_rows(node: onnx.NodeProto) -> bool:
 
 
 def _add_answer(model: onnx.ModelProto, shape: Shape) -> None:
-    """Give the answer its name and its axes: behind B and, at every step, T."""
+    """Give the answer its name, and its axes after B and, at every step, T."""
     raw = model.graph.output[0].name
     if shape.given == shape.answer:
         _rename(model, raw, "y")
@@ -279,7 +279,7 @@ def _add_answer(model: onnx.ModelProto, shape: Shape) -> None:
 
 
 def _describe(model: onnx.ModelProto, shape: Shape) -> None:
-    """Write down names, types and axes, and nothing else."""
+    """Write names, types and axes, and nothing else."""
     x: list[int | str] = ["B", "T", *([shape.features] if shape.features else [])]
     kind = TensorProto.FLOAT if shape.features else TensorProto.INT64
     inputs = [helper.make_tensor_value_info("x", kind, x)]
@@ -297,7 +297,7 @@ def _describe(model: onnx.ModelProto, shape: Shape) -> None:
 
 
 def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
-    """Call a value differently, where it is made and wherever it is used."""
+    """Rename a value everywhere."""
     if old:
         for node in model.graph.node:
             _set(node.input, [new if name == old else name for name in node.input])
@@ -305,7 +305,7 @@ def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
 
 
 def _set(field: Any, values: Any) -> None:
-    """Replace what a repeated field of a message holds."""
+    """Replace the content of a repeated field."""
     kept = list(values)
     del field[:]
     field.extend(kept)

@@ -1,4 +1,4 @@
-"""A torch module that is no list of known layers, by way of `torch.onnx.export`."""
+"""Import a torch module that is not a list of known layers, through `torch.onnx.export`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from edgelstm.arrays import Array
 from edgelstm.contract import StateTensor
-from edgelstm.errors import NetworkError, one_line
+from edgelstm.errors import NetworkError, counted, one_line
 from edgelstm.importers.torch.call import Lengths, Subject, differ, first_tensor, quiet
 from edgelstm.importers.torch.foreign import (
     OPSET,
@@ -39,9 +39,9 @@ class ForeignGraph(NamedTuple):
     """The graph of a foreign module.
 
     Attributes:
-        model: as FORMAT.md has it.
+        model: in the form of FORMAT.md.
         states: of a carried one.
-        before, after: operators and their numbers, as exported and as cleaned.
+        before, after: the number of nodes by operator, as exported and after cleaning.
     """
 
     model: onnx.ModelProto
@@ -57,20 +57,22 @@ def export_graph(
     tries: list[tuple[Array, Lengths | None]],
     found: Record,
 ) -> ForeignGraph:
-    """Trace a module to ONNX, clean the graph and hold it against the module.
+    """Trace a module to ONNX, clean the graph and compare it with the module.
 
     Args:
         subject: the module.
-        shape: what the graph is to take and give.
-        carried: let its LSTMs take their states in and give them back.
-        tries: windows of several batches and lengths.
-        found: what a run of the module did; names the layer where something cannot be done.
+        shape: the inputs and outputs that the graph should have.
+        carried: its LSTMs take their states as inputs and return them.
+        tries: windows of several batch sizes and lengths.
+        found: the record of a run of the module, to name layers in messages.
 
     Raises:
-        NetworkError: what cannot be done, with the name of the layer.
+        NetworkError: the module cannot be exported; says why, with the name of the layer.
     """
     if found.decision:
-        raise NetworkError(f"{found.decision}: its forward decides by the numbers it sees, a graph cannot")
+        raise NetworkError(
+            f"{found.decision}: its forward branches on the values of its input, which a graph cannot do"
+        )
     content = _trace(subject, tries[0])
     raw = onnx.load_from_string(content)
     model = _clean(content, shape)
@@ -90,12 +92,12 @@ def _clean(content: bytes, shape: Shape) -> onnx.ModelProto:
         return clean_graph(content, shape)
     except NetworkError:
         raise
-    except Exception as error:  # onnxruntime's and onnx's own
+    except Exception as error:  # of onnxruntime and onnx
         raise NetworkError(f"torch.onnx.export wrote a graph that does not load: {one_line(error)}") from error
 
 
 def _trace(subject: Subject, sample: tuple[Array, Lengths | None]) -> bytes:
-    """Export with TorchScript's tracer, which needs no further package."""
+    """Export with TorchScript's tracer, which needs no other package."""
 
     class Call(nn.Module):
         def __init__(self) -> None:
@@ -121,17 +123,17 @@ def _trace(subject: Subject, sample: tuple[Array, Lengths | None]) -> bytes:
                 output_names=["raw"],
                 dynamic_axes={"x": {0: "B", 1: "T"}, "lengths": {0: "B"}, "raw": {0: "B", 1: "T"}},
             )
-        except Exception as error:  # torch's, or whatever a stranger's code raises
-            raise NetworkError(f"torch.onnx.export cannot write this module: {one_line(error)}") from error
+        except Exception as error:  # of torch, or anything that the user's code raises
+            raise NetworkError(f"torch.onnx.export cannot export this module: {one_line(error)}") from error
     return content.getvalue()
 
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep away what torch's C++ prints past Python: its whole graph, where an operator has no ONNX form."""
+    """Hide what torch's C++ code prints: the whole graph, if an operator has no ONNX form."""
     kept = []
     for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be none
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # the stream may be missing
             stream.flush()
             kept.append((number, os.dup(number)))
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -148,12 +150,12 @@ def _silenced() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_attention() -> Iterator[None]:
-    """Let `nn.MultiheadAttention` be traced with free steps.
+    """Let `nn.MultiheadAttention` be traced with any number of steps.
 
-    In evaluation mode it would call a fused kernel that has no ONNX form; and it projects query, key and value in one
-    product, whose parts the exporter of torch 2.13 takes to have as many steps as it saw. Each apart is the same.
+    In evaluation mode it would call a fused kernel that has no ONNX form. It also projects query, key and value in one
+    product, in whose parts the exporter of torch 2.13 fixes the number of steps. Three separate products are the same.
     """
-    functional: Any = nn.functional  # one of its private names is changed
+    functional: Any = nn.functional  # one of its private names is replaced
     mha = torch.backends.mha
     before, packed = mha.get_fastpath_enabled(), getattr(functional, "_in_projection_packed", None)
 
@@ -173,39 +175,38 @@ def _plain_attention() -> Iterator[None]:
 
 
 def _compare(run: Run, subject: Subject, shape: Shape, x: Array, lengths: Lengths | None, found: Record) -> None:
-    """One run of the graph beside the module; what is baked in shows at other sizes."""
-    size = f"{x.shape[0]} row(s) of {x.shape[1]} steps"
+    """Compare one run of the graph with the module; sizes that are fixed in the graph show at other sizes."""
+    size = f"{counted(len(x), 'row')} of {counted(x.shape[1], 'step')}"
     expected = subject.answer(x, lengths)
     feeds: dict[str, Array] = {"x": np.ascontiguousarray(x)} | ({} if lengths is None else {"lengths": lengths})
     loop = next((name for name, calls in found.calls.items() if calls > 1), "")
     why = (
         f"{loop} is called in a Python loop, which a trace unrolls; use torch.nn.LSTM"
         if loop
-        else "a size is baked into the trace"
+        else "the trace has a fixed size"
     )
     try:
         y = run(feeds)["y"]
-    except Exception as error:  # onnxruntime's
-        raise NetworkError(f"the traced graph fails at {size}{_failing(error)}: {why}") from error
+    except Exception as error:  # of onnxruntime
+        raise NetworkError(f"the traced graph fails on {size}{_failing(error)}: {why}") from error
     shaped = y.reshape(*y.shape[: 1 + shape.every_step], *subject.answer_sizes)
     if lengths is not None and shape.every_step and shaped.shape == expected.shape:
         shaped[np.isnan(expected)] = np.nan
     difference = differ(shaped, expected)
     if not difference <= _TOLERANCE:
         raise NetworkError(
-            f"the traced graph answers differently from the module at {size}, by {difference:.3g} of the largest "
-            f"answer: {why}"
+            f"the traced graph differs from the module on {size}, by {difference:.3g} of the largest answer: {why}"
         )
 
 
 def _failing(error: Exception) -> str:
-    """The layer of the node that onnxruntime's message names."""
+    """Name the layer of the node in onnxruntime's message."""
     node = re.search(r"running (\w+) node. Name:'([^']+)'", str(error))
     return f" in {place(onnx.NodeProto(op_type=node[1], name=node[2]))}" if node else f" ({one_line(error)})"
 
 
 def _check_carried(whole: Run, model: onnx.ModelProto, states: tuple[StateTensor, ...], x: Array) -> None:
-    """Steps, and two parts, must answer as the window at once: then every path over time is a state that is carried."""
+    """See that single steps, and two parts, answer like the whole window: then all memory is in the carried state."""
     expected = whole({"x": np.ascontiguousarray(x)})["y"]
     run = open_graph(model)
     middle = x.shape[1] // 2 or 1
@@ -217,16 +218,16 @@ def _check_carried(whole: Run, model: onnx.ModelProto, states: tuple[StateTensor
                 continue
             try:
                 out = run({"x": np.ascontiguousarray(part), **values})
-            except Exception as error:  # onnxruntime's: a convolution without padding has nothing to give for one step
+            except Exception as error:  # of onnxruntime: a convolution without padding has no output for one step
                 raise NetworkError(
-                    f"state: {_culprit(model)}, so it cannot be carried on ({one_line(error)})"
+                    f"state: {_culprit(model)}, so the state cannot be carried ({one_line(error)})"
                 ) from error
             parts.append(out["y"])
             values = {s.input: out[s.output] for s in states}
         if differ(np.concatenate(parts, axis=1), expected) > _TOLERANCE:
-            raise NetworkError(f"state: {_culprit(model)}, so it cannot be carried on; export a window file")
+            raise NetworkError(f"state: {_culprit(model)}, so the state cannot be carried; import it with state window")
 
 
 def _culprit(model: onnx.ModelProto) -> str:
     found = across_steps(model)
-    return f"{' or '.join(found) or 'something beside its LSTMs'} looks across steps"
+    return f"{' or '.join(found) or 'something other than its LSTMs'} uses other steps"

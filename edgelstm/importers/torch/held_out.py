@@ -1,4 +1,4 @@
-"""Arrays that a network never saw, as windows or series with their truth."""
+"""Test arrays, which the network never saw, as windows or series with their truth."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edgelstm.errors import InputError
 
 
 def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task: str, lengths: bool) -> Examples:
-    """See test arrays as the task has them.
+    """Convert test arrays to the examples of a task.
 
     Args:
-        arrays: x, y and, of a network that takes them, lengths.
+        arrays: x, y and, for a network that takes them, lengths.
         window: T.
         horizon: K.
         task: one of `edgelstm.contract.TASKS`.
@@ -26,9 +26,9 @@ def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task
         InputError: arrays that do not fit each other or the network, NaN or infinity.
     """
     if task == "forecast" and lengths:
-        raise InputError("test: a network that forecasts from rows of their own lengths is not scored")
+        raise InputError("test: a forecast from rows with lengths cannot be scored; omit the test data")
     if len(arrays) != 2 + lengths:
-        expected = "x, y and lengths, as this network takes them" if lengths else "x and y"
+        expected = "x, y and lengths, because this network takes lengths" if lengths else "x and y"
         raise InputError(f"test: expected {expected}, got {len(arrays)} arrays")
     x = np.ascontiguousarray(arrays[0], np.float32)
     if x.ndim != 3 or x.shape[1] != window or len(x) == 0:
@@ -37,10 +37,10 @@ def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task
         return _windows(x, np.ascontiguousarray(arrays[1], np.float32), horizon)
     valid = np.asarray(arrays[2]) if lengths else np.full(len(x), window)
     if valid.dtype.kind not in "iu" or valid.shape != (len(x),) or not 1 <= valid.min() <= valid.max() <= window:
-        raise InputError(f"test: expected lengths, {len(x)} whole numbers from 1 to {window}")
+        raise InputError(f"test: expected lengths [{len(x)}], whole numbers from 1 to {window}")
     series = [row[:length] for row, length in zip(x, valid, strict=True)]
     if not all(np.isfinite(row).all() for row in series):
-        raise InputError("test: x holds NaN or infinity")
+        raise InputError("test: x contains NaN or infinity")
     y = np.asarray(arrays[1])
     if task == "classify":
         return _classes(series, y)
@@ -48,16 +48,16 @@ def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task
 
 
 def check_targets(sequences: Sequences, outputs: tuple[Channel, ...]) -> None:
-    """See that classes and channels are those that the network answers.
+    """See that classes and channels are those of the network.
 
     Raises:
-        InputError: there are others.
+        InputError: they are not.
     """
     targets, count = sequences.targets, len(outputs)
     if targets.dtype == np.int64 and targets.max() >= count:
-        raise InputError(f"test: expected classes from 0 to {count - 1}, as the network answers, got {targets.max()}")
+        raise InputError(f"test: expected the network's classes 0 to {count - 1}, got {targets.max()}")
     if targets.dtype != np.int64 and targets.shape[1] != count:
-        raise InputError(f"test: expected y [N, T, {count}], as the network answers, got {targets.shape[1]} channels")
+        raise InputError(f"test: expected y [N, T, {count}], as the network gives, got {targets.shape[1]} channels")
 
 
 def _windows(x: Array, y: Array, horizon: int) -> Windows:
@@ -66,7 +66,7 @@ def _windows(x: Array, y: Array, horizon: int) -> Windows:
     if y.ndim != 3 or len(x) != len(y) or y.shape[1] != horizon:
         raise InputError(f"test: expected x [N, T, F] and y [N, {horizon}, O], got {list(x.shape)} and {given}")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise InputError("test: holds NaN or infinity")
+        raise InputError("test: x or y contains NaN or infinity")
     return from_arrays(x, y, ())
 
 
@@ -83,7 +83,8 @@ def _labels(series: list[Array], y: Array, window: int) -> Sequences:
     if y.shape[:2] != (len(series), window) or y.ndim != (2 if classes else 3):
         axes = f"{len(series)}, {window}"
         raise InputError(
-            f"test: expected y [{axes}], whole classes, or numbers [{axes}, O], got {y.dtype} {list(y.shape)}"
+            f"test: expected y [{axes}], classes as whole numbers, or [{axes}, O], numbers, got {y.dtype} "
+            f"{list(y.shape)}"
         )
     y = y.astype(np.int64 if classes else np.float32)
     return lay_out(series, [row[: len(x)] for row, x in zip(y, series, strict=True)], every_step=True)

@@ -1,7 +1,7 @@
 """From the record of a forward to the layers of `edgelstm.network`: exactly, or not at all.
 
-Between two layers nothing but moves may have happened, and the numbers that reach a layer must be, bit for bit, those
-the layer in front gave, moved in a way that the list of layers has a word for.
+Between two layers values may only be moved. The numbers that reach a layer must equal, bit for bit, the output of the
+layer before, moved in a way that the list of layers can express.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from edgelstm.arrays import Array
-from edgelstm.errors import NetworkError
-from edgelstm.importers.torch.call import Lengths, Sizes, Subject, differ, quiet
+from edgelstm.errors import NetworkError, counted
+from edgelstm.importers.torch.call import BatchShape, Lengths, Subject, differ, quiet
 from edgelstm.importers.torch.record import Event, Known, Record
 from edgelstm.network import (
     FINAL,
@@ -35,7 +35,7 @@ from edgelstm.network import (
 )
 from edgelstm.reference import compute
 
-# How far float32, float64 may be from the reference in float64; parametrized weights are float32 in one only.
+# Tolerance of a module in float32 and in float64 against the reference; parametrized weights are float32 in one only.
 _NARROW, _WIDE = 1e-5, 1e-6
 
 
@@ -47,7 +47,7 @@ class _Value(NamedTuple):
 
     Attributes:
         tensor: [B, T, C], [B, C], or tokens [B, T].
-        final: behind an LSTM its final state, both directions side by side: [B, D * H].
+        final: after an LSTM its final state, both directions concatenated: [B, D * H].
         steps: whether there is an axis of steps.
     """
 
@@ -60,9 +60,9 @@ class _Place(NamedTuple):
     """How a value reached a layer.
 
     Attributes:
-        take: `Take` in front of it, if the steps ended there.
-        value: what it is now.
-        back: brings what the layer gives into the form of `value`.
+        take: the `Take` before the layer, if the axis of steps ended there.
+        value: after that.
+        back: converts the output of the layer to the form of `value`.
     """
 
     take: Take | None
@@ -71,20 +71,20 @@ class _Place(NamedTuple):
 
 
 def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | None, answer: Tensor) -> Network:
-    """Read the layers off a record.
+    """Find the layers in a record.
 
     Args:
-        found: what `record` gave for x and lengths.
+        found: the result of `record` for x and lengths.
         subject: the module.
-        x: float32 [B, T, F] with B and T unlike each other, or tokens [B, T].
+        x: float32 [B, T, F] with different B and T, or tokens [B, T].
         lengths: int64 [B], or None.
         answer: of the module, raw.
 
     Raises:
-        NetworkError: the reason why it is no list of known layers.
+        NetworkError: the module is not a list of known layers; says why.
     """
     if found.foreign:
-        raise NetworkError(f"{found.foreign} is none of edgelstm's layers")
+        raise NetworkError(f"{found.foreign} is not one of edgelstm's layers")
     valid = np.ones(x.shape[:2], bool) if lengths is None else np.arange(x.shape[1]) < lengths[:, np.newaxis]
     mask = torch.from_numpy(valid)
     value = _Value(torch.from_numpy(np.ascontiguousarray(x)), None, True)
@@ -92,7 +92,7 @@ def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | No
     for event in found.events:
         place = _place(value, event.x, mask)
         if place is None:
-            raise NetworkError(f"what reaches {_called(event)} is not what the layer in front of it gave")
+            raise NetworkError(f"the input of {_called(event)} is not the output of the layer before it")
         _add_take(layers, place.take)
         layers.append(_named_once(_layer(event), layers))
         value = _after(event, place)
@@ -101,7 +101,7 @@ def find_layers(found: Record, subject: Subject, x: Array, lengths: Lengths | No
 
 
 def layer_weights(network: Network, subject: Subject) -> Weights:
-    """Take the tensors of the layers out of the module, whatever parametrization they are kept in."""
+    """Copy the tensors of the layers from the module, with or without parametrization."""
     modules = dict(subject.module.named_modules())
     weights = {}
     for name, _ in network.tensors():
@@ -115,12 +115,12 @@ def layer_weights(network: Network, subject: Subject) -> Weights:
 def check_layers(
     network: Network, weights: Weights, subject: Subject, tries: list[tuple[Array, Lengths | None]]
 ) -> None:
-    """Run the layers, in float64 numpy, beside the module itself.
+    """Compare the layers, run in float64 numpy, with the module itself.
 
-    The module runs in float64 too where it can: a forward may have float32 written into it.
+    The module runs in float64 too if it can; its forward may demand float32.
 
     Raises:
-        NetworkError: they do not fit each other, or answer differently.
+        NetworkError: the layers do not fit each other, or answer differently.
     """
     check_network(network, weights)
     wide = _widened(subject)
@@ -132,15 +132,15 @@ def check_layers(
         error = differ(given.reshape(expected.shape), expected)
         if not error <= (_NARROW if wide is None else _WIDE):
             raise NetworkError(
-                f"its layers, computed one after the other, answer differently from the module: by {error:.3g} of its "
-                f"largest answer, at {x.shape[0]} row(s) of {x.shape[1]} steps"
+                f"its layers, computed one after the other, differ from the module by {error:.3g} of its largest "
+                f"answer, for {counted(len(x), 'row')} of {counted(x.shape[1], 'step')}"
             )
 
 
 def _widened(subject: Subject) -> Subject | None:
     wide = replace(subject, module=copy.deepcopy(subject.module).double())
     try:
-        _run_wide(wide, *subject.draw(Sizes(1, 4), np.random.default_rng(0)))
+        _run_wide(wide, *subject.draw(BatchShape(1, 4), np.random.default_rng(0)))
     except NetworkError:
         return None
     return wide
@@ -148,7 +148,7 @@ def _widened(subject: Subject) -> Subject | None:
 
 def _run_wide(wide: Subject, x: Array, lengths: Lengths | None) -> Array:
     default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)  # for the zeros that forwards make as initial states
+    torch.set_default_dtype(torch.float64)  # for zeros that a forward creates as initial states
     try:
         with quiet():
             return wide.answer(x if wide.categories else x.astype(np.float64), lengths)
@@ -157,7 +157,7 @@ def _run_wide(wide: Subject, x: Array, lengths: Lengths | None) -> Array:
 
 
 def _place(value: _Value, reached: Tensor, mask: Tensor) -> _Place | None:
-    """Find the move after which a value is what reached a layer."""
+    """Find the move that turns a value into what reached a layer."""
     for take, moved in _taken(value, mask):
         for form, back in _forms(moved):
             if _equal(form, reached, mask):
@@ -175,7 +175,7 @@ def _taken(value: _Value, mask: Tensor) -> Iterator[tuple[Take | None, _Value]]:
 
 
 def _forms(value: _Value) -> Iterator[tuple[Tensor, Callable[[Tensor], Tensor]]]:
-    """The forms in which code hands a value on, and the way back from what a layer makes of each."""
+    """List the forms in which code passes a value to a layer, and the way back from the output for each."""
     tensor = value.tensor
     yield tensor, lambda y: y
     if value.steps and tensor.ndim >= 2:
@@ -188,7 +188,7 @@ def _forms(value: _Value) -> Iterator[tuple[Tensor, Callable[[Tensor], Tensor]]]
 
 
 def _equal(form: Tensor, reached: Tensor, mask: Tensor) -> bool:
-    """Bit for bit; behind the length of a row anything may stand."""
+    """Compare bit for bit; values after the length of a row are ignored."""
     if mask.all():
         return form.shape == reached.shape and bool((form == reached).all())
     if form.ndim < 2 or form.shape[0] != mask.shape[0] or reached.ndim != form.ndim:
@@ -202,7 +202,7 @@ def _equal(form: Tensor, reached: Tensor, mask: Tensor) -> bool:
 
 
 def _named_once(layer: Layer, layers: list[Layer]) -> Layer:
-    """A layer that is called again is one more layer, of the same weights under a name of their own."""
+    """Rename a layer that is called again: it is one more layer, with the same weights under a new name."""
     name = getattr(layer, "name", None)
     before = sum(getattr(other, "name", "").partition(_AGAIN)[0] == name for other in layers)
     return replace(layer, name=f"{name}{_AGAIN}{before + 1}") if before and name else layer  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def _layer(event: Event) -> Layer:
         return Linear(name, part.in_features, part.out_features, part.bias is not None)
     if isinstance(part, nn.Embedding):
         if part.max_norm is not None:
-            raise NetworkError(f"{_called(event)} scales its rows (max_norm) when it is called")
+            raise NetworkError(f"{_called(event)} changes its rows when it is called (max_norm)")
         return Embedding(name, part.num_embeddings, part.embedding_dim)
     if event.started:
         raise NetworkError(f"{_called(event)} starts from a state that is not zero")
@@ -235,7 +235,7 @@ def _after(event: Event, place: _Place) -> _Value:
 
 
 def _add_take(layers: list[Layer], take: Take | None) -> None:
-    """Take the one step before linear layers and functions rather than behind them: the same, for less work."""
+    """Take the step before linear layers and functions, not after them: the result is the same, with less work."""
     if take is None:
         return
     place = len(layers)
@@ -251,9 +251,9 @@ def _ending(value: _Value, answer: Tensor, mask: Tensor) -> Take | None:
         if answer.numel() == tensor.numel() and answer.shape[: len(leading)] == leading:
             if _equal(tensor, answer.reshape(tensor.shape), mask):
                 return take
-        elif moved.steps and answer.ndim == tensor.ndim and _equal(tensor, answer, mask):  # its padding cut off
+        elif moved.steps and answer.ndim == tensor.ndim and _equal(tensor, answer, mask):  # its padding was cut off
             return take
-    raise NetworkError("what the module answers is not what its last layer gives")
+    raise NetworkError("the module's answer is not the output of its last layer")
 
 
 def _called(event: Event) -> str:

@@ -1,4 +1,4 @@
-"""Bring a torch module of your own: from an `nn.Module` to a run directory."""
+"""Import your own torch module: from an `nn.Module` to a run directory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import nn
 from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel, State, Task
 from edgelstm.data.windows import Windows
-from edgelstm.errors import InputError, NetworkError, RunError
-from edgelstm.importers.imported import Answer, Imported, as_channels, write_imported
-from edgelstm.importers.torch.call import Lengths, Sizes, Subject, prepare
+from edgelstm.errors import InputError, NetworkError, RunError, counted
+from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
+from edgelstm.importers.torch.call import BatchShape, Lengths, Subject, prepare
 from edgelstm.importers.torch.foreign import Shape
 from edgelstm.importers.torch.graph import ForeignGraph, export_graph
 from edgelstm.importers.torch.held_out import check_targets, held_out_examples
@@ -28,12 +28,12 @@ from edgelstm.run import RECORD, Run
 
 @dataclass(frozen=True)
 class FromTorch:
-    """What became of a module.
+    """An imported module.
 
     Attributes:
         run: its run directory, for `edgelstm.export.export_run`.
-        network: its layers; None where it went through `torch.onnx.export`.
-        notes: how it was read, in sentences; they are in `run.json` too.
+        network: its layers; None if it went through `torch.onnx.export`.
+        notes: how it was read; also in `run.json`.
     """
 
     run: Run
@@ -60,34 +60,34 @@ def from_torch(
 ) -> FromTorch:
     """Write the run directory of a torch module that was trained elsewhere.
 
-    The module is run, and watched: LSTMs, linear layers, embeddings and the usual functions between them become the
-    layers of `edgelstm.network`. Any other module goes through `torch.onnx.export`. Either way what was read is held
-    against the module itself at several batches and lengths, and is refused if it answers differently.
+    The module is run and observed: LSTMs, linear layers, embeddings and the usual functions between them become the
+    layers of `edgelstm.network`. Any other module goes through `torch.onnx.export`. In both cases the result is
+    compared with the module at several batch sizes and lengths, and refused if it answers differently.
 
     Args:
         module: an `nn.Module` whose forward takes x float32 [B, T, F], or tokens int64 [B, T], and with `lengths`
-            the valid steps int64 [B] behind it. It is left as it is.
-        directory: where the run goes.
+            the valid steps int64 [B] after it. It is not changed.
+        directory: of the run.
         window: T, the steps it was trained with.
-        inputs: names of the channels, or whole channels with unit and statistics; by default x0, x1, ...
-        outputs: the same of what it answers; by default y0, y1, ...
-        weights: a `.safetensors` file or one that `torch.load(weights_only=True)` reads, loaded into a copy of the
-            module, strictly.
+        inputs: names of the channels, or complete channels with unit and statistics; by default x0, x1, ...
+        outputs: the same for its answers; by default y0, y1, ...
+        weights: a `.safetensors` file or one that `torch.load(weights_only=True)` reads; it is loaded strictly into a
+            copy of the module.
         task: `"forecast"`, `"classify"` (it answers with probabilities) or `"label"` (an answer at every step).
         horizon: K, the steps it forecasts at once.
-        state: `"carried"`: it was trained with its state carried on, and answers at every step.
+        state: `"carried"`: it was trained with a carried state, and answers at every step.
         lengths: it takes lengths.
-        samples: float32 [N, T, F], or tokens [N, T]: real windows for the golden vectors; else random numbers.
-        test: x [N, T, F] and y, held-out windows and their targets, so that precisions can be judged: y [N, K, O] to
-            forecast; to classify the classes, int [N]; to label those of each step, int [N, T], or numbers [N, T, O].
-            A module that takes lengths is tested with a third array, int [N]. Classes below 0, and NaN, are unknown.
+        samples: float32 [N, T, F], or tokens [N, T]: real windows for the golden vectors; None: random numbers.
+        test: x [N, T, F] and y, held-out windows and their targets, to compare precisions: y [N, K, O] to forecast; to
+            classify the classes, int [N]; to label the classes of each step, int [N, T], or numbers [N, T, O]. A module
+            that takes lengths needs a third array, int [N]. Classes below 0, and NaN, are unknown.
         name: of the run and its files.
-        overwrite: replace a run that lies there.
+        overwrite: replace an existing run.
 
     Raises:
         InputError: arguments that do not fit each other or the module.
         NetworkError: this module or its weights cannot be imported; names the layer.
-        RunError: a run lies there already.
+        RunError: the directory already has a run.
         MissingDependencyError: torch is not installed.
 
     Example:
@@ -115,9 +115,9 @@ def from_torch(
     tokens = any(isinstance(channel, Channel) and channel.dtype == "int64" for channel in inputs)
     subject = prepare(module, 0 if tokens else features, lengths, window)
     if any(parameter.dtype == torch.float64 for parameter in module.parameters()):
-        notes.append("its float64 weights are rounded to float32")
+        notes.append("its float64 weights were rounded to float32")
     if subject.time_first:
-        notes.append("it takes and answers [T, B, ...]: the file takes [B, T, F]")
+        notes.append("its inputs and answers are [T, B, ...]; the file takes [B, T, F]")
     shape = _shape(subject, task, horizon, state)
     tries = _tries(subject, window, samples)
     classes = examples is not None and examples.truth_rows.dtype == np.int64
@@ -155,7 +155,7 @@ def from_torch(
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read: layers with weights, or a graph."""
+    """The result of reading a module: layers with weights, or a graph."""
 
     network: Network | None
     weights: Weights
@@ -175,13 +175,13 @@ def _check_arguments(
     if horizon > 1 and task != "forecast":
         raise InputError(f"horizon: expected 1 for the task {task}, got {horizon}")
     if lengths and state == "carried":
-        raise InputError("lengths: a carried state is stepped and takes none")
+        raise InputError("lengths: a network with a carried state is stepped and takes no lengths")
     if (Path(directory) / RECORD).exists() and not overwrite:
-        raise RunError(f"{directory}: a run lies there already; give another directory, or overwrite it")
+        raise RunError(f"{directory}: a run already exists there; give another directory, or overwrite=True")
 
 
 def _shape(subject: Subject, task: str, horizon: int, state: str) -> Shape:
-    """See that the answers have a form that the task allows."""
+    """See that the shape of the answers fits the task."""
     every_step = state == "carried" or task == "label"
     if subject.every_step and not every_step:
         raise NetworkError(
@@ -190,7 +190,7 @@ def _shape(subject: Subject, task: str, horizon: int, state: str) -> Shape:
         )
     if every_step and not subject.every_step:
         raise NetworkError(
-            f"the module answers once, {['B', *subject.answer_sizes]}, expected an answer at every step for "
+            f"the module gives one answer, {['B', *subject.answer_sizes]}, expected an answer at every step for "
             f"{'state' if state == 'carried' else 'task'} {state if state == 'carried' else task!r}"
         )
     size, given = int(np.prod(subject.answer_sizes)), subject.answer_sizes
@@ -202,23 +202,28 @@ def _shape(subject: Subject, task: str, horizon: int, state: str) -> Shape:
 
 
 def _tries(subject: Subject, window: int, samples: Array | None) -> list[tuple[Array, Lengths | None]]:
-    """Windows of several batches and lengths, unlike each other so that no axis is taken for another."""
+    """Draw windows of several batch sizes and lengths, all different so that no axis is mistaken for another."""
     rng = np.random.default_rng(1)
-    sizes = [Sizes(2, window), Sizes(1, window), Sizes(7, window), Sizes(5 if window != 2 else 4, window + 3)]
-    tries = [subject.draw(size, rng) for size in sizes]
+    shapes = [
+        BatchShape(2, window),
+        BatchShape(1, window),
+        BatchShape(7, window),
+        BatchShape(5 if window != 2 else 4, window + 3),
+    ]
+    tries = [subject.draw(shape, rng) for shape in shapes]
     if samples is not None and not subject.lengths and np.shape(samples)[1:2] == (window,):
         tries.append((np.asarray(samples)[:7].astype(tries[0][0].dtype), None))
     return tries
 
 
 def _read(subject: Subject, shape: Shape, state: str, tries: list[tuple[Array, Lengths | None]]) -> _Read:
-    """Layers if the module is nothing else, else a graph."""
+    """Read a module as layers if it consists of known ones, else as a graph."""
     x, lengths = tries[3]
     found, answer = record(subject, x, lengths)
     if found.beside:
         raise NetworkError(
-            f"the module returns {found.beside} tensor(s) behind its answer that are no states of its layers; wrap it "
-            "in a module whose forward returns the answer alone"
+            f"the module returns {counted(found.beside, 'tensor')} after its answer that are not states of its layers; "
+            "wrap it in a module whose forward returns the answer alone"
         )
     try:
         network = find_layers(found, subject, x, lengths, answer)
@@ -229,7 +234,7 @@ def _read(subject: Subject, shape: Shape, state: str, tries: list[tuple[Array, L
     else:
         backward = next((lstm.name for lstm in network.lstms if lstm.bidirectional), None)
         if state == "carried" and backward is not None:
-            raise NetworkError(f"state: {backward!r} (LSTM) runs in both directions; a state cannot be carried on")
+            raise NetworkError(f"state: {backward!r} (LSTM) is bidirectional, so its state cannot be carried")
         return _Read(network, weights, None, (f"read as {len(network.layers)} layers",))
     graph = export_graph(subject, shape, state == "carried", tries, found)
     before, after = (sum(count.values()) for count in (graph.before, graph.after))
@@ -239,7 +244,7 @@ def _read(subject: Subject, shape: Shape, state: str, tries: list[tuple[Array, L
         graph,
         (
             f"not a list of known layers: {reason}; exported through torch.onnx.export",
-            f"its graph: {before} nodes as exported, {after} cleaned",
+            f"its graph: {before} nodes as exported, {after} after cleaning",
         ),
     )
 
@@ -247,7 +252,7 @@ def _read(subject: Subject, shape: Shape, state: str, tries: list[tuple[Array, L
 def _input_channels(subject: Subject, inputs: Sequence[str | Channel]) -> tuple[Channel, ...]:
     if not subject.categories:
         if any(isinstance(channel, Channel) and channel.dtype != "float32" for channel in inputs):
-            raise InputError("inputs: a channel of tokens is named, but the module has no embedding to look them up in")
+            raise InputError("inputs: expected float32 channels, because the module has no embedding for tokens")
         return as_channels(inputs, subject.features, "x")
     return tuple(
         channel if channel.dtype == "int64" else channel._replace(dtype="int64", categories=subject.categories)
@@ -256,17 +261,17 @@ def _input_channels(subject: Subject, inputs: Sequence[str | Channel]) -> tuple[
 
 
 def _check_probabilities(subject: Subject, tries: list[tuple[Array, Lengths | None]]) -> None:
-    """A file that classifies answers with probabilities; what trains with cross entropy often answers with logits."""
+    """Refuse logits, which modules trained with cross entropy often give: classes need probabilities."""
     answers = np.concatenate([subject.answer(x, lengths).ravel() for x, lengths in tries])
     if not (answers.min() >= 0 and answers.max() <= 1 + 1e-6):
         raise NetworkError(
-            f"task: to classify, expected probabilities, got answers from {answers.min():.3g} to {answers.max():.3g}; "
+            f"task: expected probabilities of classes, got answers from {answers.min():.3g} to {answers.max():.3g}; "
             "if these are logits, give torch.nn.Sequential(module, torch.nn.Softmax(-1))"
         )
 
 
-def _answer(subject: Subject, shape: Shape) -> Answer:
-    """What the module answers, in the form of the file's."""
+def _answer(subject: Subject, shape: Shape) -> Forward:
+    """Run the module, and give its answers in the shape of the file's."""
 
     def answer(x: Array, lengths: Lengths | None) -> Array:
         y = subject.answer(x, lengths)

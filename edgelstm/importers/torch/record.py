@@ -1,6 +1,6 @@
-"""Watch a torch module run: which layers and functions its forward calls, on what, in which order.
+"""Record a run of a torch module: the layers and functions that its forward calls, their inputs and their order.
 
-Nothing is guessed from the module's attributes: a forward may skip a layer, call it twice or compute beside it.
+Nothing is guessed from the module's attributes: a forward may skip a layer, call it twice, or compute something else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from edgelstm.arrays import Array
 from edgelstm.importers.torch.call import Lengths, Subject, quiet
 
-# Functions that put numbers in other places and change none of them.
+# Functions that move numbers and change none of them.
 _MOVES = frozenset(
     """
     __getitem__ _pack_padded_sequence _pad_packed_sequence alpha_dropout cat chunk clone concat concatenate contiguous
@@ -28,18 +28,18 @@ _MOVES = frozenset(
     type type_as unbind unflatten unsqueeze view view_as vstack
     """.split()  # noqa: SIM905  (a list of words reads better)
 )
-# Functions that look at a tensor's form and not at its numbers, or make zeros.
+# Functions that read the shape or type of a tensor, not its numbers, or make zeros.
 _LOOKS = frozenset(
     """
     __get__ __len__ dim get_device is_complex is_contiguous is_floating_point ndimension nelement new_zeros numel
     requires_grad_ size stride zeros_like
     """.split()  # noqa: SIM905
 )
-# Functions whose answer Python goes on with: what follows from it is in no graph.
+# Functions that return a value to Python: what Python does with it is missing from a graph.
 _DECISIONS = frozenset(
     "__bool__ __float__ __index__ __int__ allclose equal is_nonzero item numpy tolist".split()  # noqa: SIM905
 )
-# Functions of `edgelstm.network`, and all that they may be told behind their input, in its order.
+# Functions of `edgelstm.network`, with the arguments and values they may have after their input, in order.
 _FUNCTIONS: dict[str, dict[str, Any]] = {
     "relu": {"inplace": ...},
     "gelu": {"approximate": ...},
@@ -53,18 +53,18 @@ _FUNCTIONS: dict[str, dict[str, Any]] = {
     "softplus": {"beta": 1, "threshold": 20},
     "softsign": {},
 }
-# Layers whose tensors edgelstm knows.
+# Layers that edgelstm supports.
 Known = nn.LSTM | nn.Linear | nn.Embedding
 
 
 class Event(NamedTuple):
-    """One layer or function that did arithmetic.
+    """A layer or function that computed something.
 
     Attributes:
         what: an LSTM, linear layer or embedding; or the name of a function of `edgelstm.network`.
-        name: of the layer in the module; of a function, where it was called.
-        x, y: before and after it; of an LSTM the sequences, batch first.
-        states: of an LSTM, h_n and c_n, [L * D, B, ...].
+        name: of the layer in the module; for a function, where it was called.
+        x, y: its input and output; for an LSTM the sequences, batch first.
+        states: for an LSTM, h_n and c_n, [L * D, B, ...].
         started: an LSTM did not start from zeros.
     """
 
@@ -81,12 +81,12 @@ class Record:
     """What one run of a forward did.
 
     Attributes:
-        events: arithmetic, in its order.
-        foreign: the first arithmetic that is no layer or function of edgelstm's, in words; empty if there is none.
-        decision: where Python looked at the numbers, in words; empty if nowhere.
-        calls: how often each layer was called, by its name and type.
-        states: what recurrent layers left behind, their h_n and c_n.
-        beside: how many tensors the module returns behind its answer that are none of these.
+        events: computations, in their order.
+        foreign: the first computation that is not a layer or function of edgelstm, in words; empty if there is none.
+        decision: where Python read the numbers, in words; empty if nowhere.
+        calls: the number of calls of each layer, by its name and type.
+        states: the final states of recurrent layers, h_n and c_n.
+        beside: the number of tensors that the module returns after its answer and that are not such states.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Record:
 
 
 def record(subject: Subject, x: Array, lengths: Lengths | None) -> tuple[Record, Tensor]:
-    """Run a module once under watch; give the record and the answer, raw."""
+    """Run a module once and record it; give the record and the raw answer."""
     watch = _Watch(subject)
     tensors = subject.tensors(x, lengths)
     with quiet(), torch.no_grad(), watch.running():
@@ -111,18 +111,18 @@ def record(subject: Subject, x: Array, lengths: Lengths | None) -> tuple[Record,
 
 
 class _Watch:
-    """Hooks on every layer, and a mode that sees every function of torch called between them."""
+    """Hooks on every layer, and a mode that sees every torch function called between them."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.record = Record()
         self.places: list[str] = []
-        self.inside = 0  # of a known layer
-        self.before: Any = None  # what reached it: a tensor or a PackedSequence
+        self.inside = 0  # depth of calls inside a known layer
+        self.before: Any = None  # the input of that layer: a tensor or a PackedSequence
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Watch what is run inside; the hooks go afterwards."""
+        """Record what runs inside; the hooks are removed afterwards."""
         watch = self
 
         class Mode(torch.overrides.TorchFunctionMode):
@@ -177,7 +177,7 @@ class _Watch:
         return Event(part, name, x, y, tuple(state.clone() for state in states), started)
 
     def _sequence(self, part: nn.LSTM, value: Tensor | PackedSequence) -> Tensor:
-        """Batch first, unpacked."""
+        """Give a sequence batch first and unpacked."""
         if isinstance(value, PackedSequence):
             value, _ = pad_packed_sequence(value, batch_first=part.batch_first)
         return value if part.batch_first or value.ndim < 3 else value.transpose(0, 1)
@@ -186,7 +186,7 @@ class _Watch:
         return value.clone() if isinstance(value, Tensor) else value
 
     def called(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a function that the forward calls, and note it if it does arithmetic of its own."""
+        """Run a function that the forward calls, and record it if it computes something."""
         given = [] if self.inside else list(_tensors((args, kwargs)))
         if not given:
             return function(*args, **kwargs)
@@ -209,13 +209,13 @@ class _Watch:
         return answer
 
     def _counts(self, tensors: list[Tensor]) -> bool:
-        """Whole numbers, which are lengths and places; but where x itself is tokens, all done to them counts."""
+        """Whether all are integers, which are lengths and indices; not if x is tokens, whose computations matter."""
         integers = (torch.int64, torch.int32)
         return not self.subject.categories and all(tensor.dtype in integers for tensor in tensors)
 
 
 def _function(name: str, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Name a function as `edgelstm.network` does; empty where it was told to do something else."""
+    """Name a function as `edgelstm.network` does; empty if its arguments make it another function."""
     known = _FUNCTIONS[name]
     told = {**dict(zip(known, args, strict=False)), **{key: value for key, value in kwargs.items() if key != "input"}}
     if len(args) > len(known) or any(known.get(key, ...) is not ... and known[key] != v for key, v in told.items()):
@@ -230,7 +230,7 @@ def _function(name: str, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors in tuples, lists and dicts."""
+    """List all tensors in tuples, lists and dicts."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):

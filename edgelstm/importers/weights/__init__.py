@@ -1,1 +1,1 @@
-"""Bare weights of PyTorch, without their module: only a file that `torch.save` wrote needs torch."""
+"""Bare weights of PyTorch, without their module; only files of `torch.save` need torch."""

@@ -1,4 +1,4 @@
-"""The files in which weights of PyTorch are kept, to named tensors."""
+"""From files with PyTorch weights to named tensors."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read_weights(path: str | Path) -> Weights:
         The tensors, floating point ones as float32.
 
     Raises:
-        NetworkError: the file is none of these, or holds something that is no tensor.
-        MissingDependencyError: it is a file of torch's, and torch is not installed.
+        NetworkError: the file is none of these, or contains something other than tensors.
+        MissingDependencyError: it is a file of `torch.save`, and torch is not installed.
     """
     path = Path(path)
     try:
@@ -35,21 +35,23 @@ def read_weights(path: str | Path) -> Weights:
 
 
 def check_finite(path: str | Path, weights: Weights) -> None:
-    """Refuse numbers that no network can run with.
+    """Refuse NaN and infinity.
 
     Raises:
-        NetworkError: a tensor holds NaN or infinity; names it.
+        NetworkError: a tensor contains NaN or infinity; names it.
     """
     for name, tensor in weights.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
-            raise NetworkError(f"{path}: {name}: holds NaN or infinity; these weights cannot be run")
+            raise NetworkError(f"{path}: {name} contains NaN or infinity; these weights cannot be used")
 
 
 def _from_safetensors(path: Path, content: bytes) -> Weights:
     try:
         tensors: Weights = safetensors.numpy.load(content)
     except Exception as error:  # SafetensorError has no useful base; bfloat16 is a KeyError or TypeError
-        raise NetworkError(f"{path}: no safetensors file, or one of a type numpy lacks: {one_line(error)}") from error
+        raise NetworkError(
+            f"{path}: not a safetensors file, or one with a data type that numpy lacks: {one_line(error)}"
+        ) from error
     return tensors
 
 
@@ -57,7 +59,7 @@ def _from_json(path: Path, content: bytes) -> Weights:
     try:
         named = parse(content)
     except (StrictJsonError, UnicodeDecodeError) as error:
-        raise NetworkError(f"{path}: no JSON: {error}") from error
+        raise NetworkError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(named, dict) or not named:
         raise NetworkError(f"{path}: expected a state dict, the names of tensors with their numbers")
     return {name: _numbers(path, name, value) for name, value in named.items()}
@@ -69,7 +71,7 @@ def _numbers(path: Path, name: str, value: Any) -> Array:
     except ValueError:  # lists of unequal length
         tensor = np.array(None)
     if not isinstance(value, list) or tensor.dtype.kind not in "if":
-        raise NetworkError(f"{path}: expected a state dict, tensors by name, but {name!r} is no list of numbers")
+        raise NetworkError(f"{path}: expected a state dict, tensors by name, but {name!r} is not a list of numbers")
     return tensor.astype(np.float32)
 
 

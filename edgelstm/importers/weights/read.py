@@ -1,4 +1,4 @@
-"""A network from the names of its tensors: weights without the module they are of."""
+"""Read a network from the names of its tensors: weights without their module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array
 from edgelstm.contract import TASKS, Channel, State, Task
-from edgelstm.errors import InputError, NetworkError
+from edgelstm.errors import InputError, NetworkError, counted
 from edgelstm.importers.imported import Imported, as_channels
 from edgelstm.importers.weights.file import check_finite, read_weights
 from edgelstm.network import (
@@ -36,12 +36,12 @@ _LSTM_TENSOR = re.compile(r"(?:(.*)\.)?(weight|bias)_(ih|hh|hr)_l(\d)(_reverse)?
 
 
 class Names(NamedTuple):
-    """What the names of tensors do not tell.
+    """What the names of tensors do not say.
 
     Attributes:
-        activation: the function between linear layers, of `edgelstm.network.FUNCTIONS` or `"none"`; empty: not said.
-        final: the function behind the last layer; empty: none.
-        take: for both directions, which step the linear layers see: `"last"` or `"final"`; empty: not said.
+        activation: the function between linear layers, of `edgelstm.network.FUNCTIONS` or `"none"`; empty: unknown.
+        final: the function after the last layer; empty: none.
+        take: for a bidirectional LSTM, the step that the linear layers see: `"last"` or `"final"`; empty: unknown.
     """
 
     activation: str = ""
@@ -61,17 +61,17 @@ def read_torch(
     names: Names = Names(),  # noqa: B008  (immutable)
     name: str = "network",
 ) -> Imported:
-    """Read a network whose tensors' names tell all of it: LSTMs, and linear layers behind them.
+    """Read a network that is determined by the names of its tensors: LSTMs followed by linear layers.
 
     Args:
         path: of the weights, see `read_weights`.
         window: T, the steps it was trained with.
-        inputs: names of the channels; by default x0, x1, ...
-        outputs: names of what it answers; by default y0, y1, ...
+        inputs: names of the input channels; by default x0, x1, ...
+        outputs: names of the output channels; by default y0, y1, ...
         task: one of `edgelstm.contract.TASKS`.
         horizon: K, the steps it forecasts at once.
-        state: `"carried"`: it was trained with its state carried on, and answers at every step.
-        names: what the names do not tell.
+        state: `"carried"`: it was trained with a carried state, and answers at every step.
+        names: what the names of the tensors do not say.
         name: of the run and its files.
 
     Returns:
@@ -79,7 +79,7 @@ def read_torch(
 
     Raises:
         InputError: arguments that do not fit each other or the network.
-        NetworkError: the file is no weights file, or could be more than one network, or none.
+        NetworkError: not a weights file, or its tensors fit no network, or more than one.
 
     Example:
         >>> import json, os, tempfile
@@ -101,7 +101,7 @@ def read_torch(
     network = _find_network(path, weights, names, every_step)
     size = network.of(Linear)[-1].out_features
     if size % horizon:
-        raise InputError(f"horizon: the network gives {size} number(s), which are no {horizon} steps")
+        raise InputError(f"horizon: the network's {counted(size, 'output')} cannot be divided into {horizon} steps")
     answer_sizes = (horizon, size // horizon) if task == "forecast" else (size,)
 
     def answer(x: Array, lengths: NDArray[np.int64] | None) -> Array:
@@ -138,11 +138,11 @@ def _check_choices(task: str, state: str, names: Names) -> None:
         if value not in known:
             raise InputError(f"{key}: expected one of {', '.join(filter(None, known))}, got {value!r}")
     if task == "classify" and names.final not in ("softmax", "sigmoid"):
-        raise InputError("final: a network that classifies ends in softmax or sigmoid, name which")
+        raise InputError("final: a network that classifies needs softmax or sigmoid at its end: give one of them")
 
 
 def _find_network(path: str | Path, weights: Weights, names: Names, every_step: bool) -> Network:
-    """Put the layers that the names tell of in the only order in which their sizes chain."""
+    """Put the layers into the only order in which their sizes fit."""
     lstms, linears = _layers(path, weights)
     last = _only_order(path, lstms, linears)
     layers: list[Layer] = list(last[: len(lstms)])
@@ -150,14 +150,14 @@ def _find_network(path: str | Path, weights: Weights, names: Names, every_step: 
     if not every_step:
         if last[len(lstms) - 1].bidirectional and not names.take:
             raise NetworkError(
-                f"{path}: both directions: the names do not tell whether the linear layers see the last step (take: "
-                f"last) or the final state of each direction (take: final); name which"
+                f"{path}: bidirectional LSTM: the names do not say whether the linear layers see the last step or the "
+                "final state of each direction; give take: last or final"
             )
         layers.append(Take(names.take or LAST))
     if len(behind) > 1 and not names.activation:
         raise NetworkError(
-            f"{path}: {len(behind)} linear layers: the names do not tell the function between them; name it "
-            f"(activation: relu, tanh, none...), or {_MODULE}"
+            f"{path}: {len(behind)} linear layers: the names do not say which function is between them; give "
+            f"activation: relu, tanh, none...; or {_MODULE}"
         )
     for i, linear in enumerate(behind):
         if i and names.activation != "none":
@@ -182,11 +182,11 @@ def _layers(path: str | Path, weights: Weights) -> tuple[list[Lstm], list[Linear
         elif kind in ("weight", "bias") and owner and tensor.ndim == {"weight": 2, "bias": 1}[kind]:
             linears.setdefault(owner, {})[kind] = tensor
         else:
-            raise NetworkError(f"{path}: {name!r} belongs to no LSTM or linear layer; {_MODULE}")
+            raise NetworkError(f"{path}: {name!r} does not belong to an LSTM or a linear layer; {_MODULE}")
     if not lstms:
-        raise NetworkError(f"{path}: no tensor of an LSTM (weight_ih_l0, ...) is in it")
+        raise NetworkError(f"{path}: expected the tensors of an LSTM (weight_ih_l0, ...), found none")
     if "" in lstms:
-        raise NetworkError(f"{path}: its LSTM has no name, expected such as lstm.weight_ih_l0; {_MODULE}")
+        raise NetworkError(f"{path}: its LSTM has no name, expected names such as lstm.weight_ih_l0; {_MODULE}")
     incomplete = next((owner for owner, tensors in linears.items() if "weight" not in tensors), None)
     if incomplete is not None or not linears:
         raise NetworkError(f"{path}: expected a linear layer with its weight{f', {incomplete}' if incomplete else ''}")
@@ -222,7 +222,7 @@ def _as_lstm(path: str | Path, owner: str, tensors: Weights) -> Lstm:
 def _only_order(path: str | Path, lstms: list[Lstm], linears: list[Linear]) -> list[Any]:
     if len(lstms) > 5 or len(linears) > 5:
         raise NetworkError(
-            f"{path}: {len(lstms)} LSTMs and {len(linears)} linear layers are too many to put in order; {_MODULE}"
+            f"{path}: {len(lstms)} LSTMs and {len(linears)} linear layers are too many to find their order; {_MODULE}"
         )
     orders: list[list[Lstm | Linear]] = [
         [*front, *behind]
@@ -233,7 +233,7 @@ def _only_order(path: str | Path, lstms: list[Lstm], linears: list[Linear]) -> l
     if len(orders) != 1:
         every: list[Lstm | Linear] = [*lstms, *linears]
         sizes = ", ".join(f"{layer.name} {layer.sizes.into} to {layer.sizes.out}" for layer in every)
-        why = "fit each other in no order" if not orders else "fit each other in more than one order"
+        why = "do not fit in any order" if not orders else "fit in more than one order"
         raise NetworkError(f"{path}: its layers {why} ({sizes}); {_MODULE}")
     return orders[0]
 

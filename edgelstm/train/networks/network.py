@@ -33,7 +33,7 @@ from edgelstm.train.networks.plan import Plan
 Step = Callable[[Flow], Flow]
 
 
-class Answer(NamedTuple):
+class ScaledAnswer(NamedTuple):
     """What a network says before it is brought to physical units.
 
     Attributes:
@@ -119,14 +119,14 @@ class LstmNetwork(nn.Module):
         """
         return self.as_told(self.run(x, lengths, time_s))
 
-    def as_told(self, answer: Answer) -> Tensor:
+    def as_told(self, answer: ScaledAnswer) -> Tensor:
         """Bring an answer to physical units, or to probabilities."""
         z, frame, _ = answer
         return torch.softmax(z, -1) if self.plan.classes else z * frame.scale + frame.base
 
     def run(
         self, x: Tensor, lengths: Tensor | None = None, time_s: Tensor | None = None, state: State | None = None
-    ) -> Answer:
+    ) -> ScaledAnswer:
         """Answer in scaled units, where the loss is, from a state or from zero; see `forward`."""
         plan = self.plan
         x, frame = self._framed(x, lengths)
@@ -134,7 +134,7 @@ class LstmNetwork(nn.Module):
         for step in self._steps:
             flow = step(flow)
         z = flow.value.reshape(*flow.value.shape[: 1 + plan.every_step], plan.horizon, plan.outputs)
-        return Answer(z, frame, flow.after)
+        return ScaledAnswer(z, frame, flow.after)
 
     def scale_targets(self, y: Tensor, frame: Frame) -> Tensor:
         """Bring targets in physical units to where the loss is: float32 [..., K, targets]."""

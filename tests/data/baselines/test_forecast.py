@@ -98,7 +98,7 @@ def test_ridge_equals_an_augmented_least_squares_problem():
     ridge = Ridge(windows, None, np.ones(2), (2, 0))
     assert ridge.alpha == 1.0
     expected = least_squares(x, y, base, 1.0, (2, 0))(x, base)
-    np.testing.assert_allclose(everything(ridge.forecaster(windows), windows), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(everything(ridge.linear.forecaster(windows), windows), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_ridge_chooses_the_penalty_that_is_best_on_validation():
@@ -122,7 +122,7 @@ def test_ridge_learns_more_windows_than_fit_at_once_exactly():
     windows = from_rows(rows, rows, 0, 5, 1, 1)
     x, y = windows.x(), windows.y()
     expected = least_squares(x, y, x[:, -1:].astype(np.float64), 1.0)(x, x[:, -1:])
-    found = everything(Ridge(windows, None, np.ones(1), (0,)).forecaster(windows), windows)
+    found = everything(Ridge(windows, None, np.ones(1), (0,)).linear.forecaster(windows), windows)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -131,7 +131,7 @@ def test_ridge_without_the_past_of_the_targets_starts_from_their_mean():
     x = rng.normal(size=(200, 5, 2)).astype(np.float32)
     y = (x[:, :1, :1] - x[:, -1:, :1] + 100 + 0.01 * rng.normal(size=(200, 1, 1))).astype(np.float32)
     windows = from_arrays(x, y, ())
-    found = everything(Ridge(windows, None, np.ones(1), ()).forecaster(windows), windows)
+    found = everything(Ridge(windows, None, np.ones(1), ()).linear.forecaster(windows), windows)
     expected = least_squares(x, y, y.mean(axis=0, dtype=np.float64), 1.0, ())(x, y.mean(axis=0, dtype=np.float64))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert np.abs(found - y).max() < 0.1
@@ -140,7 +140,7 @@ def test_ridge_without_the_past_of_the_targets_starts_from_their_mean():
 @pytest.mark.parametrize("baseline", [persistence, lambda windows: seasonal_naive(windows, 2)])
 def test_windows_without_the_past_of_their_targets_cannot_be_repeated(baseline):
     windows = from_arrays(np.zeros((3, 4, 1), np.float32), np.zeros((3, 2, 1), np.float32), ())
-    with pytest.raises(ValueError, match="do not know the past"):
+    with pytest.raises(ValueError, match="do not contain the past of their targets"):
         baseline(windows)(np.arange(3))
 
 
@@ -153,7 +153,7 @@ def test_the_figures_on_co2_are_those_that_are_published():
     forecasts = {
         "persistence": persistence(test),
         "seasonal naive": seasonal_naive(test, 52),
-        "ridge": Ridge(training, validation, std, (0,)).forecaster(test),
+        "ridge": Ridge(training, validation, std, (0,)).linear.forecaster(test),
     }
     outputs = (Channel("co2", "ppm", "float32", None),)
     found = {name: score(forecast, test, outputs, "number").score["rmse"] for name, forecast in forecasts.items()}

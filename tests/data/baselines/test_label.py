@@ -56,5 +56,5 @@ def test_quantiles_surround_the_answer_by_what_it_was_off_by():
 
 def test_without_a_known_truth_there_is_nothing_to_fit():
     nothing = lay_out(series(count=1), [np.full((40, 1), np.nan, np.float32)], every_step=True)
-    with pytest.raises(DataError, match="no row whose truth is known"):
+    with pytest.raises(DataError, match="no row with a known truth"):
         baselines(nothing, (Channel("y", None, "float32", None),))

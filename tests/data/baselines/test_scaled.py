@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from edgelstm.data.baselines.forecast import persistence, seasonal_naive
-from edgelstm.data.baselines.linear import blended, seasonal, window_mean
+from edgelstm.data.baselines.linear import Linear, seasonal, window_mean
 from edgelstm.data.baselines.own_ridge import OwnRidge
 from edgelstm.data.baselines.ridge import Ridge
 from edgelstm.data.baselines.scaled import Space, in_scaled_space, shared_in_scaled_space
@@ -49,13 +49,13 @@ def lines_of(windows, kind):
         "persistence": (seasonal(*sizes, None, drift=False), persistence(windows)(everything)),
         "seasonal": (seasonal(*sizes, SEASON, drift=True), seasonal_naive(windows, SEASON)(everything)),
         "mean": (window_mean(*sizes), np.repeat(windows.history(everything).mean(1, keepdims=True), HORIZON, 1)),
-        "own ridge": (own.linear, own.forecaster(windows)(everything)),
+        "own ridge": (own.linear, own.linear.forecaster(windows)(everything)),
     }
     if kind != "instance":
         ridge = Ridge(windows, None, np.ones(2), OWN)
-        found["ridge"] = ridge.linear, ridge.forecaster(windows)(everything)
-        half = blended([0.5, 0.5], [ridge.linear, own.linear])
-        found["blend"] = half, (found["ridge"][1].astype(np.float64) + found["own ridge"][1]) / 2
+        found["ridge"] = ridge.linear, ridge.linear.forecaster(windows)(everything)
+        weight, bias = (ridge.linear.weight + own.linear.weight) / 2, (ridge.linear.bias + own.linear.bias) / 2
+        found["blend"] = Linear(weight, bias, OWN), (found["ridge"][1].astype(np.float64) + found["own ridge"][1]) / 2
     return found
 
 

@@ -28,7 +28,7 @@ def test_scores_equal_plain_counting(pairs, chunks):
     for part in np.array_split(np.arange(len(pairs)), chunks):
         scorer.add(answer[part], truth[part])
     if not known:
-        with pytest.raises(DataError, match="no truth is known"):
+        with pytest.raises(DataError, match="this part has no known truth"):
             scorer.result()
         return
     found, details = scorer.result()

@@ -100,7 +100,7 @@ def test_truth_is_clipped_at_the_cap_and_scored_as_it_is_beside():
 def test_nothing_known_is_nothing_scored():
     scorer = Numbers(np.ones(1))
     scorer.add(np.zeros((2, 1)), np.full((2, 1), np.nan))
-    with pytest.raises(DataError, match="no truth is known"):
+    with pytest.raises(DataError, match="this part has no known truth"):
         scorer.result()
 
 

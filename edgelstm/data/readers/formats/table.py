@@ -17,6 +17,7 @@ from edgelstm.errors import DataError
 from edgelstm.reading import Dialect
 
 _LISTED = 30
+_IMPORTED = re.compile(r"[xy]\d{1,4}")  # the names that an import gives to channels without names
 
 
 class Cells(Protocol):
@@ -164,7 +165,8 @@ class Table:
             raise DataError(
                 f"{self.name}: column {column!r} occurs {_times(len(found))}; select it by number: {numbers}"
             )
-        raise DataError(f"{self.name}: there is no column {column!r}; {self._nearest(column)}")
+        why = _named_by_an_import(column, self.columns) or self._nearest(column)
+        raise DataError(f"{self.name}: there is no column {column!r}; {why}")
 
     def _nearest(self, column: str) -> str:
         folded = {name.casefold(): name for name in reversed(self.columns)}
@@ -190,6 +192,20 @@ def positions_of(header: tuple[str, ...], column: str) -> list[int]:
     found = [position for position, name in enumerate(header) if name and name == column]
     number = int(column) if re.fullmatch(r"[1-9]\d{0,8}", column, re.ASCII) else 0
     return found or ([number - 1] if 0 < number <= len(header) else [])
+
+
+def _named_by_an_import(column: str, columns: tuple[str, ...]) -> str:
+    """Explain a name such as x0, which an import gives to inputs without names; empty for other names."""
+    if not _IMPORTED.fullmatch(column) or any(_IMPORTED.fullmatch(name) for name in columns):
+        return ""
+    listed = ", ".join(" ".join(name.split()) for name in columns[:_LISTED]) + (
+        ", ..." if len(columns) > _LISTED else ""
+    )
+    if column[0] == "x":
+        named = "input: give --feature COLUMN to finetune, or --input COLUMN at import"
+    else:
+        named = "output: give --target COLUMN to finetune, or --output-name COLUMN at import"
+    return f"the table has {listed}; {column} is the default name of an imported {named}"
 
 
 def _times(count: int) -> str:
