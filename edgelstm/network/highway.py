@@ -63,15 +63,14 @@ class Highway(Kind):
         if count > 1:
             raise NetworkError(f"highway: expected one in a network, got {count}")
         if not (in_front and isinstance(in_front[0], Standardize)):
-            raise NetworkError(f"{place}: expected a standardize as the first layer, whose values it reads")
+            raise NetworkError(f"{place}: expected a standardize as the first layer, whose output it reads")
         if behind and not isinstance(behind[0], (Rescale, Join)) and behind[0] != Activation("softmax"):
             raise NetworkError(
-                f"{place}: expected a rescale, a join, the softmax of classes or nothing behind it, got "
-                f"{behind[0].kind}"
+                f"{place}: expected a rescale, a join, the softmax of classes or nothing after it, got {behind[0].kind}"
             )
         foreign = next((layer.kind for layer in in_front if isinstance(layer, (Mask, Repeat, Reverse, Join))), None)
         if foreign is not None:
-            raise NetworkError(f"{place}: reads the samples as they come; expected no {foreign} in front of it")
+            raise NetworkError(f"{place}: reads the samples in their order; expected no {foreign} before it")
         if self.alone:
             _check_alone(place)
         self._check_reach(place)
@@ -82,18 +81,16 @@ class Highway(Kind):
         apart, inputs = place.shape.apart > 0, input_size((*place.in_front, self, *place.behind))
         if place.shape.form == SEQUENCE and (self.steps > 1 or segments):
             raise NetworkError(
-                f"{place}: where there is an answer at every step, it reads that sample alone: expected 1 step and no "
-                f"segment, got {self.steps} and {', '.join(layer.kind for layer in place.in_front)} in front of it"
+                f"{place}: with an answer at every step it reads one sample at a time: expected 1 step and no "
+                f"segment, got {self.steps} and {', '.join(layer.kind for layer in place.in_front)} before it"
             )
         expected = 1 if apart else inputs
         if self.in_features != expected:
-            raise NetworkError(
-                f"{place}: expected {expected} input(s) of each sample, the measured channels"
-                f"{', each by itself' if apart else ''}; got {self.in_features}"
-            )
+            wanted = "1 input, each channel by itself" if apart else f"as many inputs as measured channels ({inputs})"
+            raise NetworkError(f"{place}: expected {wanted}, got {self.in_features}")
         join = next((layer for layer in place.behind if isinstance(layer, Join)), None)
         if apart and (join is None or join.channels != inputs):
-            raise NetworkError(f"{place}: of shared channels it reads those of x: expected a join of {inputs}")
+            raise NetworkError(f"{place}: with shared channels it reads those of x: expected a join of {inputs}")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         read: Any = flow.scaled
@@ -110,6 +107,6 @@ def _check_alone(place: Place) -> None:
     between = tuple(place.in_front[1:])
     if between not in ways:
         raise NetworkError(
-            f"{place}: alone, expected between it and the standardize nothing, a take of the last step, or such a "
-            f"take behind a shared segment of 1 step; got {', '.join(layer.kind for layer in between)}"
+            f"{place}: alone, expected nothing between the standardize and it, or a take of the last step, or that "
+            f"take after a shared segment of 1 step; got {', '.join(layer.kind for layer in between)}"
         )

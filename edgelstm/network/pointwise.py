@@ -104,8 +104,8 @@ class Rescale(Kind):
         scale, offset = weights[self.scale], weights[self.offset]
         if scale.ndim != 1 or scale.shape != offset.shape or not scale.size or size % scale.size:
             raise NetworkError(
-                f"{self.scale} and {self.offset}: expected one number for each output, {size} or a whole part "
-                f"of it, got {list(scale.shape)} and {list(offset.shape)}"
+                f"{self.scale} and {self.offset}: expected one number per output, {size} or a divisor of "
+                f"it, got {list(scale.shape)} and {list(offset.shape)}"
             )
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
@@ -138,7 +138,7 @@ class Embedding(Kind):
 
     def check_place(self, place: Place) -> None:
         if place.in_front:
-            raise NetworkError(f"{place}: an embedding must come first, it takes the tokens themselves")
+            raise NetworkError(f"{place}: an embedding must be the first layer, since it takes tokens")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         return flow._replace(value=wide(weights, f"{self.name}.weight")[flow.value])
@@ -252,9 +252,9 @@ class Calendar(Kind):
 
     def check_place(self, place: Place) -> None:
         if place.in_front and isinstance(place.in_front[0], Embedding):
-            raise NetworkError(f"{place}: tokens have no times; leave it out")
+            raise NetworkError(f"{place}: tokens have no times; remove the calendar")
         if not all(isinstance(layer, Standardize) for layer in place.in_front):
-            raise NetworkError(f"{place}: expected it first, or behind a standardize alone: it belongs to the inputs")
+            raise NetworkError(f"{place}: expected it first, or directly after a leading standardize, as an input")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         if flow.time_s is None:

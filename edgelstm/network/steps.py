@@ -58,7 +58,7 @@ class Take(Kind):
 
     def check_place(self, place: Place) -> None:
         if self.which == FINAL and not (place.in_front and isinstance(place.in_front[-1], Lstm)):
-            raise NetworkError(f"{place}: the {FINAL} state is an LSTM's, expected one right in front of it")
+            raise NetworkError(f"{place}: expected an LSTM directly before it, whose {FINAL} state it takes")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         if self.which == MEAN:
@@ -66,7 +66,7 @@ class Take(Kind):
         if self.which == LAST:
             return flow._replace(value=last_step(flow.value, flow.valid)[:, 0])
         if flow.final is None:
-            raise NetworkError("take: the final state is that of an LSTM, but none stands in front of it")
+            raise NetworkError("take: expected an LSTM before it, whose final state it takes, got none")
         return flow._replace(value=flow.final)
 
 
@@ -145,23 +145,23 @@ class Mask(Kind):
 
     @property
     def no_lengths(self) -> str:
-        return "mask: the lengths tell already which steps count; export without lengths, or without a mask"
+        return "mask: lengths already say which steps count; export without lengths, or without a mask"
 
     def check(self) -> None:
         if not abs(self.value) <= float(np.finfo(np.float32).max):
-            raise NetworkError(f"mask: expected a finite float32 to look for, got {self.value}")
+            raise NetworkError(f"mask: expected a finite float32 as the value to skip, got {self.value}")
 
     def check_place(self, place: Place) -> None:
         """What is skipped must be skipped by somebody, once, and in no segment."""
         reader = next((layer for layer in place.behind if isinstance(layer, (Lstm, Take))), None)
         if not isinstance(reader, Lstm):
-            raise NetworkError("mask: expected an LSTM behind it that skips the steps, got none")
+            raise NetworkError("mask: expected an LSTM after it that skips the steps, got none")
         others = [layer.kind for layer in (*place.in_front, *place.behind)]
         if self.kind in others:
             raise NetworkError(f"mask: expected one in a network, got {1 + others.count(self.kind)}")
         if any(isinstance(layer, Segment) for layer in (*place.in_front, *place.behind)):
             raise NetworkError(
-                "mask: a segment may lie half in what is skipped; fill the gaps instead, or take no segments"
+                "mask: a segment may contain skipped steps; fill the gaps instead, or remove the segments"
             )
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
@@ -217,9 +217,9 @@ class Segment(Kind):
     def check_place(self, place: Place) -> None:
         steps = place.shape.steps
         if place.shape.apart and self.shared:
-            raise NetworkError(f"{place}: the channels are apart already; expected a join in front of it")
+            raise NetworkError(f"{place}: the channels are already separated; expected a join before it")
         if steps % self.steps:
-            raise NetworkError(f"{place}: expected a multiple of {self.steps} steps in front of it, got {steps}")
+            raise NetworkError(f"{place}: expected a multiple of {self.steps} steps before it, got {steps}")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         value = flow.value
@@ -258,13 +258,13 @@ class Join(Kind):
     def check_place(self, place: Place) -> None:
         size, apart = place.shape.size, place.shape.apart
         if not apart:
-            raise NetworkError(f"{place}: expected a shared segment in front of it, whose channels it joins")
+            raise NetworkError(f"{place}: expected a shared segment before it, whose channels it joins")
         if self.channels != apart:
             raise NetworkError(
-                f"{place}: expected {apart} channels, as many as in front of the segment, got {self.channels}"
+                f"{place}: expected {apart} channels, as many as before the segment, got {self.channels}"
             )
         if size % self.values:
-            raise NetworkError(f"{place}: expected {self.values} values at each step in front of it, got {size} in all")
+            raise NetworkError(f"{place}: expected {self.values} values at each step before it, got {size} in total")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         parts = flow.value.reshape(-1, self.channels, flow.value.shape[1] // self.values, self.values)
