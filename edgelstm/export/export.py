@@ -169,8 +169,8 @@ def _form(run: Run, precision: Precision, asked: Quantization | None) -> Quantiz
     if asked is not None and asked._replace(highway=form.highway) != form:
         scale = "per channel" if form.per_channel else "per tensor"
         raise ExportError(
-            f"{run.path}: was fine-tuned for {precision} {scale}, clip {form.clip}, head {form.head}; leave out the "
-            "options that say otherwise, or fine-tune for that form"
+            f"{run.path}: was fine-tuned for {precision} {scale}, clip {form.clip}, head {form.head}; omit the options "
+            "that contradict this, or fine-tune again"
         )
     return form if asked is None else asked
 
@@ -256,11 +256,11 @@ def _with_state(run: Run, state: str | None) -> Run:
         return run
     if network is None:
         raise ExportError(
-            f"state: this network is a graph that was imported with its state {contract.state}, which export does not "
-            f"change; import it again with state {state}"
+            f"state: this network was imported as a graph with state {contract.state}, which export cannot change; "
+            f"import it again with state {state}"
         )
     if state == "window":
-        raise ExportError(f"state: this network answers with its state {contract.state}; it has no file of {state!r}")
+        raise ExportError(f"state: this network needs state {contract.state}; it cannot be exported with state {state}")
     carried = replace(contract, state="carried", lengths=False, states=carried_states(network))
     run = replace(run, record=replace(run.record, contract=carried))
     graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
@@ -349,8 +349,8 @@ def _check_parity(run: Run, y: NDArray[np.float32]) -> None:
     if broken:
         worst = report[broken[0]]
         raise ParityError(
-            f"the graph differs from the trained network: expected {broken[0]!r} within {worst['limit']:.3g}, got "
-            f"{worst['error']:.3g}; nothing was written, please report this with the run directory",
+            f"the graph differs from the trained network: {broken[0]!r} is off by {worst['error']:.3g}, expected "
+            f"within {worst['limit']:.3g}; nothing was written; please report this with the run directory",
             report,
         )
 

@@ -124,5 +124,5 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ExportError(f"this network gives no valid graph: {reason}; rename its tensors, or report it") from error
+        raise ExportError(f"this network makes an invalid graph: {reason}; rename its tensors, or report it") from error
     return model

@@ -29,8 +29,7 @@ def line_of(run: Run) -> Run:
     network = run.record.network
     if network is None or network.highway is None:
         raise ExportError(
-            f"{run.path}: this network has no linear start that could be shipped alone; train it with one, or leave "
-            "out --line"
+            f"{run.path}: this network has no linear start to export alone; train it with one, or omit --line"
         )
     line = _alone(network, network.highway)
     weights = {name: run.weights[name] for name, _ in line.tensors()}

@@ -45,6 +45,6 @@ def _check_readable(content: bytes) -> None:
     try:
         foreign = check_structure(content)
     except ModelFileError as error:
-        raise ExportError(f"no reader would take this graph: {error}") from error
+        raise ExportError(f"no reader accepts this graph: {error}") from error
     if foreign:
-        raise ExportError(f"no reader would take this graph: {foreign[0]}")
+        raise ExportError(f"no reader accepts this graph: {foreign[0]}")

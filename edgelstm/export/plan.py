@@ -26,9 +26,8 @@ def check_contract(network: Network, contract: Contract) -> None:
         contract.answer == "class" or len(network.relative_inputs) != len(contract.outputs)
     ):
         raise ExportError(
-            f"{'instance' if network.instance else 'relative'} scaling: expected {len(contract.outputs)} outputs of a "
-            f"forecast, one for each input that an output starts from, got {len(network.relative_inputs)} such inputs "
-            f"and the task {contract.task}"
+            f"{'instance' if network.instance else 'relative'} scaling: expected a forecast and one relative input per "
+            f"output ({len(contract.outputs)}), got the task {contract.task} and {len(network.relative_inputs)}"
         )
 
 
@@ -37,23 +36,23 @@ def _check_highway(network: Network, contract: Contract) -> None:
     if network.highway is None or contract.every_step:
         return
     if contract.lengths:
-        raise ExportError("highway: it reads whole windows; export without lengths, or without a highway")
+        raise ExportError("highway: reads whole windows; export without lengths, or without a highway")
     if network.highway.steps != contract.window:
         raise ExportError(
-            f"highway: it reads windows of {network.highway.steps} steps, the contract says {contract.window}"
+            f"highway: reads windows of {network.highway.steps} steps, but the contract says {contract.window}"
         )
 
 
 def _check_inputs(network: Network, contract: Contract) -> None:
     if network.tokens != contract.tokens:
-        first = "an embedding, which takes tokens" if network.tokens else "no embedding, it takes measurements"
-        raise ExportError(f"the first layer is {first}; the contract says that x is {contract.inputs[0].dtype}")
+        first = "an embedding, which takes tokens" if network.tokens else "not an embedding and takes measurements"
+        raise ExportError(f"the first layer is {first}, but the contract says that x is {contract.inputs[0].dtype}")
     if len(contract.inputs) != network.input_size:
-        raise ExportError(f"the layers take {network.input_size} input(s), the contract names {len(contract.inputs)}")
+        raise ExportError(f"inputs: the layers take {network.input_size}, the contract names {len(contract.inputs)}")
     if network.times != contract.times:
-        takes = "a calendar, which takes time_s" if network.times else "no calendar, which time_s would be for"
-        says = "takes them" if contract.times else "does not"
-        raise ExportError(f"times: the network has {takes}; the contract says that the file {says}")
+        takes = "a calendar and takes time_s" if network.times else "no calendar and takes no time_s"
+        says = "takes it" if contract.times else "does not"
+        raise ExportError(f"times: the network has {takes}, but the contract says that the file {says}")
     if contract.tokens:
         (known,) = (layer.num_embeddings for layer in network.of(Embedding))
         if (contract.inputs[0].categories or 0) > known:
@@ -73,14 +72,14 @@ def _check_answer(network: Network, contract: Contract) -> None:
     shape = (network.at_every_step if contract.states else network).answer
     if contract.window % shape.cut:
         raise ExportError(
-            f"segment: expected a window of a multiple of {shape.cut} steps, got {contract.window}; choose another "
-            "window or other segments"
+            f"segment: expected a window that is a multiple of {shape.cut} steps, got {contract.window}; change the "
+            "window or the segment"
         )
     found = [*_steps(shape), shape.size]
     if found not in accepted:
         wanted = contract.answer_shape("B", *(("T",) if contract.every_step else ()))
         raise ExportError(
-            f"the layers end in {_words('B', *found)}, which is no answer to {contract.task}: the contract says "
+            f"the layers end in {_words('B', *found)}, which does not fit the task {contract.task}: the contract says "
             f"{_words(*wanted)}"
         )
 
@@ -107,6 +106,6 @@ def _check_carried(network: Network, contract: Contract) -> None:
         reasons.append("a highway over a window")
     reason = next(filter(None, reasons), "")
     if reason:
-        raise ExportError(f"state: a network with {reason} cannot carry a state on; export a window file")
+        raise ExportError(f"state: a network with {reason} cannot carry its state; export a window file")
     if contract.states != carried_states(network):
         raise ExportError(f"state: expected the states {carried_states(network)}, got {contract.states}")

@@ -221,6 +221,6 @@ def _half(tensor: Array, name: str) -> NDArray[np.float16]:
         half = tensor.astype(np.float16)
     if not np.isfinite(half).all():
         raise ExportError(
-            f"fp16: {name} holds {np.abs(tensor).max():.6g}, float16 ends at 65504; use another precision"
+            f"fp16: {name} holds {np.abs(tensor).max():.6g}, the largest float16 is 65504; use another precision"
         )
     return half

@@ -100,8 +100,8 @@ def add_repeat(graph: Graph, value: Value, layer: Repeat, i: int) -> Value:
 def add_reverse(graph: Graph, value: Value, layer: Reverse, i: int) -> Value:
     """Put the steps in reverse order, all of them."""
     if graph.sequence_lens:
-        reason = "behind an LSTM that skips steps" if graph.mask else "with lengths"
-        raise ExportError(f"reverse: steps cannot be put in reverse order {reason}")
+        reason = "after an LSTM that skips steps" if graph.mask else "with lengths"
+        raise ExportError(f"reverse: steps cannot be reversed {reason}")
     value = time_first(graph, value)
     first, end = graph.integers(-1), graph.integers(-(2**31))
     inputs = [value.name, first, end, graph.integers(0), first]
