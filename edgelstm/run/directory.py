@@ -152,7 +152,7 @@ def _read_golden(path: Path, contract: Contract) -> tuple[Array, Array, Array | 
             raise RunError(f"{path}: expected {name!r} as {dtype} {list(shape)}, got {got}; train again")
     left = sorted(tensors.keys() - expected.keys())
     if left:
-        raise RunError(f"{path}: the tensor {left[0]!r} is one that this network does not take; train again")
+        raise RunError(f"{path}: unexpected tensor {left[0]!r}; train again")
     return tensors["x"], tensors["y"], tensors.get("lengths"), tensors.get("times")
 
 
@@ -163,7 +163,7 @@ def _read_network(path: Path, record: RunRecord) -> tuple[Tensors, bytes | None]
         try:
             graph = place.read_bytes()
         except OSError as error:
-            raise RunError(f"{place}: cannot be read: {error.strerror}; import the network again") from error
+            raise RunError(f"{place}: cannot read: {error.strerror}; import the network again") from error
         digest = graph_digest(graph)
     else:
         place, graph = path / WEIGHTS, None
@@ -181,15 +181,15 @@ def _read_network(path: Path, record: RunRecord) -> tuple[Tensors, bytes | None]
 
 def _read_record(path: Path) -> RunRecord:
     if not path.is_dir():
-        raise RunError(f"{path}: there is no such run directory")
+        raise RunError(f"{path}: run directory not found")
     if not (path / RECORD).is_file():
         begun = (path / RECIPE).is_file()
         if begun:
             raise RunError(
-                f"{path}: there is no {RECORD} in it, the training did not finish: "
-                f"`edgelstm train --resume --output {path}` goes on with it"
+                f"{path}: {RECORD} is missing, the training did not finish: "
+                f"resume it with `edgelstm train --resume --output {path}`"
             )
-        raise RunError(f"{path}: this is no run directory, there is no {RECORD} in it")
+        raise RunError(f"{path}: not a run directory, {RECORD} is missing")
     try:
         value = parse((path / RECORD).read_bytes())
         _check_version(path, value)

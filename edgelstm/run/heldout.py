@@ -76,7 +76,7 @@ def read_heldout(path: Path, contract: Contract) -> Examples:
         _check(examples, contract)
     except (StrictJsonError, KeyError, ValueError) as error:
         reason = f"the tensor {error} is missing" if isinstance(error, KeyError) else error
-        raise RunError(f"{path}: this is no held-out part of this run: {reason}; train again") from error
+        raise RunError(f"{path}: not a held-out part of this run: {reason}; train again") from error
     return examples
 
 
@@ -94,7 +94,10 @@ def _unpack(tensors: Tensors) -> Examples:
 def _check(examples: Examples, contract: Contract) -> None:
     """Nothing that is read later may lie outside of its array."""
     _expect_rows("x_rows", examples.x_rows, len(contract.inputs))
-    _expect((contract.task == "forecast") == isinstance(examples, Windows), f"these are not for {contract.task}")
+    _expect(
+        (contract.task == "forecast") == isinstance(examples, Windows),
+        f"these are not examples of the task {contract.task}",
+    )
     times = examples.times
     _expect(times is not None or not contract.times, "the tensor 'times' is missing")
     fits = times is None or (times.dtype == np.int64 and times.shape == examples.x_rows.shape[:1])
@@ -142,14 +145,14 @@ def _check_sequences(sequences: Sequences, contract: Contract) -> None:
     alike = len(sequences.starts) == len(lengths) == len(sequences.names)
     _expect(alike, "starts, lengths and names differ in length")
     inside = bool(lengths.min() >= 1 and (lengths <= rows - sequences.starts).all())
-    _expect(inside, "a series is empty or ends behind the rows")
-    _expect(sequences.every_step == (contract.task == "label"), f"these are not the targets to {contract.task}")
+    _expect(inside, "a series is empty or ends after the last row")
+    _expect(sequences.every_step == (contract.task == "label"), f"these are not targets of the task {contract.task}")
     count, targets = rows if sequences.every_step else len(lengths), sequences.targets
     if contract.answer != "class":
         _expect_rows("targets", targets, len(contract.targets))
         _expect(len(targets) == count, "targets and x_rows differ in length")
         return
-    _expect(targets.dtype == np.int64 and targets.shape == (count,), "targets must be int64, one for each")
+    _expect(targets.dtype == np.int64 and targets.shape == (count,), "targets must be int64, one per series or row")
     known = bool(targets.min() >= UNKNOWN and targets.max() < len(contract.outputs))
     _expect(known, f"a class is not among the {len(contract.outputs)} of the contract")
 

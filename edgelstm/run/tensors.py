@@ -34,7 +34,7 @@ def read_tensors(path: Path) -> Tensors:
     try:
         tensors: Tensors = _safetensors().load(path.read_bytes())
     except FileNotFoundError as error:
-        raise RunError(f"{path}: there is no such file; the run directory is incomplete, train again") from error
+        raise RunError(f"{path}: file not found; the run directory is incomplete, train again") from error
     except Exception as error:  # SafetensorError has no useful base
         raise RunError(f"{path}: damaged: {error}; train again") from error
     return tensors
