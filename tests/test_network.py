@@ -381,3 +381,11 @@ def test_layers_are_told_in_a_few_words():
         "mean over the steps",
         "layer norm",
     ]
+
+
+def test_a_kind_must_say_what_it_computes():
+    class Mute(Kind):
+        kind = "mute"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Mute()

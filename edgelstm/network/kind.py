@@ -5,6 +5,7 @@ Notation: B batch, T steps, C size of the last axis.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -59,7 +60,7 @@ class Place(NamedTuple):
         return f"layer {len(self.in_front) + 1} ({self.layer.kind})"
 
 
-class Kind:
+class Kind(ABC):
     """A kind of layer: a frozen dataclass. A run directory keeps its fields; the last one, `kind`, names it there.
 
     Here stands what most kinds have in common: no tensors, any size, nothing against a carried state. A kind says
@@ -122,21 +123,21 @@ class Kind:
         """
         return False
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027  (most kinds have nothing to check)
         """See that its own fields make sense.
 
         Raises:
             NetworkError: a number or a word is out of its range.
         """
 
-    def check_place(self, place: Place) -> None:
+    def check_place(self, place: Place) -> None:  # noqa: B027  (most kinds have nothing to check)
         """See that it may stand where it does; that `takes` and `sizes` fit is seen for all kinds alike.
 
         Raises:
             NetworkError: it may not.
         """
 
-    def check_constants(self, weights: Weights, size: int) -> None:
+    def check_constants(self, weights: Weights, size: int) -> None:  # noqa: B027  (most kinds have nothing to check)
         """See that scaling constants are as long as what they scale.
 
         Args:
@@ -147,9 +148,9 @@ class Kind:
             NetworkError: they are not.
         """
 
+    @abstractmethod
     def compute(self, flow: Flow, weights: Weights) -> Flow:
-        """Compute what it gives, in float64."""
-        raise NotImplementedError(self.kind)
+        """Compute its output in float64."""
 
 
 def input_size(layers: Sequence[Kind]) -> int:
