@@ -20,7 +20,7 @@ __all__ = ["Export", "ExportedFile", "FromTorch", "export_run", "from_keras", "f
 
 
 def __getattr__(name: str) -> Any:
-    """Get what needs torch when it is first asked for."""
+    """Import what needs torch on first use."""
     if name in ("FromTorch", "from_torch"):
         return getattr(importers, name)
     raise AttributeError(f"module 'edgelstm.export' has no attribute {name!r}")

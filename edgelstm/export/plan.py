@@ -1,4 +1,4 @@
-"""Before the first node: hold layers and contract against each other."""
+"""Before the first node: check that layers and contract agree."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from edgelstm.network.kind import SEQUENCE, Shape
 
 
 def check_contract(network: Network, contract: Contract) -> None:
-    """See that this network can be what the contract says.
+    """Check that this network can be what the contract says.
 
     Raises:
-        ExportError: it cannot: another input or answer, a state that means nothing.
+        ExportError: it cannot: the inputs, the answer or the state do not fit.
     """
     if contract.states:
         _check_carried(network, contract)
@@ -32,7 +32,7 @@ def check_contract(network: Network, contract: Contract) -> None:
 
 
 def _check_highway(network: Network, contract: Contract) -> None:
-    """A linear layer reads the window that it was made for, and all of it."""
+    """Check that the highway reads the whole window of the contract."""
     if network.highway is None or contract.every_step:
         return
     if contract.lengths:
@@ -60,7 +60,7 @@ def _check_inputs(network: Network, contract: Contract) -> None:
 
 
 def _check_answer(network: Network, contract: Contract) -> None:
-    """Hold what the layers end in, its steps and the size of its last axis, against the answer of the task."""
+    """Check that the output of the layers, its steps and the size of its last axis, is the answer of the task."""
     horizon, outputs = contract.horizon, len(contract.outputs)
     accepted: list[list[str | int]]
     if contract.every_step:
@@ -85,7 +85,7 @@ def _check_answer(network: Network, contract: Contract) -> None:
 
 
 def _steps(shape: Shape) -> list[str | int]:
-    """The axis of steps: none, a number of its own, T or a part of T."""
+    """The axis of steps: none, a fixed number, T or a fraction of T."""
     if shape.form != SEQUENCE:
         return []
     return [shape.steps or (f"T/{shape.cut}" if shape.cut > 1 else "T")]

@@ -1,4 +1,4 @@
-"""Whether layers fit each other, and whether the weights are theirs; what a kind asks for stands in its class."""
+"""Check that layers fit each other and that the weights belong to them; each class checks what its own kind needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edgelstm.network.steps import Mask
 
 
 def check_network(network: Network, weights: Weights) -> None:
-    """See that the layers fit each other and that the weights are theirs: every one, of its shape, finite.
+    """Check that the layers fit each other and that the weights are complete, of the right shapes, and finite.
 
     Args:
         network: its layers.
         weights: their tensors, by name.
 
     Raises:
-        NetworkError: names the layer or the tensor, what was expected and what came.
+        NetworkError: names the layer or the tensor, what was expected and what was found.
 
     Example:
         >>> from edgelstm.network import Lstm, Take
@@ -43,7 +43,7 @@ def check_network(network: Network, weights: Weights) -> None:
 
 
 def _check_places(network: Network) -> None:
-    """Follow what flows from layer to layer: each must take it, and may stand there."""
+    """Follow the value from layer to layer: each layer must accept it, and must be allowed at its place."""
     shape = Shape(network.input_size)
     for i, layer in enumerate(network.layers):
         place = Place(layer, network.layers[:i], network.layers[i + 1 :], shape)
@@ -70,7 +70,7 @@ def _check_sizes(layer: Kind, place: Place) -> None:
 
 
 def _check_relative(network: Network) -> None:
-    """What all is relative to is a channel of x, and has a way back."""
+    """Check that relative inputs are channels of x, and that the outputs can be scaled back."""
     if network.relative_inputs and network.of(Mask):
         raise NetworkError("mask: relative scaling hides which steps to skip; remove the mask, or use another scaling")
     if not all(0 <= channel < network.input_size for channel in network.relative_inputs):

@@ -20,21 +20,21 @@ __all__ = ["Highway"]
 
 @dataclass(frozen=True)
 class Highway(Kind):
-    """A linear layer past the LSTM: adds W s + b to what stands in front of it, s being what the `Standardize` gave.
+    """A linear layer past the LSTM: adds W s + b to the value before it, where s is the output of the `Standardize`.
 
-    Stands where the numbers of the head are, in front of the way back: of the `Rescale`, of the `Join` of shared
-    channels, or of the softmax of classes. s is the whole window, [B, steps * F], sample 0's channels first; behind a
-    shared `Segment` that of one channel, [B * C, steps]; where there is an answer at every step, its own sample alone,
-    [B, T, F], and then steps is 1. Owns `NAME.weight` [out_features, steps * in_features] and `NAME.bias`.
+    It stands after the head, before the `Rescale`, the `Join` of shared channels, or the softmax of classes. s is the
+    whole window, [B, steps * F], sample 0's channels first; after a shared `Segment`, the window of one channel,
+    [B * C, steps]; with an answer at every step, the sample of that step alone, [B, T, F], and then steps is 1. Owns
+    `NAME.weight` [out_features, steps * in_features] and `NAME.bias`.
 
     Source: the highway of LSTNet, Lai et al. 2018, "Modeling Long- and Short-Term Temporal Patterns".
 
     Attributes:
         steps: T, of the window that it reads.
-        in_features: F, without a calendar; of shared channels 1.
-        out_features: as many as stand in front of it.
-        alone: the answer is W s + b, nothing is added to what stands in front of it. A network without an LSTM: the
-            `Standardize`, of shared channels a `Segment` of one step, of windows a `Take`, and this.
+        in_features: F, without a calendar; 1 for shared channels.
+        out_features: size of the value before it.
+        alone: the answer is W s + b, not added to anything. Such a network has no LSTM: only the `Standardize`, for
+            shared channels a `Segment` of one step, for windows a `Take`, and this layer.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Highway(Kind):
             raise NetworkError(f"highway: expected at least 1 step, got {self.steps}")
 
     def check_place(self, place: Place) -> None:
-        """It reads what the leading standardize gives, and adds to the last numbers in front of the way back."""
+        """Check that it follows a leading standardize, and adds to the last values before they are scaled back."""
         in_front, behind = place.in_front, place.behind[:1]
         count = 1 + sum(isinstance(layer, Highway) for layer in (*in_front, *place.behind))
         if count > 1:
@@ -76,7 +76,7 @@ class Highway(Kind):
         self._check_reach(place)
 
     def _check_reach(self, place: Place) -> None:
-        """See that it reads whole windows, channels of them, or single samples, as there is an answer for each."""
+        """Check that it reads what each answer belongs to: whole windows, single channels of them, or samples."""
         segments = [layer for layer in place.in_front if isinstance(layer, Segment)]
         apart, inputs = place.shape.apart > 0, input_size((*place.in_front, self, *place.behind))
         if place.shape.form == SEQUENCE and (self.steps > 1 or segments):
@@ -94,7 +94,7 @@ class Highway(Kind):
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         read: Any = flow.scaled
-        if flow.value.ndim == 2:  # the whole window; of shared channels a row for each, one after the other
+        if flow.value.ndim == 2:  # the whole window; with shared channels one row per channel, in order
             read = read.transpose(0, 2, 1) if self.in_features == 1 else read
             read = read.reshape(-1, self.steps * self.in_features)
         past = read @ wide(weights, f"{self.name}.weight").T + wide(weights, f"{self.name}.bias")
@@ -102,7 +102,7 @@ class Highway(Kind):
 
 
 def _check_alone(place: Place) -> None:
-    """A network of this layer alone has nothing in front of it but what tells which samples it reads."""
+    """Check that before a layer alone there are only layers that say which samples it reads."""
     ways: tuple[Sequence[Kind], ...] = ((), (Take(LAST),), (Segment(1, True), Take(LAST)))
     between = tuple(place.in_front[1:])
     if between not in ways:

@@ -30,11 +30,11 @@ DAY_S = 86400
 
 
 class Cycle(NamedTuple):
-    """What comes again in time: the phase at `time_s` is (time_s + shift_s) mod period_s.
+    """A cycle in time: the phase at `time_s` is (time_s + shift_s) mod period_s.
 
     Attributes:
-        period_s: seconds; a multiple of 4, so that a quarter of it is whole.
-        shift_s: seconds from where a cycle begins to the beginning of 1970.
+        period_s: seconds; a multiple of 4, so that a quarter of it is a whole number.
+        shift_s: seconds from the beginning of a cycle to the beginning of 1970.
     """
 
     period_s: int
@@ -81,9 +81,9 @@ class Standardize(Kind):
 
 @dataclass(frozen=True)
 class Rescale(Kind):
-    """The way back to physical units: y becomes y * scale + offset, float32 [O], the same at every horizon step.
+    """Scale back to physical units: y becomes y * scale + offset, float32 [O], the same at every horizon step.
 
-    In front of it may be O values or K * O of them, row k * O + o being output o at step k.
+    Its input has O values or K * O of them, of which k * O + o is output o at step k.
 
     Attributes:
         scale, offset: names of the tensors.
@@ -227,12 +227,12 @@ class Activation(Kind):
 
 @dataclass(frozen=True)
 class Calendar(Kind):
-    """Append where in the day, the week or the year each step lies, UTC: C channels become C + 2 * features.
+    """Append the phase of each step in the day, the week or the year, UTC: C channels become C + 2 * features.
 
-    Of each feature first the sine of its phase, then the cosine, from the input `time_s` int64 [B, T] of the file.
+    Each feature gives the sine of its phase, then the cosine, from the input `time_s` int64 [B, T] of the file.
 
     Attributes:
-        features: of `CYCLES`, each once.
+        features: names in `CYCLES`, each once.
     """
 
     takes: ClassVar[str] = SEQUENCE

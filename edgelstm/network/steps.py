@@ -1,4 +1,4 @@
-"""Layers that change the steps: which of them there are, in which order, and which of them count.
+"""Layers that change the steps: their number, their order, and which of them are valid.
 
 Notation: B batch, T steps, C size of the last axis, K horizon, D directions.
 """
@@ -27,9 +27,9 @@ class Take(Kind):
 
     Attributes:
         which: `"last"`: the output at the last valid step, `output[:, -1]`. `"final"`: the state after the last
-            step of each direction, `h_n`, forward and backward side by side. They differ where there are two
-            directions: at the last step the backward one has seen that step alone. `"final"` stands right behind
-            its LSTM. `"mean"`: the mean over the steps that count; 0 where none does.
+            step of each direction, `h_n`, forward and backward side by side. They differ with two directions: at the
+            last step the backward one has seen that step alone. `"final"` must directly follow its LSTM. `"mean"`:
+            the mean over the valid steps; 0 if there are none.
     """
 
     takes: ClassVar[str] = SEQUENCE
@@ -49,7 +49,7 @@ class Take(Kind):
         return shape._replace(form=VECTOR, steps=0)
 
     def moves_before(self, layer: Kind, masked: bool) -> bool:
-        """The one step goes through what works step by step, a mean through what is affine and is of some step."""
+        """Allow it before layers that work step by step; a mean before affine layers, unless steps may be masked."""
         return layer.step_by_step if self.which != MEAN else layer.affine and not masked
 
     def check(self) -> None:
@@ -72,7 +72,7 @@ class Take(Kind):
 
 @dataclass(frozen=True)
 class Repeat(Kind):
-    """The same vector at every one of `steps` steps: [B, C] becomes [B, steps, C]."""
+    """Repeat a vector at each of `steps` steps: [B, C] becomes [B, steps, C]."""
 
     takes: ClassVar[str] = VECTOR
 
@@ -100,7 +100,7 @@ class Repeat(Kind):
 
 @dataclass(frozen=True)
 class Reverse(Kind):
-    """The steps in reverse order; not together with lengths."""
+    """Reverse the order of the steps; cannot be used with lengths."""
 
     takes: ClassVar[str] = SEQUENCE
 
@@ -115,7 +115,7 @@ class Reverse(Kind):
         return "steps in reverse order"
 
     def moves_before(self, layer: Kind, masked: bool) -> bool:
-        """A mask marks the same steps in either order."""
+        """Allow it before a mask, which marks the same steps in either order."""
         return layer.step_by_step or isinstance(layer, Mask)
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
@@ -124,10 +124,10 @@ class Reverse(Kind):
 
 @dataclass(frozen=True)
 class Mask(Kind):
-    """Steps at which all channels equal `value` are skipped by the LSTMs behind, wherever they lie (Keras' Masking).
+    """Mark steps at which all channels equal `value`: the LSTMs after it skip them, wherever they are (Keras' Masking).
 
-    A row in which all steps are skipped leaves the state at zero. With an answer at every step, the last LSTM gives
-    at a skipped step its output before it again, or zero if there is none; of two directions always zero.
+    If all steps of a row are skipped, its state stays zero. With an answer at every step, the last LSTM repeats its
+    previous output at a skipped step, or gives zero if there is none; with two directions always zero.
     """
 
     takes: ClassVar[str] = SEQUENCE
@@ -152,7 +152,7 @@ class Mask(Kind):
             raise NetworkError(f"mask: expected a finite float32 as the value to skip, got {self.value}")
 
     def check_place(self, place: Place) -> None:
-        """What is skipped must be skipped by somebody, once, and in no segment."""
+        """Check that an LSTM after it skips the steps, that it is the only mask, and that there are no segments."""
         reader = next((layer for layer in place.behind if isinstance(layer, (Lstm, Take))), None)
         if not isinstance(reader, Lstm):
             raise NetworkError("mask: expected an LSTM after it that skips the steps, got none")
@@ -170,12 +170,12 @@ class Mask(Kind):
 
 @dataclass(frozen=True)
 class Segment(Kind):
-    """One step eats `steps` of them: [B, T, C] becomes [B, T / steps, steps * C], sample 0's channels first.
+    """Read `steps` samples in one step: [B, T, C] becomes [B, T / steps, steps * C], sample 0's channels first.
 
     T must be a multiple of `steps`. Source: Lin et al. 2023, "SegRNN", arXiv 2308.11200.
 
     Attributes:
-        shared: all channels go through one network: [B * C, T / steps, steps], a row for each channel of each row,
+        shared: all channels go through one network: [B * C, T / steps, steps], one row per channel of each row,
             until a `Join`.
     """
 
@@ -206,7 +206,7 @@ class Segment(Kind):
         return size // self.steps
 
     def fixed_size(self, behind: Sequence[Kind]) -> int | None:
-        """The channels of a shared one are named by the way back."""
+        """Give the number of channels of a shared segment, which its `Join` fixes."""
         joined = (layer.channels for layer in behind if isinstance(layer, Join))
         return next(joined, None) if self.shared else None
 
@@ -223,7 +223,7 @@ class Segment(Kind):
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         value = flow.value
-        if self.shared:  # a row for each channel, one channel in it
+        if self.shared:  # one row per channel, one channel in each
             value = value.transpose(0, 2, 1).reshape(-1, value.shape[1], 1)
         rows, steps, channels = value.shape
         return flow.with_steps(value.reshape(rows, steps // self.steps, self.steps * channels))
@@ -231,14 +231,14 @@ class Segment(Kind):
 
 @dataclass(frozen=True)
 class Join(Kind):
-    """The way back of a shared `Segment`: [B * channels, K * values] becomes [B, K, channels * values].
+    """Bring the channels of a shared `Segment` together: [B * channels, K * values] becomes [B, K, channels * values].
 
-    In front of it number k * values + v of a row is value v of its channel at step k; behind it value v of channel c
-    is number c * values + v of step k.
+    Element k * values + v of an input row is value v of its channel at step k; in the output, value v of channel c is
+    element c * values + v of step k.
 
     Attributes:
-        channels: as many as in front of the segment.
-        values: how many a channel has at each step: 1, or the levels of a quantile forecast.
+        channels: as many as before the segment.
+        values: per channel and step: 1, or the levels of a quantile forecast.
     """
 
     takes: ClassVar[str] = VECTOR
