@@ -23,7 +23,9 @@ def fraction_of(validation: Any, count: int) -> int | None:
         return None
     taken = round(count * float(validation)) if 0 < float(validation) < 1 else 0
     if not 1 <= taken < count:
-        raise InputError(f"validation: a fraction of {validation} of {count} leaves one part empty")
+        raise InputError(
+            f"validation: {validation} of {count} leaves training or validation empty; give another fraction"
+        )
     return taken
 
 
@@ -60,7 +62,7 @@ def finite(what: str, values: Any, unknown: bool = False) -> Rows:
     with np.errstate(over="ignore", invalid="ignore"):  # what is no finite float32 is refused right after
         array = np.ascontiguousarray(array, np.float32)
     if not (np.isfinite(array) | (unknown & np.isnan(array))).all():
-        raise InputError(f"{what}: expected finite numbers, got NaN or infinity; fill or leave out missing samples")
+        raise InputError(f"{what}: expected finite numbers, got NaN or infinity; fill or remove missing samples")
     return array
 
 
@@ -119,8 +121,8 @@ def classes_from(outputs: tuple[str, ...], labels: list[str]) -> tuple[str, ...]
     absent = sorted(set(labels) - {"", *outputs})
     if absent or len(outputs) < 2 or len(set(outputs)) != len(outputs):
         raise InputError(
-            f"outputs: expected the names of two or more different classes, all that occur in y, got {outputs}"
-            + (f", where {absent[0]!r} is missing" if absent else "")
+            f"outputs: expected the names of at least two different classes, with every class in y, got {outputs}"
+            + (f" without {absent[0]!r}" if absent else "")
         )
     return outputs
 
@@ -140,5 +142,5 @@ def named(what: str, names: tuple[str, ...], size: int, letter: str) -> tuple[st
     """
     found = names or tuple(f"{letter}{i}" for i in range(size))
     if len(found) != size or len(set(found)) != size:
-        raise InputError(f"{what}: expected {size} different name(s), one for each channel, got {found}")
+        raise InputError(f"{what}: expected one name per channel ({size}), all different, got {found}")
     return found

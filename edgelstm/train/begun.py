@@ -20,8 +20,8 @@ def claim(directory: Path, record: dict[str, Any], overwrite: bool) -> None:
     if old and not overwrite:
         unfinished = old[-1].name in CHECKPOINTS
         raise RunError(
-            f"{directory}: a {'run' if old[0].name == RECORD else 'begun training'} lies there already; give another "
-            f"--output, or --overwrite{', or `edgelstm train --resume` to go on with it' if unfinished else ''}"
+            f"{directory}: {'a run' if old[0].name == RECORD else 'an unfinished training'} already exists there; give "
+            f"another --output, or --overwrite{', or resume it with `edgelstm train --resume`' if unfinished else ''}"
         )
     for path in (*old, *(directory.glob("*.onnx") if overwrite else ())):  # files of the old weights go with them
         path.unlink()
@@ -32,11 +32,11 @@ def check_resumable(directory: Path, record: dict[str, Any]) -> None:
     """See that an unfinished training with the same settings lies there."""
     recorded = recorded_in(directory)
     if recorded != _as_known(recorded, json.loads(json.dumps(record))):
-        raise TrainingError(f"{directory}: was begun with other settings; give the same ones or train elsewhere")
-    if (directory / RECORD).exists() and not any((directory / name).exists() for name in CHECKPOINTS):
         raise TrainingError(
-            f"{directory}: this training is finished; leave out --resume, or begin anew with --overwrite"
+            f"{directory}: was started with other settings; give the same settings, or another --output"
         )
+    if (directory / RECORD).exists() and not any((directory / name).exists() for name in CHECKPOINTS):
+        raise TrainingError(f"{directory}: this training is finished; omit --resume, or start again with --overwrite")
 
 
 def _as_known(recorded: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -57,11 +57,13 @@ def recorded_in(directory: Path) -> dict[str, Any]:
     try:
         recorded: dict[str, Any] = json.loads((directory / RECIPE).read_text())
     except FileNotFoundError as error:
-        raise TrainingError(f"{directory}: there is no training to resume; leave out --resume") from error
+        raise TrainingError(f"{directory}: there is no training to resume; omit --resume") from error
     except ValueError as error:
-        raise TrainingError(f"{directory / RECIPE}: damaged: {error}; train from the start") from error
+        raise TrainingError(f"{directory / RECIPE}: damaged: {error}; start again with --overwrite") from error
     if not isinstance(recorded, dict):
-        raise TrainingError(f"{directory / RECIPE}: damaged: expected a recipe, got {recorded!r}; train from the start")
+        raise TrainingError(
+            f"{directory / RECIPE}: damaged: expected a recipe, got {recorded!r}; start again with --overwrite"
+        )
     return recorded
 
 

@@ -47,8 +47,8 @@ def with_epoch(best: Best, learnt: float, validation: float | None, network: nn.
     history = (*best.history, (learnt, told))
     if not math.isfinite(learnt) or (validation is not None and not math.isfinite(validation)):
         raise TrainingError(
-            f"in epoch {len(history)} the loss became {learnt} in training and {told} in validation: "
-            "lower --learning-rate, or the largest gradient, --gradient-clip"
+            f"the loss became {learnt} (training) and {told} (validation) in epoch {len(history)}: "
+            "lower --learning-rate or --gradient-clip"
         )
     if validation is None or validation < best.loss:
         return Best(history, len(history), told, copied(network))

@@ -14,7 +14,7 @@ from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
 
 _FORM = "edgelstm_checkpoint"  # a key, so that other files are told apart
-_FROM_THE_START = "train from the start with --overwrite"
+_FROM_THE_START = "start again with --overwrite"
 
 
 def digest(problem: Problem, begun_with: LstmNetwork | None) -> str:
@@ -54,7 +54,7 @@ def save(path: Path, content: dict[str, Any], data: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)  # what a full disk took of it would stay
-        kept = "--resume goes on behind the epoch before" if path.exists() else "nothing was kept"
+        kept = "--resume continues after the last saved epoch" if path.exists() else "no epoch was saved"
         raise OutputError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
 
 
@@ -70,12 +70,13 @@ def load(path: Path, data: str) -> dict[str, Any]:
         if not older:
             content[_FORM], content["best"], content["network"], content["optimizer"]
     except Exception as error:  # torch raises whatever it happens to meet
-        raise TrainingError(f"{path}: cannot be resumed from, it is damaged; {_FROM_THE_START}") from error
+        raise TrainingError(f"{path}: is damaged, the training cannot resume; {_FROM_THE_START}") from error
     if older:
-        raise TrainingError(f"{path}: was begun with an older edgelstm; finish it with that one, or {_FROM_THE_START}")
+        raise TrainingError(
+            f"{path}: was written by an older edgelstm; finish the training with that version, or {_FROM_THE_START}"
+        )
     if recorded != data:
         raise TrainingError(
-            f"{path}: this training was begun on other data, or with other weights; bring them back, or "
-            f"{_FROM_THE_START}"
+            f"{path}: this training was started on other data or from other weights; restore them, or {_FROM_THE_START}"
         )
     return content

@@ -72,16 +72,16 @@ def check_devices(problem: Problem, training: TrainingRecipe, every_step: bool) 
     if processes == 1:
         if training.strategy != "auto":
             raise RecipeError(
-                f"training.strategy: {training.strategy} joins several devices, and training.devices is 1: give more "
-                "with --devices, or leave it out"
+                f"training.strategy: {training.strategy} needs several devices, training.devices is 1: raise it with "
+                "--devices, or remove the strategy"
             )
         return
     if training.nodes > 1:
         node_rank(training)
     if "LOCAL_RANK" in os.environ:
         raise TrainingError(
-            "training.devices: this process is one of several already (LOCAL_RANK is set): start edgelstm once on "
-            "each node, without torchrun; it starts a process for each device"
+            "training.devices: this process is already one of several (LOCAL_RANK is set): start edgelstm once per "
+            "node, without torchrun; it starts one process per device"
         )
     if torch.cuda.is_available() and training.devices > torch.cuda.device_count():
         raise TrainingError(
@@ -91,6 +91,6 @@ def check_devices(problem: Problem, training: TrainingRecipe, every_step: bool) 
     shares = feed_of(problem, training, every_step, Share(0, processes)).shares
     if processes > shares:
         raise RecipeError(
-            f"training.devices: expected no more devices than the batches of an epoch, {shares}, got {processes}: "
+            f"training.devices: expected at most {shares}, the number of batches in an epoch, got {processes}: "
             "lower --devices or --batch-size"
         )

@@ -65,7 +65,7 @@ def finetune(
     precision = "tuned" if recipe.quantization is None else recipe.quantization.precision
     folder = run.path.with_name(f"{run.path.absolute().name}-{precision}") if output is None else Path(output)
     if folder.absolute() == run.path.absolute():
-        raise RecipeError(f"{folder}: a run cannot replace the one it begins with; give another --output")
+        raise RecipeError(f"{folder}: a run cannot overwrite the run it starts from; give another --output")
     return fit_recipe(recipe, folder, overwrite=overwrite)
 
 
@@ -74,10 +74,10 @@ def _on_its_data(run: Run, options: dict[str, Any]) -> Recipe:
     recorded = run.record.recipe
     if not isinstance(recorded, dict) or "training" not in recorded:
         check_trainable(run)
-        raise TrainingError(f"{run.path}: was imported, its data is unknown; give a table to train on with --data")
+        raise TrainingError(f"{run.path}: is an imported run without data; give a table with --data")
     if "split" not in recorded:
         raise TrainingError(
-            f"{run.path}: was not trained on a table; give edgelstm.train.fit your arrays and "
+            f"{run.path}: was trained on arrays, not a table; call edgelstm.train.fit with your arrays and "
             f"quantization={{'start': '{run.path}'}}"
         )
     return check_recipe({**recorded, "quantization": {**options, "start": str(run.path.absolute())}}, "finetune")

@@ -190,12 +190,12 @@ def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
     directory = Path(directory)
     recorded = recorded_in(directory)
     if "split" not in recorded:
-        raise TrainingError(f"{directory}: was trained on arrays; edgelstm.train.fit(..., resume=True) goes on with it")
+        raise TrainingError(f"{directory}: was trained on arrays; resume it with edgelstm.train.fit(..., resume=True)")
     recipe = check_recipe(recorded, str(directory / RECIPE))
     if asked is not None and first_difference(recipe, asked):
         raise TrainingError(
-            f"{directory}: was begun with other settings ({first_difference(recipe, asked)}); give the same ones or "
-            "train into another folder"
+            f"{directory}: was started with other settings ({first_difference(recipe, asked)}); give the same ones, or "
+            "another --output"
         )
     return _fit(_asked_by(recipe), directory, resume=True)
 
@@ -286,7 +286,7 @@ def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool)
             return before
         network.load_state_dict(before.weights)
     if progress:
-        print(f"fine-tuning for {quantization.precision}: losses are those of the simulated file", file=sys.stderr)
+        print(f"fine-tuning for {quantization.precision}: the losses are those of the simulated file", file=sys.stderr)
     simulated, gentler = QuantizedNetwork(network, quantization), quantization.training_of(recipe.training)
     tuned = run_loop(simulated, problem, gentler, directory / CHECKPOINTS[1], progress, fine_tuning=True)
     return tuned if before is None else _joined(before, tuned)
@@ -397,10 +397,10 @@ def _options(
     sections: dict[str, Any] = {"data": {"path": "", "targets": ("y",)}, "window": {}, "network": {}, "training": {}}
     for key, value in options.items():
         if key not in places:
-            raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(places))}")
+            raise RecipeError(f"fit: {key}: unknown option; {nearest(key, list(places))}")
         sections[places[key]][key] = value
     if task == "forecast" and "steps" in options:
-        raise RecipeError("fit: steps: windows to forecast from have as many as x; leave it out")
+        raise RecipeError("fit: steps: forecast windows have the steps of x; remove it")
     if task == "forecast":
         sections["window"]["steps"] = window
     return check_recipe({"name": name, "task": task, "quantization": quantization, **sections}, "fit")

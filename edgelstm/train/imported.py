@@ -57,7 +57,7 @@ def with_run(recipe: Recipe, run: Run) -> Recipe:
             asked = place.get(key)
             if asked not in (None, value):
                 name = ".".join(filter(None, (section, key)))
-                raise RecipeError(f"{name}: {run.path} says {value!r}, got {asked!r}; leave it out")
+                raise RecipeError(f"{name}: expected {value!r} as in {run.path}, got {asked!r}; remove it")
             place[key] = value
     data = content["data"]
     numbers = contract.answer != "class"
@@ -81,8 +81,8 @@ def fitting(problem: Problem, run: Run) -> Problem:
     far = [c.name for c in (*problem.inputs, *problem.outputs) if c.origin]
     if far:
         raise DataError(
-            f"column {far[0]!r}: float32 cannot tell its values apart, and {run.path} takes them as they are; subtract "
-            "their level in the table"
+            f"column {far[0]!r}: its values are too close together for float32 at their level, which {run.path} does "
+            "not subtract; subtract a constant in the table"
         )
     if problem.answer != "class":
         _check_channels(run, "output", "--target", contract.outputs, problem.outputs)
@@ -91,8 +91,8 @@ def fitting(problem: Problem, run: Run) -> Problem:
     unknown = [channel.name for channel in problem.outputs if channel.name not in names]
     if unknown:
         raise DataError(
-            f"{run.path} answers {', '.join(names)}, the data has the class {unknown[0]!r}; name its outputs in their "
-            "order when you import it (--output-name)"
+            f"{run.path} predicts {', '.join(names)}, but the data has the class {unknown[0]!r}; name the outputs in "
+            "order when you import the network (--output-name)"
         )
     places = np.array([names.index(channel.name) for channel in problem.outputs])
     column = problem.outputs[0].column
@@ -134,22 +134,22 @@ def check_trainable(run: Run) -> None:
     contract, network = run.record.contract, run.record.network
     if network is None:
         raise TrainingError(
-            f"{run.path}: holds a graph of torch.onnx.export and no list of layers, there is nothing here to train; "
-            "train it where it comes from and import it again"
+            f"{run.path}: is a graph from torch.onnx.export without layers, which cannot be trained here; train it in "
+            "PyTorch and import it again"
         )
     recipe = run.record.recipe
     if isinstance(recipe, dict) and "training" in recipe and not recipe["network"].get("run"):
-        raise TrainingError(f"{run.path}: was trained here, not imported; train anew on the other table")
+        raise TrainingError(f"{run.path}: was trained here, not imported; start a new training on the other table")
     if network.tokens:
-        raise TrainingError(f"{run.path}: takes tokens, which no table holds; expected a network of measurements")
+        raise TrainingError(f"{run.path}: its inputs are tokens, which a table cannot hold; expected numeric inputs")
     if contract.task == "label" and contract.state == "window":
         raise TrainingError(
-            f"{run.path}: labels windows, training labels whole series; expected a network that carries its state"
+            f"{run.path}: labels windows, but training labels whole series; expected a network with carried state"
         )
     if contract.answer == "class" and (len(contract.outputs) < 2 or network.layers[-1] != SOFTMAX):
         raise TrainingError(
-            f"{run.path}: expected an output for each class and a softmax as the last layer, got "
-            f"{len(contract.outputs)} output(s) and {network.layers[-1].kind}"
+            f"{run.path}: expected one output per class (at least 2) and a softmax as the last layer, got "
+            f"{len(contract.outputs)} and {network.layers[-1].kind}"
         )
     _check_lengths(run, network)
 
@@ -160,8 +160,8 @@ def _check_lengths(run: Run, network: Network) -> None:
     for layer in network.layers:
         if isinstance(layer, (Mask, Segment, Reverse, Repeat, Highway)):
             raise TrainingError(
-                f"{run.path}: has a {layer.kind}, which does not go with series of different lengths, as training "
-                "classifies them"
+                f"{run.path}: has a {layer.kind}, which cannot process series of different lengths; expected a network "
+                "without it"
             )
 
 
@@ -169,8 +169,8 @@ def _check_channels(run: Run, what: str, option: str, own: tuple[Channel, ...], 
     if len(own) != len(found):
         names = [", ".join(channel.name for channel in channels) for channels in (own, found)]
         raise DataError(
-            f"{run.path} has {len(own)} {what}(s) ({names[0]}), the data gives {len(found)} that change in training "
-            f"({names[1]}); name as many columns with {option}, in their order"
+            f"{run.path}: expected one column that changes in training per {what}, {len(own)} ({names[0]}), got "
+            f"{len(found)} ({names[1]}); name them in order with {option}"
         )
 
 

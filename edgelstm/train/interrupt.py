@@ -36,4 +36,4 @@ class Interrupt:
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
-        print("\nstopping soon; press Ctrl-C again to give up at once", file=sys.stderr)
+        print("\nstopping soon; press Ctrl-C again to stop at once", file=sys.stderr)

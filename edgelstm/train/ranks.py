@@ -50,7 +50,7 @@ def node_rank(training: TrainingRecipe) -> int:
     missing = [name for name in NODE_VARIABLES if not os.environ.get(name)]
     if missing:
         raise TrainingError(
-            f"training.nodes: {training.nodes} nodes find each other by environment variables; set "
+            f"training.nodes: {training.nodes} nodes need environment variables to find each other; set "
             f"{', '.join(missing)}: NODE_RANK from 0 to {training.nodes - 1}, and the address and a free port of node 0"
         )
     rank = os.environ["NODE_RANK"]
@@ -166,13 +166,13 @@ def _answer(process: subprocess.Popen[bytes], job: bytes, rank: int) -> Any:
     answer, status = answer_pipe.read(), process.wait()
     name = f"training.devices: process {rank}"
     if status or not answer:
-        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        raise _FailedError(1, TrainingError(f"{name} {how}, the others with it; --resume goes on"))
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        raise _FailedError(1, TrainingError(f"{name} {how}, and the others were stopped; --resume continues"))
     found, error, trace = pickle.loads(answer)  # noqa: S301  (from a process that this one started)
     if isinstance(error, EdgeLstmError):
         raise _FailedError(0, error)
     if error:
-        failed = TrainingError(f"{name} failed, and the others were ended: {error}")
+        failed = TrainingError(f"{name} failed, and the others were stopped: {error}")
         failed.__cause__ = RuntimeError(trace)
         raise _FailedError(2, failed)
     return found

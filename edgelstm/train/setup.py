@@ -86,10 +86,10 @@ def _trained_on(problem: Problem, recipe: Recipe, run: Run) -> LstmNetwork:
     """Make the network of a run, with its weights."""
     known, network = run.record.contract.provenance.data_sha256, layers_of(run)
     if recipe.quantization is not None and known not in (None, problem.data_sha256):
-        raise DataError(f"{run.path}: was trained on other data; bring that back, or give the table with --data")
+        raise DataError(f"{run.path}: was trained on other data; restore it, or give the table with --data")
     projected = any(lstm.proj_size for lstm in network.lstms)
     if recipe.quantization is not None and recipe.quantization.precision == "int8" and projected:
-        raise RecipeError(f"quantization: {run.path} has projections, which the simulation of int8 lacks; take int8w")
+        raise RecipeError(f"quantization: {run.path} has projections, which the int8 simulation lacks; use int8w")
     made = LstmNetwork(plan_for(problem, recipe, network), run.weights)
     made.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
     return made
@@ -97,10 +97,10 @@ def _trained_on(problem: Problem, recipe: Recipe, run: Run) -> LstmNetwork:
 
 def _check(problem: Problem, training: TrainingRecipe) -> None:
     if training.patience is not None and problem.validation is None:
-        raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
+        raise RecipeError("training.patience: early stopping needs validation data; add some, or remove it")
     if training.precision != "fp32" and not torch.cuda.is_available():
         raise TrainingError(
-            f"training.precision: {training.precision} is for GPUs, and torch finds none here; leave it at fp32"
+            f"training.precision: {training.precision} needs a GPU, and torch finds none here; use fp32"
         )
 
 
@@ -143,11 +143,11 @@ def _constants(scaling: Scaling) -> Weights:
 def _load_start(network: LstmNetwork, problem: Problem, run: Run) -> None:
     """Take the weights of a run, and see that they are of such a network, trained on this data."""
     if run.record.network != network.plan.network:
-        raise RecipeError(f"quantization.start: {run.path} holds another network than the recipe asks for")
+        raise RecipeError(f"quantization.start: {run.path} has a different network than the recipe; use its recipe")
     # How far a start was off scales the answers of a network that has one; its inputs are scaled as they were measured.
     names = CONSTANTS[:2] if network.plan.network.highway else CONSTANTS
     scaling = {name: getattr(network, name).numpy() for name in names if name in run.weights}
     same_scaling = all(np.array_equal(run.weights[name], tensor) for name, tensor in scaling.items())
     if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:
-        raise DataError(f"quantization.start: {run.path} was trained on other data; bring that back, or train anew")
+        raise DataError(f"quantization.start: {run.path} was trained on other data; restore it, or train again")
     network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})

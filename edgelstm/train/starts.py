@@ -94,7 +94,7 @@ def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, los
     reason = _none_because(problem, network)
     if reason or not isinstance(training, Windows):
         if asked in ASKED:
-            raise RecipeError(f"network.start: {asked}: {reason}: leave it out")
+            raise RecipeError(f"network.start: {asked}: {reason}; remove it")
         return Chosen(None, reason)
     space = Space(scaling, network.shared)
     maker = _Maker(problem, space, validation if isinstance(validation, Windows) else None)
@@ -102,7 +102,7 @@ def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, los
     if asked in ASKED:
         return Chosen(_alone(lines, asked), "")
     if not isinstance(validation, Windows):
-        return Chosen(None, "no start: it is chosen on validation, and there is none")
+        return Chosen(None, "no start: it is chosen on validation data, and there is none")
     return Chosen(_chosen(maker, lines, training, validation, loss), "")
 
 
@@ -142,13 +142,13 @@ def _none_because(problem: Problem, network: NetworkRecipe) -> str:
     """Say why there is no start; nothing where there may be one."""
     training = problem.training
     if not isinstance(training, Windows):
-        return "no start: only windows are forecast from a line"
+        return "no start: only forecasts from windows can start from a line"
     if network.state == "carried":
-        return "no start: a carried network has no window to draw a line through"
+        return "no start: a carried network has no window to fit a line to"
     targets = len(spread_of(problem.outputs))
     size = training.steps * problem.horizon * (1 if network.shared else len(problem.inputs) * targets)
     if size > MOST_WEIGHTS:
-        return f"no start: it would take {size:,} weights, more than {MOST_WEIGHTS:,}"
+        return f"no start: it would need {size:,} weights, more than {MOST_WEIGHTS:,}"
     if not problem.own and (network.shared or network.scaling in ("relative", "instance")):
         return "no start: the past of the targets is not among the inputs"
     if len(training) < LEAST_WINDOWS:
@@ -201,7 +201,7 @@ def _alone(lines: dict[str, ScaledLine], asked: str) -> Start:
     name = ASKED[asked]
     if name not in lines:
         raise RecipeError(
-            f"network.start: {asked}: these windows do not allow it; possible are "
+            f"network.start: {asked}: not possible with these windows; possible are "
             f"{', '.join(word for word, known in ASKED.items() if known in lines)}"
         )
     return Start(lines[name], {name: 1.0}, float("nan"))

@@ -202,7 +202,7 @@ def test_an_interrupted_training_goes_on_with_the_same_settings_until_it_is_fini
     folder = shutil.copytree(interrupted[0], tmp_path / "run")
     other = cli_here("train", *SMALL, "--epochs", "5", "--resume", "-o", folder)
     assert (other.returncode, len(other.stderr.splitlines())) == (2, 1)
-    assert "begun with other settings (training.epochs 100, not 5)" in other.stderr
+    assert "started with other settings (training.epochs 100, not 5)" in other.stderr
     done = cli_here("train", *SMALL, "--epochs", "100", "--resume", "-o", folder)
     assert done.returncode == 0, done.stderr
     assert int(re.search(r"epoch (\d+)/100", done.stderr).group(1)) > 10
@@ -236,7 +236,7 @@ def test_kill_9_and_resume_end_with_a_run_that_exports(tmp_path, cli_here):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--resume", "-o", "nowhere"), "nowhere: there is no training to resume; leave out --resume"),
+        (("--resume", "-o", "nowhere"), "nowhere: there is no training to resume; omit --resume"),
         (("--resume",), "--resume: say which training to go on with"),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
     assert "fine-tuned for int8 per tensor, clip none, head fp32" in exported.stderr
     again = cli_here("finetune", "run", "--epochs", "1")
     assert again.returncode == 2
-    assert "lies there already" in again.stderr
+    assert "already exists there" in again.stderr
 
 
 def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked, tmp_path):

@@ -133,7 +133,7 @@ def _join(layer: Join, _: None, flow: Flow) -> Flow:
 def _calendar(layer: Calendar, _: None, flow: Flow) -> Flow:
     """Append sine and cosine of the phase of each calendar feature."""
     if flow.time_s is None:
-        raise ValueError("this network has a calendar: it needs the time of each sample")
+        raise ValueError("this network has a calendar and needs the time of each sample")
     found = [flow.value]
     for cycle in (CYCLES[feature] for feature in layer.features):
         angle = torch.remainder(flow.time_s + cycle.shift_s, cycle.period_s).double() * (2 * torch.pi / cycle.period_s)
@@ -145,7 +145,7 @@ def _highway(layer: Highway, highway: nn.Module, flow: Flow) -> Flow:
     """Add what leads past the LSTM, undisturbed: of whole windows, of their channels, or of each sample by itself."""
     read = flow.scaled
     if read is None:
-        raise ValueError("a highway reads what a standardize gave, and there is none in front of it")
+        raise ValueError("a highway reads the output of a standardize layer, and there is none before it")
     if flow.value.ndim == 2:
         if flow.lengths is not None:
             raise ValueError("a highway reads whole windows: expected no lengths")

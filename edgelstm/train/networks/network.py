@@ -194,7 +194,9 @@ class LstmNetwork(nn.Module):
         """
         highway = self.plan.network.highway
         if highway is None:
-            raise ValueError("expected a network with a highway, got one without: plan it with the steps that it reads")
+            raise ValueError(
+                "expected a network with a highway, got one without: plan it with the steps the highway reads"
+            )
         module = self.get_submodule(highway.name)
         for name, given in (("weight", weight), ("bias", bias)):
             found, expected = torch.as_tensor(given), module.get_parameter(name)
@@ -270,7 +272,9 @@ def _keep(network: nn.Module, name: str, value: nn.Module | Tensor) -> None:
         else:
             network.register_buffer(last, value)
     except KeyError as error:
-        raise TrainingError(f"{name}: torch cannot hold a tensor of this name; rename it and import again") from error
+        raise TrainingError(
+            f"{name}: torch does not accept this tensor name; rename the tensor and import again"
+        ) from error
 
 
 def _dropped(plan: Plan, flow: Flow) -> Flow:

@@ -93,11 +93,11 @@ def changing(
         return names, ()
     if len(still) == len(names):
         raise DataError(
-            f"expected inputs that change in the training part, got {some(names)}, which do not: name others with "
+            f"expected inputs that change in the training part, got only constants ({some(names)}): name others with "
             "--feature"
         )
     left = tuple(name for name in names if name not in still)
-    return left, (f"left out, for they never change in training: {some(still)}",)
+    return left, (f"not used, because constant in training: {some(still)}",)
 
 
 def some(names: Sequence[str]) -> str:
@@ -114,4 +114,4 @@ def check_drift(recipe: Recipe, categories: Categories) -> None:
     """
     for name in recipe.data.drift:
         if name in categories:
-            raise DataError(f"data.drift: {name!r} holds words, which have no zero that could wander: leave it out")
+            raise DataError(f"data.drift: {name!r} holds words, and only numbers can drift: remove it")

@@ -28,7 +28,7 @@ def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:
     )
     if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
         raise DataError(
-            f"split: expected borders that grow within the {len(series.values)} rows, got "
+            f"split: expected ascending borders within the {len(series.values)} rows, got "
             f"{', '.join(map(str, by.borders))} (rows {', '.join(map(str, borders))})"
         )
     return borders
@@ -52,7 +52,7 @@ def borders_of_each(recipe: Recipe, series: Sequence[Series]) -> list[tuple[int,
         ends = [border if isinstance(border, int) else _place(one, _moment(border, zone)) for border in by.borders]
         if ends != sorted(ends) or ends[0] < 0 or ends[-1] > len(one.values):
             raise DataError(
-                f"split: series {one.name}: expected borders that grow within its {len(one.values)} rows, got "
+                f"split: series {one.name}: expected ascending borders within its {len(one.values)} rows, got "
                 f"{', '.join(map(str, by.borders))}"
             )
         found.append(tuple(ends))
@@ -96,8 +96,8 @@ def _moment(border: str, zone: str | None) -> np.datetime64:
 
 
 def _without_time(border: str) -> DataError:
-    return DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
+    return DataError(f"split: the border {border!r} is a date, but there is no timestamp column: give --time")
 
 
 def _outside(border: str, first: np.datetime64, last: np.datetime64) -> DataError:
-    return DataError(f"split: expected a border between {first} and {last}, where the data lies, got {border!r}")
+    return DataError(f"split: expected a border within the data, {first} to {last}, got {border!r}")

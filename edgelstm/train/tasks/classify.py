@@ -119,17 +119,17 @@ def _label(recipe: Recipe) -> str | None:
     data = recipe.data
     of_its_own = (data.format or Path(data.path).suffix.removeprefix(".")) == "ts"
     if len(data.targets) > 1:
-        raise RecipeError(f"data.targets: expected the column of the class (--target), got {len(data.targets)} columns")
+        raise RecipeError(f"data.targets: expected one column, the class (--target), got {len(data.targets)}")
     files = None if of_its_own else files_of(data.path, tables_beside(recipe))
     if data.labels is not None or (files is not None and not data.targets):
         if data.labels is None and len({file.parent for file in files or ()}) < 2:
             raise RecipeError(
-                f"data.labels: expected the class of each file of {data.path}: a folder for each class in it, a table "
+                f"data.labels: expected the class of each file of {data.path}: one folder per class, a table "
                 "(--labels), or a column (--target)"
             )
         return None
     if not data.targets and not of_its_own:
-        raise RecipeError("data.targets: expected the column of the class (--target), got 0 columns")
+        raise RecipeError("data.targets: expected one column, the class (--target), got none")
     if not data.features and not of_its_own and files is None:
         raise RecipeError("data.features: is missing; name the input columns with --feature")
     return data.targets[0] if data.targets else CLASS
@@ -145,8 +145,8 @@ def _steps(recipe: Recipe, longest: int) -> int:
     steps = recipe.window.steps or longest
     if steps < longest:
         raise DataError(
-            f"window.steps: expected at least {longest}, which the longest series has, got {steps}: give more, or cut "
-            "the series"
+            f"window.steps: expected at least {longest}, the length of the longest series, got {steps}: raise it, or "
+            "cut the series"
         )
     return steps
 
@@ -155,13 +155,13 @@ def _checked(part: str, x: Any, y: Any, like: Pair | None) -> tuple[list[Rows], 
     series = series_from(part, x, like and like[0][0].shape[1])
     labels = labels_from(part, y, len(series), "series")
     if "" in labels:
-        raise InputError(f"{part}: the class of series {labels.index('') + 1} is missing; leave the series out")
+        raise InputError(f"{part}: the class of series {labels.index('') + 1} is missing; remove the series")
     return series, labels
 
 
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     if not isinstance(problem.training, Sequences):
-        raise TypeError("what is classified are sequences")
+        raise TypeError("expected sequences to classify")
     return dict(baselines(problem.training, problem.outputs))
 
 

@@ -137,8 +137,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     outputs = named("outputs", arrays.outputs, y.shape[-1], "y")
     if recipe.network.shared and (x.shape[-1] != y.shape[-1] or (set(inputs) & set(outputs) and inputs != outputs)):
         raise InputError(
-            f"network.shared: each channel is forecast from itself: expected in y the channels of x {inputs} in their "
-            f"order, got {outputs}"
+            f"network.shared: each channel is forecast from itself: expected y to have the channels of x in the same "
+            f"order, {inputs}, got {outputs}"
         )
     known = all(name in inputs for name in outputs)
     target_inputs = tuple(inputs.index(name) for name in outputs) if known else ()
@@ -162,7 +162,7 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     training, validation = problem.training, problem.validation
     if not isinstance(training, Windows) or isinstance(validation, Sequences):
-        raise TypeError("what is forecast are windows")
+        raise TypeError("expected windows to forecast from")
     return dict(baselines(training, validation, problem.outputs, problem.season, problem.own))
 
 
@@ -170,7 +170,7 @@ def _without_season(season: int | None, steps: int) -> tuple[str, ...]:
     """Say so where the seasonal naive is left out."""
     if season is None or season < steps:
         return ()
-    return (f"no seasonal naive: a season of {season} samples takes a window of {season + 1}",)
+    return (f"no seasonal naive: a season of {season} samples needs a window of {season + 1}",)
 
 
 def _without_ridge(windows: Windows) -> tuple[str, ...]:
@@ -179,7 +179,7 @@ def _without_ridge(windows: Windows) -> tuple[str, ...]:
     if size <= RIDGE_BYTES:
         return ()
     channels = windows.x_rows.shape[1]
-    return (f"no ridge: windows of {windows.steps} steps and {channels} channels would take {size / 2**30:.3g} GiB",)
+    return (f"no ridge: windows of {windows.steps} steps and {channels} channels would need {size / 2**30:.3g} GiB",)
 
 
 def _checked(what: str, x: Any, y: Any, like: Pair | None, *, every_step: bool) -> tuple[Rows, Rows]:

@@ -44,7 +44,7 @@ def gap_lines(
     Example:
         >>> values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 7.0])[:, np.newaxis]
         >>> print(*gap_lines([Series(("v",), values, None, None, None)], [("v", "v")], "interpolate", 2))
-        v: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)
+        v: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 longer than 2 not filled (--max-gap)
     """
     lines = []
     for name, channel in columns:
@@ -61,13 +61,13 @@ def _line(lengths: NDArray[np.int64], rows: int, policy: str, max_gap: int | Non
     gaps = f"{len(lengths)} gap{'s' if len(lengths) > 1 else ''}"
     line = f"{lengths.sum():,} of {rows:,} samples are missing, in {gaps}"
     if policy not in _DONE:
-        return f"{line}: left open"
+        return f"{line}: not filled"
     long = 0 if max_gap is None else int((lengths > max_gap).sum())
     if not long:
-        most = "" if max_gap is None else f", as all of up to {max_gap} in a row (--max-gap)"
+        most = "" if max_gap is None else f", up to {max_gap} in a row (--max-gap)"
         return f"{line}: {_DONE[policy]}{most}"
     filled = f"{len(lengths) - long} {_DONE[policy]}, " if long < len(lengths) else ""
-    return f"{line}: {filled}{long} of more than {max_gap} in a row left open (--max-gap)"
+    return f"{line}: {filled}{long} longer than {max_gap} not filled (--max-gap)"
 
 
 def _lengths(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -92,7 +92,7 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     }
     for part, sequences in found.items():
         if not _known(sequences.targets).any():
-            raise DataError(f"the {part} part has no row whose truth is known")
+            raise DataError(f"the {part} part has no row with a known target")
     inputs = named("inputs", arrays.inputs, x[0].shape[1], "x")
     outputs = classes or named("outputs", arrays.outputs, y[0].shape[1], "y")
     return _problem(recipe, found, inputs, outputs, "label" if kind else None)
@@ -131,10 +131,10 @@ def _check_columns(recipe: Recipe) -> None:
     if not data.features:
         raise RecipeError("data.features: is missing; name the input columns with --feature")
     if not data.targets or (data.classes and len(data.targets) != 1):
-        raise RecipeError(f"data.targets: expected what to label (--target), got {len(data.targets)} columns")
+        raise RecipeError(f"data.targets: expected the column to label (--target), got {len(data.targets)} columns")
     both = [name for name in data.features if name in data.targets]
     if both:
-        raise RecipeError(f"data.features: {both[0]!r} is what is to be labelled, it cannot be an input")
+        raise RecipeError(f"data.features: {both[0]!r} is a target to label, it cannot be an input")
 
 
 def _checked(part: str, x: Any, y: Any, like: Pair | None, *, classes: bool) -> tuple[list[Rows], list[Any]]:
@@ -148,7 +148,7 @@ def _checked(part: str, x: Any, y: Any, like: Pair | None, *, classes: bool) -> 
     size = (like[1] if like else found)[0].shape[1]
     for one in found:
         if one.shape[1] != size:
-            raise InputError(f"{part}: expected {size} number(s) for a step, got {one.shape[1]}")
+            raise InputError(f"{part}: expected steps with as many numbers as the first ({size}), got {one.shape[1]}")
     return series, found
 
 
@@ -167,7 +167,7 @@ def _known(targets: Targets) -> Targets:
 
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     if not isinstance(problem.training, Sequences):
-        raise TypeError("what is labelled are sequences")
+        raise TypeError("expected sequences to label")
     return dict(baselines(problem.training, problem.outputs))
 
 

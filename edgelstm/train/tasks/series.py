@@ -90,11 +90,13 @@ def deal_out(recipe: Recipe, asking: Asking) -> Dealt:
     _refuse_the_same_file([series, *held_out.values()])
     if len(series) == 1 and not classify:
         if split.groups is not None:
-            raise DataError("split.groups: there is one series, which is split in time: leave it out")
+            raise DataError("split.groups needs several series; one series is split in time: remove it")
         parts = in_time(series[0], borders_of(recipe, series[0]))
     else:
         if split.borders:
-            raise DataError(f"split.borders: {len(series)} series are dealt out whole: give fractions")
+            raise DataError(
+                f"split.borders needs one series, got {len(series)}, which are split as whole series: give fractions"
+            )
         parts = {name: whole(dealt) for name, dealt in _dealt(recipe, series).items()}
     parts = {name: parts.get(name, ()) + whole(held_out.get(name, ())) for name in NAMES}
     columns = tuple(name for name in series[0].names if recipe.data.cap is None or name not in recipe.data.targets)
@@ -161,7 +163,7 @@ def _grouped(recipe: Recipe, series: tuple[Series, ...]) -> tuple[dict[str, tupl
         for name in names:
             if name not in groups:
                 known = sorted(set(groups))
-                raise DataError(f"split.{part}_groups: there is no group {name!r}; there are {some(known)}")
+                raise DataError(f"split.{part}_groups: unknown group {name!r}; the groups are {some(known)}")
     pairs = list(zip(series, groups, strict=True))
     found = {part: tuple(one for one, group in pairs if group in names) for part, names in held_out.items()}
     rest = tuple(one for one, group in pairs if group not in (*split.validation_groups, *split.test_groups))
@@ -174,7 +176,7 @@ def _refuse_the_same_file(parts: Sequence[Sequence[Series]]) -> None:
     """What is held out must be other data, however often a file is given for one part."""
     digests = [digest for part in parts for digest in {one.sha256 for one in part}]
     if len(set(digests)) < len(digests):
-        raise DataError("split: the same file is given for two parts; held-out data must be other data")
+        raise DataError("split: the same file is given for two parts; held-out data must be different data")
 
 
 def _with_origins(stretches: tuple[Stretch, ...], origins: dict[str, float]) -> tuple[Stretch, ...]:

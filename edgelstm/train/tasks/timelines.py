@@ -62,7 +62,7 @@ def read_timelines(recipe: Recipe) -> Timelines:
     """
     data, split_by = recipe.data, recipe.split
     if len(split_by.test_paths) > 1:
-        raise DataError("split.test_path: expected one file to forecast, got several: lay them end to end")
+        raise DataError("split.test_path: expected one file for a forecast, got several: join them into one")
     asking = asking_of(recipe, (*data.inputs, *data.targets), data.targets)
     found = read_source(data.path, asking)
     later = [path for path in (split_by.validation_path, *split_by.test_paths) if path]
@@ -103,7 +103,7 @@ def part_lines(lines: Timelines, parts: Sequence[SeriesPart | Fleet]) -> tuple[s
         (one,) = lines.each
         told.append(f"not used: rows {one.borders[-1] + 1} to {len(one.series.values)}")
     elif left:
-        told.append(f"not used: the last rows of each series, {left:,} in all")
+        told.append(f"not used: the last rows of each series, {left:,} in total")
     return tuple(told)
 
 
@@ -113,9 +113,9 @@ def _part_line(part: SeriesPart | Fleet) -> str:
     rows = sum(one.end - one.start for one in part.stretches)
     line = f"{part.name}: {len(part.stretches)} series, {rows:,} rows, {_windows(part.windows)}"
     if part.short:
-        line += f"; {part.short} series left out, too short for a window"
+        line += f"; {part.short} series skipped, too short for a window"
     if part.broken:
-        line += f"; {part.broken} series left out, each window touches a gap"
+        line += f"; {part.broken} series skipped, every window contains a gap"
     return line
 
 
@@ -150,18 +150,18 @@ def _append(first: Series, second: Series, overlap: bool) -> Series:
     """Lay two files end to end; windows may only reach across if time goes on there."""
     time = None
     if second.sha256 in (first.sha256 or "").split("+"):
-        raise DataError("split: the same file is given for two parts; held-out data must be other data")
+        raise DataError("split: the same file is given for two parts; held-out data must be different data")
     if first.time is not None and second.time is not None and second.time[0] <= first.time[-1]:
         raise DataError(
-            f"split: expected the files in the order of time, but one begins at {second.time[0]}, when the one before "
-            f"it has not ended ({first.time[-1]})"
+            f"split: expected the files in time order, but one begins at {second.time[0]}, before the end of the "
+            f"previous one ({first.time[-1]})"
         )
     if first.time is not None and second.time is not None:
         steps = _steps_between(first, second)
         if overlap and steps != 1:
             raise DataError(
-                f"overlap: expected the next file to go on one sample after the one before, but {steps:g} lie between "
-                "them: leave out overlap"
+                f"overlap: expected the next file to continue one sample after the previous one, got {steps:g} samples "
+                "after it: omit --overlap"
             )
         time = np.concatenate([first.time, second.time])
     return replace(
