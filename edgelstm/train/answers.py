@@ -12,7 +12,8 @@ from torch import Tensor
 
 from edgelstm.data.baselines.linear import LINE_ALONE
 from edgelstm.data.examples import Examples
-from edgelstm.data.scores.score import Answerer
+from edgelstm.data.scores.score import Answerer, score
+from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 from edgelstm.train.feeding.chunks import EVALUATED_STEPS, EVALUATED_TOGETHER
@@ -45,6 +46,17 @@ def answerers_of(
             },
         )
         for part, examples in problem.held_out.items()
+    }
+
+
+def scores_of(problem: Problem, networks: dict[str, LstmNetwork]) -> dict[str, dict[str, Scored]]:
+    """Score networks on each held-out part: by name of the network, then of the part."""
+    return {
+        name: {
+            part: score(network_answerer(network, examples), examples, problem.outputs, problem.answer)
+            for part, examples in problem.held_out.items()
+        }
+        for name, network in networks.items()
     }
 
 

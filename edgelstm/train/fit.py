@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
+from edgelstm.data.scores.scorer import Scored
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
 from edgelstm.recipe.file import check_recipe
@@ -29,7 +31,7 @@ from edgelstm.report import (
     report_files,
 )
 from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
-from edgelstm.train.answers import NETWORK, QUANTIZED, answer, answerers_of, network_of_line
+from edgelstm.train.answers import NETWORK, QUANTIZED, answer, answerers_of, network_of_line, scores_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
 from edgelstm.train.devices import check_devices
@@ -57,6 +59,7 @@ class Fitted:
         recipe: how, with what was chosen by rule.
         start: the line that it began with; None without one.
         trained: how the loop went.
+        before: scores before the fine-tuning of a run, by network and part; empty for any other training.
     """
 
     run: Run
@@ -65,6 +68,7 @@ class Fitted:
     recipe: Recipe
     start: Start | LabelStart | None
     trained: Trained
+    before: dict[str, dict[str, Scored]]
 
     @property
     def interrupted(self) -> bool:
@@ -245,15 +249,18 @@ def _fit(
 
 def _trained(asked: _Asked, made: Made, directory: Path, progress: bool) -> Fitted:
     """Train and judge; on every node, of which the first writes what came out."""
-    network = made.network
+    network, recipe = made.network, asked.recipe
+    of_a_run = recipe.network.run is not None or (recipe.quantization is not None and recipe.quantization.start)
+    untuned = copy.deepcopy(network) if of_a_run else None
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
     # The windows of a report are answered one by one: a second thread waits for the first at each of their steps,
     # and where other processes are busy for its turn, which was half of a small training.
-    with threads(asked.recipe.training.threads):
+    with threads(recipe.training.threads):
         evaluation = _evaluate(network, asked)
+        before = {} if untuned is None else scores_of(asked.problem, _networks(untuned, recipe))
         run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
-    return Fitted(run, evaluation, asked.problem, asked.recipe, made.start, trained)
+    return Fitted(run, evaluation, asked.problem, recipe, made.start, trained, before)
 
 
 def _start_words(made: Made, problem: Problem) -> str:
@@ -302,16 +309,19 @@ def _joined(before: Trained, tuned: Trained) -> Trained:
 
 def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
     """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
-    problem, quantization = asked.problem, asked.recipe.quantization
-    networks: dict[str, LstmNetwork] = {NETWORK: network}
+    problem, networks = asked.problem, _networks(network, asked.recipe)
     line = network_of_line(network) if problem.task == "forecast" and network.plan.network.highway else None
-    if quantization is not None:
-        networks[QUANTIZED] = QuantizedNetwork(network, quantization)
     contract = _draft(network, asked, "")
     parts = [
         Part(part, problem.held_out[part], *found, {}) for part, found in answerers_of(problem, networks, line).items()
     ]
     return evaluate_parts(contract, parts, data_sha256=problem.data_sha256, season=problem.season)
+
+
+def _networks(network: LstmNetwork, recipe: Recipe) -> dict[str, LstmNetwork]:
+    """Name a network, and its simulated file if it is fine-tuned for one."""
+    quantized = {} if recipe.quantization is None else {QUANTIZED: QuantizedNetwork(network, recipe.quantization)}
+    return {NETWORK: network, **quantized}
 
 
 def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_epoch: int, directory: Path) -> Run:

@@ -252,7 +252,9 @@ def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
     assert cli_here("train", *SMALL, "--epochs", "1", "-o", "run").returncode == 0
     tuned = cli_here("finetune", "run", "--epochs", "1", "--per-tensor", "--head", "fp32")
     assert tuned.returncode == 0
-    assert re.search(r"^LSTM as int8 +[0-9.]+", tuned.stdout, re.MULTILINE)
+    rows = re.findall(r"^(\S.*?)  +[0-9.]+", tuned.stdout.partition("\n\n")[2], re.MULTILINE)
+    assert rows[:4] == ["LSTM", "LSTM as int8", "LSTM before fine-tuning", "LSTM as int8 before fine-tuning"]
+    assert "persistence" in rows[4:]
     assert "look at run-int8/report.html; next: edgelstm export run-int8 --quantize int8\n" in tuned.stdout
     exported = cli_here("export", "run-int8", "--quantize", "int8", "--max-metric-drop", "100%", "--clip", "mse")
     assert exported.returncode == 2

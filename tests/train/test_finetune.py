@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import numpy as np
@@ -92,6 +93,17 @@ def test_fine_tuning_that_does_harm_keeps_the_weights_it_began_with(trained, tmp
     harmed = finetune(trained.path, tmp_path / "run", epochs=1, learning_rate_factor=200)
     assert harmed.run.record.best_epoch == 0
     assert_same_weights(harmed.run, trained)
+    for part in harmed.evaluation.parts:
+        kept = {name: scored.score for name, scored in part.networks.items()}
+        assert {name: scores[part.name].score for name, scores in harmed.before.items()} == kept
+
+
+def test_the_scores_before_it_are_those_of_the_run(trained, tuned):
+    known = json.loads((trained.path / "metrics.json").read_text())["parts"]
+    assert tuned.before.keys() == {"network", "quantized"}
+    for part, scores in known.items():
+        before = tuned.before["network"][part].score
+        assert before == {name: pytest.approx(scores["network"][name]) for name in before}
 
 
 def test_arrays_are_fine_tuned_by_fit(tmp_path):

@@ -116,6 +116,14 @@ def test_training_begins_with_the_weights_of_the_run_and_keeps_them_where_nothin
     assert harmed.run.record.best_epoch == 0
     for name, tensor in imported.weights.items():
         np.testing.assert_array_equal(harmed.run.weights[name], tensor)
+    kept = {part.name: part.networks["network"].score for part in harmed.evaluation.parts}
+    assert {part: scored.score for part, scored in harmed.before["network"].items()} == kept
+
+
+def test_the_scores_before_are_given_beside_those_after(tuned):
+    (validation, _) = tuned.evaluation.parts
+    before, after = tuned.before["network"]["validation"].score, validation.networks["network"].score
+    assert before["rmse"] > after["rmse"]
 
 
 def test_it_is_exported_and_scores_as_it_was_trained(tuned, folder):
