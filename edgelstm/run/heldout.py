@@ -1,6 +1,6 @@
 """The held-out part of a run: windows or sequences in one safetensors file.
 
-Beside their arrays stands `about`, uint8: JSON that says which of the two they are, and what is no array.
+Besides the arrays there is `about`, uint8: JSON that says which of the two they are, and holds all other values.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def pack_heldout(examples: Examples) -> bytes:
 
 
 def read_heldout(path: Path, contract: Contract) -> Examples:
-    """Read what `pack_heldout` gave, and see that it is of this contract: its channels, its windows, its classes.
+    """Read the result of `pack_heldout`, and check it against the contract: channels, windows, classes.
 
     Raises:
-        RunError: it is missing or damaged, or of another network.
+        RunError: it is missing or damaged, or belongs to another network.
     """
     tensors = read_tensors(path)
     try:
@@ -92,7 +92,7 @@ def _unpack(tensors: Tensors) -> Examples:
 
 
 def _check(examples: Examples, contract: Contract) -> None:
-    """Nothing that is read later may lie outside of its array."""
+    """Check that no later access can be outside an array."""
     _expect_rows("x_rows", examples.x_rows, len(contract.inputs))
     _expect(
         (contract.task == "forecast") == isinstance(examples, Windows),
@@ -124,7 +124,7 @@ def _check_windows(windows: Windows, contract: Contract) -> None:
 
 
 def _check_fleet(windows: Windows, contract: Contract) -> None:
-    """Many series have a first row, a name and a spread each; one has none of these."""
+    """Check that many series have a first row, a name and a spread each, and a single series has none of these."""
     firsts, spreads, count = windows.firsts, windows.spreads, len(windows.names)
     _expect((firsts is None) == (spreads is None) == (count == 0), "firsts, spreads and names do not belong together")
     _expect(contract.many_series == (count > 0), f"many_series is {contract.many_series}, but there are {count} names")

@@ -1,4 +1,4 @@
-"""Train an LSTM and leave a run directory for `edgelstm.export`."""
+"""Train an LSTM and write a run directory for `edgelstm.export`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train on from the layers and weights of a run: what it says of a recipe, and what its data must be like."""
+"""Train further from the layers and weights of a run: what the run fixes in a recipe, and what data fits it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SOFTMAX = Activation("softmax")
 
 
 def begun_with(recipe: Recipe) -> Run | None:
-    """Read the run whose layers and weights a recipe begins with; None: it asks for layers of its own.
+    """Read the run whose layers and weights a recipe starts from; None: the recipe describes the layers itself.
 
     Raises:
         RunError: the run is missing, incomplete or damaged.
-        TrainingError: it cannot be trained on.
+        TrainingError: it cannot be trained.
     """
     if recipe.network.run is None:
         return None
@@ -36,7 +36,7 @@ def begun_with(recipe: Recipe) -> Run | None:
 
 
 def layers_of(run: Run) -> Network:
-    """Give the layers that are trained: those of the run, in the order of the exported graph."""
+    """Give the layers to train: those of the run, in the order of the exported graph."""
     network = run.record.network
     if network is None:
         raise TrainingError(f"{run.path}: expected a run with a list of layers")
@@ -45,10 +45,10 @@ def layers_of(run: Run) -> Network:
 
 
 def with_run(recipe: Recipe, run: Run) -> Recipe:
-    """Say in a recipe what its run says: the task, the window, the sizes, and the columns that nobody names.
+    """Fill into a recipe what its run fixes: the task, the window, the sizes, and the columns that are not given.
 
     Raises:
-        RecipeError: the recipe asks for something else.
+        RecipeError: the recipe contradicts the run.
     """
     contract, content = run.record.contract, recipe.model_dump(mode="json", exclude_unset=True)
     for section, values in _said_by(run).items():
@@ -71,10 +71,10 @@ def with_run(recipe: Recipe, run: Run) -> Recipe:
 
 
 def fitting(problem: Problem, run: Run) -> Problem:
-    """Hold data against the channels of a run, and number its classes as the run does.
+    """Check data against the channels of a run, and number its classes as the run does.
 
     Raises:
-        DataError: other inputs or outputs, classes that the run does not know, or values that float32 cannot hold.
+        DataError: inputs, outputs or classes that do not fit the run, or values too close together for float32.
     """
     contract = run.record.contract
     _check_channels(run, "input", "--feature", contract.inputs, problem.inputs)
@@ -126,7 +126,7 @@ def _said_by(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def check_trainable(run: Run) -> None:
-    """See that there are layers to train, whose answers a loss can be measured on.
+    """Check that there are layers to train, and a loss for their answers.
 
     Raises:
         TrainingError: there are not.
@@ -176,6 +176,6 @@ def _check_channels(run: Run, what: str, option: str, own: tuple[Channel, ...], 
 
 def _numbered(examples: Examples, places: Any) -> Examples:
     if not isinstance(examples, Sequences):
-        raise TypeError("classes come in sequences")
+        raise TypeError("expected sequences of classes")
     targets = examples.targets.astype(np.int64)
     return replace(examples, targets=np.where(targets >= 0, places[targets], targets))

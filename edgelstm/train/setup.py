@@ -1,4 +1,4 @@
-"""Make the network that a recipe asks for, or refuse what cannot be trained before anything is written."""
+"""Make the network of a recipe, or refuse what cannot be trained before anything is written."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Made:
     """A network that is ready to be trained.
 
     Attributes:
-        network: as it begins.
-        start: the line that it begins with, of classes their log-odds; None without one.
-        said: why there is none, in a line for people; empty where there is one.
+        network: with its initial weights.
+        start: the line that it starts from, for classes their log-odds; None without one.
+        said: why there is no start, in a line for people; empty if there is one.
     """
 
     network: LstmNetwork
@@ -42,16 +42,16 @@ class Made:
 
 
 def make_network(problem: Problem, recipe: Recipe) -> Made:
-    """Make the network, its scaling measured on the training part, and let it begin with a line where it may.
+    """Make the network, with scaling measured on the training part, and a line as its start if possible.
 
     Args:
-        problem: what there is to learn.
-        recipe: settled, see `edgelstm.train.defaults`.
+        problem: what to learn.
+        recipe: complete, see `edgelstm.train.defaults`.
 
     Raises:
-        RecipeError: settings that contradict the data.
-        DataError: a channel is constant, or the weights to begin with are of other data.
-        TrainingError: the arithmetic needs a GPU, and there is none: it is not done in another way.
+        RecipeError: settings contradict the data.
+        DataError: a channel is constant, or the initial weights belong to other data.
+        TrainingError: the arithmetic needs a GPU, and there is none; there is no silent fallback.
     """
     training, quantization = recipe.training, recipe.quantization
     _check(problem, training)
@@ -105,7 +105,7 @@ def _check(problem: Problem, training: TrainingRecipe) -> None:
 
 
 def _highway(problem: Problem, chosen: Chosen, tuned: Run | None) -> int:
-    """Steps that a line past the LSTM reads; 0 without one."""
+    """Give the number of steps that a line past the LSTM reads; 0 without one."""
     if tuned is None:
         return 0 if chosen.start is None else problem.window
     highway = None if tuned.record.network is None else tuned.record.network.highway
@@ -113,7 +113,7 @@ def _highway(problem: Problem, chosen: Chosen, tuned: Run | None) -> int:
 
 
 def _scaling(problem: Problem, kind: str) -> Scaling:
-    """Measure on the training part, of each target one scale; classes are not scaled."""
+    """Measure the scaling on the training part, one scale per target; classes are not scaled."""
     inputs = tuple(channel.name for channel in problem.inputs)
     targets = tuple(dict.fromkeys(channel.source for channel in problem.outputs))
     training = problem.training
@@ -125,7 +125,7 @@ def _scaling(problem: Problem, kind: str) -> Scaling:
 
 
 def _at_levels(scaling: Scaling, problem: Problem) -> Scaling:
-    """Scale each quantile as its target."""
+    """Scale each quantile like its target."""
     levels = max(1, len(problem.levels))
     return replace(
         scaling,
@@ -136,15 +136,15 @@ def _at_levels(scaling: Scaling, problem: Problem) -> Scaling:
 
 
 def _constants(scaling: Scaling) -> Weights:
-    """Name the constants as the layers of a plan do."""
+    """Name the constants like the layers of a plan."""
     return {name: getattr(scaling, name) for name in CONSTANTS}
 
 
 def _load_start(network: LstmNetwork, problem: Problem, run: Run) -> None:
-    """Take the weights of a run, and see that they are of such a network, trained on this data."""
+    """Load the weights of a run, and check that they belong to the same network and data."""
     if run.record.network != network.plan.network:
         raise RecipeError(f"quantization.start: {run.path} has a different network than the recipe; use its recipe")
-    # How far a start was off scales the answers of a network that has one; its inputs are scaled as they were measured.
+    # In a network with a start, the residual of the start scales the answers: only the inputs are scaled as measured.
     names = CONSTANTS[:2] if network.plan.network.highway else CONSTANTS
     scaling = {name: getattr(network, name).numpy() for name in names if name in run.weights}
     same_scaling = all(np.array_equal(run.weights[name], tensor) for name, tensor in scaling.items())
