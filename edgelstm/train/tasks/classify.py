@@ -1,4 +1,4 @@
-"""Classify: which of some classes a whole series is of, whatever its length."""
+"""Classify: the class of a whole series of any length."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def read(recipe: Recipe) -> Problem:
     """Read the series of a recipe, each with its class.
 
     Raises:
-        DataError: the data cannot be read, one class only, or a class that training does not know.
-        RecipeError: the recipe does not say which column is the class.
+        DataError: the data cannot be read, has only one class, or has a class that training lacks.
+        RecipeError: the recipe does not name the class column.
     """
     data = recipe.data
     label = _label(recipe)
@@ -75,8 +75,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     """Check a caller's own series and their classes; see `edgelstm.train.fit`.
 
     Raises:
-        InputError: series that do not fit each other, a number of classes that is not that of the series.
-        DataError: one class only, or a class that training does not know.
+        InputError: the series do not fit each other, or the number of classes is not that of the series.
+        DataError: only one class, or a class that training lacks.
     """
     parts = parts_of(arrays, _checked)
     x, y = parts["training"]
@@ -115,7 +115,7 @@ def _problem(
 
 
 def _label(recipe: Recipe) -> str | None:
-    """The column of the class; None where a table beside the files says it, or the folder of each file."""
+    """Give the class column; None if a separate table or the folder of each file gives the class."""
     data = recipe.data
     of_its_own = (data.format or Path(data.path).suffix.removeprefix(".")) == "ts"
     if len(data.targets) > 1:
@@ -136,12 +136,12 @@ def _label(recipe: Recipe) -> str | None:
 
 
 def _called(recipe: Recipe) -> str:
-    """What the class is called where no column of the tables holds it."""
+    """Give the name of the class if it is not in a column of the tables."""
     return recipe.data.targets[0] if recipe.data.targets else CLASS
 
 
 def _steps(recipe: Recipe, longest: int) -> int:
-    """The most that a sequence may have."""
+    """Give the largest number of steps of a sequence."""
     steps = recipe.window.steps or longest
     if steps < longest:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Gaps of a recipe's series: how long a gap may be to be filled, and what is said of those that there are."""
+"""Gaps in a recipe's series: the longest gap to fill, and the report about gaps."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from edgelstm.data.series import Series
 
-LINES = 8  # columns whose gaps get a line each
+LINES = 8  # columns with a line each about their gaps
 _DONE = {"interpolate": "interpolated", "forward": "filled with the last value"}
 
 
 def max_gap_of(asked: int | None, policy: str, season: int | None, window: int) -> int | None:
-    """Say how many samples in a row are filled: as asked, else a third of a season, else an eighth of a window.
+    """Choose the longest gap to fill, in samples: as given, else a third of a season, else an eighth of a window.
 
     Returns:
-        At least 1 where nobody asked; None under a policy that fills nothing.
+        At least 1 if not given; None under a policy that fills nothing.
 
     Example:
         >>> max_gap_of(None, "interpolate", 24, 168), max_gap_of(None, "interpolate", None, 6)
@@ -33,13 +33,13 @@ def max_gap_of(asked: int | None, policy: str, season: int | None, window: int) 
 def gap_lines(
     series: Sequence[Series], columns: Sequence[tuple[str, str]], policy: str, max_gap: int | None
 ) -> tuple[str, ...]:
-    """Count the gaps of each column in a line for people.
+    """Count the gaps of each column, in a line for people.
 
     Args:
         series: all of them.
-        columns: what a column is called, and a channel that is missing where the column is.
+        columns: the name of a column, and a channel that is missing at the same samples.
         policy: of `edgelstm.data.gaps`.
-        max_gap: the most samples in a row that are filled.
+        max_gap: the longest gap that is filled, in samples.
 
     Example:
         >>> values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 7.0])[:, np.newaxis]
@@ -71,6 +71,6 @@ def _line(lengths: NDArray[np.int64], rows: int, policy: str, max_gap: int | Non
 
 
 def _lengths(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The length of each run of missing samples."""
+    """Give the length of each run of missing samples."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], np.isnan(values).astype(np.int8), [0]])))
     return edges[1::2] - edges[::2]

@@ -1,4 +1,4 @@
-"""Series that go on in time through training, validation and test: read, with the row at which each part ends."""
+"""Series that continue in time through training, validation and test, with the row at which each part ends."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from edgelstm.train.tasks.borders import borders_of_each
 
 
 class Timeline(NamedTuple):
-    """A series, and the row at which each part of it ends, in the order of `NAMES`."""
+    """A series, and the row at which each of its parts ends, in the order of `NAMES`."""
 
     series: Series
     borders: tuple[int, ...]
 
     @property
     def learnt(self) -> Stretch:
-        """The rows that training learns from; none where the series begins later."""
+        """The training rows; none if the series begins later."""
         return Stretch(self.series, 0, self.borders[0])
 
 
 @dataclass(frozen=True)
 class Timelines:
-    """What the files of a recipe hold.
+    """The series in the files of a recipe.
 
     Attributes:
-        each: at least one.
-        found: what was understood of the first file; its series are those of that file alone.
+        each: the series, at least one.
+        found: how the first file was read; its series are those of that file alone.
         sha256: of the files.
     """
 
@@ -50,15 +50,15 @@ class Timelines:
 
     @property
     def learnt(self) -> list[Stretch]:
-        """The rows that training learns from, of those series that have any."""
+        """The training rows of the series that have any."""
         return [one.learnt for one in self.each if one.borders[0]]
 
 
 def read_timelines(recipe: Recipe) -> Timelines:
-    """Read the series of a recipe, or those of the files of each part laid end to end.
+    """Read the series of a recipe, or join those from the files of each part.
 
     Raises:
-        DataError: the data cannot be read, or files do not go on with each other.
+        DataError: the data cannot be read, or a file does not continue the one before.
     """
     data, split_by = recipe.data, recipe.split
     if len(split_by.test_paths) > 1:
@@ -91,7 +91,7 @@ def cut_timelines(
 
 
 def part_lines(lines: Timelines, parts: Sequence[SeriesPart | Fleet]) -> tuple[str, ...]:
-    """Say what the parts are made of, in lines for people."""
+    """Describe the parts, in lines for people."""
     rows = sum(len(one.series.values) for one in lines.each)
     told = [f"{len(lines.each)} series, {rows:,} rows" if len(lines.each) > 1 else f"{rows:,} rows"]
     told += [_part_line(part) for part in parts]
@@ -124,7 +124,7 @@ def _windows(windows: Windows) -> str:
 
 
 def _with_origins(lines: list[Timeline], found: Found, names: tuple[str, ...]) -> Timelines:
-    """Give all series the origins that their training rows ask for."""
+    """Give all series the origins found in their training rows."""
     channels = tuple(name for name in found.series[0].names if name in names)
     learnt = [replace(one.series, values=one.series.values[: one.borders[0]]) for one in lines]
     origins = find_origins(learnt, channels)
@@ -133,8 +133,8 @@ def _with_origins(lines: list[Timeline], found: Found, names: tuple[str, ...]) -
 
 
 def _go_on(lines: list[Timeline], later: Sequence[Series], overlap: bool) -> list[Timeline]:
-    """Lay the series of a file behind those of the same name, and one that is new behind nothing."""
-    if len(lines) == len(later) == 1:  # whatever the files are called
+    """Append the series of a file to those of the same name; a new name starts a series."""
+    if len(lines) == len(later) == 1:  # regardless of the file names
         later = [replace(later[0], name=lines[0].series.name)]
     begun, parts = {one.series.name: one for one in lines}, len(lines[0].borders)
     for series in later:
@@ -147,7 +147,7 @@ def _go_on(lines: list[Timeline], later: Sequence[Series], overlap: bool) -> lis
 
 
 def _append(first: Series, second: Series, overlap: bool) -> Series:
-    """Lay two files end to end; windows may only reach across if time goes on there."""
+    """Join two files; windows may only span both if the second continues in time."""
     time = None
     if second.sha256 in (first.sha256 or "").split("+"):
         raise DataError("split: the same file is given for two parts; held-out data must be different data")
