@@ -47,9 +47,9 @@ class Graph:
     lstm_nodes: int = 0
     sequence_lens: str = ""
     mask: str = ""
-    centre: str = ""  # of each row and channel, what its steps are relative to
+    centre: str = ""  # the base of each row and channel, for relative scaling
     spread: str = ""
-    scaled: Value = _NOTHING  # what the leading Standardize gives, for a highway
+    scaled: Value = _NOTHING  # the output of the leading Standardize, for a highway
     last_index: str = ""
     lengths: str = ""
     valid: str = ""
