@@ -9,7 +9,7 @@ from edgelstm.errors import require
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm import importers  # noqa: E402  (the sentence above must come first)
+from edgelstm import importers  # noqa: E402  (require must come first)
 from edgelstm.export.export import Export, ExportedFile, export_run, open_run  # noqa: E402
 from edgelstm.importers import from_keras  # noqa: E402
 
