@@ -1,6 +1,6 @@
-"""The int8 schemes as plain numpy: weights to whole numbers and scales.
+"""The int8 schemes in plain numpy: weights to integers and scales.
 
-All are symmetric: a weight is its whole number times its scale, and 0 stays 0.
+All are symmetric: a weight is its integer times its scale, and 0 stays 0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgelstm.arrays import Array32
 
 # int8: DynamicQuantizeLSTM multiplies with uint8 activations. x86 processors without VNNI add two such products in
-# 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not. int8w is turned back to float before anything is multiplied.
+# 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not. int8w is converted to float before any product.
 LEVELS = {"int8": 64, "int8w": 127}
 PERCENTILE = 99.9
 _FRACTIONS = np.linspace(0.5, 1.0, 51)
@@ -24,8 +24,8 @@ def quantize_rows(
 
     Args:
         weight: float32 [R, C].
-        levels: the largest whole number, see `LEVELS`.
-        per_channel: a scale for each row.
+        levels: the largest integer, see `LEVELS`.
+        per_channel: one scale per row.
         clip: `"none"`: the largest weight sets the scale. `"percentile"`: the 99.9th percentile of |weight| does.
             `"mse"`: of 51 ranges from half the largest weight up, the one with the least squared error.
 
@@ -58,7 +58,7 @@ def _round(rows: Array32, scale: Array32, levels: int) -> NDArray[np.float32]:
 
 
 def _least_squares(rows: Array32, largest: Array32, levels: int) -> Array32:
-    """For each row, the range whose rounding and clipping err least in the sum of squares."""
+    """Choose for each row the range whose rounding and clipping have the least squared error."""
     best, limit = np.full(len(rows), np.inf), largest.copy()
     for fraction in _FRACTIONS:
         candidate = (largest * fraction).astype(np.float32)

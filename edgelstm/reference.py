@@ -1,7 +1,7 @@
-"""What a network computes, in float64 numpy: the slow and plain way, without torch, ONNX or a framework's file.
+"""Compute a network in float64 numpy: slow and simple, without torch, ONNX or the framework of an imported file.
 
-It answers for networks whose own framework is not at hand (a `.keras` file without Keras), and imported graphs are
-held against it. The formula of a layer stands in its class; here is how they follow each other.
+It replaces a framework that is not installed (a `.keras` file without Keras), and imported graphs are compared with
+it. The formula of each layer is in its class; this file runs the layers in order.
 
 Notation: B batch, T steps, F input channels, H hidden size, D directions, C size of the last axis.
 """
@@ -35,10 +35,10 @@ def compute(
         time_s: int64 [B, T], seconds since 1970, UTC; for a network with a calendar.
 
     Returns:
-        float64 [B, C], or [B, T, C] where the layers answer at every step; behind a `Join` [B, K, C].
+        float64 [B, C], or [B, T, C] if the layers answer at every step; after a `Join` [B, K, C].
 
     Raises:
-        NetworkError: there is a calendar, but no times; or no LSTM in front of what takes its final state.
+        NetworkError: there is a calendar, but no times; or no LSTM before a layer that takes its final state.
 
     Example:
         >>> from edgelstm.network import Linear, Lstm, Take
@@ -61,9 +61,9 @@ def compute(
 
 
 class _Base(NamedTuple):
-    """What a window is relative to: each of its channels less `centre` and over `spread`, float64 [B, 1, F].
+    """The base of a window: each channel minus `centre`, divided by `spread`, float64 [B, 1, F].
 
-    Of a channel that no output starts from these are 0 and 1.
+    For a channel that is not the input of an output these are 0 and 1.
     """
 
     centre: Array64
@@ -71,7 +71,7 @@ class _Base(NamedTuple):
 
 
 def _base(network: Network, weights: Weights, x: Array64, valid: Valid) -> _Base:
-    """The last value of each row; or its mean, and its deviation where the training's is 1."""
+    """Give the last value of each row; or its mean and deviation, in units of the training deviation."""
     centred = np.array(network.centred)
     if not network.instance:
         last = last_step(x, valid)

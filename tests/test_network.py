@@ -104,7 +104,7 @@ def test_the_inputs_follow_from_the_layers_behind_segments_and_calendars(layers,
 def test_instance_scaling_needs_a_way_back_and_the_training_deviation_in_front():
     for changes, match in (
         ({"relative_inputs": ()}, "expected relative_inputs.*got none"),
-        ({"layers": SCALED[1:]}, "expected a standardize as the first layer.*got lstm"),
+        ({"layers": SCALED[1:]}, "expected a standardize with the training deviations as the first layer.*got lstm"),
         ({}, "offset: expected zeros"),
     ):
         network = replace(Network(SCALED, (0, 2), instance=True), **changes)
@@ -142,40 +142,40 @@ def test_a_state_pair_for_each_layer_is_as_large_as_what_is_in_front_of_the_proj
         ((LSTM, Take("last"), Repeat(0)), "at least 1 step, got 0"),
         ((Mask(float("nan")), LSTM), "finite"),
         ((Mask(1e39), LSTM), "finite"),
-        ((LSTM, Take("last"), Lstm("second", 8, 4)), r"layer 3 \(lstm\): expected a sequence in front of it"),
-        ((LSTM, Take("last"), Take("last")), "expected a sequence in front of it"),
-        ((LSTM, Take("last"), Reverse()), "expected a sequence in front of it"),
-        ((LSTM, Repeat(3)), "expected one vector in front of it"),
-        ((LSTM, Embedding("words", 10, 3)), "an embedding must come first"),
-        ((LSTM, HEAD, Take("final")), "the final state is an LSTM's"),
-        ((Take("final"), Repeat(2), LSTM), "the final state is an LSTM's"),
+        ((LSTM, Take("last"), Lstm("second", 8, 4)), r"layer 3 \(lstm\): expected a sequence before it"),
+        ((LSTM, Take("last"), Take("last")), "expected a sequence before it"),
+        ((LSTM, Take("last"), Reverse()), "expected a sequence before it"),
+        ((LSTM, Repeat(3)), "expected one vector before it"),
+        ((LSTM, Embedding("words", 10, 3)), "an embedding must be the first layer"),
+        ((LSTM, HEAD, Take("final")), "expected an LSTM directly before it, whose final state it takes"),
+        ((Take("final"), Repeat(2), LSTM), "expected an LSTM directly before it, whose final state it takes"),
         ((Segment(0, False), LSTM), "segment: expected at least 1 step, got 0"),
-        ((Segment(2, False), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer in front gives 2"),
-        ((LSTM, Take("last"), Segment(2, False)), "expected a sequence in front of it"),
-        ((Segment(3, True), LSTM, Take("last")), "expected a join behind it, where the channels"),
-        ((Segment(3, True), LSTM, Join(2)), "expected one vector in front of it"),
-        ((LSTM, Take("last"), Join(8)), "expected a shared segment in front of it"),
-        ((Segment(1, False), LSTM, Take("last"), Join(3)), "expected a shared segment in front of it"),
-        ((LSTM, Segment(2, True), *SHARED, Join(7)), "expected 8 channels, as many as in front of the segment, got 7"),
-        ((Segment(2, True), Segment(3, True), LSTM, Take("last"), Join(2)), "the channels are apart already"),
+        ((Segment(2, False), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer before gives 2"),
+        ((LSTM, Take("last"), Segment(2, False)), "expected a sequence before it"),
+        ((Segment(3, True), LSTM, Take("last")), "expected a join after it, to bring together the channels"),
+        ((Segment(3, True), LSTM, Join(2)), "expected one vector before it"),
+        ((LSTM, Take("last"), Join(8)), "expected a shared segment before it"),
+        ((Segment(1, False), LSTM, Take("last"), Join(3)), "expected a shared segment before it"),
+        ((LSTM, Segment(2, True), *SHARED, Join(7)), "expected 8 channels, as many as before the segment, got 7"),
+        ((Segment(2, True), Segment(3, True), LSTM, Take("last"), Join(2)), "the channels are already separated"),
         ((*APART, Join(2, 0)), "at least 1 channel and 1 value, got 2 and 0"),
-        ((*APART, Join(2, 3)), "expected 3 values at each step in front of it, got 8 in all"),
+        ((*APART, Join(2, 3)), "expected 3 values at each step before it, got 8 in total"),
         ((LSTM, Take("last"), Repeat(3), Segment(2, False), Lstm("b", 16, 2)), "a multiple of 2 steps .* got 3"),
-        ((Mask(0.0), Segment(1, False), LSTM), "half in what is skipped; fill the gaps"),
-        ((LSTM, LayerNorm("norm", 7)), r"\(layer_norm\): expected 7 inputs, the layer in front gives 8"),
+        ((Mask(0.0), Segment(1, False), LSTM), "a segment may contain skipped steps; fill the gaps"),
+        ((LSTM, LayerNorm("norm", 7)), r"\(layer_norm\): expected 7 inputs, the layer before gives 8"),
         ((LSTM, LayerNorm("head", 8), HEAD), "'head.weight' belongs to two layers"),
         ((Calendar(()), LSTM), "some of hour, weekday, yearday, each once"),
         ((Calendar(("hour", "hour")), LSTM), "each once"),
         ((Calendar(("minute",)), LSTM), r"some of hour, weekday, yearday, each once, got \('minute',\)"),
-        ((Calendar(("hour", "weekday")), LSTM), "at least 1 input beside the calendar's features, got -1"),
-        ((Linear("in", 1, 1), Calendar(("hour",)), LSTM), "expected it first, or behind a standardize alone"),
+        ((Calendar(("hour", "weekday")), LSTM), "at least 1 input besides the calendar features, got -1"),
+        ((Linear("in", 1, 1), Calendar(("hour",)), LSTM), "expected it first, or directly after a leading standardize"),
         ((Calendar(("hour",)), Calendar(("hour",)), LSTM), "expected it first"),
         ((Embedding("words", 10, 1), Calendar(("hour",)), LSTM), "tokens have no times"),
-        ((LSTM, Mask(0.0)), "an LSTM behind it that skips the steps"),
-        ((LSTM, Mask(0.0), Take("last")), "an LSTM behind it that skips the steps"),
+        ((LSTM, Mask(0.0)), "an LSTM after it that skips the steps"),
+        ((LSTM, Mask(0.0), Take("last")), "an LSTM after it that skips the steps"),
         ((Mask(0.0), Mask(1.0), LSTM), "expected one in a network, got 2"),
-        ((LSTM, Linear("head", 7, 2)), r"layer 2 \(linear\): expected 7 inputs, the layer in front gives 8"),
-        ((Linear("in", 3, 2), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer in front gives 2"),
+        ((LSTM, Linear("head", 7, 2)), r"layer 2 \(linear\): expected 7 inputs, the layer before gives 8"),
+        ((Linear("in", 3, 2), LSTM), r"layer 2 \(lstm\): expected 3 inputs, the layer before gives 2"),
         ((LSTM, Linear("head", 8, 0)), "sizes of at least 1"),
         ((LSTM, Linear("lstm", 8, 2), Linear("lstm", 2, 2)), "'lstm.weight' belongs to two layers"),
         ((LSTM, replace(LSTM, input_size=8)), "belongs to two layers"),
@@ -192,19 +192,22 @@ IN, PAST = Standardize("offset", "factor"), Highway("past", 4, 3, 2)
 @pytest.mark.parametrize(
     ("layers", "match"),
     [
-        ((LSTM, Take("last"), HEAD, PAST), "expected a standardize as the first layer, whose values it reads"),
+        ((LSTM, Take("last"), HEAD, PAST), "expected a standardize as the first layer, whose output it reads"),
         ((replace(PAST, alone=True),), "expected a standardize as the first layer"),
-        ((IN, LSTM, Take("last"), PAST, HEAD), "the softmax of classes or nothing behind it, got linear"),
-        ((IN, LSTM, Take("last"), HEAD, PAST, Activation("sigmoid")), "or nothing behind it, got activation"),
+        ((IN, LSTM, Take("last"), PAST, HEAD), "the softmax of classes or nothing after it, got linear"),
+        ((IN, LSTM, Take("last"), HEAD, PAST, Activation("sigmoid")), "or nothing after it, got activation"),
         ((IN, LSTM, Take("last"), HEAD, PAST, replace(PAST, name="b")), "one in a network, got 2"),
         ((IN, LSTM, Take("last"), HEAD, replace(PAST, steps=0)), "expected at least 1 step, got 0"),
-        ((IN, Mask(0.0), LSTM, Take("last"), HEAD, PAST), "as they come; expected no mask"),
+        ((IN, Mask(0.0), LSTM, Take("last"), HEAD, PAST), "in their order; expected no mask"),
         ((IN, Reverse(), LSTM, Take("last"), HEAD, PAST), "expected no reverse"),
         ((IN, LSTM, Take("last"), Repeat(3), Lstm("b", 8, 2), PAST), "expected no repeat"),
         ((IN, LSTM, HEAD, PAST), "expected 1 step and no segment, got 4"),
         ((IN, Segment(2, False), Lstm("b", 6, 2), replace(PAST, steps=1)), "expected 1 step and no segment"),
-        ((IN, LSTM, Take("last"), HEAD, replace(PAST, in_features=2)), r"expected 3 input\(s\) .* got 2"),
-        ((IN, Segment(3, True), LSTM, Take("last"), HEAD, PAST, Join(3)), "each by itself; got 3"),
+        (
+            (IN, LSTM, Take("last"), HEAD, replace(PAST, in_features=2)),
+            r"expected as many inputs as measured channels \(3\), got 2",
+        ),
+        ((IN, Segment(3, True), LSTM, Take("last"), HEAD, PAST, Join(3)), "1 input, each channel by itself, got 3"),
         (
             (
                 IN,
@@ -218,13 +221,16 @@ IN, PAST = Standardize("offset", "factor"), Highway("past", 4, 3, 2)
             ),
             "reads those of x: expected a join of 3",
         ),
-        ((IN, Segment(3, True), LSTM, Take("last"), HEAD, Join(3), PAST), "expected no join in front of it"),
+        ((IN, Segment(3, True), LSTM, Take("last"), HEAD, Join(3), PAST), "expected no join before it"),
         (
             (IN, LSTM, Take("last"), HEAD, replace(PAST, out_features=3)),
-            "expected 3 inputs, the layer in front gives 2",
+            "expected 3 inputs, the layer before gives 2",
         ),
-        ((IN, LSTM, Take("last"), replace(PAST, alone=True)), "alone, expected between it and .* got lstm, take"),
-        ((IN, Take("mean"), replace(PAST, alone=True)), "alone, expected between it and"),
+        (
+            (IN, LSTM, Take("last"), replace(PAST, alone=True)),
+            "alone, expected nothing between the standardize and it.* got lstm, take",
+        ),
+        ((IN, Take("mean"), replace(PAST, alone=True)), "alone, expected nothing between the standardize and it"),
         (
             (IN, Segment(2, True), Take("last"), replace(PAST, alone=True, in_features=1), Join(3)),
             "shared segment of 1",
@@ -249,8 +255,8 @@ def test_a_highway_owns_a_matrix_over_the_window_and_needs_no_lstm_alone():
     [
         ((LSTM,), (3,), "expected channels from 0 to 2"),
         ((LSTM,), (-1,), "expected channels from 0 to 2"),
-        ((Embedding("words", 10, 3), LSTM), (0,), "tokens have no last value"),
-        ((Mask(0.0), LSTM), (0,), "cannot be told"),
+        ((Embedding("words", 10, 3), LSTM), (0,), "tokens cannot be relative to a last value"),
+        ((Mask(0.0), LSTM), (0,), "relative scaling hides which steps to skip"),
     ],
 )
 def test_what_is_relative_to_no_value_is_refused(layers, relative, match):
@@ -269,8 +275,8 @@ def test_what_is_relative_to_no_value_is_refused(layers, relative, match):
         ("factor", np.full(3, np.inf, np.float32), "factor: holds NaN or infinity"),
         ("offset", np.ones(2, np.float32), r"offset: expected shape \[3\] or \[1\], got \[2\]"),
         ("offset", np.ones((1, 3), np.float32), r"offset: expected shape \[3\] or \[1\]"),
-        ("scale", np.ones(1, np.float32), r"one number for each output, 2 or a whole part of it, got \[1\] and \[2\]"),
-        ("shift", np.ones((), np.float32), "one number for each output"),
+        ("scale", np.ones(1, np.float32), r"one number per output, 2 or a divisor of it, got \[1\] and \[2\]"),
+        ("shift", np.ones((), np.float32), "one number per output"),
     ],
 )
 def test_weights_that_are_not_the_networks_are_refused(name, tensor, match):
@@ -287,7 +293,7 @@ def test_weights_that_are_not_the_networks_are_refused(name, tensor, match):
 def test_rescaling_runs_over_whole_horizon_steps(count):
     network = Network(SCALED)
     constants = np.ones(count, np.float32)
-    with pytest.raises(NetworkError, match="whole part"):
+    with pytest.raises(NetworkError, match="a divisor"):
         check_network(network, weights_of(network, scale=constants, shift=constants))
 
 
@@ -375,3 +381,11 @@ def test_layers_are_told_in_a_few_words():
         "mean over the steps",
         "layer norm",
     ]
+
+
+def test_a_kind_must_say_what_it_computes():
+    class Mute(Kind):
+        kind = "mute"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Mute()

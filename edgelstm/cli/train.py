@@ -162,16 +162,19 @@ def _advice(fitted: Fitted) -> list[str]:
 
 
 def scores_table(fitted: Fitted) -> str:
-    """Lay out the scores of network and baselines on each held-out part, in the figures of the kind of answer."""
+    """Lay out the scores on each held-out part: of the network, before any fine-tuning of a run, of the baselines."""
     from edgelstm.data.scores.figures import figures_of
 
     parts, figures = fitted.evaluation.parts, figures_of(fitted.run.record.contract)
     headers = ["", *(f"{part.name} {figure.words}" for part in parts for figure in figures)]
-    rows, labels = [], {"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}
-    for name in parts[0].scored:
-        row = [labels.get(name, name)]
-        row += [figure_words(part.scored[name].score, figure.key) for part in parts for figure in figures]
-        rows.append(row)
+    labels = {"network": "LSTM", "quantized": f"LSTM as {_tuned_for(fitted)}"}
+    scored = {labels.get(name, name): {part.name: part.scored[name] for part in parts} for name in parts[0].networks}
+    scored |= {f"{labels[name]} before fine-tuning": scores for name, scores in fitted.before.items()}
+    scored |= {name: {part.name: part.scored[name] for part in parts} for name in parts[0].baselines}
+    rows = [
+        [name, *(figure_words(scores[part.name].score, figure.key) for part in parts for figure in figures)]
+        for name, scores in scored.items()
+    ]
     return table(headers, rows)
 
 

@@ -9,7 +9,7 @@ from edgelstm.errors import require
 require("onnx", "export")
 require("safetensors", "export")
 
-from edgelstm import importers  # noqa: E402  (the sentence above must come first)
+from edgelstm import importers  # noqa: E402  (require must come first)
 from edgelstm.export.export import Export, ExportedFile, export_run, open_run  # noqa: E402
 from edgelstm.importers import from_keras  # noqa: E402
 
@@ -20,7 +20,7 @@ __all__ = ["Export", "ExportedFile", "FromTorch", "export_run", "from_keras", "f
 
 
 def __getattr__(name: str) -> Any:
-    """Get what needs torch when it is first asked for."""
+    """Import what needs torch on first use."""
     if name in ("FromTorch", "from_torch"):
         return getattr(importers, name)
     raise AttributeError(f"module 'edgelstm.export' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Export: from a run directory to model files. The story of this package, top to bottom."""
+"""Export: from a run directory to model files. The pipeline of this package, top to bottom."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from edgelstm.runtime.file.golden import OTHER, PYPI, worst_by_channel
 from edgelstm.runtime.replay import golden_rows
 from edgelstm.strict_json import plain
 
-# How far a replay may be from the file's own outputs, in training standard deviations. An int8 rounding that
-# falls the other way moves an answer by thousandths; builds outside PyPI round by other kernels.
+# How far a replay may be from the file's own outputs, in training standard deviations. One int8 value rounded the
+# other way moves an answer by thousandths; builds outside PyPI use kernels that round differently.
 _FP32_TOLERANCE = 1e-5
 _TOLERANCE: dict[Precision, dict[str, float]] = {
     "fp32": {PYPI: 0.0, OTHER: 0.0},
@@ -46,11 +46,11 @@ _TOLERANCE: dict[Precision, dict[str, float]] = {
     "int8": {PYPI: 5e-3, OTHER: 5e-2},
 }
 _ULPS = 4
-# Of a network whose training data is not known, the golden answers may lie much closer together than what it computes
-# with: 1e-6 of the largest answer is what float32 itself costs.
+# If the training data is unknown, the golden answers may be much closer together than the values the network computes
+# with: 1e-6 of the largest answer is the error of float32 itself.
 _FP32_ROUNDING = 1e-6
 _TIMED_S = 0.5
-# A linear start is a fixed sum over a window: it goes to int8 where that is felt in the file and not in the metric.
+# A linear start is a fixed sum over a window: it becomes int8 if that makes the file smaller and not the metric worse.
 _SMALL_HIGHWAY_BYTES = 16 * 2**10
 _HIGHWAY_DROP = 0.001
 
@@ -62,13 +62,13 @@ class ExportedFile:
     """One file that was written.
 
     Attributes:
-        path: where it lies.
-        contract: what it says about itself.
+        path: of the file.
+        contract: of the file.
         digest: 64 hex digits.
         size_bytes: of the file.
         max_error, mean_error: against the trained network on the golden vectors, per output, in physical units.
         test: its score on the held-out windows or series, run by onnxruntime; None without a test part.
-        p50_us: of predicting one window on this machine.
+        p50_us: median time to predict one window on this machine.
     """
 
     path: Path
@@ -83,13 +83,13 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Export:
-    """What an export gave: the fp32 file first.
+    """The result of an export: the fp32 file first.
 
     Attributes:
         run: what was exported.
-        files: that were written.
-        judgement: of all files side by side, if it was asked for.
-        refused: a precision whose metric dropped beyond the limit and which was not written; None if all were.
+        files: the files that were written.
+        judgement: comparison of all files, if it was asked for.
+        refused: the precision that was not written, because its metric dropped beyond the limit; None if all were.
     """
 
     run: Run
@@ -113,24 +113,24 @@ def export_run(
     Args:
         directory: a run directory.
         output: the folder of the files; None for the run directory.
-        precisions: what to write beside fp32: `"int8"`, `"int8w"`, `"fp16"`.
-        quantization: how int8 weights are made; None for what the network was fine-tuned for, else the defaults.
-        state: `"carried"` makes a file of a window network that carries its state on; its contract says that it was
-            not trained so. None for the state it was trained for.
-        max_metric_drop: judge the files side by side (some seconds), write `NAME.judgement.json` beside them, and
-            leave out a file whose test metric is worse than fp32's by more than this: 0.01 is one percent. With
-            several precisions all are written and the judgement says which to ship.
+        precisions: what to write besides fp32: `"int8"`, `"int8w"`, `"fp16"`.
+        quantization: how to make int8 weights; None: as the network was fine-tuned for, else the defaults.
+        state: `"carried"` exports a window network so that it carries its state; the contract says that it was not
+            trained so. None: the state it was trained with.
+        max_metric_drop: compare the files (some seconds), write `NAME.judgement.json` next to them, and do not write
+            a file whose test metric is worse than fp32's by more than this: 0.01 is one percent. With several
+            precisions all are written, and the judgement says which to ship.
         line: write the linear start alone, without the LSTM: `NAME.line.fp32.onnx`.
 
     Returns:
-        The files and what was measured on them.
+        The files and their measurements.
 
     Raises:
         RunError: the run is missing, incomplete or damaged.
-        ExportError: `quantization` is another form of the precision that the network was fine-tuned for; or there is
-            no linear start to write alone.
+        ExportError: `quantization` contradicts the form that the network was fine-tuned for; or there is no linear
+            start to write alone.
         ParityError: the graph does not compute what the network computed; nothing is written.
-        OutputError: the disk is full; what stood there before is untouched.
+        OutputError: the disk is full; existing files are unchanged.
     """
     run = _with_state(read_run(directory), state)
     if line:
@@ -148,7 +148,7 @@ def export_run(
 
 
 def open_run(directory: str | Path) -> tuple[Run, Predictor]:
-    """Read a run and open its network as the fp32 file would be, without writing one.
+    """Read a run and load its network like the fp32 file, without writing one.
 
     Raises:
         RunError: the run is missing, incomplete or damaged.
@@ -162,21 +162,21 @@ def open_run(directory: str | Path) -> tuple[Run, Predictor]:
 
 
 def _form(run: Run, precision: Precision, asked: Quantization | None) -> Quantization:
-    """Decide how weights become whole numbers: a network that was fine-tuned for one form gets no other."""
+    """Choose how weights become integers: a network that was fine-tuned for one form cannot be exported in another."""
     tuned_for, form = run.record.tuned_for or (None, None)
     if precision != tuned_for or form is None:
         return asked or Quantization()
     if asked is not None and asked._replace(highway=form.highway) != form:
         scale = "per channel" if form.per_channel else "per tensor"
         raise ExportError(
-            f"{run.path}: was fine-tuned for {precision} {scale}, clip {form.clip}, head {form.head}; leave out the "
-            "options that say otherwise, or fine-tune for that form"
+            f"{run.path}: was fine-tuned for {precision} {scale}, clip {form.clip}, head {form.head}; omit the options "
+            "that contradict this, or fine-tune again"
         )
     return form if asked is None else asked
 
 
 class _Made(NamedTuple):
-    """A file that is not written yet, and what it answered on the held-out part where it is to be judged."""
+    """A file that is not written yet, and its answers on the held-out part if it will be judged."""
 
     file: ExportedFile
     content: bytes
@@ -188,7 +188,7 @@ def _score(predictor: Predictor, run: Run) -> tuple[Answers | None, Score | None
 
 
 def _score_to_judge(predictor: Predictor, run: Run) -> tuple[Answers | None, Score | None]:
-    """Score a file on what it answers to the judge, who need not ask again."""
+    """Score a file, and keep its answers for the judge, which need not run the file again."""
     return (None, None) if run.heldout is None else answers_to_judge(predictor, run.heldout)
 
 
@@ -198,7 +198,7 @@ Scoring = Callable[[Predictor, Run], tuple[Answers | None, Score | None]]
 def _make_best(
     run: Run, folder: Path, precision: Precision, graph: onnx.ModelProto, form: Quantization, score: Scoring
 ) -> _Made:
-    """Make a file; of a large linear start in float32 and in int8, whose answers must be as good."""
+    """Make a file; a large linear start is tried in float32 and in int8, and int8 is kept if it is as accurate."""
     made = _make_file(run, folder, precision, convert_graph(graph, precision, form), form, score)
     highway = run.record.network.highway if run.record.network is not None else None
     size = 0 if highway is None else run.weights[f"{highway.name}.weight"].nbytes
@@ -210,7 +210,7 @@ def _make_best(
 
 
 def _loss(smaller: ExportedFile, made: ExportedFile) -> float:
-    """How much worse one file is: its test metric, or without a test part its mean golden error in spreads."""
+    """How much worse one file is: by the test metric, or without a test part by the mean golden error in spreads."""
     contract = made.contract
     if made.test is None or smaller.test is None:
         spreads = [channel.spread for channel in contract.outputs]
@@ -221,7 +221,7 @@ def _loss(smaller: ExportedFile, made: ExportedFile) -> float:
 
 
 def _judged(run: Run, folder: Path, made: list[_Made], limit: float) -> Export:
-    """Judge the files and write them; of one precision beside fp32 that lost too much, only fp32 stays."""
+    """Judge the files and write them; if a single precision besides fp32 lost too much, only fp32 is written."""
     files = [(file.path.name, len(content), partial(_load, file.path.name, content)) for file, content, _ in made]
     loaded = zip(load_candidates(files), made, strict=True)
     candidates = [replace(candidate, answers=one.answers) for candidate, one in loaded]
@@ -248,7 +248,7 @@ def _fp32_graph(run: Run) -> onnx.ModelProto:
 
 
 def _with_state(run: Run, state: str | None) -> Run:
-    """Make a run of a window network one that carries its state, where that has a meaning; the contract tells."""
+    """Change a run of a window network so that it carries its state, if it can; the contract records the change."""
     if state not in (None, "window", "carried"):
         raise InputError(f"state: expected window or carried, got {state!r}")
     contract, network = run.record.contract, run.record.network
@@ -256,15 +256,15 @@ def _with_state(run: Run, state: str | None) -> Run:
         return run
     if network is None:
         raise ExportError(
-            f"state: this network is a graph that was imported with its state {contract.state}, which export does not "
-            f"change; import it again with state {state}"
+            f"state: this network was imported as a graph with state {contract.state}, which export cannot change; "
+            f"import it again with state {state}"
         )
     if state == "window":
-        raise ExportError(f"state: this network answers with its state {contract.state}; it has no file of {state!r}")
+        raise ExportError(f"state: this network needs state {contract.state}; it cannot be exported with state {state}")
     carried = replace(contract, state="carried", lengths=False, states=carried_states(network))
     run = replace(run, record=replace(run.record, contract=carried))
-    graph = build_graph(network, run.weights, carried)  # refuses what cannot carry
-    # The answers that the network gave are held against it; the others come from the graph that gives them.
+    graph = build_graph(network, run.weights, carried)  # refuses networks that cannot carry their state
+    # The recorded answers of the network are compared with the graph; the other steps' answers come from the graph.
     draft = _draft(run)._replace(lengths=None)
     predictor = Predictor(ModelFile(graph.SerializeToString(), carried, draft, "")).bare
     rows = Inputs(draft.x, None, draft.times)
@@ -274,9 +274,9 @@ def _with_state(run: Run, state: str | None) -> Run:
 
 
 def _as_window_answers(run: Run, y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of answers at every step, take those that a window file gives: at the end of each row, or up to it."""
+    """Reduce answers at every step to those of a window file: at the end of each row, or up to it."""
     if y.shape == run.golden_y.shape:
-        return np.where(np.isnan(run.golden_y), np.nan, y).astype(np.float32)  # behind the length of a row
+        return np.where(np.isnan(run.golden_y), np.nan, y).astype(np.float32)  # after the end of a row
     ends = np.full(len(y), y.shape[1]) if run.golden_lengths is None else run.golden_lengths
     last: NDArray[np.float32] = y[np.arange(len(y)), ends - 1]
     return last
@@ -285,7 +285,7 @@ def _as_window_answers(run: Run, y: NDArray[np.float32]) -> NDArray[np.float32]:
 def _make_file(
     run: Run, folder: Path, precision: Precision, graph: onnx.ModelProto, quantization: Quantization, score: Scoring
 ) -> _Made:
-    """Run the graph, check it, and let the file say what came out."""
+    """Run the graph, check it, and record the results in the file."""
     contract = replace(
         _with_provenance(run.record.contract),
         precision=precision,
@@ -318,7 +318,7 @@ def _make_file(
 
 
 def _draft(run: Run) -> Golden:
-    """What is known before a file has answered."""
+    """The golden vectors before a file has answered."""
     return Golden(run.golden_x, run.golden_y, run.golden_y, {}, run.golden_lengths, run.golden_times)
 
 
@@ -337,8 +337,8 @@ def _with_file(metrics: tuple[Metrics, ...], test: Score | None) -> tuple[Metric
 
 
 def _check_parity(run: Run, y: NDArray[np.float32]) -> None:
-    """Hold fp32 against torch: 1e-5 of the training standard deviation plus 4 ulp of the largest output."""
-    padding = np.isnan(y) & np.isnan(run.golden_y)  # behind the length of a row
+    """Compare fp32 with torch: within 1e-5 of the training standard deviation plus 4 ulp of the largest output."""
+    padding = np.isnan(y) & np.isnan(run.golden_y)  # after the end of a row
     errors = worst_by_channel(np.where(padding, 0, y), np.where(padding, 0, run.golden_y))
     limits = _fp32_limits(run, run.golden_y)
     names = [channel.name for channel in run.record.contract.outputs]
@@ -349,15 +349,15 @@ def _check_parity(run: Run, y: NDArray[np.float32]) -> None:
     if broken:
         worst = report[broken[0]]
         raise ParityError(
-            f"the graph differs from the trained network: expected {broken[0]!r} within {worst['limit']:.3g}, got "
-            f"{worst['error']:.3g}; nothing was written, please report this with the run directory",
+            f"the graph differs from the trained network: {broken[0]!r} is off by {worst['error']:.3g}, expected "
+            f"within {worst['limit']:.3g}; nothing was written; please report this with the run directory",
             report,
         )
 
 
 def _tolerance(run: Run, precision: Precision, y: NDArray[np.float32]) -> dict[str, tuple[float, ...]]:
     limits = _fp32_limits(run, y)
-    # Relative networks answer with the change from the last value, which varies less than the series.
+    # Networks with relative scaling predict the change from the last value, which varies less than the series.
     spread = _spread(run)
     if run.record.contract.scaling != "none" and "output_scale" in run.weights:
         spread = np.minimum(spread, run.weights["output_scale"])
@@ -373,9 +373,9 @@ def _fp32_limits(run: Run, y: NDArray[np.float32]) -> Vector:
 
 
 def _spread(run: Run) -> Vector:
-    """[O]: the training standard deviation; of a network that came without it, that of its golden answers.
+    """[O]: the training standard deviation; if unknown, that of the golden answers.
 
-    Of classes 1, the span of a probability, but where a foreign network answers with larger numbers.
+    For classes 1, the range of a probability, unless a foreign network answers with larger numbers.
     """
     contract = run.record.contract
     spread = np.array([channel.spread for channel in contract.outputs])
@@ -388,7 +388,7 @@ def _spread(run: Run) -> Vector:
 
 
 def _fidelity(predictor: Predictor, golden: Golden, y: NDArray[np.float32]) -> Fidelity:
-    """Compare the file with its network, its steps with its window, and a row among others with itself alone."""
+    """Compare the file with its network, its steps with its window, and a row in a batch with the row alone."""
     streamed, rows = (0.0,) * y.shape[-1], Inputs(golden.x, golden.lengths, golden.times)
     if predictor.contract.state == "carried":
         times = [None] * len(golden.x) if golden.times is None else list(golden.times)

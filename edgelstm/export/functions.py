@@ -42,7 +42,7 @@ _OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
 def add_function(add: Callable[..., str], constant: Callable[..., str], function: str, x: str, name: str) -> str:
     """Add the nodes of a function and give the name of its output.
 
-    GELU has no operator of its own in opset 17: five nodes, which onnxruntime fuses into one when it loads them.
+    GELU has no operator in opset 17: it takes five nodes, which onnxruntime fuses into one at load.
     Source: Hendrycks and Gimpel 2016, "Gaussian Error Linear Units".
     """
     if function in _OPERATORS:

@@ -16,8 +16,8 @@ _ONNX_ORDER = (0, 3, 1, 2)
 class LstmTensors(NamedTuple):
     """Inputs of an ONNX LSTM node, float32: W [D, 4H, I], R [D, 4H, H], B [D, 8H] or None without bias.
 
-    `projection`, [D * H, D * P], follows behind the node, its directions side by side: ONNX has no form for it. None
-    without `proj_size`.
+    `projection`, [D * H, D * P], is applied after the node, both directions in one matrix: the ONNX LSTM has no
+    projection. None without `proj_size`.
     """
 
     W: Array32
@@ -38,10 +38,10 @@ def permute_gates(tensor: Array32) -> Array32:
 
 
 def lstm_tensors(lstm: Lstm, weights: dict[str, Array32], layer: int) -> LstmTensors:
-    """Take one layer of a `torch.nn.LSTM` out of named tensors, its directions stacked.
+    """Collect the tensors of one layer of a `torch.nn.LSTM`, its directions stacked.
 
-    A projection folds exactly: torch computes W_hh (W_hr h), so R = W_hh W_hr steps the state h before the
-    projection, and W_hr follows behind the node. R is then [4H, H] where W_hh was [4H, P].
+    A projection folds exactly: torch computes W_hh (W_hr h), so the node uses R = W_hh W_hr on the state h before the
+    projection, and W_hr is applied after the node. R is then [4H, H], while W_hh was [4H, P].
     """
     suffixes = ("", "_reverse")[: lstm.directions]
     found = [_direction(lstm, weights, f"l{layer}{suffix}") for suffix in suffixes]
@@ -51,7 +51,7 @@ def lstm_tensors(lstm: Lstm, weights: dict[str, Array32], layer: int) -> LstmTen
 
 
 def _block_diagonal(matrices: Array32) -> Array32:
-    """[D, H, P] to [D * H, D * P]; what is added beside the blocks is a product with zero."""
+    """Put [D, H, P] into one block-diagonal matrix [D * H, D * P], zero outside the blocks."""
     directions, rows, columns = matrices.shape
     whole = np.zeros((directions, rows, directions, columns), np.float32)
     for d, matrix in enumerate(matrices):

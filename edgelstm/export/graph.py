@@ -1,10 +1,10 @@
-"""Build the ONNX graph straight from named weights; nothing is traced, so batch and time stay free.
+"""Build the ONNX graph directly from named weights; nothing is traced, so batch and time stay free.
 
 Window files take x [B, T, F] (and, if the contract says so, lengths [B]), carried files x and one h/c pair
 [D, B, H] for each layer; either may take time_s [B, T]. The API is batch-first, the LSTM inside is time-first, because
-onnxruntime refuses `layout=1`. Every node costs 0.2 to 0.5 us of a step that takes a handful, so there are few: 7 for a
-window network of one layer with standard scaling, 8 with lengths, 10 with relative scaling, and one more where some
-inputs are no outputs.
+onnxruntime refuses `layout=1`. A step takes a few us and each node costs 0.2 to 0.5 us, so nodes are few: 7 for a
+window network of one layer with standard scaling, 8 with lengths, 10 with relative scaling, and one more if some
+inputs are not outputs.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
     Args:
         network: its layers.
         weights: their tensors, by name.
-        contract: tells task, horizon, outputs, lengths, and the states of a carried file.
+        contract: gives task, horizon, outputs, lengths, and the states of a carried file.
 
     Returns:
         An ONNX model without metadata, opset 17, that has passed `onnx.checker` with shape inference.
 
     Raises:
-        NetworkError: the layers do not fit each other, or the weights are not theirs.
-        ExportError: this network has no such file: a bidirectional one with a carried state, for instance.
+        NetworkError: the layers do not fit each other, or the weights do not fit the layers.
+        ExportError: the network cannot be such a file: a bidirectional one with carried state, for instance.
     """
     check_network(network, weights)
     check_contract(network, contract)
@@ -69,7 +69,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
 
 
 def _as_answer(graph: Graph, value: Value) -> Value:
-    """Give the last value, whose size fits, the shape that the contract says."""
+    """Reshape the last value, whose size fits, to the shape in the contract."""
     contract = graph.contract
     if contract.task == "forecast" and (value.axes == "BC" or contract.every_step):
         value = batch_first(graph, value, keep_direction=True)
@@ -81,7 +81,7 @@ def _as_answer(graph: Graph, value: Value) -> Value:
 
 
 def _rename(graph: Graph, old: str, new: str) -> None:
-    """Call a value differently, wherever it is used; a value that is also a state is given twice."""
+    """Rename a value wherever it is used; a value that is also a state becomes two outputs."""
     if old in {state.output for state in graph.contract.states}:
         graph.add("Identity", [old], new)
         return
@@ -124,5 +124,5 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ExportError(f"this network gives no valid graph: {reason}; rename its tensors, or report it") from error
+        raise ExportError(f"this network makes an invalid graph: {reason}; rename its tensors, or report it") from error
     return model

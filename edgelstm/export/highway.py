@@ -1,16 +1,16 @@
-"""A linear layer past the LSTM in the graph: one product, added to what the head gives."""
+"""A linear layer past the LSTM in the graph: one product, added to the output of the head."""
 
 from __future__ import annotations
 
 from edgelstm.export.layout import Graph, Nodes, Value, batch_first
 from edgelstm.network import Highway, Join
 
-# Its weights in the graph, by which `quantize` knows the node.
+# The name of its weights in the graph, by which `quantize` finds the node.
 WEIGHT = "highway_weight"
 
 
 def add_highway(graph: Graph, value: Value, layer: Highway, i: int) -> Value:
-    """Add W s + b to what stands in front of it, which has taken its bias already if it is a linear layer."""
+    """Add W s + b to the value before it; if that is a linear layer, b is already in its bias."""
     bias = graph.weights[f"{layer.name}.bias"]
     added = [graph.constant(f"{layer.name}.B", bias)] if bias.any() else []
     if graph.contract.every_step:
@@ -31,7 +31,7 @@ def _matrix(graph: Graph, layer: Highway) -> str:
 
 
 def windows(graph: Graph, layer: Highway) -> str:
-    """Lay out each window as one row, sample 0 first: [B, T * F]; of shared channels each by itself: [B * F, T]."""
+    """Reshape each window to one row, sample 0 first: [B, T * F]; with shared channels one row each: [B * F, T]."""
     scaled, width = graph.scaled, layer.steps * layer.in_features
     shared = any(isinstance(behind, Join) for behind in graph.layers)
     if shared and len(graph.contract.inputs) > 1:

@@ -1,6 +1,6 @@
-"""A graph as it grows, and the axes of what flows through it.
+"""A graph under construction, and the axes of its values.
 
-The API is batch-first, an LSTM node is time-first, and between the two stands as little as can be.
+The API is batch-first and an LSTM node is time-first; the code here adds as few nodes as possible between the two.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from edgelstm.network.kind import Kind
 
 
 class Value(NamedTuple):
-    """A tensor on its way through the graph.
+    """A tensor in the graph.
 
     Attributes:
         name: of the output that holds it.
-        axes: what its axes are: `"BTC"`, `"TBC"`, `"BC"`; as an LSTM gives them at every step, of one direction
-            `"T1BH"`, of two `"T2BH"`, and as its final state `"1BH"`, `"2BH"`; `"BT1C"`: batch first, the axis of
-            one direction left in; `"BT"`: tokens; `"answer"`: as the contract says.
+        axes: its axes: `"BTC"`, `"TBC"`, `"BC"`; the output of an LSTM at every step, `"T1BH"` for one direction and
+            `"T2BH"` for two, and its final state, `"1BH"` and `"2BH"`; `"BT1C"`: batch first, with the axis of one
+            direction; `"BT"`: tokens; `"answer"`: as the contract says.
     """
 
     name: str
@@ -38,7 +38,7 @@ _NOTHING = Value("", "")
 
 @dataclass
 class Graph:
-    """Nodes and initializers, in the order in which they are added, and what all layers need to know."""
+    """Nodes and initializers, in the order in which they are added, and what all layers share."""
 
     contract: Contract
     weights: Weights
@@ -47,9 +47,9 @@ class Graph:
     lstm_nodes: int = 0
     sequence_lens: str = ""
     mask: str = ""
-    centre: str = ""  # of each row and channel, what its steps are relative to
+    centre: str = ""  # the base of each row and channel, for relative scaling
     spread: str = ""
-    scaled: Value = _NOTHING  # what the leading Standardize gives, for a highway
+    scaled: Value = _NOTHING  # the output of the leading Standardize, for a highway
     last_index: str = ""
     lengths: str = ""
     valid: str = ""
@@ -58,14 +58,14 @@ class Graph:
     initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
     def add(self, operator: str, inputs: list[str], outputs: str | list[str], **attributes: Any) -> str:
-        """Add a node that is called like its first named output, which is returned."""
+        """Add a node named after its first named output, and return that name."""
         names = [outputs] if isinstance(outputs, str) else outputs
         name = next(filter(None, names))
         self.nodes.append(helper.make_node(operator, inputs, names, name=name, **attributes))
         return name
 
     def once(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """Add a node, unless it is there already."""
+        """Add a node, unless it already exists."""
         there = any(node.name == output for node in self.nodes)
         return output if there else self.add(operator, inputs, output, **attributes)
 
@@ -76,17 +76,17 @@ class Graph:
         return name
 
     def integers(self, *values: int) -> str:
-        """Add whole numbers, int64 [n], as axes and shapes take them; equal ones share an initializer."""
+        """Add integers, int64 [n], for axes and shapes; equal ones share an initializer."""
         return self.constant("integers_" + "_".join(map(str, values)).replace("-", "minus"), np.array(values, np.int64))
 
 
-# From a kind of layer to what adds its nodes: it takes the graph, the value in front, the layer and its place among the
-# layers, and gives the value behind.
+# From a kind of layer to the function that adds its nodes: it takes the graph, the value before, the layer and its
+# index among the layers, and gives the value after.
 Nodes: TypeAlias = dict[type[Kind], Callable[[Graph, Value, Any, int], Value]]
 
 
 def time_first(graph: Graph, value: Value) -> Value:
-    """Bring any sequence to [T, B, C], as an LSTM node takes it."""
+    """Bring any sequence to [T, B, C], the layout of an LSTM node."""
     if value.axes == "TBC":
         return value
     name = f"{value.name}_time_first"
@@ -101,7 +101,7 @@ def time_first(graph: Graph, value: Value) -> Value:
 
 
 def batch_first(graph: Graph, value: Value, keep_direction: bool = False) -> Value:
-    """Bring any sequence to [B, T, C]; or leave the axis of one direction in, which a horizon of 1 may become."""
+    """Bring any sequence to [B, T, C]; or keep the axis of one direction, which can become a horizon of 1."""
     name = f"{value.name}_batch_first"
     if value.axes in ("BC", "BTC"):
         return value

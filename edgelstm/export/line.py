@@ -1,4 +1,4 @@
-"""The straight line that a network started from, as a network of its own: what to ship where an LSTM adds nothing."""
+"""The straight line that a network started from, as a network of its own: to ship if the LSTM adds nothing."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from edgelstm.runtime import Golden, ModelFile, Predictor
 
 
 def line_of(run: Run) -> Run:
-    """Leave the LSTM out: the same inputs and outputs, golden answers and test scores of what is left.
+    """Remove the LSTM: the same inputs and outputs, with golden answers and test scores of the line.
 
     Args:
-        run: of a network with a linear start. Where that reads single samples, there is no state to carry any more.
+        run: of a network with a linear start. If the start reads single samples, there is no state left to carry.
 
     Raises:
         ExportError: the network has no linear start.
@@ -29,8 +29,7 @@ def line_of(run: Run) -> Run:
     network = run.record.network
     if network is None or network.highway is None:
         raise ExportError(
-            f"{run.path}: this network has no linear start that could be shipped alone; train it with one, or leave "
-            "out --line"
+            f"{run.path}: this network has no linear start to export alone; train it with one, or omit --line"
         )
     line = _alone(network, network.highway)
     weights = {name: run.weights[name] for name, _ in line.tensors()}
@@ -51,12 +50,12 @@ def line_of(run: Run) -> Run:
 
 
 def _others(baselines: dict[str, Score]) -> dict[str, Score]:
-    """The baselines beside which it stands: not itself."""
+    """The baselines to compare it with: all but itself."""
     return {name: score for name, score in baselines.items() if name != LINE_ALONE}
 
 
 def _alone(network: Network, highway: Highway) -> Network:
-    """The leading standardize, what tells which samples are read, the line, and the way back."""
+    """The leading standardize, the layers that say which samples are read, the line, and the layers that scale back."""
     place = network.layers.index(highway)
     apart = [Segment(1, True)] if any(segment.shared for segment in network.of(Segment)) else []
     whole = [Take(LAST)] if network.of(Take) else []
@@ -65,7 +64,7 @@ def _alone(network: Network, highway: Highway) -> Network:
 
 
 def _contract_of(contract: Contract, weights_sha256: str) -> Contract:
-    """Scores on validation are left out: the windows of that part are not in a run. No answer of it is torch's."""
+    """Remove the scores on validation, whose windows are not in a run, and torch, which computed no answer of it."""
     versions = {name: version for name, version in contract.provenance.versions.items() if name != "torch"}
     return replace(
         contract,

@@ -18,14 +18,14 @@ def pack(model: onnx.ModelProto, contract: Contract, golden: Golden) -> tuple[by
 
     Args:
         model: graph without metadata.
-        contract: of this very file.
-        golden: of this very file.
+        contract: of this file.
+        golden: of this file.
 
     Returns:
         The bytes of the file, and its digest as 64 hex digits.
 
     Raises:
-        ExportError: the graph has an operator or a structure that no reader takes.
+        ExportError: the graph has an operator or a structure that the reader refuses.
     """
     complete = onnx.ModelProto()
     complete.CopyFrom(model)
@@ -41,10 +41,10 @@ def pack(model: onnx.ModelProto, contract: Contract, golden: Golden) -> tuple[by
 
 
 def _check_readable(content: bytes) -> None:
-    """A writer writes nothing that a reader refuses."""
+    """Refuse to write what the reader would refuse."""
     try:
         foreign = check_structure(content)
     except ModelFileError as error:
-        raise ExportError(f"no reader would take this graph: {error}") from error
+        raise ExportError(f"no reader accepts this graph: {error}") from error
     if foreign:
-        raise ExportError(f"no reader would take this graph: {foreign[0]}")
+        raise ExportError(f"no reader accepts this graph: {foreign[0]}")

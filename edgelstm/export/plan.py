@@ -1,4 +1,4 @@
-"""Before the first node: hold layers and contract against each other."""
+"""Before the first node: check that layers and contract agree."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from edgelstm.network.kind import SEQUENCE, Shape
 
 
 def check_contract(network: Network, contract: Contract) -> None:
-    """See that this network can be what the contract says.
+    """Check that this network can be what the contract says.
 
     Raises:
-        ExportError: it cannot: another input or answer, a state that means nothing.
+        ExportError: it cannot: the inputs, the answer or the state do not fit.
     """
     if contract.states:
         _check_carried(network, contract)
@@ -26,34 +26,33 @@ def check_contract(network: Network, contract: Contract) -> None:
         contract.answer == "class" or len(network.relative_inputs) != len(contract.outputs)
     ):
         raise ExportError(
-            f"{'instance' if network.instance else 'relative'} scaling: expected {len(contract.outputs)} outputs of a "
-            f"forecast, one for each input that an output starts from, got {len(network.relative_inputs)} such inputs "
-            f"and the task {contract.task}"
+            f"{'instance' if network.instance else 'relative'} scaling: expected a forecast and one relative input per "
+            f"output ({len(contract.outputs)}), got the task {contract.task} and {len(network.relative_inputs)}"
         )
 
 
 def _check_highway(network: Network, contract: Contract) -> None:
-    """A linear layer reads the window that it was made for, and all of it."""
+    """Check that the highway reads the whole window of the contract."""
     if network.highway is None or contract.every_step:
         return
     if contract.lengths:
-        raise ExportError("highway: it reads whole windows; export without lengths, or without a highway")
+        raise ExportError("highway: reads whole windows; export without lengths, or without a highway")
     if network.highway.steps != contract.window:
         raise ExportError(
-            f"highway: it reads windows of {network.highway.steps} steps, the contract says {contract.window}"
+            f"highway: reads windows of {network.highway.steps} steps, but the contract says {contract.window}"
         )
 
 
 def _check_inputs(network: Network, contract: Contract) -> None:
     if network.tokens != contract.tokens:
-        first = "an embedding, which takes tokens" if network.tokens else "no embedding, it takes measurements"
-        raise ExportError(f"the first layer is {first}; the contract says that x is {contract.inputs[0].dtype}")
+        first = "an embedding, which takes tokens" if network.tokens else "not an embedding and takes measurements"
+        raise ExportError(f"the first layer is {first}, but the contract says that x is {contract.inputs[0].dtype}")
     if len(contract.inputs) != network.input_size:
-        raise ExportError(f"the layers take {network.input_size} input(s), the contract names {len(contract.inputs)}")
+        raise ExportError(f"inputs: the layers take {network.input_size}, the contract names {len(contract.inputs)}")
     if network.times != contract.times:
-        takes = "a calendar, which takes time_s" if network.times else "no calendar, which time_s would be for"
-        says = "takes them" if contract.times else "does not"
-        raise ExportError(f"times: the network has {takes}; the contract says that the file {says}")
+        takes = "a calendar and takes time_s" if network.times else "no calendar and takes no time_s"
+        says = "takes it" if contract.times else "does not"
+        raise ExportError(f"times: the network has {takes}, but the contract says that the file {says}")
     if contract.tokens:
         (known,) = (layer.num_embeddings for layer in network.of(Embedding))
         if (contract.inputs[0].categories or 0) > known:
@@ -61,7 +60,7 @@ def _check_inputs(network: Network, contract: Contract) -> None:
 
 
 def _check_answer(network: Network, contract: Contract) -> None:
-    """Hold what the layers end in, its steps and the size of its last axis, against the answer of the task."""
+    """Check that the output of the layers, its steps and the size of its last axis, is the answer of the task."""
     horizon, outputs = contract.horizon, len(contract.outputs)
     accepted: list[list[str | int]]
     if contract.every_step:
@@ -73,20 +72,20 @@ def _check_answer(network: Network, contract: Contract) -> None:
     shape = (network.at_every_step if contract.states else network).answer
     if contract.window % shape.cut:
         raise ExportError(
-            f"segment: expected a window of a multiple of {shape.cut} steps, got {contract.window}; choose another "
-            "window or other segments"
+            f"segment: expected a window that is a multiple of {shape.cut} steps, got {contract.window}; change the "
+            "window or the segment"
         )
     found = [*_steps(shape), shape.size]
     if found not in accepted:
         wanted = contract.answer_shape("B", *(("T",) if contract.every_step else ()))
         raise ExportError(
-            f"the layers end in {_words('B', *found)}, which is no answer to {contract.task}: the contract says "
+            f"the layers end in {_words('B', *found)}, which does not fit the task {contract.task}: the contract says "
             f"{_words(*wanted)}"
         )
 
 
 def _steps(shape: Shape) -> list[str | int]:
-    """The axis of steps: none, a number of its own, T or a part of T."""
+    """The axis of steps: none, a fixed number, T or a fraction of T."""
     if shape.form != SEQUENCE:
         return []
     return [shape.steps or (f"T/{shape.cut}" if shape.cut > 1 else "T")]
@@ -107,6 +106,6 @@ def _check_carried(network: Network, contract: Contract) -> None:
         reasons.append("a highway over a window")
     reason = next(filter(None, reasons), "")
     if reason:
-        raise ExportError(f"state: a network with {reason} cannot carry a state on; export a window file")
+        raise ExportError(f"state: a network with {reason} cannot carry its state; export a window file")
     if contract.states != carried_states(network):
         raise ExportError(f"state: expected the states {carried_states(network)}, got {contract.states}")

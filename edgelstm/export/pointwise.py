@@ -24,7 +24,7 @@ from edgelstm.network import (
 
 
 def add_standardize(graph: Graph, value: Value, layer: Standardize, i: int) -> Value:
-    """Scaling that does nothing makes no node."""
+    """Add the scaling; scaling that does nothing adds no node."""
     if value.axes == "T2BH":  # the constants run over both directions
         value = batch_first(graph, value)
     name, offset, factor = value.name, graph.weights[layer.offset], graph.weights[layer.factor]
@@ -36,7 +36,7 @@ def add_standardize(graph: Graph, value: Value, layer: Standardize, i: int) -> V
 
 
 def add_rescale(graph: Graph, value: Value, layer: Rescale, i: int) -> Value:
-    """Where there was no linear layer to fold it into; what does nothing makes no node."""
+    """Add it if there was no linear layer to fold it into; what does nothing adds no node."""
     value = batch_first(graph, value)
     repeats = graph.size // graph.weights[layer.scale].size
     scale, offset = (np.tile(graph.weights[name], repeats) for name in (layer.scale, layer.offset))
@@ -49,14 +49,14 @@ def add_rescale(graph: Graph, value: Value, layer: Rescale, i: int) -> Value:
 
 
 def add_embedding(graph: Graph, value: Value, layer: Embedding, i: int) -> Value:
-    """Look up tokens time-first: what is transposed then is one number for each."""
+    """Look up tokens time-first: then only one number per token is transposed."""
     tokens = graph.add("Transpose", [value.name], f"tokens{i}", perm=[1, 0])
     table = graph.constant(f"{layer.name}.weight", graph.weights[f"{layer.name}.weight"])
     return Value(graph.add("Gather", [table, tokens], f"embedded{i}", axis=0), "TBC")
 
 
 def add_linear(graph: Graph, value: Value, layer: Linear, i: int) -> Value:
-    """Multiply, as one node where there is one answer for a row."""
+    """Multiply, in one node if there is one answer per row."""
     weight, bias = graph.weights[f"{layer.name}.weight"].T, graph.weights.get(f"{layer.name}.bias")
     W = graph.constant(f"{layer.name}.W", weight)
     if value.axes == "BC":
@@ -78,10 +78,10 @@ def add_activation(graph: Graph, value: Value, layer: Activation, i: int) -> Val
 
 
 def add_layer_norm(graph: Graph, value: Value, layer: LayerNorm, i: int) -> Value:
-    """Subtract the mean that a first node gives, then normalize: a node's own mean is off by a rounding.
+    """Subtract the mean computed by a first node, then normalize: a single node rounds its mean.
 
-    On eight numbers around 0.9 with a deviation of 0.001 one node is off by 9e-6, `torch.nn.LayerNorm` by 2e-5, two of
-    them by 6e-8 (onnxruntime 1.32). Not ReduceMean: what it gives depends on how many rows there are.
+    On eight numbers around 0.9 with a deviation of 0.001, one node is off by 9e-6, `torch.nn.LayerNorm` by 2e-5, two
+    nodes by 6e-8 (onnxruntime 1.32). Not ReduceMean: its result depends on the number of rows.
     """
     if value.axes == "T2BH":  # over both directions
         value = batch_first(graph, value)
@@ -95,10 +95,10 @@ def add_layer_norm(graph: Graph, value: Value, layer: LayerNorm, i: int) -> Valu
 def add_calendar(graph: Graph, value: Value, layer: Calendar, i: int) -> Value:
     """Append sine and cosine of each phase: a sine is the cosine three quarters of a period later.
 
-    Whole numbers up to the phase, so that nothing is lost: from a cosine's trough it is 0 to half a period, and less a
-    quarter that is what a sine from -pi/2 to pi/2 takes. Then float64: the last bit of float32's sine depends on its
-    place in a vector (onnxruntime 1.32), and a stream would differ from its window. Rounded from float64 it does not:
-    tried out for every second of a year.
+    Integers up to the phase, so that nothing is lost: the distance from a cosine's trough is 0 to half a period, and
+    minus a quarter it is the argument of a sine from -pi/2 to pi/2. Then float64: the last bit of a float32 sine
+    depends on its place in a vector (onnxruntime 1.32), so a stream would differ from its window. Rounded from float64
+    it does not: tested for every second of a year.
     """
     if value.axes != "TBC":
         value = batch_first(graph, value)

@@ -25,9 +25,9 @@ def convert_graph(
 
     | precision | weights | arithmetic |
     |---|---|---|
-    | `int8` | int8, 7 of the 8 bits | whole numbers: `DynamicQuantizeLSTM`, activations ranged as they come |
-    | `int8w` | int8 | float32: `DequantizeLinear` in front of each weight, folded away at load |
-    | `fp16` | float16 | of the LSTM float16 where the device has it, float32 on a CPU; the head stays float32 |
+    | `int8` | int8, 7 of the 8 bits | integers: `DynamicQuantizeLSTM`, activations quantized by their current range |
+    | `int8w` | int8 | float32: `DequantizeLinear` before each weight, folded away at load |
+    | `fp16` | float16 | LSTM in float16 if the device supports it, float32 on a CPU; the head stays float32 |
 
     A highway past the LSTM stays float32 unless `quantization.highway` says int8.
 
@@ -84,7 +84,7 @@ class _Conversion:
         return all(name in self.weights for name in node.input[1:4] if name) and len(node.input) >= 3
 
     def _is_product(self, node: onnx.NodeProto) -> bool:
-        """A product with a constant matrix [C, N]."""
+        """Whether it multiplies by a constant matrix [C, N]."""
         if node.op_type not in ("Gemm", "MatMul") or node.input[1] not in self.weights:
             return False
         plain = all(a.name in ("alpha", "beta") and a.f == 1 for a in node.attribute)
@@ -106,11 +106,11 @@ class _Conversion:
         made = helper.make_node("DynamicQuantizeLSTM", inputs, list(node.output), name=node.name, domain=MICROSOFT)
         made.attribute.extend(
             a for a in node.attribute if a.name != "layout"
-        )  # ONNX's, the kernel knows time-first only
+        )  # ONNX's; the kernel supports time-first only
         self.nodes.append(made)
 
     def _int8_product(self, node: onnx.NodeProto) -> None:
-        """A node of its own adds what is no constant: a highway is added to the answer of the head."""
+        """Quantize a product; a term that is not constant needs a node of its own: a highway added to the head."""
         name = node.input[1]
         whole, scale = self._quantized(self.weights[name].T[np.newaxis])
         self.weights[f"{name}.int8"] = np.ascontiguousarray(whole[0].T)
@@ -131,9 +131,9 @@ class _Conversion:
         self.nodes.append(node)
 
     def _int8w_product(self, node: onnx.NodeProto) -> None:
-        """Behind a Reshape: a client that does not set the option must still get float32 arithmetic.
+        """Put a Reshape between, so that a client that does not set the option still gets float32 arithmetic.
 
-        Of a DequantizeLinear right in front of a product, onnxruntime 1.32 makes MatMulNBits, which quantizes the
+        onnxruntime 1.32 turns a DequantizeLinear directly before a product into MatMulNBits, which quantizes the
         activations: answers moved by up to 1 % of their spread. 1.20 to 1.24 do not.
         """
         name = node.input[1]
@@ -143,7 +143,7 @@ class _Conversion:
         self.nodes.append(node)
 
     def _dequantized(self, name: str, tensor: Array) -> str:
-        """[D, 4H, I]: a scale for each row; of two directions as one matrix, since a scale runs along one axis."""
+        """Dequantize [D, 4H, I] with a scale per row; two directions as one matrix, as scales run along one axis."""
         whole, scale = self._quantized(tensor)
         directions, _, columns = tensor.shape
         if directions == 1:
@@ -157,10 +157,10 @@ class _Conversion:
         return self._once("Reshape", inputs, made)
 
     def _dequantize(self, name: str, whole: Array, scale: Array, axis: int) -> str:
-        """Scales along one axis, or a single one where all are the same by rule: of two directions each has its own.
+        """Use scales along one axis, or a single scale if per tensor; with two directions each has its own.
 
-        A single one comes with its zero point, which could be left out: onnxruntime moves such a node past a Reshape,
-        and up to 1.24 it took the missing zero point for that of uint8, so that negative weights became 0.
+        A single scale gets a zero point, although it is optional: onnxruntime moves such a node past a Reshape, and up
+        to 1.24 it read a missing zero point as that of uint8, so that negative weights became 0.
         """
         inputs = [f"{name}.int8", f"{name}.scale"]
         if not self.quantization.per_channel and (scale == scale[0]).all():
@@ -171,13 +171,13 @@ class _Conversion:
         return self._once("DequantizeLinear", inputs, f"{name}.float", axis=axis)
 
     def _once(self, operator: str, inputs: list[str], made: str, **attributes: Any) -> str:
-        """Add a node for a tensor; a decoder that was unrolled uses the same weights in many nodes."""
+        """Add a node for a tensor once; an unrolled decoder uses the same weights in many nodes."""
         if all(node.name != made for node in self.nodes):
             self.nodes.append(helper.make_node(operator, inputs, [made], name=made, **attributes))
         return made
 
     def _fp16(self, node: onnx.NodeProto) -> None:
-        """Cast what comes in and goes out; scaling and head, in physical units, need the range of float32."""
+        """Cast inputs and outputs; scaling and head, in physical units, need the range of float32."""
         for k, name in enumerate(node.input):
             if name in self.weights and k != 4:
                 node.input[k] = f"{name}.half"
@@ -202,7 +202,7 @@ class _Conversion:
         return np.stack([whole for whole, _ in parts]), np.stack([scale for _, scale in parts])
 
     def _write_initializers(self) -> None:
-        """Keep what a node still uses, in its first order; new tensors follow."""
+        """Keep the initializers that nodes still use, in their old order; new ones follow."""
         used = {name for node in self.model.graph.node for name in node.input}
         old = {i.name: i for i in self.model.graph.initializer}
         made = [old[n] if n in old else numpy_helper.from_array(w, n) for n, w in self.weights.items() if n in used]
@@ -212,7 +212,7 @@ class _Conversion:
 
 
 def _part_of(node: onnx.NodeProto) -> str:
-    """Tell what a product belongs to: the highway, or all that `Quantization.head` is about."""
+    """Say which part a product belongs to: the highway, or what `Quantization.head` covers."""
     return "highway" if node.input[1] == WEIGHT else "head"
 
 
@@ -221,6 +221,6 @@ def _half(tensor: Array, name: str) -> NDArray[np.float16]:
         half = tensor.astype(np.float16)
     if not np.isfinite(half).all():
         raise ExportError(
-            f"fp16: {name} holds {np.abs(tensor).max():.6g}, float16 ends at 65504; use another precision"
+            f"fp16: {name} holds {np.abs(tensor).max():.6g}, the largest float16 is 65504; use another precision"
         )
     return half

@@ -1,4 +1,4 @@
-"""An LSTM in the graph: one node for each layer, and what ONNX has no form for behind it."""
+"""An LSTM in the graph: one node per layer, followed by what the ONNX LSTM lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgelstm.network import FINAL, LAST, Lstm, Take
 
 
 def add_lstm(graph: Graph, value: Value, lstm: Lstm, i: int) -> Value:
-    """One node for each layer; the last one gives its final state at once where a Take wants nothing else."""
+    """Add one node per layer; the last one gives its final state directly if a Take needs nothing else."""
     behind = graph.layers[i + 1 : i + 2]
     final = behind == [Take(FINAL)] or (behind == [Take(LAST)] and not lstm.bidirectional)
     for layer in range(lstm.num_layers):
@@ -50,7 +50,7 @@ def _lstm_node(graph: Graph, x: Value, lstm: Lstm, layer: int, tensors: LstmTens
 
 
 def _final_state(graph: Graph, value: Value, i: int) -> Value:
-    """The node's own Y_h [D, B, H]: of two directions side by side."""
+    """Take the node's own Y_h [D, B, H]; two directions side by side."""
     if value.axes == "1BH":
         return Value(graph.add("Squeeze", [value.name, graph.integers(0)], f"taken{i}"), "BC")
     beside = graph.add("Transpose", [value.name], f"beside{i}", perm=[1, 0, 2])
@@ -60,8 +60,8 @@ def _final_state(graph: Graph, value: Value, i: int) -> Value:
 def _projected(graph: Graph, value: Value, projection: Array, name: str) -> Value:
     """Multiply by one matrix for both directions.
 
-    onnxruntime packs a constant matrix and runs one row as it runs several. A stack of matrices, [D, H, P], it does
-    not: a stream then differed from its window in the last bit.
+    onnxruntime packs a constant matrix and runs one row like several rows. It does not pack a stack of matrices,
+    [D, H, P]: a stream then differed from its window in the last bit.
     """
     if value.axes == "T2BH":
         value = time_first(graph, value)
@@ -70,7 +70,7 @@ def _projected(graph: Graph, value: Value, projection: Array, name: str) -> Valu
 
 
 def _lstm_functions(lstm: Lstm) -> dict[str, Any]:
-    """Name the functions where they are not ONNX's defaults; alphas and betas in the order of those that take one."""
+    """Name the functions if they are not ONNX's defaults; alphas and betas in the order of functions that use one."""
     if lstm.functions == ("sigmoid", "tanh", "tanh"):
         return {}
     chosen = [LSTM_OPERATORS[name] for name in lstm.functions] * lstm.directions

@@ -1,7 +1,7 @@
-"""Scaling that is relative to the window: what is taken from x in front of the layers, and put back behind them.
+"""Scaling relative to the window: a base is subtracted from x before the layers, and added back after them.
 
-It concerns the inputs that are forecast. Beside them stand others, whose constant offset takes the same way through
-the graph: a Where chooses what is subtracted, and no node more.
+It applies to the inputs that are forecast. The constant offset of the other inputs takes the same path through the
+graph: a Where chooses what is subtracted, with no further nodes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from edgelstm.network import INSTANCE_EPSILON, Network, Standardize
 
 
 def without_base(graph: Graph, x: Value, network: Network) -> Value:
-    """Subtract from each row at its every step what it is relative to, and remember that."""
+    """Subtract the base from every step of each row, and keep the base."""
     return _without_mean(graph, x, network) if network.instance else _without_last_value(graph, x, network)
 
 
 def _without_last_value(graph: Graph, x: Value, network: Network) -> Value:
-    """The last valid value: [B, 1, F]."""
+    """Subtract the last valid value: [B, 1, F]."""
     if graph.contract.lengths:
         last = graph.add("GatherND", [x.name, last_index(graph)], "last_step", batch_dims=1)
         graph.centre = graph.add("Unsqueeze", [last, graph.integers(1)], "last")
@@ -31,10 +31,10 @@ def _without_last_value(graph: Graph, x: Value, network: Network) -> Value:
 
 
 def _without_mean(graph: Graph, x: Value, network: Network) -> Value:
-    """The mean of the window: [B, F].
+    """Subtract the mean of the window: [B, F].
 
-    Of the differences from the first value: their mean loses nothing, where that of 720 values around 300 is off by
-    2e-4 in float32.
+    It is computed from the differences from the first value: their mean is exact enough, while that of 720 values
+    around 300 is off by 2e-4 in float32.
     """
     x = time_first(graph, x)
     first = graph.add("Gather", [x.name, graph.constant("whole_0", np.array(0, np.int64))], "first", axis=0)
@@ -47,7 +47,7 @@ def _without_mean(graph: Graph, x: Value, network: Network) -> Value:
 
 
 def by_spread(graph: Graph, value: Value, network: Network) -> Value:
-    """Divide by the standard deviation of the window: [B, F], of what is around 0 already."""
+    """Divide by the standard deviation of the window, [B, F]; the values are already centred on 0."""
     square = Value(graph.add("Mul", [value.name, value.name], "square"), value.axes)
     variance = mean_of_steps(graph, square, "variance")
     epsilon = graph.constant("instance_epsilon", np.array(INSTANCE_EPSILON, np.float32))
@@ -57,7 +57,7 @@ def by_spread(graph: Graph, value: Value, network: Network) -> Value:
 
 
 def _where_centred(graph: Graph, network: Network, value: str, beside: Array, name: str) -> str:
-    """Take a value at channels that are relative to the window, `beside` [F] at others; there may be no others."""
+    """Use a value for channels that are relative to the window, `beside` [F] for the others, if there are any."""
     if all(network.centred):
         return value
     chosen = graph.constant("centred_inputs", np.array(network.centred))
@@ -65,7 +65,7 @@ def _where_centred(graph: Graph, network: Network, value: str, beside: Array, na
 
 
 def _taken_offset(graph: Graph, network: Network) -> Array:
-    """Take the offsets of channels that are relative to nothing from the leading Standardize; zeros without one."""
+    """Move the offsets of channels that are not relative out of the leading Standardize; zeros without one."""
     first, centred = graph.layers[0], np.array(network.centred)
     if not isinstance(first, Standardize):
         return np.zeros(network.input_size, np.float32)
@@ -75,7 +75,7 @@ def _taken_offset(graph: Graph, network: Network) -> Array:
 
 
 def with_base(graph: Graph, value: Value, network: Network) -> Value:
-    """Put back, at each output, what its input was relative to."""
+    """Add back to each output the base of its input."""
     if network.instance:
         index = graph.constant("relative_inputs", np.array([network.relative_inputs], np.int64))
         spread, centre = (

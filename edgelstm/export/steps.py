@@ -1,4 +1,4 @@
-"""Layers that change the steps: which of them there are, in which order, and which of them count."""
+"""Layers that change the steps: their number, their order, and which of them are valid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgelstm.network import MEAN, Highway, Join, Lstm, Mask, Repeat, Reverse, S
 
 
 def add_take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
-    """The output at the last valid step, or their mean, unless the LSTM gave its final state already."""
+    """Take the output at the last valid step, or the mean, unless the LSTM already gave its final state."""
     if value.axes == "BC":
         return _without_skipped(graph, value)
     if layer.which == MEAN:
@@ -27,7 +27,7 @@ def add_take(graph: Graph, value: Value, layer: Take, i: int) -> Value:
 
 
 def _without_skipped(graph: Graph, value: Value) -> Value:
-    """A row of which every step was skipped answers from a zero state."""
+    """Let a row whose steps were all skipped answer from a zero state."""
     if not graph.mask:
         return value
     any_step = graph.add("ReduceMax", [graph.mask], "any_step", axes=[1], keepdims=1)
@@ -35,11 +35,11 @@ def _without_skipped(graph: Graph, value: Value) -> Value:
 
 
 def mean_of_steps(graph: Graph, value: Value, name: str) -> Value:
-    """Average over the steps that count: [B, C].
+    """Average over the valid steps: [B, C].
 
-    Always over the first of two axes, [T, B * C]: over an inner axis onnxruntime 1.32 adds in another order where
-    there is one row, and a row would differ from itself in a batch. With three axes it moves a Transpose behind the
-    sum and so comes to an inner one.
+    Always over the first of two axes, [T, B * C]: over an inner axis onnxruntime 1.32 adds in another order if there is
+    one row, and a row alone would differ from the row in a batch. With three axes it moves a Transpose after the sum,
+    which makes the axis an inner one.
     """
     if value.axes == "T1BH" and not graph.sequence_lens:
         return Value(graph.add("ReduceMean", [value.name], name, axes=[0, 1], keepdims=0), "BC")
@@ -57,7 +57,7 @@ def mean_of_steps(graph: Graph, value: Value, name: str) -> Value:
 
 
 def _valid_steps(graph: Graph) -> str:
-    """Which steps count, bool [T, B, 1]; behind a mask they lie in front."""
+    """Which steps are valid, bool [T, B, 1]; after a mask they come first."""
     if not graph.valid:
         zero, one = (graph.constant(f"whole_{n}", np.array(n, np.int64)) for n in (0, 1))
         steps = graph.add("Gather", [graph.add("Shape", ["x"], "sizes_of_x"), one], "steps_of_x", axis=0)
@@ -68,7 +68,7 @@ def _valid_steps(graph: Graph) -> str:
 
 
 def _counts(graph: Graph) -> str:
-    """How many steps count, float32 [B, 1]."""
+    """The number of valid steps, float32 [B, 1]."""
     if not graph.counts:
         number = graph.add("Cast", [_lengths(graph)], "counts_of_rows", to=TensorProto.FLOAT)
         graph.counts = graph.add("Unsqueeze", [number, graph.integers(1)], "counts")
@@ -91,17 +91,17 @@ def last_index(graph: Graph) -> str:
 
 
 def add_repeat(graph: Graph, value: Value, layer: Repeat, i: int) -> Value:
-    """[B, C] to [steps, B, C], as the next LSTM wants it; lengths and masks end here."""
-    graph.sequence_lens = graph.mask = ""  # and nobody asks for what follows from them
+    """Repeat [B, C] to [steps, B, C], the layout of the next LSTM; lengths and masks end here."""
+    graph.sequence_lens = graph.mask = ""  # and nothing asks for values derived from them
     row = graph.add("Unsqueeze", [value.name, graph.integers(0)], f"row{i}")
     return Value(graph.add("Expand", [row, graph.integers(layer.steps, 1, 1)], f"repeated{i}"), "TBC")
 
 
 def add_reverse(graph: Graph, value: Value, layer: Reverse, i: int) -> Value:
-    """Put the steps in reverse order, all of them."""
+    """Reverse the order of all steps."""
     if graph.sequence_lens:
-        reason = "behind an LSTM that skips steps" if graph.mask else "with lengths"
-        raise ExportError(f"reverse: steps cannot be put in reverse order {reason}")
+        reason = "after an LSTM that skips steps" if graph.mask else "with lengths"
+        raise ExportError(f"reverse: steps cannot be reversed {reason}")
     value = time_first(graph, value)
     first, end = graph.integers(-1), graph.integers(-(2**31))
     inputs = [value.name, first, end, graph.integers(0), first]
@@ -109,10 +109,10 @@ def add_reverse(graph: Graph, value: Value, layer: Reverse, i: int) -> Value:
 
 
 def add_mask(graph: Graph, value: Value, layer: Mask, i: int) -> Value:
-    """Bring the steps that count to the front, in their order, and tell the LSTMs how many there are.
+    """Move the valid steps to the front, in their order, and give the LSTMs their number.
 
-    A step that is skipped leaves the state as it is, so a sequence without it gives the same state. TopK keeps
-    equal values in their order (ONNX, operator TopK).
+    A skipped step does not change the state, so a sequence without it gives the same state. TopK keeps equal values in
+    their order (ONNX, operator TopK).
     """
     value = batch_first(graph, value)
     blank = graph.constant(f"mask_value{i}", np.array(layer.value, np.float32))
@@ -129,9 +129,9 @@ def add_mask(graph: Graph, value: Value, layer: Mask, i: int) -> Value:
 
 
 def unmasked(graph: Graph, value: Value, lstm: Lstm) -> Value:
-    """Undo the order of `_mask`; a step that was skipped repeats the answer before it, or zero if there is none.
+    """Undo the order of `_mask`; a skipped step repeats the answer before it, or gives zero if there is none.
 
-    Of two directions it is always zero, as in Keras, whose Bidirectional has no answer to repeat.
+    With two directions it is always zero, as in Keras, whose Bidirectional has no answer to repeat.
     """
     value = batch_first(graph, value)
     seen = graph.add("CumSum", [graph.mask, graph.constant("axis_1", np.array(1, np.int64))], "seen")
@@ -146,9 +146,9 @@ def unmasked(graph: Graph, value: Value, lstm: Lstm) -> Value:
 
 
 def add_segment(graph: Graph, value: Value, layer: Segment, i: int) -> Value:
-    """Cut into segments: one Reshape; or, with a row for each channel, three nodes straight to what an LSTM takes.
+    """Cut into segments: one Reshape; or, with one row per channel, three nodes directly to the layout of an LSTM.
 
-    A highway wants the channels as rows too: then two nodes more cut what it reads.
+    A highway needs the channels as rows too: then two more nodes cut what it reads.
     """
     highway = next((layer for layer in graph.layers if isinstance(layer, Highway)), None)
     if highway is not None and layer.shared and value == graph.scaled:
@@ -165,7 +165,7 @@ def add_segment(graph: Graph, value: Value, layer: Segment, i: int) -> Value:
 
 
 def add_join(graph: Graph, value: Value, layer: Join, i: int) -> Value:
-    """[B * C, K * V] to [B, K, C * V]."""
+    """Bring [B * C, K * V] to [B, K, C * V]."""
     channels, values, steps = layer.channels, layer.values, graph.size // layer.values
     if channels == 1:
         return Value(graph.add("Reshape", [value.name, graph.integers(-1, steps, values)], f"joined{i}"), "BTC")

@@ -1,17 +1,17 @@
-"""What a network is made of: a list of layers over named tensors, with nothing of torch or ONNX in it.
+"""What a network is made of: a list of layers over named tensors, independent of torch and ONNX.
 
-The trainer and the importers write it into a run directory beside the weights, the exporter builds the graph from
+The trainer and the importers write it into a run directory with the weights; the exporter builds the graph from
 it. Tensors have the names, layouts and gate order (i f g o) of PyTorch: an `Lstm` called `"lstm"` owns
 `lstm.weight_ih_l0`, `lstm.weight_hh_l0_reverse`, ..., a `Linear` called `"head"` owns `head.weight`, `head.bias`.
 
-A kind of layer is one class, filed under what it does: `pointwise`, `recurrent`, `steps`, `highway`. It carries its
-sizes, its check, its tensors and its formula; `export` has a table from kinds to nodes, `train` one to modules. To add
-a kind, write its class, name it in the `__all__` and in the union of its file, and give it a line in these tables.
+Each kind of layer is one class, in the file for what it does: `pointwise`, `recurrent`, `steps`, `highway`. The class
+holds its sizes, checks, tensors and formula; `export` has a table from kinds to nodes, `train` one to modules. To add
+a kind, write its class, add it to the `__all__` and the union of its file, and add a line to these tables.
 
 Notation: B batch, T steps, F input channels, H hidden size, D directions, K horizon, O outputs.
 """
 
-# A star takes what a file's own __all__ names, so that a new kind is named in its file alone.
+# A star imports what the file's own __all__ lists, so that a new kind is listed in its own file alone.
 from edgelstm.network import highway, pointwise, recurrent, steps
 from edgelstm.network.checks import check_network
 from edgelstm.network.flow import Weights

@@ -1,4 +1,4 @@
-"""Whether layers fit each other, and whether the weights are theirs; what a kind asks for stands in its class."""
+"""Check that layers fit each other and that the weights belong to them; each class checks what its own kind needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edgelstm.network.steps import Mask
 
 
 def check_network(network: Network, weights: Weights) -> None:
-    """See that the layers fit each other and that the weights are theirs: every one, of its shape, finite.
+    """Check that the layers fit each other and that the weights are complete, of the right shapes, and finite.
 
     Args:
         network: its layers.
         weights: their tensors, by name.
 
     Raises:
-        NetworkError: names the layer or the tensor, what was expected and what came.
+        NetworkError: names the layer or the tensor, what was expected and what was found.
 
     Example:
         >>> from edgelstm.network import Lstm, Take
@@ -43,19 +43,19 @@ def check_network(network: Network, weights: Weights) -> None:
 
 
 def _check_places(network: Network) -> None:
-    """Follow what flows from layer to layer: each must take it, and may stand there."""
+    """Follow the value from layer to layer: each layer must accept it, and must be allowed at its place."""
     shape = Shape(network.input_size)
     for i, layer in enumerate(network.layers):
         place = Place(layer, network.layers[:i], network.layers[i + 1 :], shape)
         if layer.takes not in ("", shape.form):
-            raise NetworkError(f"{place}: expected {layer.takes} in front of it")
+            raise NetworkError(f"{place}: expected {layer.takes} before it")
         layer.check_place(place)
         _check_sizes(layer, place)
         shape = layer.behind(shape)
     if shape.apart:
-        raise NetworkError("segment: expected a join behind it, where the channels that share a network come together")
+        raise NetworkError("segment: expected a join after it, to bring together the channels that share a network")
     if network.input_size < 1:
-        raise NetworkError(f"expected at least 1 input beside the calendar's features, got {network.input_size}")
+        raise NetworkError(f"expected at least 1 input besides the calendar features, got {network.input_size}")
 
 
 def _check_sizes(layer: Kind, place: Place) -> None:
@@ -66,24 +66,24 @@ def _check_sizes(layer: Kind, place: Place) -> None:
             f"{place}: expected sizes of at least 1, got {layer.sizes.into} inputs and {layer.sizes.out} outputs"
         )
     if layer.sizes.into != place.shape.size:
-        raise NetworkError(f"{place}: expected {layer.sizes.into} inputs, the layer in front gives {place.shape.size}")
+        raise NetworkError(f"{place}: expected {layer.sizes.into} inputs, the layer before gives {place.shape.size}")
 
 
 def _check_relative(network: Network) -> None:
-    """What all is relative to is a channel of x, and has a way back."""
+    """Check that relative inputs are channels of x, and that the outputs can be scaled back."""
     if network.relative_inputs and network.of(Mask):
-        raise NetworkError("mask: a step to skip cannot be told where all steps are relative to others")
+        raise NetworkError("mask: relative scaling hides which steps to skip; remove the mask, or use another scaling")
     if not all(0 <= channel < network.input_size for channel in network.relative_inputs):
         raise NetworkError(
             f"relative_inputs: expected channels from 0 to {network.input_size - 1}, got {network.relative_inputs}"
         )
     if network.relative_inputs and network.tokens:
-        raise NetworkError("relative_inputs: tokens have no last value to be relative to")
+        raise NetworkError("relative_inputs: tokens cannot be relative to a last value; remove them")
     if network.instance and not network.relative_inputs:
-        raise NetworkError("instance: expected relative_inputs, which tell where each output goes back to; got none")
+        raise NetworkError("instance: expected relative_inputs, the input channel of each output; got none")
     if network.instance and network.scaling is None:
         raise NetworkError(
-            f"instance: expected a standardize as the first layer, by the training deviations, got "
+            f"instance: expected a standardize with the training deviations as the first layer, got "
             f"{network.layers[0].kind}"
         )
 
@@ -122,5 +122,5 @@ def _check_instance(network: Network, weights: Weights) -> None:
     offset, inputs = network.scaling.offset, sorted(set(network.relative_inputs))
     if np.resize(weights[offset], network.input_size)[inputs].any():
         raise NetworkError(
-            f"{offset}: expected zeros at the channels {inputs}: their mean in each window is subtracted in front of it"
+            f"{offset}: expected zeros at the channels {inputs}: their mean in each window is subtracted before it"
         )

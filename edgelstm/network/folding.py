@@ -1,6 +1,6 @@
-"""The same network in fewer operations: a Take as early as it can stand, and constants folded into linear layers.
+"""The same network in fewer operations: a Take as early as possible, and constants folded into linear layers.
 
-The exporter builds its graph of what comes out, and the trainer simulates the int8 file of it.
+The exporter builds its graph from the result, and the trainer simulates the int8 file of it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from edgelstm.network.steps import Join, Mask, Segment
 
 
 def reordered(network: Network, carried: bool) -> list[Layer]:
-    """Put a Take in front of what works step by step: it gives the same there at a fraction of the cost.
+    """Move a Take before the layers that work step by step: the result is the same at a fraction of the cost.
 
-    An LSTM with a Take right behind it gives its final state at once. A mean goes through what is linear alone, and
-    not where a mask may leave nothing to average. A carried file answers at every step: nothing is taken. A Reverse
-    goes in front of a Mask too, which changes the order of the steps. Instance scaling begins with its Standardize.
+    An LSTM directly followed by a Take gives its final state at once. A mean moves before affine layers alone, and not
+    where a mask may leave nothing to average. A carried file answers at every step and has no Take. A Reverse moves
+    before a Mask too, since the mask changes the order of the steps. Instance scaling begins with its Standardize.
     """
-    if not network.lstms:  # a highway alone: what tells it which samples it reads makes no node
+    if not network.lstms:  # a highway alone: the layers that say which samples it reads make no nodes
         return [layer for layer in network.at_every_step.layers if not isinstance(layer, Segment)]
     layers: list[Layer] = []
     masked, first = bool(network.of(Mask)), int(network.instance)
@@ -37,7 +37,7 @@ def reordered(network: Network, carried: bool) -> list[Layer]:
 
 
 def folded(layers: list[Layer], weights: Weights) -> tuple[list[Layer], Weights]:
-    """Fold each way back to physical units into the linear layer in front of it, and a highway's bias into the head."""
+    """Fold each Rescale to physical units into the linear layer before it, and a highway's bias into the head."""
     done: list[Layer] = []
     for layer in _through_joins(layers, weights):
         summands = _summands(done) if isinstance(layer, Rescale) else []
@@ -55,7 +55,7 @@ def folded(layers: list[Layer], weights: Weights) -> tuple[list[Layer], Weights]
 
 
 def _summands(done: list[Layer]) -> list[Linear | Highway]:
-    """The layers at the end whose sum is answered, where each can answer in other units; else none."""
+    """List the last layers, whose sum is the answer, if each can answer in other units; else none."""
     match done:
         case [*_, Linear() as head, Highway(alone=False) as highway]:
             return [head, highway]
@@ -69,7 +69,7 @@ def _with_bias(layer: Layer) -> Layer:
 
 
 def _through_joins(layers: list[Layer], weights: Weights) -> list[Layer]:
-    """Put a way back that is the same for all channels in front of the Join, where one head answers for all of them."""
+    """Move a Rescale that is the same for all channels before the Join, where one head answers for all of them."""
     layers = list(layers)
     for i in range(len(layers) - 2):
         match layers[i : i + 3]:
@@ -80,9 +80,9 @@ def _through_joins(layers: list[Layer], weights: Weights) -> list[Layer]:
 
 
 def _folded(summands: list[Linear | Highway], rescale: Rescale, weights: Weights) -> Weights:
-    """Fold in float64: row k*O + o of a layer belongs to step k of output o. The offset goes into the last one.
+    """Fold in float64: row k*O + o of a layer is step k of output o. The offset is folded into the last layer.
 
-    A per-channel int8 scale absorbs the factor exactly, so nothing is lost by it, unlike in the LSTM's own weights.
+    A per-channel int8 scale absorbs the factor exactly, so nothing is lost, unlike in the LSTM's own weights.
     """
     for layer in summands:
         weights = _scaled(layer, rescale, weights, offset=layer is summands[-1])
@@ -101,7 +101,7 @@ def _scaled(layer: Linear | Highway, rescale: Rescale, weights: Weights, *, offs
 
 
 def _with_one_bias(linear: Linear, highway: Highway, weights: Weights) -> Weights:
-    """Let the head alone have a bias: the product of the highway is then added to it in one node."""
+    """Keep one bias, in the head: the product of the highway is then added to the head in one node."""
     names = [f"{linear.name}.bias", f"{highway.name}.bias"]
     both = sum(weights[name].astype(np.float64) for name in names if name in weights)
     return {**weights, names[0]: np.asarray(both, np.float32), names[1]: np.zeros(highway.out_features, np.float32)}

@@ -47,9 +47,9 @@ FORMULAS: dict[str, Callable[[Array64], Array64]] = {
     "softsign": lambda x: x / (1 + np.abs(x)),
     "linear": lambda x: x,
 }
-# What may stand between layers.
+# Functions between layers.
 FUNCTIONS = tuple(name for name in FORMULAS if name != "linear")
-# What an LSTM's gates, cell candidate and output may go through.
+# Functions of an LSTM's gates, cell candidate and output.
 LSTM_FUNCTIONS = (
     "sigmoid",
     "tanh",

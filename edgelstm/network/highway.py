@@ -20,21 +20,21 @@ __all__ = ["Highway"]
 
 @dataclass(frozen=True)
 class Highway(Kind):
-    """A linear layer past the LSTM: adds W s + b to what stands in front of it, s being what the `Standardize` gave.
+    """A linear layer past the LSTM: adds W s + b to the value before it, where s is the output of the `Standardize`.
 
-    Stands where the numbers of the head are, in front of the way back: of the `Rescale`, of the `Join` of shared
-    channels, or of the softmax of classes. s is the whole window, [B, steps * F], sample 0's channels first; behind a
-    shared `Segment` that of one channel, [B * C, steps]; where there is an answer at every step, its own sample alone,
-    [B, T, F], and then steps is 1. Owns `NAME.weight` [out_features, steps * in_features] and `NAME.bias`.
+    It stands after the head, before the `Rescale`, the `Join` of shared channels, or the softmax of classes. s is the
+    whole window, [B, steps * F], sample 0's channels first; after a shared `Segment`, the window of one channel,
+    [B * C, steps]; with an answer at every step, the sample of that step alone, [B, T, F], and then steps is 1. Owns
+    `NAME.weight` [out_features, steps * in_features] and `NAME.bias`.
 
     Source: the highway of LSTNet, Lai et al. 2018, "Modeling Long- and Short-Term Temporal Patterns".
 
     Attributes:
         steps: T, of the window that it reads.
-        in_features: F, without a calendar; of shared channels 1.
-        out_features: as many as stand in front of it.
-        alone: the answer is W s + b, nothing is added to what stands in front of it. A network without an LSTM: the
-            `Standardize`, of shared channels a `Segment` of one step, of windows a `Take`, and this.
+        in_features: F, without a calendar; 1 for shared channels.
+        out_features: size of the value before it.
+        alone: the answer is W s + b, not added to anything. Such a network has no LSTM: only the `Standardize`, for
+            shared channels a `Segment` of one step, for windows a `Take`, and this layer.
     """
 
     name: str
@@ -57,47 +57,44 @@ class Highway(Kind):
             raise NetworkError(f"highway: expected at least 1 step, got {self.steps}")
 
     def check_place(self, place: Place) -> None:
-        """It reads what the leading standardize gives, and adds to the last numbers in front of the way back."""
+        """Check that it follows a leading standardize, and adds to the last values before they are scaled back."""
         in_front, behind = place.in_front, place.behind[:1]
         count = 1 + sum(isinstance(layer, Highway) for layer in (*in_front, *place.behind))
         if count > 1:
             raise NetworkError(f"highway: expected one in a network, got {count}")
         if not (in_front and isinstance(in_front[0], Standardize)):
-            raise NetworkError(f"{place}: expected a standardize as the first layer, whose values it reads")
+            raise NetworkError(f"{place}: expected a standardize as the first layer, whose output it reads")
         if behind and not isinstance(behind[0], (Rescale, Join)) and behind[0] != Activation("softmax"):
             raise NetworkError(
-                f"{place}: expected a rescale, a join, the softmax of classes or nothing behind it, got "
-                f"{behind[0].kind}"
+                f"{place}: expected a rescale, a join, the softmax of classes or nothing after it, got {behind[0].kind}"
             )
         foreign = next((layer.kind for layer in in_front if isinstance(layer, (Mask, Repeat, Reverse, Join))), None)
         if foreign is not None:
-            raise NetworkError(f"{place}: reads the samples as they come; expected no {foreign} in front of it")
+            raise NetworkError(f"{place}: reads the samples in their order; expected no {foreign} before it")
         if self.alone:
             _check_alone(place)
         self._check_reach(place)
 
     def _check_reach(self, place: Place) -> None:
-        """See that it reads whole windows, channels of them, or single samples, as there is an answer for each."""
+        """Check that it reads what each answer belongs to: whole windows, single channels of them, or samples."""
         segments = [layer for layer in place.in_front if isinstance(layer, Segment)]
         apart, inputs = place.shape.apart > 0, input_size((*place.in_front, self, *place.behind))
         if place.shape.form == SEQUENCE and (self.steps > 1 or segments):
             raise NetworkError(
-                f"{place}: where there is an answer at every step, it reads that sample alone: expected 1 step and no "
-                f"segment, got {self.steps} and {', '.join(layer.kind for layer in place.in_front)} in front of it"
+                f"{place}: with an answer at every step it reads one sample at a time: expected 1 step and no "
+                f"segment, got {self.steps} and {', '.join(layer.kind for layer in place.in_front)} before it"
             )
         expected = 1 if apart else inputs
         if self.in_features != expected:
-            raise NetworkError(
-                f"{place}: expected {expected} input(s) of each sample, the measured channels"
-                f"{', each by itself' if apart else ''}; got {self.in_features}"
-            )
+            wanted = "1 input, each channel by itself" if apart else f"as many inputs as measured channels ({inputs})"
+            raise NetworkError(f"{place}: expected {wanted}, got {self.in_features}")
         join = next((layer for layer in place.behind if isinstance(layer, Join)), None)
         if apart and (join is None or join.channels != inputs):
-            raise NetworkError(f"{place}: of shared channels it reads those of x: expected a join of {inputs}")
+            raise NetworkError(f"{place}: with shared channels it reads those of x: expected a join of {inputs}")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         read: Any = flow.scaled
-        if flow.value.ndim == 2:  # the whole window; of shared channels a row for each, one after the other
+        if flow.value.ndim == 2:  # the whole window; with shared channels one row per channel, in order
             read = read.transpose(0, 2, 1) if self.in_features == 1 else read
             read = read.reshape(-1, self.steps * self.in_features)
         past = read @ wide(weights, f"{self.name}.weight").T + wide(weights, f"{self.name}.bias")
@@ -105,11 +102,11 @@ class Highway(Kind):
 
 
 def _check_alone(place: Place) -> None:
-    """A network of this layer alone has nothing in front of it but what tells which samples it reads."""
+    """Check that before a layer alone there are only layers that say which samples it reads."""
     ways: tuple[Sequence[Kind], ...] = ((), (Take(LAST),), (Segment(1, True), Take(LAST)))
     between = tuple(place.in_front[1:])
     if between not in ways:
         raise NetworkError(
-            f"{place}: alone, expected between it and the standardize nothing, a take of the last step, or such a "
-            f"take behind a shared segment of 1 step; got {', '.join(layer.kind for layer in between)}"
+            f"{place}: alone, expected nothing between the standardize and it, or a take of the last step, or that "
+            f"take after a shared segment of 1 step; got {', '.join(layer.kind for layer in between)}"
         )

@@ -1,37 +1,38 @@
-"""What a kind of layer tells of itself, whoever asks: the checks, the reference, an exporter, a trainer.
+"""What each kind of layer says about itself to the checks, the reference, an exporter and a trainer.
 
 Notation: B batch, T steps, C size of the last axis.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 from edgelstm.network.flow import Flow, Weights
 
-# What may flow between two layers, in the words of an error.
+# The forms of a value between two layers, in the words of an error.
 SEQUENCE, VECTOR = "a sequence", "one vector"
 
 Tensor = tuple[str, tuple[int, ...]]  # name and shape
 
 
 class Sizes(NamedTuple):
-    """Of the last axis, in front of a layer and behind it."""
+    """Sizes of the last axis, before and after a layer."""
 
     into: int
     out: int
 
 
 class Shape(NamedTuple):
-    """What flows between two layers, as far as the layers alone tell.
+    """The shape of a value between two layers, as far as the layers alone define it.
 
     Attributes:
         size: of the last axis.
         form: `SEQUENCE`, [B, T, C], or `VECTOR`, [B, C].
-        steps: of a sequence whose length a layer fixes; 0: as many as the window has, over `cut`.
+        steps: length of a sequence, if a layer fixes it; 0: the steps of the window divided by `cut`.
         cut: samples of the window in one step.
-        apart: channels that share a network, each of them a row; 0: all stand in one row.
+        apart: number of channels that share a network, each in a row of its own; 0: all channels are in one row.
     """
 
     size: int
@@ -42,12 +43,12 @@ class Shape(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a layer stands; its text begins an error, `layer 3 (lstm)`.
+    """The place of a layer in a network; as text it begins an error: `layer 3 (lstm)`.
 
     Attributes:
-        layer: itself.
-        in_front, behind: the other layers of the network.
-        shape: what the layer in front gives.
+        layer: the layer itself.
+        in_front, behind: the layers before and after it.
+        shape: of the value before it.
     """
 
     layer: Kind
@@ -59,17 +60,17 @@ class Place(NamedTuple):
         return f"layer {len(self.in_front) + 1} ({self.layer.kind})"
 
 
-class Kind:
-    """A kind of layer: a frozen dataclass. A run directory keeps its fields; the last one, `kind`, names it there.
+class Kind(ABC):
+    """A kind of layer: a frozen dataclass. A run directory stores its fields; the last one, `kind`, identifies it.
 
-    Here stands what most kinds have in common: no tensors, any size, nothing against a carried state. A kind says
-    where it differs, and always what it computes.
+    The defaults fit most kinds: no tensors, any size, can be used with a carried state. A kind overrides what differs,
+    and always what it computes.
 
     Attributes:
         kind: the name, the same for all layers of the kind.
-        takes: what must stand in front of it, `SEQUENCE` or `VECTOR`; empty for either.
-        step_by_step: whether it does the same to each step by itself, and so may change places with a `Take`.
-        affine: whether it does so by products and sums alone, and so may change places with a mean.
+        takes: the form of its input, `SEQUENCE` or `VECTOR`; empty for either.
+        step_by_step: whether it processes each step independently, and so may swap places with a `Take`.
+        affine: whether it does so with products and sums alone, and so may swap places with a mean.
     """
 
     kind: str
@@ -79,22 +80,22 @@ class Kind:
 
     @property
     def sizes(self) -> Sizes | None:
-        """The sizes that it fixes; None: it takes any."""
+        """The sizes that it fixes; None: any size."""
         return None
 
     @property
     def words(self) -> str:
-        """What it does, in a few words for people."""
+        """What it does, in a few words."""
         return self.kind.replace("_", " ")
 
     @property
     def no_state(self) -> str:
-        """What keeps a network with it from carrying its state on, in words; empty: nothing."""
+        """What prevents a network with it from carrying its state, in words; empty: nothing."""
         return ""
 
     @property
     def no_lengths(self) -> str:
-        """Why a row may not end before its window does, in a sentence; empty: it may."""
+        """Why rows cannot have lengths shorter than the window, in a sentence; empty: they can."""
         return ""
 
     def tensors(self) -> Iterator[Tensor]:
@@ -102,58 +103,58 @@ class Kind:
         yield from ()
 
     def behind(self, shape: Shape) -> Shape:
-        """Tell what it gives from what it takes."""
+        """Give the shape of its output, from the shape of its input."""
         return shape if self.sizes is None else shape._replace(size=self.sizes.out)
 
     def size_in_front(self, size: int) -> int:
-        """Give the size of the last axis in front of it, behind which it is `size`, where it fixes none."""
+        """Give the size of its input's last axis, from that of its output, if it does not fix the size itself."""
         return size
 
     def fixed_size(self, behind: Sequence[Kind]) -> int | None:
-        """Give the size in front of it, where it or a layer behind it fixes one."""
+        """Give the size of its input, if it or a layer after it fixes one."""
         return None if self.sizes is None else self.sizes.into
 
     def moves_before(self, layer: Kind, masked: bool) -> bool:
-        """Whether the network computes the same with this one in front of `layer`, right behind which it stands.
+        """Whether the network computes the same with this layer moved before `layer`, which it directly follows.
 
         Args:
-            layer: the one in front.
-            masked: whether steps may be skipped, and a mean be one of none.
+            layer: the one before it.
+            masked: whether steps may be skipped, so that a mean may have no steps.
         """
         return False
 
-    def check(self) -> None:
-        """See that its own fields make sense.
+    def check(self) -> None:  # noqa: B027  (most kinds have nothing to check)
+        """Check its own fields.
 
         Raises:
-            NetworkError: a number or a word is out of its range.
+            NetworkError: a field has an invalid value.
         """
 
-    def check_place(self, place: Place) -> None:
-        """See that it may stand where it does; that `takes` and `sizes` fit is seen for all kinds alike.
+    def check_place(self, place: Place) -> None:  # noqa: B027  (most kinds have nothing to check)
+        """Check that it is allowed at its place; `takes` and `sizes` are checked for all kinds elsewhere.
 
         Raises:
-            NetworkError: it may not.
+            NetworkError: it is not.
         """
 
-    def check_constants(self, weights: Weights, size: int) -> None:
-        """See that scaling constants are as long as what they scale.
+    def check_constants(self, weights: Weights, size: int) -> None:  # noqa: B027  (most kinds have nothing to check)
+        """Check that scaling constants have the size of the values they scale.
 
         Args:
             weights: all tensors of the network, by name.
-            size: of the last axis behind the layer.
+            size: of the last axis after the layer.
 
         Raises:
-            NetworkError: they are not.
+            NetworkError: they do not.
         """
 
+    @abstractmethod
     def compute(self, flow: Flow, weights: Weights) -> Flow:
-        """Compute what it gives, in float64."""
-        raise NotImplementedError(self.kind)
+        """Compute its output in float64."""
 
 
 def input_size(layers: Sequence[Kind]) -> int:
-    """Give the size of the last axis in front of all layers, from the first one that fixes a size; else 1."""
+    """Give the size of the last axis before all layers, from the first layer that fixes a size; else 1."""
     for i, layer in enumerate(layers):
         size = layer.fixed_size(layers[i + 1 :])
         if size is not None:
@@ -164,7 +165,7 @@ def input_size(layers: Sequence[Kind]) -> int:
 
 
 def size_behind(layer: Kind, size: int) -> int:
-    """Give the size of the last axis behind a layer, in front of which it is `size`.
+    """Give the size of the last axis after a layer, if it is `size` before the layer.
 
     Example:
         >>> from edgelstm.network import Linear, Take

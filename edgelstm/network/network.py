@@ -24,12 +24,12 @@ class Network:
     """The layers, first to last.
 
     Attributes:
-        layers: what happens to x.
-        relative_inputs: for each output the input channel whose last value is added to it, the last value of each
-            such input having been subtracted from its every step; empty unless the scaling is relative or instance.
-            Inputs that are not among them stay where they stand.
-        instance: in the place of the last value stands the mean of the window, and these inputs are divided by their
-            standard deviation over it: sqrt(var + 1e-5) of what comes out of the leading `Standardize`. Outputs are
+        layers: applied to x in this order.
+        relative_inputs: for each output, its input channel: the last value of that channel is subtracted from each of
+            its steps, and added to the output; empty unless the scaling is relative or instance. Other inputs are not
+            changed.
+        instance: use the mean of the window instead of the last value, and divide these inputs by their standard
+            deviation over the window: sqrt(var + 1e-5) of the output of the leading `Standardize`. Outputs are
             multiplied by that of their input, then its mean is added. RevIN without an affine part: Kim et al. 2022,
             "Reversible Instance Normalization".
 
@@ -66,13 +66,13 @@ class Network:
 
     @property
     def scaling(self) -> Standardize | None:
-        """The scaling that x goes through before anything else; None: there is none."""
+        """The leading scaling of x; None: there is none."""
         first = self.layers[0]
         return first if isinstance(first, Standardize) else None
 
     @property
     def centred(self) -> tuple[bool, ...]:
-        """Of each input, whether its steps are relative to something in the window."""
+        """For each input, whether its steps are relative to a value of the window."""
         return tuple(channel in self.relative_inputs for channel in range(self.input_size))
 
     @property
@@ -82,22 +82,22 @@ class Network:
 
     @property
     def times(self) -> bool:
-        """Whether it takes the moment of each sample, `time_s` int64 [B, T], beside x."""
+        """Whether it takes the time of each sample, `time_s` int64 [B, T], besides x."""
         return bool(self.of(Calendar))
 
     @property
     def at_every_step(self) -> Network:
-        """The same without what takes one answer of many: what a file computes that carries its state on."""
+        """The network without the layers that reduce steps to one answer: what a file with carried state computes."""
         return replace(self, layers=tuple(layer for layer in self.layers if not isinstance(layer, Take)))
 
     @property
     def input_size(self) -> int:
-        """F; 1 where x holds tokens."""
+        """F; 1 if x holds tokens."""
         return input_size(self.layers)
 
     @property
     def answer(self) -> Shape:
-        """What comes out."""
+        """The shape of the output."""
         shape = Shape(self.input_size)
         for layer in self.layers:
             shape = layer.behind(shape)
@@ -105,7 +105,7 @@ class Network:
 
     @property
     def output_size(self) -> int:
-        """Size of the last axis of what comes out."""
+        """Size of the last axis of the output."""
         return self.answer.size
 
     def tensors(self) -> Iterator[Tensor]:

@@ -30,11 +30,11 @@ DAY_S = 86400
 
 
 class Cycle(NamedTuple):
-    """What comes again in time: the phase at `time_s` is (time_s + shift_s) mod period_s.
+    """A cycle in time: the phase at `time_s` is (time_s + shift_s) mod period_s.
 
     Attributes:
-        period_s: seconds; a multiple of 4, so that a quarter of it is whole.
-        shift_s: seconds from where a cycle begins to the beginning of 1970.
+        period_s: seconds; a multiple of 4, so that a quarter of it is a whole number.
+        shift_s: seconds from the beginning of a cycle to the beginning of 1970.
     """
 
     period_s: int
@@ -81,9 +81,9 @@ class Standardize(Kind):
 
 @dataclass(frozen=True)
 class Rescale(Kind):
-    """The way back to physical units: y becomes y * scale + offset, float32 [O], the same at every horizon step.
+    """Scale back to physical units: y becomes y * scale + offset, float32 [O], the same at every horizon step.
 
-    In front of it may be O values or K * O of them, row k * O + o being output o at step k.
+    Its input has O values or K * O of them, of which k * O + o is output o at step k.
 
     Attributes:
         scale, offset: names of the tensors.
@@ -104,8 +104,8 @@ class Rescale(Kind):
         scale, offset = weights[self.scale], weights[self.offset]
         if scale.ndim != 1 or scale.shape != offset.shape or not scale.size or size % scale.size:
             raise NetworkError(
-                f"{self.scale} and {self.offset}: expected one number for each output, {size} or a whole part "
-                f"of it, got {list(scale.shape)} and {list(offset.shape)}"
+                f"{self.scale} and {self.offset}: expected one number per output, {size} or a divisor of "
+                f"it, got {list(scale.shape)} and {list(offset.shape)}"
             )
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
@@ -138,7 +138,7 @@ class Embedding(Kind):
 
     def check_place(self, place: Place) -> None:
         if place.in_front:
-            raise NetworkError(f"{place}: an embedding must come first, it takes the tokens themselves")
+            raise NetworkError(f"{place}: an embedding must be the first layer, since it takes tokens")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         return flow._replace(value=wide(weights, f"{self.name}.weight")[flow.value])
@@ -227,12 +227,12 @@ class Activation(Kind):
 
 @dataclass(frozen=True)
 class Calendar(Kind):
-    """Append where in the day, the week or the year each step lies, UTC: C channels become C + 2 * features.
+    """Append the phase of each step in the day, the week or the year, UTC: C channels become C + 2 * features.
 
-    Of each feature first the sine of its phase, then the cosine, from the input `time_s` int64 [B, T] of the file.
+    Each feature gives the sine of its phase, then the cosine, from the input `time_s` int64 [B, T] of the file.
 
     Attributes:
-        features: of `CYCLES`, each once.
+        features: names in `CYCLES`, each once.
     """
 
     takes: ClassVar[str] = SEQUENCE
@@ -252,9 +252,9 @@ class Calendar(Kind):
 
     def check_place(self, place: Place) -> None:
         if place.in_front and isinstance(place.in_front[0], Embedding):
-            raise NetworkError(f"{place}: tokens have no times; leave it out")
+            raise NetworkError(f"{place}: tokens have no times; remove the calendar")
         if not all(isinstance(layer, Standardize) for layer in place.in_front):
-            raise NetworkError(f"{place}: expected it first, or behind a standardize alone: it belongs to the inputs")
+            raise NetworkError(f"{place}: expected it first, or directly after a leading standardize, as an input")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         if flow.time_s is None:

@@ -28,8 +28,8 @@ class Lstm(Kind):
 
     Attributes:
         name: prefix of its tensors.
-        input_size, hidden_size, num_layers, bidirectional, proj_size, bias: as in `torch.nn.LSTM`; proj_size 0 is none.
-        functions: of the gates, of the cell candidate, of the output; each of `LSTM_FUNCTIONS`. PyTorch's are
+        input_size, hidden_size, num_layers, bidirectional, proj_size, bias: as in `torch.nn.LSTM`; proj_size 0: none.
+        functions: of the gates, the cell candidate and the output; each a name in `LSTM_FUNCTIONS`. PyTorch's are
             sigmoid, tanh, tanh.
     """
 
@@ -52,7 +52,7 @@ class Lstm(Kind):
 
     @property
     def output_size(self) -> int:
-        """Size of the last axis of what comes out."""
+        """Size of the last axis of the output."""
         return self.directions * (self.proj_size or self.hidden_size)
 
     @property
@@ -106,14 +106,14 @@ class Lstm(Kind):
                 outputs.append(out)
                 finals.append(h)
             value, final = np.concatenate(outputs, axis=2), np.concatenate(finals, axis=1)
-        if self.bidirectional:  # at a skipped step there is no answer before it to repeat, or one for each direction
+        if self.bidirectional:  # at a skipped step, each direction would repeat another answer, or has none to repeat
             value = np.where(flow.valid[:, :, np.newaxis], value, 0)
         return flow._replace(value=value, final=final)
 
     def _direction(
         self, x: Array64, valid: Valid, weights: Weights, suffix: str, steps: range
     ) -> tuple[Array64, Array64]:
-        """One direction of one layer; a step that does not count leaves the state, and the answer, as they are."""
+        """Run one direction of one layer; an invalid step keeps the state and the answer of the step before."""
         w, r = wide(weights, f"{self.name}.weight_ih_{suffix}"), wide(weights, f"{self.name}.weight_hh_{suffix}")
         bias = sum(wide(weights, f"{self.name}.{b}_{suffix}") for b in ("bias_ih", "bias_hh")) if self.bias else 0.0
         gate, candidate, output = (FORMULAS[name] for name in self.functions)

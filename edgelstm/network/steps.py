@@ -1,4 +1,4 @@
-"""Layers that change the steps: which of them there are, in which order, and which of them count.
+"""Layers that change the steps: their number, their order, and which of them are valid.
 
 Notation: B batch, T steps, C size of the last axis, K horizon, D directions.
 """
@@ -27,9 +27,9 @@ class Take(Kind):
 
     Attributes:
         which: `"last"`: the output at the last valid step, `output[:, -1]`. `"final"`: the state after the last
-            step of each direction, `h_n`, forward and backward side by side. They differ where there are two
-            directions: at the last step the backward one has seen that step alone. `"final"` stands right behind
-            its LSTM. `"mean"`: the mean over the steps that count; 0 where none does.
+            step of each direction, `h_n`, forward and backward side by side. They differ with two directions: at the
+            last step the backward one has seen that step alone. `"final"` must directly follow its LSTM. `"mean"`:
+            the mean over the valid steps; 0 if there are none.
     """
 
     takes: ClassVar[str] = SEQUENCE
@@ -49,7 +49,7 @@ class Take(Kind):
         return shape._replace(form=VECTOR, steps=0)
 
     def moves_before(self, layer: Kind, masked: bool) -> bool:
-        """The one step goes through what works step by step, a mean through what is affine and is of some step."""
+        """Allow it before layers that work step by step; a mean before affine layers, unless steps may be masked."""
         return layer.step_by_step if self.which != MEAN else layer.affine and not masked
 
     def check(self) -> None:
@@ -58,7 +58,7 @@ class Take(Kind):
 
     def check_place(self, place: Place) -> None:
         if self.which == FINAL and not (place.in_front and isinstance(place.in_front[-1], Lstm)):
-            raise NetworkError(f"{place}: the {FINAL} state is an LSTM's, expected one right in front of it")
+            raise NetworkError(f"{place}: expected an LSTM directly before it, whose {FINAL} state it takes")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         if self.which == MEAN:
@@ -66,13 +66,13 @@ class Take(Kind):
         if self.which == LAST:
             return flow._replace(value=last_step(flow.value, flow.valid)[:, 0])
         if flow.final is None:
-            raise NetworkError("take: the final state is that of an LSTM, but none stands in front of it")
+            raise NetworkError("take: expected an LSTM before it, whose final state it takes, got none")
         return flow._replace(value=flow.final)
 
 
 @dataclass(frozen=True)
 class Repeat(Kind):
-    """The same vector at every one of `steps` steps: [B, C] becomes [B, steps, C]."""
+    """Repeat a vector at each of `steps` steps: [B, C] becomes [B, steps, C]."""
 
     takes: ClassVar[str] = VECTOR
 
@@ -100,7 +100,7 @@ class Repeat(Kind):
 
 @dataclass(frozen=True)
 class Reverse(Kind):
-    """The steps in reverse order; not together with lengths."""
+    """Reverse the order of the steps; cannot be used with lengths."""
 
     takes: ClassVar[str] = SEQUENCE
 
@@ -115,7 +115,7 @@ class Reverse(Kind):
         return "steps in reverse order"
 
     def moves_before(self, layer: Kind, masked: bool) -> bool:
-        """A mask marks the same steps in either order."""
+        """Allow it before a mask, which marks the same steps in either order."""
         return layer.step_by_step or isinstance(layer, Mask)
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
@@ -124,10 +124,10 @@ class Reverse(Kind):
 
 @dataclass(frozen=True)
 class Mask(Kind):
-    """Steps at which all channels equal `value` are skipped by the LSTMs behind, wherever they lie (Keras' Masking).
+    """Mark steps at which all channels equal `value`: the LSTMs after it skip them, wherever they are (Keras' Masking).
 
-    A row in which all steps are skipped leaves the state at zero. With an answer at every step, the last LSTM gives
-    at a skipped step its output before it again, or zero if there is none; of two directions always zero.
+    If all steps of a row are skipped, its state stays zero. With an answer at every step, the last LSTM repeats its
+    previous output at a skipped step, or gives zero if there is none; with two directions always zero.
     """
 
     takes: ClassVar[str] = SEQUENCE
@@ -145,23 +145,23 @@ class Mask(Kind):
 
     @property
     def no_lengths(self) -> str:
-        return "mask: the lengths tell already which steps count; export without lengths, or without a mask"
+        return "mask: lengths already say which steps count; export without lengths, or without a mask"
 
     def check(self) -> None:
         if not abs(self.value) <= float(np.finfo(np.float32).max):
-            raise NetworkError(f"mask: expected a finite float32 to look for, got {self.value}")
+            raise NetworkError(f"mask: expected a finite float32 as the value to skip, got {self.value}")
 
     def check_place(self, place: Place) -> None:
-        """What is skipped must be skipped by somebody, once, and in no segment."""
+        """Check that an LSTM after it skips the steps, that it is the only mask, and that there are no segments."""
         reader = next((layer for layer in place.behind if isinstance(layer, (Lstm, Take))), None)
         if not isinstance(reader, Lstm):
-            raise NetworkError("mask: expected an LSTM behind it that skips the steps, got none")
+            raise NetworkError("mask: expected an LSTM after it that skips the steps, got none")
         others = [layer.kind for layer in (*place.in_front, *place.behind)]
         if self.kind in others:
             raise NetworkError(f"mask: expected one in a network, got {1 + others.count(self.kind)}")
         if any(isinstance(layer, Segment) for layer in (*place.in_front, *place.behind)):
             raise NetworkError(
-                "mask: a segment may lie half in what is skipped; fill the gaps instead, or take no segments"
+                "mask: a segment may contain skipped steps; fill the gaps instead, or remove the segments"
             )
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
@@ -170,12 +170,12 @@ class Mask(Kind):
 
 @dataclass(frozen=True)
 class Segment(Kind):
-    """One step eats `steps` of them: [B, T, C] becomes [B, T / steps, steps * C], sample 0's channels first.
+    """Read `steps` samples in one step: [B, T, C] becomes [B, T / steps, steps * C], sample 0's channels first.
 
     T must be a multiple of `steps`. Source: Lin et al. 2023, "SegRNN", arXiv 2308.11200.
 
     Attributes:
-        shared: all channels go through one network: [B * C, T / steps, steps], a row for each channel of each row,
+        shared: all channels go through one network: [B * C, T / steps, steps], one row per channel of each row,
             until a `Join`.
     """
 
@@ -206,7 +206,7 @@ class Segment(Kind):
         return size // self.steps
 
     def fixed_size(self, behind: Sequence[Kind]) -> int | None:
-        """The channels of a shared one are named by the way back."""
+        """Give the number of channels of a shared segment, which its `Join` fixes."""
         joined = (layer.channels for layer in behind if isinstance(layer, Join))
         return next(joined, None) if self.shared else None
 
@@ -217,13 +217,13 @@ class Segment(Kind):
     def check_place(self, place: Place) -> None:
         steps = place.shape.steps
         if place.shape.apart and self.shared:
-            raise NetworkError(f"{place}: the channels are apart already; expected a join in front of it")
+            raise NetworkError(f"{place}: the channels are already separated; expected a join before it")
         if steps % self.steps:
-            raise NetworkError(f"{place}: expected a multiple of {self.steps} steps in front of it, got {steps}")
+            raise NetworkError(f"{place}: expected a multiple of {self.steps} steps before it, got {steps}")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         value = flow.value
-        if self.shared:  # a row for each channel, one channel in it
+        if self.shared:  # one row per channel, one channel in each
             value = value.transpose(0, 2, 1).reshape(-1, value.shape[1], 1)
         rows, steps, channels = value.shape
         return flow.with_steps(value.reshape(rows, steps // self.steps, self.steps * channels))
@@ -231,14 +231,14 @@ class Segment(Kind):
 
 @dataclass(frozen=True)
 class Join(Kind):
-    """The way back of a shared `Segment`: [B * channels, K * values] becomes [B, K, channels * values].
+    """Bring the channels of a shared `Segment` together: [B * channels, K * values] becomes [B, K, channels * values].
 
-    In front of it number k * values + v of a row is value v of its channel at step k; behind it value v of channel c
-    is number c * values + v of step k.
+    Element k * values + v of an input row is value v of its channel at step k; in the output, value v of channel c is
+    element c * values + v of step k.
 
     Attributes:
-        channels: as many as in front of the segment.
-        values: how many a channel has at each step: 1, or the levels of a quantile forecast.
+        channels: as many as before the segment.
+        values: per channel and step: 1, or the levels of a quantile forecast.
     """
 
     takes: ClassVar[str] = VECTOR
@@ -258,13 +258,13 @@ class Join(Kind):
     def check_place(self, place: Place) -> None:
         size, apart = place.shape.size, place.shape.apart
         if not apart:
-            raise NetworkError(f"{place}: expected a shared segment in front of it, whose channels it joins")
+            raise NetworkError(f"{place}: expected a shared segment before it, whose channels it joins")
         if self.channels != apart:
             raise NetworkError(
-                f"{place}: expected {apart} channels, as many as in front of the segment, got {self.channels}"
+                f"{place}: expected {apart} channels, as many as before the segment, got {self.channels}"
             )
         if size % self.values:
-            raise NetworkError(f"{place}: expected {self.values} values at each step in front of it, got {size} in all")
+            raise NetworkError(f"{place}: expected {self.values} values at each step before it, got {size} in total")
 
     def compute(self, flow: Flow, weights: Weights) -> Flow:
         parts = flow.value.reshape(-1, self.channels, flow.value.shape[1] // self.values, self.values)

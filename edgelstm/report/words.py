@@ -155,7 +155,9 @@ def line_words(part: PartEvaluation, metric: str) -> str:
     own = figure_of(next(iter(part.networks.values())).score, metric)
     if figure_of(part.baselines[lines[0]].score, metric) > AS_GOOD * own:
         return ""
-    ship = "edgelstm export RUN --line ships it" if lines[0] == LINE_ALONE else "train with --start ridge to ship it"
+    # A network that was imported has no start: the advice is to train one, not to repeat what was just done.
+    new = "edgelstm train --start ridge trains a network that can ship it"
+    ship = "edgelstm export RUN --line ships it" if lines[0] == LINE_ALONE else new
     return f"A straight line is as good as the LSTM here: {ship}."
 
 

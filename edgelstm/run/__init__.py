@@ -1,14 +1,14 @@
-"""The run directory: what training leaves behind, and all that export needs. Readable without torch.
+"""The run directory: the result of training, and all that export needs. Readable without torch.
 
 | file | holds |
 |---|---|
-| `run.json` | the contract so far, the layers of the network, the recipe |
+| `run.json` | the contract as far as known, the layers of the network, the recipe |
 | `network.safetensors` | the named float32 tensors of the network, PyTorch's names and layouts |
-| `network.onnx` | in its place, the graph of a foreign network that is no list of known layers |
-| `golden.safetensors` | a few real windows and what the trained network answered |
+| `network.onnx` | instead of it, the graph of a foreign network that is not a list of known layers |
+| `golden.safetensors` | a few real windows and the answers of the trained network |
 | `heldout.safetensors` | the test windows or series, to score any file on; absent without a test part |
-| `metrics.json` | scores on validation and test, beside the baselines |
-| `report.html` | the same for people, in one page |
+| `metrics.json` | scores on validation and test, of the network and the baselines |
+| `report.html` | the same as one page for people |
 | `loss.csv` | the loss after each epoch |
 | `*.png` | the loss curve, and forecasts, confusion or single series |
 """

@@ -1,4 +1,4 @@
-"""A run directory: its record, its weights, its golden vectors and its held-out part, written and read whole."""
+"""A run directory: its record, weights, golden vectors and held-out part, written and read as a whole."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class RunRecord:
     Attributes:
         format_version: `RUN_FORMAT_VERSION` of the writer.
         contract: as far as training knows it; export completes it for each file.
-        network: what the weights are; None for a foreign graph.
-        recipe: everything that was asked for, as `edgelstm train` checked it.
-        best_epoch: the epoch whose weights were kept, from 1; 0 where nobody trained here.
+        network: the layers; None for a foreign graph.
+        recipe: all settings, as `edgelstm train` checked them.
+        best_epoch: the epoch whose weights were kept, from 1; 0 if there was no training here.
     """
 
     format_version: int
@@ -48,7 +48,7 @@ class RunRecord:
 
     @property
     def tuned_for(self) -> tuple[str, Quantization] | None:
-        """The precision and the form of file that training was asked to fine-tune for; None for none."""
+        """The precision and the form of the file that the run was fine-tuned for; None for none."""
         section = self.recipe.get("quantization") if isinstance(self.recipe, dict) else None
         if not section:
             return None
@@ -64,11 +64,11 @@ class Run:
         record: `run.json`.
         weights: float32 tensors by their names in the network.
         golden_x: float32 [G, T, F], in physical units, or tokens int64 [G, T].
-        golden_y: float32 [G, K, O], or shaped as the task and state answer; what the trained network answered.
+        golden_y: float32 [G, K, O], or the shape of the task and state; the answers of the trained network.
         heldout: the test windows, or the test series of the tasks to classify and to label; None without a test part.
         golden_lengths: int64 [G], the valid steps of each window; None where all are.
-        graph: an ONNX model in the place of weights; None for known layers.
-        golden_times: int64 [G, T], UTC seconds of each sample; None where the network takes none.
+        graph: an ONNX model instead of weights; None for known layers.
+        golden_times: int64 [G, T], UTC seconds of each sample; None if the network takes none.
     """
 
     path: Path
@@ -83,13 +83,13 @@ class Run:
 
 
 def pack_weights(weights: dict[str, Array]) -> tuple[bytes, str]:
-    """Serialize tensors as safetensors and give their SHA-256, which the contract records."""
+    """Serialize tensors as safetensors, and give their SHA-256 for the contract."""
     content = pack_tensors({name: weights[name] for name in sorted(weights)})
     return content, hashlib.sha256(content).hexdigest()
 
 
 def graph_digest(graph: bytes) -> str:
-    """SHA-256 of a foreign graph, which the contract records in the place of its weights'."""
+    """Give the SHA-256 of a foreign graph, which the contract records instead of that of the weights."""
     return hashlib.sha256(graph).hexdigest()
 
 
@@ -132,7 +132,7 @@ def read_run(path: str | Path) -> Run:
 
 
 def _read_golden(path: Path, contract: Contract) -> tuple[Array, Array, Array | None, Array | None]:
-    """Read x, y and, where the network takes them, lengths and times, and see that they are those of the contract."""
+    """Read x, y and, if the network takes them, lengths and times, and check them against the contract."""
     tensors, window = read_tensors(path), contract.window
     rows = len(tensors["x"]) if "x" in tensors and tensors["x"].ndim else 0
     expected: dict[str, tuple[tuple[int | str, ...], str]] = {
@@ -152,18 +152,18 @@ def _read_golden(path: Path, contract: Contract) -> tuple[Array, Array, Array | 
             raise RunError(f"{path}: expected {name!r} as {dtype} {list(shape)}, got {got}; train again")
     left = sorted(tensors.keys() - expected.keys())
     if left:
-        raise RunError(f"{path}: the tensor {left[0]!r} is one that this network does not take; train again")
+        raise RunError(f"{path}: unexpected tensor {left[0]!r}; train again")
     return tensors["x"], tensors["y"], tensors.get("lengths"), tensors.get("times")
 
 
 def _read_network(path: Path, record: RunRecord) -> tuple[Tensors, bytes | None]:
-    """Read the weights, or the graph of a foreign network, and see that they are what the record describes."""
+    """Read the weights, or the graph of a foreign network, and check them against the record."""
     if record.network is None:
         place, weights = path / GRAPH, {}
         try:
             graph = place.read_bytes()
         except OSError as error:
-            raise RunError(f"{place}: cannot be read: {error.strerror}; import the network again") from error
+            raise RunError(f"{place}: cannot read: {error.strerror}; import the network again") from error
         digest = graph_digest(graph)
     else:
         place, graph = path / WEIGHTS, None
@@ -181,15 +181,15 @@ def _read_network(path: Path, record: RunRecord) -> tuple[Tensors, bytes | None]
 
 def _read_record(path: Path) -> RunRecord:
     if not path.is_dir():
-        raise RunError(f"{path}: there is no such run directory")
+        raise RunError(f"{path}: run directory not found")
     if not (path / RECORD).is_file():
         begun = (path / RECIPE).is_file()
         if begun:
             raise RunError(
-                f"{path}: there is no {RECORD} in it, the training did not finish: "
-                f"`edgelstm train --resume --output {path}` goes on with it"
+                f"{path}: {RECORD} is missing, the training did not finish: "
+                f"resume it with `edgelstm train --resume --output {path}`"
             )
-        raise RunError(f"{path}: this is no run directory, there is no {RECORD} in it")
+        raise RunError(f"{path}: not a run directory, {RECORD} is missing")
     try:
         value = parse((path / RECORD).read_bytes())
         _check_version(path, value)
@@ -199,7 +199,7 @@ def _read_record(path: Path) -> RunRecord:
 
 
 def _check_version(path: Path, value: Any) -> None:
-    """Look at the version before anything else: another format has other keys."""
+    """Check the version before anything else: another format has other keys."""
     version = value.get("format_version") if isinstance(value, dict) else None
     if type(version) is int and version != RUN_FORMAT_VERSION:
         raise RunError(

@@ -1,4 +1,4 @@
-"""Choose the golden inputs of a run: a few real windows, of which every file of it will record its answers."""
+"""Choose the golden inputs of a run: a few real windows, for which each exported file records its answers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 
 GOLDEN_ROWS = 5
-GOLDEN_BYTES = 32 * 2**10  # the vectors travel in every model file: inputs, and the answers of network and file
+GOLDEN_BYTES = 32 * 2**10  # every model file contains the vectors: inputs, and the answers of network and file
 
 
 def golden_inputs(examples: Windows | Sequences, contract: Contract) -> Inputs:
-    """Take a few examples for the golden vectors, as the files of this contract take them; fewer of long ones.
+    """Take a few examples for the golden vectors, in the form of the contract; fewer if they are long.
 
     Args:
-        examples: of the part they are taken from.
+        examples: of the part to take them from.
         contract: of the run.
 
     Returns:
         What `pick_inputs` takes: up to `golden_rows_of(contract)` rows.
 
     Raises:
-        InputError: no series is as long or as short as the contract asks, or times are missing.
+        InputError: no series has a length that the contract allows, or times are missing.
 
     Example:
         >>> import numpy as np
@@ -38,7 +38,7 @@ def golden_inputs(examples: Windows | Sequences, contract: Contract) -> Inputs:
 
 
 def golden_rows_of(contract: Contract) -> int:
-    """Tell how many golden windows a file of this contract takes: up to five, as their bytes allow, at least one."""
+    """Give the number of golden windows for a contract: one to five, depending on their size in bytes."""
     answers = math.prod(map(int, contract.answer_shape(*((contract.window,) if contract.every_step else ()))))
     row_bytes = 4 * (contract.window * len(contract.inputs) + 2 * answers)
     row_bytes += 8 * contract.window if contract.times else 0

@@ -1,6 +1,6 @@
 """The held-out part of a run: windows or sequences in one safetensors file.
 
-Beside their arrays stands `about`, uint8: JSON that says which of the two they are, and what is no array.
+Besides the arrays there is `about`, uint8: JSON that says which of the two they are, and holds all other values.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def pack_heldout(examples: Examples) -> bytes:
 
 
 def read_heldout(path: Path, contract: Contract) -> Examples:
-    """Read what `pack_heldout` gave, and see that it is of this contract: its channels, its windows, its classes.
+    """Read the result of `pack_heldout`, and check it against the contract: channels, windows, classes.
 
     Raises:
-        RunError: it is missing or damaged, or of another network.
+        RunError: it is missing or damaged, or belongs to another network.
     """
     tensors = read_tensors(path)
     try:
@@ -76,7 +76,7 @@ def read_heldout(path: Path, contract: Contract) -> Examples:
         _check(examples, contract)
     except (StrictJsonError, KeyError, ValueError) as error:
         reason = f"the tensor {error} is missing" if isinstance(error, KeyError) else error
-        raise RunError(f"{path}: this is no held-out part of this run: {reason}; train again") from error
+        raise RunError(f"{path}: not a held-out part of this run: {reason}; train again") from error
     return examples
 
 
@@ -92,9 +92,12 @@ def _unpack(tensors: Tensors) -> Examples:
 
 
 def _check(examples: Examples, contract: Contract) -> None:
-    """Nothing that is read later may lie outside of its array."""
+    """Check that no later access can be outside an array."""
     _expect_rows("x_rows", examples.x_rows, len(contract.inputs))
-    _expect((contract.task == "forecast") == isinstance(examples, Windows), f"these are not for {contract.task}")
+    _expect(
+        (contract.task == "forecast") == isinstance(examples, Windows),
+        f"these are not examples of the task {contract.task}",
+    )
     times = examples.times
     _expect(times is not None or not contract.times, "the tensor 'times' is missing")
     fits = times is None or (times.dtype == np.int64 and times.shape == examples.x_rows.shape[:1])
@@ -121,7 +124,7 @@ def _check_windows(windows: Windows, contract: Contract) -> None:
 
 
 def _check_fleet(windows: Windows, contract: Contract) -> None:
-    """Many series have a first row, a name and a spread each; one has none of these."""
+    """Check that many series have a first row, a name and a spread each, and a single series has none of these."""
     firsts, spreads, count = windows.firsts, windows.spreads, len(windows.names)
     _expect((firsts is None) == (spreads is None) == (count == 0), "firsts, spreads and names do not belong together")
     _expect(contract.many_series == (count > 0), f"many_series is {contract.many_series}, but there are {count} names")
@@ -142,14 +145,14 @@ def _check_sequences(sequences: Sequences, contract: Contract) -> None:
     alike = len(sequences.starts) == len(lengths) == len(sequences.names)
     _expect(alike, "starts, lengths and names differ in length")
     inside = bool(lengths.min() >= 1 and (lengths <= rows - sequences.starts).all())
-    _expect(inside, "a series is empty or ends behind the rows")
-    _expect(sequences.every_step == (contract.task == "label"), f"these are not the targets to {contract.task}")
+    _expect(inside, "a series is empty or ends after the last row")
+    _expect(sequences.every_step == (contract.task == "label"), f"these are not targets of the task {contract.task}")
     count, targets = rows if sequences.every_step else len(lengths), sequences.targets
     if contract.answer != "class":
         _expect_rows("targets", targets, len(contract.targets))
         _expect(len(targets) == count, "targets and x_rows differ in length")
         return
-    _expect(targets.dtype == np.int64 and targets.shape == (count,), "targets must be int64, one for each")
+    _expect(targets.dtype == np.int64 and targets.shape == (count,), "targets must be int64, one per series or row")
     known = bool(targets.min() >= UNKNOWN and targets.max() < len(contract.outputs))
     _expect(known, f"a class is not among the {len(contract.outputs)} of the contract")
 

@@ -15,7 +15,7 @@ Tensors = dict[str, NDArray[Any]]
 
 
 def pack_tensors(tensors: Tensors) -> bytes:
-    """Serialize arrays; safetensors writes one in the order of its memory, and so a transposed one as another array.
+    """Serialize arrays, as C-contiguous ones: safetensors writes memory as it is, which changes a transposed array.
 
     Raises:
         MissingDependencyError: safetensors is not installed.
@@ -34,8 +34,8 @@ def read_tensors(path: Path) -> Tensors:
     try:
         tensors: Tensors = _safetensors().load(path.read_bytes())
     except FileNotFoundError as error:
-        raise RunError(f"{path}: there is no such file; the run directory is incomplete, train again") from error
-    except Exception as error:  # SafetensorError has no useful base
+        raise RunError(f"{path}: file not found; the run directory is incomplete, train again") from error
+    except Exception as error:  # SafetensorError has no useful base class
         raise RunError(f"{path}: damaged: {error}; train again") from error
     return tensors
 

@@ -1,4 +1,4 @@
-"""What the trained network answers, run as its state says, and the baselines that stand beside it."""
+"""The answers of the trained network, run with or without a carried state, and of its baselines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from edgelstm.data.baselines.linear import LINE_ALONE
 from edgelstm.data.examples import Examples
-from edgelstm.data.scores.score import Answerer
+from edgelstm.data.scores.score import Answerer, score
+from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Index, Windows
 from edgelstm.train.feeding.chunks import EVALUATED_STEPS, EVALUATED_TOGETHER
@@ -28,12 +29,12 @@ Answers = NDArray[np.float32]
 def answerers_of(
     problem: Problem, networks: dict[str, LstmNetwork], line: LstmNetwork | None = None
 ) -> dict[str, tuple[dict[str, Answerer], dict[str, Answerer]]]:
-    """Give everything that can answer on each held-out part: by name, the networks and the baselines.
+    """List what can answer on each held-out part, by name: the networks and the baselines.
 
     Args:
         problem: gives the examples.
         networks: by name.
-        line: the network that has only the start of the first one, if it has one; stands among the baselines.
+        line: the first network reduced to its start, if it has one; listed among the baselines.
     """
     baselines = TASKS[problem.task].baselines(problem) if problem.held_out else {}
     return {
@@ -48,15 +49,26 @@ def answerers_of(
     }
 
 
+def scores_of(problem: Problem, networks: dict[str, LstmNetwork]) -> dict[str, dict[str, Scored]]:
+    """Score networks on each held-out part: by name of the network, then of the part."""
+    return {
+        name: {
+            part: score(network_answerer(network, examples), examples, problem.outputs, problem.answer)
+            for part, examples in problem.held_out.items()
+        }
+        for name, network in networks.items()
+    }
+
+
 def network_of_line(network: LstmNetwork) -> LstmNetwork:
-    """Copy a network that has a start, and silence its LSTM."""
+    """Copy a network that has a start, and switch off its LSTM."""
     line = copy.deepcopy(network)
     line.silence()
     return line
 
 
 def network_answerer(network: LstmNetwork, examples: Examples) -> Answerer:
-    """Answer with the network as its state says: each window from zero, or a state that goes on over a whole series."""
+    """Answer with the network: each window from a zero state, or with a state carried over a whole series."""
     if isinstance(examples, Windows):
         return _carried_forecasts(network, examples) if network.plan.every_step else _forecasts(network, examples)
     return _labels(network, examples) if examples.every_step else _classes(network, examples)
@@ -71,7 +83,7 @@ def _forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
 
 
 def _carried_forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
-    """The state goes over each stretch of a series once, from zero at its first row; arrays are a series each."""
+    """Carry the state over each stretch of a series once, from zero at its first row; each array is a series."""
     if not windows.same_rows:
         return lambda index: answer(network, windows.x(index))[:, -1]
     answers, place = _over_stretches(network, windows, *windows.stretches), windows.last_steps
@@ -79,7 +91,7 @@ def _carried_forecasts(network: LstmNetwork, windows: Windows) -> Answerer:
 
 
 def _over_stretches(network: LstmNetwork, windows: Windows, starts: Index, lengths: Index) -> Answers:
-    """Answer at every step of every stretch, some side by side: float32 [steps, K, O], one stretch behind the other."""
+    """Answer at every step of every stretch, several at once: float32 [steps, K, O], one stretch after the other."""
     firsts, order = np.cumsum(lengths) - lengths, np.argsort(-lengths, kind="stable")
     places, found = [], []
     for i in range(0, len(order), EVALUATED_TOGETHER):
@@ -120,14 +132,14 @@ def answer(
     times: NDArray[np.int64] | None = None,
     rows: int = BATCH,
 ) -> Answers:
-    """Run the network in evaluation mode, some rows at a time.
+    """Run the network in evaluation mode, a batch of rows at a time.
 
     Args:
         network: on any device.
         x: [B, T, F].
         lengths: [B], the valid steps of each row.
         times: [B, T], seconds since 1970.
-        rows: to run at once.
+        rows: per batch.
 
     Returns:
         [B, K, O], or [B, T, K, O] at every step.
@@ -146,7 +158,7 @@ def answer(
 
 
 def _run(network: LstmNetwork, x: Tensor, lengths: Tensor | None, time_s: Tensor | None) -> Tensor:
-    """Run some rows; where a state is carried, long ones in pieces."""
+    """Run some rows; with a carried state, long ones in pieces."""
     if not network.plan.every_step:
         return cast(Tensor, network(x, lengths, time_s))
     steps, state, found = max(1, EVALUATED_STEPS // len(x)), None, []

@@ -14,7 +14,7 @@ from edgelstm.errors import InputError
 
 
 def fraction_of(validation: Any, count: int) -> int | None:
-    """Say how many examples a fraction is; None where `validation` is no fraction.
+    """Convert a fraction to a number of examples; None if `validation` is not a fraction.
 
     Raises:
         InputError: one part would be empty.
@@ -23,15 +23,17 @@ def fraction_of(validation: Any, count: int) -> int | None:
         return None
     taken = round(count * float(validation)) if 0 < float(validation) < 1 else 0
     if not 1 <= taken < count:
-        raise InputError(f"validation: a fraction of {validation} of {count} leaves one part empty")
+        raise InputError(
+            f"validation: {validation} of {count} leaves training or validation empty; give another fraction"
+        )
     return taken
 
 
 def pair_of(part: str, pair: Any) -> tuple[Any, Any]:
-    """Take (x, y) apart.
+    """Unpack (x, y).
 
     Raises:
-        InputError: it is no pair.
+        InputError: it is not a pair.
     """
     try:
         x, y = pair
@@ -44,12 +46,12 @@ def finite(what: str, values: Any, unknown: bool = False) -> Rows:
     """Turn numbers into contiguous float32.
 
     Args:
-        what: they are, for a message.
-        values: anything that numpy makes an array of.
-        unknown: NaN may stand where nobody knows.
+        what: name of the values, for a message.
+        values: anything that numpy can turn into an array.
+        unknown: allow NaN for unknown values.
 
     Raises:
-        InputError: no rectangular array of finite numbers.
+        InputError: not a rectangular array of finite numbers.
     """
     try:
         array = np.asarray(values)
@@ -57,23 +59,23 @@ def finite(what: str, values: Any, unknown: bool = False) -> Rows:
             raise ValueError(f"dtype {array.dtype}")
     except ValueError as error:
         raise InputError(f"{what}: expected a rectangular array of numbers, got {error}") from error
-    with np.errstate(over="ignore", invalid="ignore"):  # what is no finite float32 is refused right after
+    with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite float32 are refused below
         array = np.ascontiguousarray(array, np.float32)
     if not (np.isfinite(array) | (unknown & np.isnan(array))).all():
-        raise InputError(f"{what}: expected finite numbers, got NaN or infinity; fill or leave out missing samples")
+        raise InputError(f"{what}: expected finite numbers, got NaN or infinity; fill or remove missing samples")
     return array
 
 
 def series_from(what: str, x: Any, channels: int | None = None) -> list[Rows]:
-    """Take series of their own length: float32 [T, F] each, from an array [N, T, F] or a list.
+    """Take series of any length: float32 [T, F] each, from an array [N, T, F] or a list.
 
     Args:
-        what: they are, for a message.
+        what: name of the series, for a message.
         x: the series.
-        channels: F; None: that of the first.
+        channels: F; None: that of the first series.
 
     Raises:
-        InputError: no series, one without a sample, or series of different channels.
+        InputError: no series, a series without samples, or different channels.
     """
     series = [finite(what, one) for one in x] if isinstance(x, Iterable) else []
     if not series:
@@ -89,16 +91,16 @@ def series_from(what: str, x: Any, channels: int | None = None) -> list[Rows]:
 
 
 def labels_from(what: str, labels: Any, count: int, of: str) -> list[str]:
-    """Take classes as texts, empty where nobody knows them (None, NaN).
+    """Take classes as texts, empty if unknown (None, NaN).
 
     Args:
-        what: they are, for a message.
+        what: name of the labels, for a message.
         labels: numbers or texts.
-        count: how many there must be.
-        of: of which things.
+        count: expected number.
+        of: what has a label each, for a message.
 
     Raises:
-        InputError: another number of them, or no plain list.
+        InputError: a different number of labels, or not a plain list.
     """
     plain = labels.tolist() if hasattr(labels, "tolist") else labels
     found = list(plain) if isinstance(plain, Iterable) else []
@@ -108,25 +110,25 @@ def labels_from(what: str, labels: Any, count: int, of: str) -> list[str]:
 
 
 def classes_from(outputs: tuple[str, ...], labels: list[str]) -> tuple[str, ...]:
-    """The classes of the training part: as they are named, or as they occur there.
+    """Give the classes of the training part: the given names, or those that occur there.
 
     Raises:
-        InputError: the names are not those of two or more classes, of which all that occur.
-        DataError: one class only.
+        InputError: fewer than two names, duplicates, or a class in the data without a name.
+        DataError: only one class.
     """
     if not outputs:
         return classes_of(labels)
     absent = sorted(set(labels) - {"", *outputs})
     if absent or len(outputs) < 2 or len(set(outputs)) != len(outputs):
         raise InputError(
-            f"outputs: expected the names of two or more different classes, all that occur in y, got {outputs}"
-            + (f", where {absent[0]!r} is missing" if absent else "")
+            f"outputs: expected the names of at least two different classes, with every class in y, got {outputs}"
+            + (f" without {absent[0]!r}" if absent else "")
         )
     return outputs
 
 
 def _shown(values: Any) -> str:
-    """The shape of what is an array, else how long it is, else itself."""
+    """Describe values by their shape, else by their length, else by themselves."""
     if hasattr(values, "shape"):
         return str(tuple(values.shape))
     return f"{len(values)} of them" if isinstance(values, (list, tuple)) else repr(values)
@@ -136,9 +138,9 @@ def named(what: str, names: tuple[str, ...], size: int, letter: str) -> tuple[st
     """Name channels: as given, or `x0`, `x1`, ...
 
     Raises:
-        InputError: another number of names than channels, or one name twice.
+        InputError: the number of names differs from that of the channels, or a name occurs twice.
     """
     found = names or tuple(f"{letter}{i}" for i in range(size))
     if len(found) != size or len(set(found)) != size:
-        raise InputError(f"{what}: expected {size} different name(s), one for each channel, got {found}")
+        raise InputError(f"{what}: expected one name per channel ({size}), all different, got {found}")
     return found

@@ -1,4 +1,4 @@
-"""The weights that a training keeps: those of the epoch with the best validation loss."""
+"""The weights that training keeps: those of the epoch with the best validation loss."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Best(NamedTuple):
 
     Attributes:
         history: (training loss, validation loss) of each epoch, NaN without validation.
-        epoch: from 1; 0 before the first has ended, and where none was better than the beginning.
-        loss: in validation.
-        weights: of that epoch by name, on the CPU; empty before there is one.
+        epoch: from 1; 0 before the first epoch has ended, or if none was better than the initial weights.
+        loss: on validation.
+        weights: of that epoch by name, on the CPU; empty before the first.
     """
 
     history: tuple[tuple[float, float], ...] = ()
@@ -27,12 +27,12 @@ class Best(NamedTuple):
 
 
 def beginning(network: nn.Module, validation: float) -> Best:
-    """Keep what a training begins with as epoch 0, until an epoch is better; without validation the first one is."""
+    """Keep the initial weights as epoch 0 until an epoch is better; without validation the first epoch is."""
     return Best(loss=math.inf if math.isnan(validation) else validation, weights=copied(network))
 
 
 def with_epoch(best: Best, learnt: float, validation: float | None, network: nn.Module) -> Best:
-    """Add an epoch, and keep its weights where they are better.
+    """Add an epoch, and keep its weights if they are better.
 
     Args:
         best: so far.
@@ -47,8 +47,8 @@ def with_epoch(best: Best, learnt: float, validation: float | None, network: nn.
     history = (*best.history, (learnt, told))
     if not math.isfinite(learnt) or (validation is not None and not math.isfinite(validation)):
         raise TrainingError(
-            f"in epoch {len(history)} the loss became {learnt} in training and {told} in validation: "
-            "lower --learning-rate, or the largest gradient, --gradient-clip"
+            f"the loss became {learnt} (training) and {told} (validation) in epoch {len(history)}: "
+            "lower --learning-rate or --gradient-clip"
         )
     if validation is None or validation < best.loss:
         return Best(history, len(history), told, copied(network))

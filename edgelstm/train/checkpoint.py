@@ -1,4 +1,4 @@
-"""The resume checkpoint: written whole after every epoch, read by a training that goes on."""
+"""The resume checkpoint: written atomically after every epoch, read when training resumes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from edgelstm.errors import OutputError, TrainingError
 from edgelstm.train.networks.network import LstmNetwork
 from edgelstm.train.problem import Problem
 
-_FORM = "edgelstm_checkpoint"  # a key, so that other files are told apart
-_FROM_THE_START = "train from the start with --overwrite"
+_FORM = "edgelstm_checkpoint"  # the key that identifies our files
+_FROM_THE_START = "start again with --overwrite"
 
 
 def digest(problem: Problem, begun_with: LstmNetwork | None) -> str:
-    """Hash what the weights and their choice depend on: the rows of training and validation, the first weights.
+    """Hash what the weights and their choice depend on: training and validation rows, and the initial weights.
 
     Args:
-        problem: what is learnt.
-        begun_with: a network with weights of its own, on the CPU; None where the seed gives them.
+        problem: what to learn.
+        begun_with: a network with given weights, on the CPU; None if the seed gives them.
     """
     hasher = hashlib.sha256()
     for tensor in begun_with.state_dict().values() if begun_with else ():
@@ -35,47 +35,48 @@ def digest(problem: Problem, begun_with: LstmNetwork | None) -> str:
 
 
 def save(path: Path, content: dict[str, Any], data: str) -> None:
-    """Write beside, then move in.
+    """Write a temporary file, then rename it.
 
     Args:
         path: of the checkpoint.
-        content: of what `torch.load` reads without running code.
-        data: digest of what is learnt from.
+        content: types that `torch.load` reads without running code.
+        data: digest of the training data.
 
     Raises:
-        OutputError: it cannot be written; what stood there before still does.
+        OutputError: it cannot be written; an older checkpoint is unchanged.
     """
     temporary = path.with_suffix(".part")
     try:
-        with open(temporary, "wb") as file:  # given a path, torch makes a RuntimeError of a full disk
+        with open(temporary, "wb") as file:  # given a path, torch turns a full disk into a RuntimeError
             torch.save({_FORM: 1, "data_sha256": data, **content}, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)  # what a full disk took of it would stay
-        kept = "--resume goes on behind the epoch before" if path.exists() else "nothing was kept"
+        temporary.unlink(missing_ok=True)  # a full disk leaves a part of it
+        kept = "--resume continues after the last saved epoch" if path.exists() else "no epoch was saved"
         raise OutputError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
 
 
 def load(path: Path, data: str) -> dict[str, Any]:
-    """Read a checkpoint, and see that it is of the same data.
+    """Read a checkpoint, and check that it belongs to the same data.
 
     Raises:
-        TrainingError: it is damaged, of an older edgelstm, or of other data.
+        TrainingError: it is damaged, from an older edgelstm, or from other data.
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         older, recorded = "pytorch-lightning_version" in content, content.get("data_sha256")
         if not older:
             content[_FORM], content["best"], content["network"], content["optimizer"]
-    except Exception as error:  # torch raises whatever it happens to meet
-        raise TrainingError(f"{path}: cannot be resumed from, it is damaged; {_FROM_THE_START}") from error
+    except Exception as error:  # torch raises many types of errors
+        raise TrainingError(f"{path}: is damaged, the training cannot resume; {_FROM_THE_START}") from error
     if older:
-        raise TrainingError(f"{path}: was begun with an older edgelstm; finish it with that one, or {_FROM_THE_START}")
+        raise TrainingError(
+            f"{path}: was written by an older edgelstm; finish the training with that version, or {_FROM_THE_START}"
+        )
     if recorded != data:
         raise TrainingError(
-            f"{path}: this training was begun on other data, or with other weights; bring them back, or "
-            f"{_FROM_THE_START}"
+            f"{path}: this training was started on other data or from other weights; restore them, or {_FROM_THE_START}"
         )
     return content

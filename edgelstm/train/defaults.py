@@ -1,6 +1,6 @@
-"""Defaults: what nobody asked for is chosen by rules, from what the data is like; flags and recipes win.
+"""Defaults: settings that are not given are chosen by rules from the data; flags and recipes override them.
 
-The figures behind the rules, of twelve public tables: decisions/0031.
+The measurements behind the rules, on twelve public tables: decisions/0031.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from edgelstm.recipe.recipe import Recipe
 from edgelstm.recipe.sections import TIME_LIMIT
 from edgelstm.train.problem import Problem
 
-# What is usual for labels, for classes, for a carried state, and where there is no validation to choose on.
+# For labels, for classes, for a carried state, and if there is no validation data to choose on.
 USUAL: dict[str, dict[str, Any]] = {
     "network": {"hidden_size": 64, "segment": 1, "dropout": 0.0, "scaling": "standard"},
     "training": {"epochs": 60, "batch_size": 32, "learning_rate": 1e-3, "schedule": "constant", "average": 0.0},
 }
-# For the weights of a run: gentle enough to keep what they know.
+# For fine-tuning the weights of a run: gentle enough to keep what they learned.
 TRAINED_ON: dict[str, dict[str, Any]] = {
     "network": {"dropout": 0.0},
     "training": {"epochs": 20, "learning_rate": 1e-3, "schedule": "cosine", "average": 0.0},
 }
-LEAST_WINDOW, SEASONS = 48, 3  # samples in a window; seasons of up to 48 samples, fewer of longer ones
-STEPS = 7  # that the LSTM best sees of a window, each a segment of it
+LEAST_WINDOW, SEASONS = 48, 3  # samples in a window; seasons in it, if up to 48 samples long, fewer longer ones
+STEPS = 7  # best number of LSTM steps in a window, each of one segment
 FEWEST_STEPS, MOST_STEPS = 4, 12
-LARGE = 20_000  # windows, from which a larger LSTM finds something
+LARGE = 20_000  # windows, from which a larger LSTM pays off
 LONG_EPOCHS = 10
-SHORT_TRAINING = 250  # optimizer steps of a small table
-SECONDS = 200.0  # that all epochs may take by the estimate below, so that the limit is never met
-MULTIPLICATIONS = 8e9  # in a second, of one thread of a laptop
-STEP_S = 1.5e-3  # of the optimizer, whatever the network
-THREADED = 2**25  # multiplications of a batch at one step, from which more than one thread pays
+SHORT_TRAINING = 250  # optimizer steps for a small table
+SECONDS = 200.0  # estimated limit of all epochs, so that the time limit is never reached
+MULTIPLICATIONS = 8e9  # per second, by one thread of a laptop
+STEP_S = 1.5e-3  # per optimizer step, for any network
+THREADED = 2**25  # multiplications per batch and step, from which more than one thread pays off
 SIZES_DIFFER = 3.0  # the largest spread of a series over the smallest
 
 
 def window_steps(season: int | None, horizon: int, rows: int) -> int:
-    """Choose how much a forecaster sees: some seasons, but no more than a quarter of the training rows.
+    """Choose the window of a forecaster: a few seasons, but at most a quarter of the training rows.
 
     Args:
         season: samples in a season; None without one.
         horizon: samples to forecast.
-        rows: of the training part.
+        rows: number of training rows.
 
     Example:
         >>> window_steps(24, 24, 10_000), window_steps(12, 12, 101), window_steps(None, 3, 25)
@@ -59,20 +59,20 @@ def window_steps(season: int | None, horizon: int, rows: int) -> int:
 
 
 def overlaps(recipe: Recipe) -> bool:
-    """Say whether held-out windows reach back: those of a forecast do, but for a file that may not go on."""
+    """Whether held-out windows reach back: for forecasts, unless the part is a separate file that may not follow on."""
     split = recipe.split
     return recipe.task == "forecast" and not (split.validation_path or split.test_path)
 
 
 def settle(recipe: Recipe, problem: Problem) -> Recipe:
-    """Give every key that nobody gave, so that the run says what it was trained with.
+    """Fill in every key that was not given, so that the run records what it was trained with.
 
     Args:
-        recipe: as it was asked for.
-        problem: what was read of its data.
+        recipe: as given.
+        problem: read from its data.
 
     Raises:
-        RecipeError: what was asked for contradicts the data.
+        RecipeError: the recipe contradicts the data.
     """
     chosen: dict[str, dict[str, Any]] = {
         "data": {"season": problem.season},
@@ -90,7 +90,7 @@ def settle(recipe: Recipe, problem: Problem) -> Recipe:
 
 
 def chosen_words(asked: Recipe, settled: Recipe) -> str:
-    """Say in a line what was chosen; nothing where everything was given.
+    """Say in one line what was chosen by rules; empty if everything was given.
 
     Example:
         >>> from edgelstm.recipe.file import load_recipe
@@ -113,7 +113,7 @@ def chosen_words(asked: Recipe, settled: Recipe) -> str:
         ("training", "time_limit"): "time limit {}",
     }
     quantization, told = settled.quantization, []
-    if quantization is not None and quantization.start is not None:  # has epochs and a schedule of its own
+    if quantization is not None and quantization.start is not None:  # fine-tuning has its own epochs and schedule
         words = {place: word for place, word in words.items() if place[1] not in ("epochs", "schedule", "average")}
     for (section, key), word in words.items():
         before, after = (getattr(getattr(recipe, section), key) for recipe in (asked, settled))
@@ -165,7 +165,7 @@ def _for_forecasts(recipe: Recipe, problem: Problem) -> dict[str, dict[str, Any]
 
 
 def _batch(count: int) -> int:
-    """More windows bear larger batches: a few thousand optimizer steps are enough for any table.
+    """Choose the batch size: larger for more windows, as a few thousand optimizer steps are enough for any table.
 
     Example:
         >>> [_batch(count) for count in (60, 600, 3_000, 12_000, 100_000)]
@@ -175,7 +175,7 @@ def _batch(count: int) -> int:
 
 
 def segment_of(steps: int, season: int | None) -> int:
-    """Choose how many samples one step of the LSTM eats: about a seventh of the window, in step with the season.
+    """Choose how many samples the LSTM reads in one step: about a seventh of the window, aligned with the season.
 
     Example:
         >>> segment_of(168, 24), segment_of(72, 24), segment_of(60, 7), segment_of(13, None)
@@ -188,7 +188,7 @@ def segment_of(steps: int, season: int | None) -> int:
 
 
 def _scaling(problem: Problem) -> str:
-    """Relative to what is forecast where its past is seen; by each window's own size where series differ in theirs."""
+    """Choose relative scaling if the past of the targets is among the inputs, and instance if series differ in size."""
     training = problem.training
     if not problem.own or not isinstance(training, Windows) or training.steps < 2:
         return "standard"
@@ -200,7 +200,7 @@ def _differ(spreads: Rows64) -> bool:
 
 
 def _window_work(recipe: Recipe, problem: Problem, hidden: int, segment: int) -> float:
-    """Estimate the multiplications of one window, there and back."""
+    """Estimate the multiplications of one window, forward and backward."""
     network, inputs = recipe.network, len(problem.inputs)
     sequences, width = (inputs, segment) if network.shared else (1, segment * inputs)
     steps, directions = problem.window / segment, 1 + network.bidirectional
@@ -210,7 +210,7 @@ def _window_work(recipe: Recipe, problem: Problem, hidden: int, segment: int) ->
 
 
 def _drawn(count: int, batch: int, epochs: int, work: float) -> int:
-    """Choose how many windows an epoch draws: all of them, but for tables that would take hours."""
+    """Choose how many windows an epoch draws: all of them, unless the table would take hours."""
     most = SECONDS / (epochs * (work / MULTIPLICATIONS + STEP_S / batch))
     if count <= most:
         return count
@@ -219,9 +219,9 @@ def _drawn(count: int, batch: int, epochs: int, work: float) -> int:
 
 
 def _settle_threads(content: dict[str, Any], problem: Problem) -> None:
-    """One thread for a small network: with more, they wait for each other and for other processes.
+    """Use one thread for a small network: several threads wait for each other and for other processes.
 
-    471 windows took 62.6 to 139 s with torch's default beside busy processes, and 1.9 to 14 s with one thread.
+    Next to busy processes, 471 windows took 62.6 to 139 s with torch's default, and 1.9 to 14 s with one thread.
     """
     network, training = content["network"], content["training"]
     width = (network["segment"] or 1) * len(problem.inputs)

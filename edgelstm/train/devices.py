@@ -1,4 +1,4 @@
-"""Where a training runs: the device and its arithmetic, and what of it makes no sense."""
+"""Where training runs: the device and its arithmetic, and checks of these settings."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from edgelstm.train.ranks import node_rank, processes_of
 
 
 class Arithmetic(MixedPrecision):
-    """bf16 or fp16 where torch finds it safe."""
+    """bf16 or fp16 where torch considers it safe."""
 
     def convert_input(self, data: Any) -> Any:
-        """Leave physical units as they are: rounded before they are scaled, they would lose what tells them apart."""
+        """Keep physical units in float32: if rounded before scaling, they would lose their differences."""
         return data
 
     def convert_output(self, data: Any) -> Any:
-        """Leave answers as they are: the loss takes care of itself."""
+        """Keep answers as they are: the loss converts them."""
         return data
 
     def unscale_gradients(self, optimizer: Any) -> None:
-        """Let the gradients of fused optimizers be clipped, too, which Fabric refuses and torch does."""
+        """Allow clipping with fused optimizers, which Fabric refuses and torch supports."""
         if self.scaler is not None:
             self.scaler.unscale_(optimizer)
 
 
 def fabric_of(training: TrainingRecipe) -> Fabric:
-    """Take the device of this process, and wait for the others that train with it."""
+    """Set up the device of this process, and wait for the other processes of the training."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its tips are not for our users
-    # Not Apple's: it lacks float64, in which losses are summed up and a calendar is computed.
+    # Not Apple's GPU: it lacks float64, in which losses are summed and the calendar is computed.
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    # Who started this process is known, see `ranks`: no cluster need be guessed from the environment.
+    # `ranks` started this process, so Fabric must not guess a cluster from the environment.
     plugins: list[Any] = [LightningEnvironment()]
     if training.precision != "fp32":
         plugins.append(Arithmetic("16-mixed" if training.precision == "fp16" else "bf16-mixed", device))
@@ -57,31 +57,31 @@ def fabric_of(training: TrainingRecipe) -> Fabric:
 
 
 def check_devices(problem: Problem, training: TrainingRecipe, every_step: bool) -> None:
-    """Refuse devices that are not there, and more of them than can share the work.
+    """Refuse devices that do not exist, and more of them than can share the work.
 
     Args:
-        problem: what there is to learn.
-        training: says how many devices and nodes.
-        every_step: a state is carried on.
+        problem: what to learn.
+        training: gives the number of devices and nodes.
+        every_step: the state is carried.
 
     Raises:
-        RecipeError: settings that contradict each other or the data.
-        TrainingError: the machine or its environment lacks what is asked for.
+        RecipeError: settings contradict each other or the data.
+        TrainingError: the machine or its environment lacks what was asked for.
     """
     processes = processes_of(training)
     if processes == 1:
         if training.strategy != "auto":
             raise RecipeError(
-                f"training.strategy: {training.strategy} joins several devices, and training.devices is 1: give more "
-                "with --devices, or leave it out"
+                f"training.strategy: {training.strategy} needs several devices, training.devices is 1: raise it with "
+                "--devices, or remove the strategy"
             )
         return
     if training.nodes > 1:
         node_rank(training)
     if "LOCAL_RANK" in os.environ:
         raise TrainingError(
-            "training.devices: this process is one of several already (LOCAL_RANK is set): start edgelstm once on "
-            "each node, without torchrun; it starts a process for each device"
+            "training.devices: this process is already one of several (LOCAL_RANK is set): start edgelstm once per "
+            "node, without torchrun; it starts one process per device"
         )
     if torch.cuda.is_available() and training.devices > torch.cuda.device_count():
         raise TrainingError(
@@ -91,6 +91,6 @@ def check_devices(problem: Problem, training: TrainingRecipe, every_step: bool) 
     shares = feed_of(problem, training, every_step, Share(0, processes)).shares
     if processes > shares:
         raise RecipeError(
-            f"training.devices: expected no more devices than the batches of an epoch, {shares}, got {processes}: "
+            f"training.devices: expected at most {shares}, the number of batches in an epoch, got {processes}: "
             "lower --devices or --batch-size"
         )

@@ -1,7 +1,8 @@
-"""Fit: from windows to a run directory. The story of this package, top to bottom."""
+"""Fit: from windows to a run directory. The pipeline of this package, top to bottom."""
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm import __version__
 from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
+from edgelstm.data.scores.scorer import Scored
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
 from edgelstm.recipe.file import check_recipe
@@ -29,7 +31,7 @@ from edgelstm.report import (
     report_files,
 )
 from edgelstm.run import RECIPE, RUN_FORMAT_VERSION, Run, RunRecord, golden_inputs, pack_weights, write_run
-from edgelstm.train.answers import NETWORK, QUANTIZED, answer, answerers_of, network_of_line
+from edgelstm.train.answers import NETWORK, QUANTIZED, answer, answerers_of, network_of_line, scores_of
 from edgelstm.train.begun import CHECKPOINTS, check_resumable, claim, first_difference, recorded_in
 from edgelstm.train.defaults import chosen_words, settle
 from edgelstm.train.devices import check_devices
@@ -47,16 +49,17 @@ from edgelstm.train.tasks import TASKS, Arrays
 
 @dataclass(frozen=True)
 class Fitted:
-    """A training that has ended.
+    """A finished training.
 
     Attributes:
         run: as written to the run directory.
-        evaluation: of the network beside its baselines on each held-out part; after a fine-tuning also
+        evaluation: of the network and its baselines on each held-out part; after a fine-tuning also
             `"quantized"`, as its file will compute.
-        problem: what was learned from.
-        recipe: how, with what was chosen by rule.
-        start: the line that it began with; None without one.
-        trained: how the loop went.
+        problem: the training data.
+        recipe: the settings, including those chosen by rules.
+        start: the line that the network started from; None without one.
+        trained: the result of the loop.
+        before: scores before the fine-tuning of a run, by network and part; empty for any other training.
     """
 
     run: Run
@@ -65,20 +68,21 @@ class Fitted:
     recipe: Recipe
     start: Start | LabelStart | None
     trained: Trained
+    before: dict[str, dict[str, Scored]]
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it; the best weights until then were kept."""
+        """Whether Ctrl-C ended it; the best weights so far are kept."""
         return self.trained.interrupted
 
     @property
     def seconds(self) -> float:
-        """Spent in the loop."""
+        """Time in the loop."""
         return self.trained.seconds
 
     @property
     def written(self) -> bool:
-        """Whether the run lies in its directory: of several nodes the first writes it."""
+        """Whether the run was written here: with several nodes, the first one writes it."""
         return writes(self.recipe.training)
 
 
@@ -104,33 +108,33 @@ def fit(
     Args:
         x: float32 [N, T, F] windows in physical units; to classify and to label also a list of series [T, F] of
             different lengths.
-        y: to forecast float32 [N, K, O] targets in physical units; [N, O] means K = 1; with `state="carried"` targets
-            behind every step: [N, T, K, O] or [N, T, O]. To classify the class of each series, N whole numbers or
-            texts. To label what belongs to every step of each series: [T] classes with `classes=True`, None where
-            unknown; or numbers [T] or [T, O], NaN where unknown.
+        y: to forecast, float32 [N, K, O] targets in physical units; [N, O] means K = 1; with `state="carried"` targets
+            after every step: [N, T, K, O] or [N, T, O]. To classify, the class of each series, N integers or texts.
+            To label, a value for every step of each series: [T] classes with `classes=True`, None if unknown; or
+            numbers [T] or [T, O], NaN if unknown.
         task: `"forecast"`, `"classify"` or `"label"`.
-        directory: where the run goes.
-        validation: a pair like (x, y), the fraction of the last windows to take, or None: then the weights of
+        directory: of the new run.
+        validation: a pair like (x, y), the fraction of the last windows to use, or None: then the weights of
             the last epoch are kept.
         test: a pair like (x, y) that is only scored; None for none.
         name: of the run and its model files.
         inputs: names of the input channels.
-        outputs: names of the output channels; of classes, the classes in their order. Where one is named like an
-            input, that input is its past, which relative scaling and the baselines need.
-        overwrite: replace a run that lies there.
-        resume: go on with the killed or interrupted training in `directory`, on the same arrays and options.
-        progress: tell on stderr how it goes.
+        outputs: names of the output channels; for classes, the classes in order. An input with the same name is the
+            past of that output, which relative scaling and the baselines need.
+        overwrite: replace an existing run.
+        resume: resume the killed or interrupted training in `directory`, with the same arrays and options.
+        progress: show progress on stderr.
         quantization: keys of a recipe's `[quantization]`, such as `{"precision": "int8"}`: fine-tune for such a file
-            after the training. `{}` takes what is usual there, None leaves it out.
+            after the training. `{}` uses the defaults, None does not fine-tune.
         **options: any key of a recipe's `[network]` and `[training]`, such as `hidden_size=50`,
-            `scaling="none"`, `epochs=100`; `quantiles` of a forecast; `classes` and `cap` of labels; `steps`, how
-            long a chunk of a series to label is, or a series to classify may be.
+            `scaling="none"`, `epochs=100`; `quantiles` of a forecast; `classes` and `cap` of labels; `steps`, the
+            length of a chunk of a series to label, or the largest length of a series to classify.
 
     Returns:
         The run and its scores.
 
     Raises:
-        InputError: arrays that do not fit each other, or that are not finite numbers.
+        InputError: the arrays do not fit each other, or are not finite numbers.
         RecipeError: an unknown option or value.
         DataError: a constant channel.
         TrainingError: the loss is no longer a number.
@@ -161,48 +165,48 @@ def fit(
 
 
 def fit_recipe(recipe: Recipe, directory: str | Path, *, overwrite: bool = False) -> Fitted:
-    """Train what a recipe asks for and write a run directory.
+    """Train a recipe and write a run directory.
 
     Args:
         recipe: from `load_recipe`.
-        directory: where the run goes.
-        overwrite: replace a run that lies there.
+        directory: of the new run.
+        overwrite: replace an existing run.
 
     Raises:
         DataError: the data cannot be read, is too short, or has a constant channel.
-        RecipeError: settings that contradict the data.
-        RunError: a run lies there already.
+        RecipeError: settings contradict the data.
+        RunError: a run already exists there.
         TrainingError: the loss is no longer a number.
     """
     return _fit(_asked_by(recipe), Path(directory), overwrite=overwrite)
 
 
 def resume_recipe(directory: str | Path, asked: Recipe | None = None) -> Fitted:
-    """Go on with a training that was interrupted or killed; at most the running epoch was lost.
+    """Resume a training that was interrupted or killed; at most the running epoch was lost.
 
     Args:
         directory: the run directory of that training.
-        asked: the recipe that somebody thinks it has; None to take the one that lies there.
+        asked: the recipe to check against the stored one; None for no check.
 
     Raises:
-        TrainingError: there is nothing to resume, or the recipe is another one.
+        TrainingError: there is nothing to resume, or the recipe differs.
     """
     directory = Path(directory)
     recorded = recorded_in(directory)
     if "split" not in recorded:
-        raise TrainingError(f"{directory}: was trained on arrays; edgelstm.train.fit(..., resume=True) goes on with it")
+        raise TrainingError(f"{directory}: was trained on arrays; resume it with edgelstm.train.fit(..., resume=True)")
     recipe = check_recipe(recorded, str(directory / RECIPE))
     if asked is not None and first_difference(recipe, asked):
         raise TrainingError(
-            f"{directory}: was begun with other settings ({first_difference(recipe, asked)}); give the same ones or "
-            "train into another folder"
+            f"{directory}: was started with other settings ({first_difference(recipe, asked)}); give the same ones, or "
+            "another --output"
         )
     return _fit(_asked_by(recipe), directory, resume=True)
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What there is to learn, how, the same as JSON values, and what of it was chosen by rule, in a line for people."""
+    """The data, the recipe, the recipe as JSON values, and one line that says what was chosen by rules."""
 
     problem: Problem
     recipe: Recipe
@@ -233,7 +237,7 @@ def _fit(
         claim(directory, asked.record, overwrite)
     if progress:
         print("\n".join([*problem.report, *filter(None, (asked.chosen, _start_words(made, problem)))]), file=sys.stderr)
-    for litter in directory.glob(".*.part"):  # of a kill in the middle of a write
+    for litter in directory.glob(".*.part"):  # from a kill during a write
         litter.unlink()
     fitted = _trained(asked, made, directory, progress)
     write_run(fitted.run, _for_people(fitted.evaluation, fitted.trained))
@@ -244,20 +248,23 @@ def _fit(
 
 
 def _trained(asked: _Asked, made: Made, directory: Path, progress: bool) -> Fitted:
-    """Train and judge; on every node, of which the first writes what came out."""
-    network = made.network
+    """Train and evaluate, on every node; the first node writes the result."""
+    network, recipe = made.network, asked.recipe
+    of_a_run = recipe.network.run is not None or (recipe.quantization is not None and recipe.quantization.start)
+    untuned = copy.deepcopy(network) if of_a_run else None
     trained = _train(network, asked, directory, progress)
     network.load_state_dict(trained.weights)
-    # The windows of a report are answered one by one: a second thread waits for the first at each of their steps,
-    # and where other processes are busy for its turn, which was half of a small training.
-    with threads(asked.recipe.training.threads):
+    # The windows of a report are answered one by one: a second thread waits for the first at each of their steps, and
+    # for its turn if other processes are busy. That took half of the time of a small training.
+    with threads(recipe.training.threads):
         evaluation = _evaluate(network, asked)
+        before = {} if untuned is None else scores_of(asked.problem, _networks(untuned, recipe))
         run = _make_run(network, asked, evaluation, trained.best_epoch, directory)
-    return Fitted(run, evaluation, asked.problem, asked.recipe, made.start, trained)
+    return Fitted(run, evaluation, asked.problem, recipe, made.start, trained, before)
 
 
 def _start_words(made: Made, problem: Problem) -> str:
-    """Say what the network begins with, or why with nothing."""
+    """Say what the network starts from, or why it has no start."""
     if made.start is None:
         return made.said
     score = math.nan if isinstance(made.start, LabelStart) else made.start.scaled_rmse
@@ -272,9 +279,9 @@ def _start_words(made: Made, problem: Problem) -> str:
 
 
 def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool) -> Trained:
-    """Train, and fine-tune what came out where that was asked for; either goes on from its checkpoint, if there is one.
+    """Train, then fine-tune if asked to; both resume from their checkpoints, if there are any.
 
-    A training that had ended before a kill ends at once here: its last checkpoint holds the best weights.
+    A training that had ended before a kill ends at once: its last checkpoint holds the best weights.
     """
     problem, recipe, quantization = asked.problem, asked.recipe, asked.recipe.quantization
     before = None
@@ -286,14 +293,14 @@ def _train(network: LstmNetwork, asked: _Asked, directory: Path, progress: bool)
             return before
         network.load_state_dict(before.weights)
     if progress:
-        print(f"fine-tuning for {quantization.precision}: losses are those of the simulated file", file=sys.stderr)
+        print(f"fine-tuning for {quantization.precision}: the losses are those of the simulated file", file=sys.stderr)
     simulated, gentler = QuantizedNetwork(network, quantization), quantization.training_of(recipe.training)
     tuned = run_loop(simulated, problem, gentler, directory / CHECKPOINTS[1], progress, fine_tuning=True)
     return tuned if before is None else _joined(before, tuned)
 
 
 def _joined(before: Trained, tuned: Trained) -> Trained:
-    """Count the epochs of a fine-tuning on from those of the training."""
+    """Number the epochs of the fine-tuning after those of the training."""
     epoch = len(before.history) + tuned.best_epoch if tuned.best_epoch else before.best_epoch
     return replace(
         tuned, history=before.history + tuned.history, best_epoch=epoch, seconds=before.seconds + tuned.seconds
@@ -301,17 +308,20 @@ def _joined(before: Trained, tuned: Trained) -> Trained:
 
 
 def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
-    """Judge the network, and where it was fine-tuned its simulated file, beside the baselines."""
-    problem, quantization = asked.problem, asked.recipe.quantization
-    networks: dict[str, LstmNetwork] = {NETWORK: network}
+    """Evaluate the network, its simulated file if it was fine-tuned, and the baselines."""
+    problem, networks = asked.problem, _networks(network, asked.recipe)
     line = network_of_line(network) if problem.task == "forecast" and network.plan.network.highway else None
-    if quantization is not None:
-        networks[QUANTIZED] = QuantizedNetwork(network, quantization)
     contract = _draft(network, asked, "")
     parts = [
         Part(part, problem.held_out[part], *found, {}) for part, found in answerers_of(problem, networks, line).items()
     ]
     return evaluate_parts(contract, parts, data_sha256=problem.data_sha256, season=problem.season)
+
+
+def _networks(network: LstmNetwork, recipe: Recipe) -> dict[str, LstmNetwork]:
+    """Name a network, and its simulated file if it is fine-tuned for one."""
+    quantized = {} if recipe.quantization is None else {QUANTIZED: QuantizedNetwork(network, recipe.quantization)}
+    return {NETWORK: network, **quantized}
 
 
 def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_epoch: int, directory: Path) -> Run:
@@ -327,7 +337,7 @@ def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_
 
 
 def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract:
-    """Say what is known before anything was measured."""
+    """Make the contract before anything is measured."""
     problem, options = asked.problem, asked.recipe.network
     return Contract(
         format_version=FORMAT_VERSION,
@@ -361,7 +371,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
 
 
 def _for_people(evaluation: Evaluation, trained: Trained) -> dict[str, bytes]:
-    """Make the files that nobody but people and their programs reads."""
+    """Make the files that edgelstm itself does not read."""
     history = History(trained.history, trained.best_epoch)
     return {"loss.csv": _loss_csv(trained), **report_files(evaluation, history)}
 
@@ -375,7 +385,7 @@ def _loss_csv(trained: Trained) -> bytes:
 
 
 def _window_of(x: Any) -> int:
-    """The steps of windows [N, T, F]; 1 for what is none, which is refused later with a better reason."""
+    """Give the steps of windows [N, T, F]; 1 if x is not an array of windows, which is refused later with a reason."""
     try:
         shape = np.shape(x)
     except ValueError:
@@ -386,7 +396,7 @@ def _window_of(x: Any) -> int:
 def _options(
     name: str, task: str, options: dict[str, Any], quantization: Mapping[str, Any] | None, window: int
 ) -> Recipe:
-    """Sort keyword arguments into the sections of a recipe and check them there."""
+    """Sort keyword arguments into the sections of a recipe, and check them."""
     places = {
         **dict.fromkeys(NetworkRecipe.model_fields, "network"),
         **dict.fromkeys(TrainingRecipe.model_fields, "training"),
@@ -397,10 +407,10 @@ def _options(
     sections: dict[str, Any] = {"data": {"path": "", "targets": ("y",)}, "window": {}, "network": {}, "training": {}}
     for key, value in options.items():
         if key not in places:
-            raise RecipeError(f"fit: {key}: there is no such option; {nearest(key, list(places))}")
+            raise RecipeError(f"fit: {key}: unknown option; {nearest(key, list(places))}")
         sections[places[key]][key] = value
     if task == "forecast" and "steps" in options:
-        raise RecipeError("fit: steps: windows to forecast from have as many as x; leave it out")
+        raise RecipeError("fit: steps: forecast windows have the steps of x; remove it")
     if task == "forecast":
         sections["window"]["steps"] = window
     return check_recipe({"name": name, "task": task, "quantization": quantization, **sections}, "fit")

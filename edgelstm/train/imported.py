@@ -1,4 +1,4 @@
-"""Train on from the layers and weights of a run: what it says of a recipe, and what its data must be like."""
+"""Train further from the layers and weights of a run: what the run fixes in a recipe, and what data fits it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SOFTMAX = Activation("softmax")
 
 
 def begun_with(recipe: Recipe) -> Run | None:
-    """Read the run whose layers and weights a recipe begins with; None: it asks for layers of its own.
+    """Read the run whose layers and weights a recipe starts from; None: the recipe describes the layers itself.
 
     Raises:
         RunError: the run is missing, incomplete or damaged.
-        TrainingError: it cannot be trained on.
+        TrainingError: it cannot be trained.
     """
     if recipe.network.run is None:
         return None
@@ -36,7 +36,7 @@ def begun_with(recipe: Recipe) -> Run | None:
 
 
 def layers_of(run: Run) -> Network:
-    """Give the layers that are trained: those of the run, in the order of the exported graph."""
+    """Give the layers to train: those of the run, in the order of the exported graph."""
     network = run.record.network
     if network is None:
         raise TrainingError(f"{run.path}: expected a run with a list of layers")
@@ -45,10 +45,10 @@ def layers_of(run: Run) -> Network:
 
 
 def with_run(recipe: Recipe, run: Run) -> Recipe:
-    """Say in a recipe what its run says: the task, the window, the sizes, and the columns that nobody names.
+    """Fill into a recipe what its run fixes: the task, the window, the sizes, and the columns that are not given.
 
     Raises:
-        RecipeError: the recipe asks for something else.
+        RecipeError: the recipe contradicts the run.
     """
     contract, content = run.record.contract, recipe.model_dump(mode="json", exclude_unset=True)
     for section, values in _said_by(run).items():
@@ -57,7 +57,7 @@ def with_run(recipe: Recipe, run: Run) -> Recipe:
             asked = place.get(key)
             if asked not in (None, value):
                 name = ".".join(filter(None, (section, key)))
-                raise RecipeError(f"{name}: {run.path} says {value!r}, got {asked!r}; leave it out")
+                raise RecipeError(f"{name}: expected {value!r} as in {run.path}, got {asked!r}; remove it")
             place[key] = value
     data = content["data"]
     numbers = contract.answer != "class"
@@ -71,18 +71,18 @@ def with_run(recipe: Recipe, run: Run) -> Recipe:
 
 
 def fitting(problem: Problem, run: Run) -> Problem:
-    """Hold data against the channels of a run, and number its classes as the run does.
+    """Check data against the channels of a run, and number its classes as the run does.
 
     Raises:
-        DataError: other inputs or outputs, classes that the run does not know, or values that float32 cannot hold.
+        DataError: inputs, outputs or classes that do not fit the run, or values too close together for float32.
     """
     contract = run.record.contract
     _check_channels(run, "input", "--feature", contract.inputs, problem.inputs)
     far = [c.name for c in (*problem.inputs, *problem.outputs) if c.origin]
     if far:
         raise DataError(
-            f"column {far[0]!r}: float32 cannot tell its values apart, and {run.path} takes them as they are; subtract "
-            "their level in the table"
+            f"column {far[0]!r}: its values are too close together for float32 at their level, which {run.path} does "
+            "not subtract; subtract a constant in the table"
         )
     if problem.answer != "class":
         _check_channels(run, "output", "--target", contract.outputs, problem.outputs)
@@ -91,8 +91,8 @@ def fitting(problem: Problem, run: Run) -> Problem:
     unknown = [channel.name for channel in problem.outputs if channel.name not in names]
     if unknown:
         raise DataError(
-            f"{run.path} answers {', '.join(names)}, the data has the class {unknown[0]!r}; name its outputs in their "
-            "order when you import it (--output-name)"
+            f"{run.path} predicts {', '.join(names)}, but the data has the class {unknown[0]!r}; name the outputs in "
+            "order when you import the network (--output-name)"
         )
     places = np.array([names.index(channel.name) for channel in problem.outputs])
     column = problem.outputs[0].column
@@ -126,7 +126,7 @@ def _said_by(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def check_trainable(run: Run) -> None:
-    """See that there are layers to train, whose answers a loss can be measured on.
+    """Check that there are layers to train, and a loss for their answers.
 
     Raises:
         TrainingError: there are not.
@@ -134,22 +134,22 @@ def check_trainable(run: Run) -> None:
     contract, network = run.record.contract, run.record.network
     if network is None:
         raise TrainingError(
-            f"{run.path}: holds a graph of torch.onnx.export and no list of layers, there is nothing here to train; "
-            "train it where it comes from and import it again"
+            f"{run.path}: is a graph from torch.onnx.export without layers, which cannot be trained here; train it in "
+            "PyTorch and import it again"
         )
     recipe = run.record.recipe
     if isinstance(recipe, dict) and "training" in recipe and not recipe["network"].get("run"):
-        raise TrainingError(f"{run.path}: was trained here, not imported; train anew on the other table")
+        raise TrainingError(f"{run.path}: was trained here, not imported; start a new training on the other table")
     if network.tokens:
-        raise TrainingError(f"{run.path}: takes tokens, which no table holds; expected a network of measurements")
+        raise TrainingError(f"{run.path}: its inputs are tokens, which a table cannot hold; expected numeric inputs")
     if contract.task == "label" and contract.state == "window":
         raise TrainingError(
-            f"{run.path}: labels windows, training labels whole series; expected a network that carries its state"
+            f"{run.path}: labels windows, but training labels whole series; expected a network with carried state"
         )
     if contract.answer == "class" and (len(contract.outputs) < 2 or network.layers[-1] != SOFTMAX):
         raise TrainingError(
-            f"{run.path}: expected an output for each class and a softmax as the last layer, got "
-            f"{len(contract.outputs)} output(s) and {network.layers[-1].kind}"
+            f"{run.path}: expected one output per class (at least 2) and a softmax as the last layer, got "
+            f"{len(contract.outputs)} and {network.layers[-1].kind}"
         )
     _check_lengths(run, network)
 
@@ -160,8 +160,8 @@ def _check_lengths(run: Run, network: Network) -> None:
     for layer in network.layers:
         if isinstance(layer, (Mask, Segment, Reverse, Repeat, Highway)):
             raise TrainingError(
-                f"{run.path}: has a {layer.kind}, which does not go with series of different lengths, as training "
-                "classifies them"
+                f"{run.path}: has a {layer.kind}, which cannot process series of different lengths; expected a network "
+                "without it"
             )
 
 
@@ -169,13 +169,13 @@ def _check_channels(run: Run, what: str, option: str, own: tuple[Channel, ...], 
     if len(own) != len(found):
         names = [", ".join(channel.name for channel in channels) for channels in (own, found)]
         raise DataError(
-            f"{run.path} has {len(own)} {what}(s) ({names[0]}), the data gives {len(found)} that change in training "
-            f"({names[1]}); name as many columns with {option}, in their order"
+            f"{run.path}: expected one column that changes in training per {what}, {len(own)} ({names[0]}), got "
+            f"{len(found)} ({names[1]}); name them in order with {option}"
         )
 
 
 def _numbered(examples: Examples, places: Any) -> Examples:
     if not isinstance(examples, Sequences):
-        raise TypeError("classes come in sequences")
+        raise TypeError("expected sequences of classes")
     targets = examples.targets.astype(np.int64)
     return replace(examples, targets=np.where(targets >= 0, places[targets], targets))

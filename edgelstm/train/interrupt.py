@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one ends a training soon, the second at once."""
+"""Ctrl-C: the first one stops a training soon, the second at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Interrupt:
     """Whether Ctrl-C was pressed.
 
     Attributes:
-        pressed: once; whoever trains looks at it before each batch.
+        pressed: once; the training loop checks it before each batch.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Interrupt:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take over SIGINT for a while; only the main thread can, elsewhere whoever owns the signal gets it."""
+        """Handle SIGINT during the training; only the main thread can, other threads leave the handler as it is."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -36,4 +36,4 @@ class Interrupt:
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
-        print("\nstopping soon; press Ctrl-C again to give up at once", file=sys.stderr)
+        print("\nstopping soon; press Ctrl-C again to stop at once", file=sys.stderr)

@@ -1,8 +1,8 @@
-"""What a network of classes at every step starts from: the log-odds of the one channel that decides, where one does.
+"""The start of a network that labels classes: the log-odds from one decisive channel, if there is one.
 
-And how much of what an LSTM adds to them is kept: as much as validation confirms. Elsewhere a start did not pay: on a
-valve of SKAB, where all channels say more than one, it led to 92.4 % of the test where the network has 95.1 % without;
-of numbers, on C-MAPSS, least squares led to an error of 15.8 cycles in the place of 13.3.
+And how much of the LSTM's correction is kept: as much as validation confirms. In other cases a start did not pay off:
+on a valve of SKAB, where all channels together say more than one, test accuracy was 92.4 % with it and 95.1 % without;
+for numbers, on C-MAPSS, least squares gave an error of 15.8 cycles instead of 13.3.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LabelStart(NamedTuple):
     Attributes:
         weight: float32 [C, F].
         bias: float32 [C].
-        words: what it looks at, for people.
+        words: what it uses, for people.
     """
 
     weight: NDArray[np.float32]
@@ -39,18 +39,18 @@ class LabelStart(NamedTuple):
 
 
 def start_weights(problem: Problem, scaling: Scaling) -> LabelStart | None:
-    """Find the channel that decides alone: whose logistic regression is more accurate than that of all channels.
+    """Find a decisive channel: its logistic regression is more accurate than that of all channels.
 
-    As light does in an office: there the others mislead, and what they add in one week is wrong in the next. It is
-    validation that tells; of equally accurate ones that with the smaller log loss counts.
+    An example is the light in an office: the other channels mislead, and what they add in one week is wrong in the
+    next. Validation decides; among equally accurate channels the smaller log loss wins.
 
     Args:
-        problem: what there is to learn.
+        problem: what to learn.
         scaling: of its network.
 
     Returns:
-        That of the channel; None where there are no classes at every step, one channel or no part held out, all
-        channels or the most frequent class are as good, or there are too many classes and channels.
+        The regression of that channel; None without classes at every step, with one channel, without validation, if
+        all channels or the most frequent class are as good, or if there are too many classes and channels.
     """
     training, validation = problem.training, problem.validation
     if not isinstance(training, Sequences) or not isinstance(validation, Sequences) or problem.answer != "class":
@@ -70,17 +70,17 @@ def start_weights(problem: Problem, scaling: Scaling) -> LabelStart | None:
 
 
 def settle_share(network: LstmNetwork, problem: Problem) -> float:
-    """Keep of what the LSTM adds to its start the smallest share that is as accurate on validation as any other.
+    """Keep the smallest share of the LSTM's correction that is as accurate on validation as any other share.
 
-    One week cannot tell what another will bear out: of two networks that it finds equally accurate, the one nearer to
-    its start is the safer one.
+    Validation is limited, often to one week: if two networks are equally accurate on it, the one nearer to the start is
+    safer.
 
     Args:
         network: with a start; its head is multiplied by the share.
-        problem: gives the validation part; without one all is kept.
+        problem: gives the validation part; without one, everything is kept.
 
     Returns:
-        The share, of `SHARES`.
+        The share, one of `SHARES`.
     """
     if problem.validation is None or not network.plan.network.highway:
         return 1.0
@@ -116,7 +116,7 @@ def _fit(rows: _Rows, columns: tuple[int, ...], classes: int) -> tuple[Array64, 
 
 
 def _figure(rows: _Rows, weight: Array64, bias: Array64) -> tuple[float, float]:
-    """How bad a fit is: its share of wrong classes, then its log loss."""
+    """Give the error of a fit: the share of wrong classes, then the log loss."""
     z = rows.x @ weight.T + bias
     top = z.max(axis=1)
     right = z[np.arange(len(z)), rows.classes]

@@ -1,4 +1,4 @@
-"""The training loop, from top to bottom. Fabric brings the device, its arithmetic and the other processes, no more."""
+"""The training loop, top to bottom. Fabric provides only the device, its arithmetic and the other processes."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from edgelstm.train.problem import Problem
 from edgelstm.train.progress import telling
 from edgelstm.train.ranks import in_ranks, processes_of
 
-GAINS = (1.0, 0.75, 0.5, 0.25)  # of what an LSTM says beside its start; none at all is epoch 0
+GAINS = (1.0, 0.75, 0.5, 0.25)  # weights of the LSTM's correction to its start; weight 0 is epoch 0
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What the loop gives.
+    """The result of the loop.
 
     Attributes:
         weights: of the best epoch, by name in the network.
         history: (training loss, validation loss) of each epoch, NaN without validation.
-        best_epoch: from 1; 0: no epoch was better than what a fine-tuning, or a network with a start, began with.
-        interrupted: somebody pressed Ctrl-C.
-        seconds: spent in this loop, not counting what a resumed training had spent before.
-        gain: what the LSTM's answer was multiplied by, where there is a start.
+        best_epoch: from 1; 0: no epoch was better than the initial weights of a fine-tuning or of a start.
+        interrupted: Ctrl-C ended it.
+        seconds: in this loop, without the time of a training before it was resumed.
+        gain: factor on the LSTM's answer, if there is a start.
         out_of_time: the time limit ended it.
     """
 
@@ -60,7 +60,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be trained and how, see `run_loop`."""
+    """What to train and how, see `run_loop`."""
 
     network: LstmNetwork
     problem: Problem
@@ -71,17 +71,17 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """Of what is learnt from; the network must be on the CPU, as it begins."""
+        """Digest of the training data and initial weights; the network must be on the CPU, not yet trained."""
         return checkpoints.digest(self.problem, self.network if self.fine_tuning else None)
 
     @property
     def begins(self) -> bool:
-        """Whether there are weights worth keeping before the first epoch: those of epoch 0."""
+        """Whether the weights before the first epoch, those of epoch 0, may be the best."""
         return self.fine_tuning or bool(self.network.plan.network.highway)
 
 
 class Learned(NamedTuple):
-    """How the epochs went: the best one, and what ended them."""
+    """The best epoch, and what ended the training."""
 
     best: Best
     interrupted: bool = False
@@ -103,9 +103,9 @@ def run_loop(
         network: is trained in place, and is on the CPU afterwards; the best weights are in the result.
         problem: gives the training and validation windows.
         training: how to train, and in how many processes.
-        checkpoint: written after each epoch; if it is there already, training goes on from it.
-        progress: tell on stderr how it goes.
-        fine_tuning: the network has been trained: its weights are kept as epoch 0 unless an epoch is better.
+        checkpoint: written after each epoch; if it exists, training resumes from it.
+        progress: show progress on stderr.
+        fine_tuning: the network is already trained: its weights are kept as epoch 0 unless an epoch is better.
 
     Raises:
         TrainingError: the loss is no longer a number, the checkpoint is damaged, or a process has failed.
@@ -124,7 +124,7 @@ def run_loop(
 
 
 def train(job: Job) -> Learned:
-    """Train epoch after epoch; where several processes train together, each of them does this."""
+    """Train epoch after epoch; if several processes train together, each of them runs this."""
     training, data, fabric = job.training, job.digest, fabric_of(job.training)
     share = Share(fabric.global_rank, fabric.world_size)
     feed = feed_of(job.problem, training, job.network.plan.every_step, share)
@@ -139,7 +139,7 @@ def train(job: Job) -> Learned:
         for epoch in range(len(best.history), training.epochs):
             if feed.validation is not None and len(best.history) - best.epoch >= (training.patience or math.inf):
                 break
-            # Anew in each epoch: a resumed training then drops out what an uninterrupted one does.
+            # Seeded in each epoch, so that a resumed training draws the same dropout as an uninterrupted one.
             torch.manual_seed(training.seed * 1_000_003 + epoch + 1 + (share.rank << 52))
             loss = learn(trainer, feed.training.of_epoch(epoch), interrupt)
             if loss is None:
@@ -151,7 +151,7 @@ def train(job: Job) -> Learned:
                 state = {name: part.state_dict() for name, part in trainer.parts.items()}
                 checkpoints.save(job.checkpoint, {**state, "best": best._asdict()}, data)
             now_s = time.perf_counter()
-            expected_s, epoch_s = 2 * now_s - epoch_s - start_s, now_s  # if the next one takes as long
+            expected_s, epoch_s = 2 * now_s - epoch_s - start_s, now_s  # if the next epoch takes as long
             out_of_time = epoch + 1 < training.epochs and fabric.broadcast(expected_s > limit_s)
             if out_of_time:
                 break
@@ -159,7 +159,7 @@ def train(job: Job) -> Learned:
 
 
 def learn(trainer: Trainer, batches: Iterator[Batch], interrupt: Interrupt) -> float | None:
-    """Take a step of the optimizer for each batch of an epoch; give the mean loss, or None where Ctrl-C ended it."""
+    """Take an optimizer step for each batch of an epoch; give the mean loss, or None if Ctrl-C ended it."""
     losses, state = _Losses(), None
     for batch in batches:
         if interrupt.pressed:
@@ -177,7 +177,7 @@ def step(trainer: Trainer, batch: Batch, state: State | None) -> Look:
     found = look(fabric, trainer.network, trainer.losses[0], batch, state, run=trainer.run)
     fabric.backward(found.loss if fabric.world_size == 1 else found.loss * _weight(fabric, found.known))
     if clip:
-        # Fabric's own wrapper searches both for what it may unwrap, a tenth of a small network's step.
+        # Fabric's own wrapper unwraps model and optimizer first, which takes a tenth of a small network's step.
         fabric.strategy.clip_gradients_norm(trainer.network, optimizer.optimizer, clip, error_if_nonfinite=False)
     optimizer.step()
     if trainer.schedule is not None:
@@ -201,12 +201,12 @@ def validate(fabric: Fabric, network: LstmNetwork, loss: Loss, loader: Loader) -
 
 
 class Look(NamedTuple):
-    """What came of one batch.
+    """The result of one batch.
 
     Attributes:
         loss: float32 [].
-        known: of how many truths.
-        state: where the series stand behind it; None where nothing is carried on.
+        known: number of known targets in it.
+        state: of the series after it; None if no state is carried.
     """
 
     loss: Tensor
@@ -224,16 +224,16 @@ def look(
     run: Any = None,
     counted: bool = False,
 ) -> Look:
-    """Answer a batch, and say how far off the answer is.
+    """Answer a batch, and compute the loss of the answer.
 
     Args:
         fabric: gives the device and the arithmetic.
-        network: answers.
-        loss: of an answer and the truth, both in scaled units.
+        network: to run.
+        loss: of an answer and its target, both in scaled units.
         batch: of examples.
-        state: behind the batch before; rows that go on with their series begin with it.
-        run: the network's, behind what joins the gradients of several processes; None: its own.
-        counted: truths of windows may be unknown, so count them.
+        state: after the batch before; rows that continue their series start from it.
+        run: the network's `run`, wrapped to join the gradients of several processes; None: not wrapped.
+        counted: targets of windows may be unknown, so count the known ones.
     """
     batch, carried = batch.to(fabric.device), batch.fresh is not None
     counted = counted or carried or fabric.world_size > 1
@@ -251,7 +251,7 @@ def look(
 
 
 def state_of(batch: Batch, state: State | None) -> State | None:
-    """The state of the rows that go on, and zeros for those that begin; where there are more, all do."""
+    """Give the state of rows that continue, zeros for rows that start; None if there are more rows than before."""
     rows = len(batch.x)
     if batch.fresh is None or state is None or rows > state[0][0].shape[1]:
         return None
@@ -260,7 +260,7 @@ def state_of(batch: Batch, state: State | None) -> State | None:
 
 
 class _Losses:
-    """A weighted mean that grows; looks at the numbers only in the end, so that a GPU need not be waited for."""
+    """A running weighted mean; reads the numbers only at the end, to avoid waiting for a GPU."""
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
@@ -283,7 +283,7 @@ class _Losses:
 
 
 def _weight(fabric: Fabric, known: Tensor | int) -> Tensor:
-    """How much the gradient of a process counts: by what it knows, where the others know as much by 1."""
+    """Give the weight of a process's gradient: its number of known targets divided by the mean of all processes."""
     own = torch.as_tensor(known, dtype=torch.float32, device=fabric.device)
     mean = cast(Tensor, fabric.all_reduce(own.clone(), reduce_op="mean"))
     return own / mean.clamp(min=1 / fabric.world_size)
@@ -291,17 +291,17 @@ def _weight(fabric: Fabric, known: Tensor | int) -> Tensor:
 
 @dataclass(frozen=True)
 class Trainer:
-    """A network on its device, and what moves its weights.
+    """A network on its device, with optimizer, schedule and losses.
 
     Attributes:
         training: how to train.
         fabric: the device, its arithmetic, the other processes.
-        network: what is trained.
-        run: its `run`, behind what joins the gradients of several processes.
-        optimizer: moves the weights.
-        schedule: of the learning rate, moves with every batch; None: it is constant.
-        average: of the weights; None where they are not averaged.
-        losses: what training makes small, and what validation looks at.
+        network: to train.
+        run: its `run`, wrapped to join the gradients of several processes.
+        optimizer: updates the weights.
+        schedule: of the learning rate, advances with every batch; None: the rate is constant.
+        average: of the weights; None if they are not averaged.
+        losses: for training and for validation.
     """
 
     training: TrainingRecipe
@@ -315,12 +315,12 @@ class Trainer:
 
     @property
     def judged(self) -> LstmNetwork:
-        """The network whose weights are validated and kept: the averaged one, where weights are averaged."""
+        """The network whose weights are validated and kept: the averaged one, if weights are averaged."""
         return self.network if self.average is None else cast(LstmNetwork, self.average.module)
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What changes from step to step, by its name in a checkpoint."""
+        """The parts that change from step to step, by name in a checkpoint."""
         found = {
             "network": self.network,
             "average": self.average,
@@ -336,7 +336,7 @@ class Trainer:
 
 
 def trainer_of(job: Job, fabric: Fabric, steps: int) -> Trainer:
-    """Bring a network to its device, and make what moves its weights in so many steps."""
+    """Move a network to its device, and make the optimizer, schedule and average for a number of steps."""
     network, training = job.network, job.training
     model = fabric.setup_module(network.train())
     model.mark_forward_method("run")
@@ -359,7 +359,7 @@ def _losses_of(job: Job, fabric: Fabric) -> tuple[Loss, Loss]:
 
 
 def _began(job: Job, trainer: Trainer, validation: Loader | None, kept: dict[str, Any] | None) -> Best:
-    """Begin, or put everything back where it was behind the last whole epoch; the first process knows."""
+    """Start, or restore everything as it was after the last complete epoch; the first process reads the checkpoint."""
     kept = trainer.fabric.broadcast(kept)
     if kept is not None:
         for name, part in trainer.parts.items():
@@ -371,21 +371,21 @@ def _began(job: Job, trainer: Trainer, validation: Loader | None, kept: dict[str
 
 
 def _settled(job: Job, best: Best) -> tuple[float, dict[str, Tensor]]:
-    """Say less than the LSTM does beside its start, where validation likes that better: the gain, the weights."""
+    """Reduce the LSTM's correction to its start if validation improves; give the gain and the weights."""
     network, problem = job.network, job.problem
     if job.fine_tuning or not network.plan.network.highway or not best.epoch or problem.validation is None:
         return 1.0, best.weights
     if not network.plan.classes:
         return _best_gain(job, best.weights)
     network.load_state_dict(best.weights)
-    share = settle_share(network, problem)  # what validation confirms; nothing is epoch 0
+    share = settle_share(network, problem)  # the share that validation confirms; share 0 is epoch 0
     return share, {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
 def _best_gain(job: Job, weights: dict[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
     """Try each gain on validation.
 
-    What an LSTM learned in a few epochs is often right in its direction and too far: on PM2.5 of Beijing three
+    After a few epochs, the LSTM's correction is often right in direction and too large: on PM2.5 of Beijing three
     quarters of it were best with each seed.
     """
     alone = replace(job, training=job.training.model_copy(update={"devices": 1, "nodes": 1}))
@@ -402,11 +402,11 @@ def _best_gain(job: Job, weights: dict[str, Tensor]) -> tuple[float, dict[str, T
 
 
 def _train_in_ranks(job: Job) -> Learned:
-    """Let several processes train, and take over what they found as if it had happened here."""
+    """Let several processes train, and take over their result as if the training had run here."""
     slim = replace(job, problem=replace(job.problem, test=None))
     try:
         learned, weights = in_ranks(_train_and_tell, slim, job.training)
-    except KeyboardInterrupt:  # they have been ended; what was whole lies in the checkpoint
+    except KeyboardInterrupt:  # they have been ended; the checkpoint has the complete epochs
         if job.checkpoint.is_file():
             return Learned(Best(**checkpoints.load(job.checkpoint, job.digest)["best"]), True)
         return Learned(beginning(job.network, math.nan) if job.begins else Best(), True)
@@ -415,14 +415,14 @@ def _train_in_ranks(job: Job) -> Learned:
 
 
 def _train_and_tell(job: Job) -> tuple[Learned, dict[str, Tensor]]:
-    """Train as one of several processes; give the weights of the last epoch, too."""
+    """Train as one of several processes; also give the weights of the last epoch."""
     learned = train(job)
     return learned, job.network.cpu().state_dict()
 
 
 @contextlib.contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Give torch so many threads for a while; None for its own choice."""
+    """Set the number of torch threads for a while; None for its own choice."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

@@ -1,4 +1,4 @@
-"""What a training makes small, in scaled units; what nobody knows (NaN, a class below 0) does not count.
+"""The losses, in scaled units; unknown targets (NaN, a class below 0) are ignored.
 
 Notation: B batch, T steps, K horizon, O outputs, C classes.
 """
@@ -24,13 +24,13 @@ _ELEMENTWISE: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "mae": F.l1
 def losses_of(
     problem: Problem, training: TrainingRecipe, every_step: bool, output_scale: Tensor | None = None
 ) -> tuple[Loss, Loss]:
-    """Make what training makes small and what validation looks at: the same, but for the smoothing of labels.
+    """Make the losses for training and validation: the same, except for label smoothing.
 
     Args:
-        problem: says what is answered.
-        training: says how far off an answer is.
-        every_step: truths of training may be unknown, as those of validation always may.
-        output_scale: float32 [O], physical units of one scaled unit; None: every channel weighs alike.
+        problem: says what the answers are.
+        training: says which loss to use.
+        every_step: training targets may be unknown, as validation targets always may.
+        output_scale: float32 [O], physical units of one scaled unit; None: all channels have the same weight.
     """
     name = training.loss or DEFAULTS[problem.answer]
     weights = None if output_scale is None or problem.answer == "class" else channel_weights(problem, output_scale)
@@ -38,7 +38,7 @@ def losses_of(
         loss = weighted(pinball_loss(problem.levels), weights, len(problem.levels))
         return loss, loss
     if problem.answer == "class":
-        targets = torch.from_numpy(problem.training.targets)  # type: ignore[union-attr]  # classes come in sequences
+        targets = torch.from_numpy(problem.training.targets)  # type: ignore[union-attr]  # classes are in sequences
         weights = balanced(targets, len(problem.outputs)) if training.class_weights == "balanced" else None
         return class_loss(weights, training.label_smoothing), class_loss(weights, 0.0)
     of_parts = (number_loss(name, masked=every_step), number_loss(name, masked=True))
@@ -46,15 +46,15 @@ def losses_of(
 
 
 def channel_weights(problem: Problem, output_scale: Tensor) -> Tensor | None:
-    """Weigh each target as the scaled metrics do: by its scaled unit in training standard deviations, on average 1.
+    """Weight each target as the scaled metrics do: by its scaled unit in training standard deviations, 1 on average.
 
-    Relative scaling divides a channel by how far it moves within a window, and so a channel that hardly moves would
-    weigh as much as any other: on ETTh1 at 96 steps the test MSE was 0.387 so, and 0.383 with these weights.
+    Relative scaling divides a channel by its movement within a window, so a channel that hardly moves would have the
+    same weight as any other: on ETTh1 at 96 steps the test MSE was 0.387 that way, and 0.383 with these weights.
 
     Returns:
-        float32 [targets]; None where all weigh alike, as where nothing is scaled.
+        float32 [targets]; None if all weights are equal, for example without scaling.
     """
-    if problem.many_series or (output_scale == 1).all():  # of many series each is measured by its own spread
+    if problem.many_series or (output_scale == 1).all():  # each of many series is measured by its own spread
         return None
     levels = max(1, len(problem.levels))
     spread = torch.tensor([channel.spread for channel in problem.outputs[::levels]])
@@ -64,7 +64,7 @@ def channel_weights(problem: Problem, output_scale: Tensor) -> Tensor | None:
 
 
 def weighted(loss: Loss, weights: Tensor | None, levels: int) -> Loss:
-    """Let errors count by weights float32 [targets]; `levels` answers stand side by side for each target."""
+    """Multiply errors by weights float32 [targets]; each target has `levels` adjacent answers."""
     if weights is None:
         return loss
     of_outputs = weights.repeat_interleave(levels)
@@ -72,11 +72,11 @@ def weighted(loss: Loss, weights: Tensor | None, levels: int) -> Loss:
 
 
 def number_loss(name: str, masked: bool) -> Loss:
-    """Make a loss of answers float32 [..., O] and truths of the same shape.
+    """Make a loss of answers float32 [..., O] and targets of the same shape.
 
     Args:
         name: `"mse"`, `"mae"` or `"huber"`.
-        masked: truths may be NaN, which does not count.
+        masked: targets may be NaN, which is ignored.
 
     Example:
         >>> number_loss("mse", True)(torch.zeros(2, 1), torch.tensor([[3.0], [torch.nan]])).item()
@@ -96,7 +96,7 @@ def number_loss(name: str, masked: bool) -> Loss:
 
 
 def pinball_loss(levels: tuple[float, ...]) -> Loss:
-    """Make the loss of quantiles: answers float32 [..., targets * levels], truths [..., targets], NaN where unknown.
+    """Make the loss of quantiles: answers float32 [..., targets * levels], truths [..., targets], NaN if unknown.
 
     Source: Koenker and Bassett 1978, "Regression Quantiles".
 
@@ -116,10 +116,10 @@ def pinball_loss(levels: tuple[float, ...]) -> Loss:
 
 
 def class_loss(weights: Tensor | None, label_smoothing: float) -> Loss:
-    """Make the loss of classes: logits float32 [..., C], classes int64 [...], `UNKNOWN` where nobody knows.
+    """Make the loss of classes: logits float32 [..., C], classes int64 [...], `UNKNOWN` if unknown.
 
     Args:
-        weights: float32 [C], how much each class weighs; None: alike.
+        weights: float32 [C], the weight of each class; None: equal weights.
         label_smoothing: as in `torch.nn.CrossEntropyLoss`.
 
     Example:
@@ -138,7 +138,7 @@ def class_loss(weights: Tensor | None, label_smoothing: float) -> Loss:
 
 
 def balanced(classes: Tensor, count: int) -> Tensor:
-    """Weigh each class by the inverse of how often it occurs; a class that never does, not at all: float32 [C].
+    """Weight each class by the inverse of its frequency; 0 for a class that does not occur: float32 [C].
 
     Example:
         >>> balanced(torch.tensor([0, 0, 0, 1]), 2)

@@ -1,4 +1,4 @@
-"""What moves the weights: optimizers, schedules of their rate, averages of what they find."""
+"""Optimizers, learning rate schedules, and moving averages of the weights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def optimizer_of(network: nn.Module, training: TrainingRecipe) -> Optimizer:
 
 
 def schedule_of(optimizer: Optimizer, training: TrainingRecipe, steps: int) -> LRScheduler | None:
-    """Make the schedule of a recipe, which moves with every one of so many batches; None: the rate is constant."""
+    """Make the schedule of a recipe, which advances with each of `steps` batches; None: the rate is constant."""
     if training.schedule == "one-cycle":
         return OneCycleLR(optimizer, training.learning_rate, total_steps=steps, pct_start=ONE_CYCLE_WARM_UP)
     if training.schedule == "cosine":
@@ -36,7 +36,7 @@ def schedule_of(optimizer: Optimizer, training: TrainingRecipe, steps: int) -> L
 
 
 def average_of(network: nn.Module, training: TrainingRecipe) -> AveragedModel | None:
-    """Make the moving average of the weights; None where they are not averaged."""
+    """Make the moving average of the weights; None if they are not averaged."""
     if not training.average:
         return None
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What there is to learn from: examples of each part, and what is known about them."""
+"""What to learn: examples of each part, and what is known about them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from edgelstm.reading import Reading
 
 @dataclass(frozen=True)
 class Problem:
-    """Examples to train, choose and judge on.
+    """Examples for training, validation and test.
 
     Attributes:
         name: of the run.
         task: one of `edgelstm.contract.TASKS`.
         answer: one of `edgelstm.contract.ANSWERS`.
         inputs, outputs: the channels, with the statistics of the training part.
-        window: T, of a window, of a chunk of a carried series, or the most that a sequence may have.
-        horizon: K; 1 for what forecasts nothing.
-        training, validation, test: the examples; None where there is no such part.
+        window: T, of a window, of a chunk of a carried series, or the largest length of a sequence.
+        horizon: K; 1 without a forecast.
+        training, validation, test: the examples; None without such a part.
         period_s: seconds between two samples; None without timestamps.
-        season: samples in a season, for the seasonal baseline; None where there is none.
+        season: samples in a season, for the seasonal baseline; None without one.
         data_sha256: of the files that were read; None for arrays.
-        reading: how they were read, so that the next table is read alike; None for arrays.
+        reading: how they were read, so that the next table is read the same way; None for arrays.
         report: what was found and done, in lines for people.
     """
 
@@ -58,19 +58,19 @@ class Problem:
 
     @property
     def many_series(self) -> bool:
-        """Whether a forecast is learnt from many series, each measured by its own spread."""
+        """Whether a forecast is learned from many series, each measured by its own spread."""
         return isinstance(self.training, Windows) and self.training.spreads is not None
 
     @property
     def own(self) -> tuple[int, ...]:
-        """For each target the input that holds its past; empty where not all have one."""
+        """For each target, the input that holds its past; empty unless all targets have one."""
         names = [channel.name for channel in self.inputs]
         targets = dict.fromkeys(channel.source for channel in self.outputs)
         return tuple(names.index(name) for name in targets) if set(targets) <= set(names) else ()
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The quantiles of each target; empty where none are asked for."""
+        """The quantiles of each target; empty if there are none."""
         first = self.outputs[0].source
         return tuple(c.quantile for c in self.outputs if c.source == first and c.quantile is not None)
 
@@ -81,7 +81,7 @@ def channels_of(
     units: dict[str, str],
     origins: Mapping[str, float] | None = None,
 ) -> tuple[Channel, ...]:
-    """Describe columns by their training samples.
+    """Describe columns by the statistics of their training samples.
 
     Args:
         names: of the columns.

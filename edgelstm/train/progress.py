@@ -1,4 +1,4 @@
-"""Tell how a training goes: a bar on a terminal, about ten plain lines elsewhere."""
+"""Show the progress of a training: a bar on a terminal, about ten plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgelstm.train.best import Best
 from edgelstm.train.feeding.feed import Feed
 
-PLAIN_LINES = 10  # how often a training without a terminal says where it is
+PLAIN_LINES = 10  # progress lines of a training without a terminal
 
 Tell = Callable[[Best], None]
 
 
 @contextmanager
 def telling(feed: Feed, epochs: int, done: int, shown: bool) -> Iterator[Tell]:
-    """Give what tells about an epoch that has ended, on stderr.
+    """Give a function that reports an epoch that has ended, on stderr.
 
     Args:
-        feed: says how much an epoch goes over.
+        feed: gives the size of an epoch.
         epochs: of the whole training.
-        done: of them, when it goes on after a break.
-        shown: otherwise nothing is told.
+        done: number of epochs already done, if it is resumed.
+        shown: otherwise nothing is printed.
     """
     start_s, console = time.perf_counter(), Console(stderr=True)
 

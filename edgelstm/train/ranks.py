@@ -1,8 +1,8 @@
-"""Several processes that train together: start one for each device, take over what they found, end all when one fails.
+"""Several processes that train together: start one per device, collect the result, end all when one fails.
 
-Each begins with this module, not with the caller's script: neither a notebook nor a script without a main guard is run
-twice. The job goes in through stdin, which stays open, so that a process whose caller dies ends too; what came of it
-comes back through stdout.
+Each process starts with this module, not with the caller's script: a notebook, or a script without a main guard, is not
+run twice. The job comes through stdin, which stays open, so that a process ends when its caller dies; the result goes
+back through stdout.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from edgelstm.errors import EdgeLstmError, TrainingError
 from edgelstm.recipe.sections import TrainingRecipe
 
 NODE_VARIABLES = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-CAUSE_S = 3.0  # the first process to fail may be one that another has left alone: wait for that one to say why
+CAUSE_S = 3.0  # the first process to fail may only miss another one: wait for that one to say why it failed
 _BEGIN = "from edgelstm.train.ranks import main; main()"
 
 
 class _FailedError(Exception):
-    """A process has failed: how little that says about the cause, and the error to raise."""
+    """A process has failed: how little the error says about the cause, and the error to raise."""
 
 
 def processes_of(training: TrainingRecipe) -> int:
-    """How many processes train together, on all nodes."""
+    """Give the number of processes that train together, on all nodes."""
     return training.devices * training.nodes
 
 
 def node_rank(training: TrainingRecipe) -> int:
-    """Say which of several nodes this is, from 0.
+    """Give the rank of this node, from 0.
 
     Raises:
         TrainingError: the environment does not say.
@@ -50,7 +50,7 @@ def node_rank(training: TrainingRecipe) -> int:
     missing = [name for name in NODE_VARIABLES if not os.environ.get(name)]
     if missing:
         raise TrainingError(
-            f"training.nodes: {training.nodes} nodes find each other by environment variables; set "
+            f"training.nodes: {training.nodes} nodes need environment variables to find each other; set "
             f"{', '.join(missing)}: NODE_RANK from 0 to {training.nodes - 1}, and the address and a free port of node 0"
         )
     rank = os.environ["NODE_RANK"]
@@ -65,23 +65,23 @@ def writes(training: TrainingRecipe) -> bool:
 
 
 def in_ranks(function: Callable[[Any], Any], argument: Any, training: TrainingRecipe) -> Any:
-    """Call a function of this package in a process for each device of this node.
+    """Call a function of this package in one process per device of this node.
 
     Args:
-        function: is called in each of them.
-        argument: for it; is pickled.
-        training: says how many devices, nodes and threads.
+        function: called in each process.
+        argument: of the function; is pickled.
+        training: gives the number of devices, nodes and threads.
 
     Returns:
-        What it gives in the first of them.
+        The result of the first process.
 
     Raises:
         EdgeLstmError: as raised in a process.
-        TrainingError: a process has died or met an error of another kind; all others have been ended.
+        TrainingError: a process has died or raised an error of another kind; all others have been ended.
         KeyboardInterrupt: Ctrl-C was pressed; all have been ended.
     """
     job, environment = pickle.dumps((function, argument), protocol=5), _environment(training)
-    with contextlib.ExitStack() as behind:  # what comes last happens first
+    with contextlib.ExitStack() as behind:  # callbacks run in reverse order
         processes = [_started(rank, environment) for rank in range(training.devices)]
         for process in processes:
             behind.callback(_close, process)
@@ -98,7 +98,7 @@ def in_ranks(function: Callable[[Any], Any], argument: Any, training: TrainingRe
 
 
 def main() -> None:
-    """Do the job that comes in, and give back what came of it; see `in_ranks`."""
+    """Do the job from stdin, and write the result to stdout; see `in_ranks`."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # gloo prints there
     with os.fdopen(os.dup(0), "rb") as source:
@@ -125,7 +125,7 @@ def _in_a_line(error: Exception) -> str:
 
 
 def _environment(training: TrainingRecipe) -> dict[str, str]:
-    """What tells each process which one it is, and where the first of all is found."""
+    """Give the environment of a process: its node, the address of the first process, the number of threads."""
     threads = training.threads or max(1, torch.get_num_threads() // training.devices)
     here = {} if training.nodes > 1 else {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     return {
@@ -134,7 +134,7 @@ def _environment(training: TrainingRecipe) -> dict[str, str]:
         "NODE_RANK": str(node_rank(training)),
         "OMP_NUM_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
-        "TORCH_CPP_LOG_LEVEL": "ERROR",  # how one process misses another is not told twice
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # do not repeat that one process misses another
     }
 
 
@@ -146,7 +146,7 @@ def _free_port() -> int:
 
 
 def _started(rank: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process; Ctrl-C reaches the caller alone, which ends all, and only the first tells how it goes."""
+    """Start a process; Ctrl-C reaches only the caller, which ends all, and only the first process shows progress."""
     return subprocess.Popen(  # noqa: S603  (this Python, this package)
         [sys.executable, "-c", _BEGIN],
         env={**environment, "LOCAL_RANK": str(rank)},
@@ -158,28 +158,28 @@ def _started(rank: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _answer(process: subprocess.Popen[bytes], job: bytes, rank: int) -> Any:
-    """Hand a process its job and wait for what comes back."""
+    """Give a process its job and wait for the result."""
     job_pipe, answer_pipe = _pipes(process)
-    with contextlib.suppress(BrokenPipeError):  # it has died, and its status says how
+    with contextlib.suppress(BrokenPipeError):  # it has died; its status says how
         job_pipe.write(job)
         job_pipe.flush()
     answer, status = answer_pipe.read(), process.wait()
     name = f"training.devices: process {rank}"
     if status or not answer:
-        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        raise _FailedError(1, TrainingError(f"{name} {how}, the others with it; --resume goes on"))
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        raise _FailedError(1, TrainingError(f"{name} {how}, and the others were stopped; --resume continues"))
     found, error, trace = pickle.loads(answer)  # noqa: S301  (from a process that this one started)
     if isinstance(error, EdgeLstmError):
         raise _FailedError(0, error)
     if error:
-        failed = TrainingError(f"{name} failed, and the others were ended: {error}")
+        failed = TrainingError(f"{name} failed, and the others were stopped: {error}")
         failed.__cause__ = RuntimeError(trace)
         raise _FailedError(2, failed)
     return found
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:
-    """Let go of a process that has ended."""
+    """Close the pipes of a process that has ended."""
     for pipe in _pipes(process):
         with contextlib.suppress(BrokenPipeError):  # it had not read its whole job
             pipe.close()
@@ -190,6 +190,6 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _failure(outcome: Future[Any]) -> Any:
-    """How little a failure says about the cause, and the error; None where there is none yet."""
+    """Give how little a failure says about the cause, and the error; None if there is none yet."""
     error = outcome.exception() if outcome.done() else None
     return error.args if isinstance(error, _FailedError) else None

@@ -1,4 +1,4 @@
-"""Make the network that a recipe asks for, or refuse what cannot be trained before anything is written."""
+"""Make the network of a recipe, or refuse what cannot be trained before anything is written."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Made:
     """A network that is ready to be trained.
 
     Attributes:
-        network: as it begins.
-        start: the line that it begins with, of classes their log-odds; None without one.
-        said: why there is none, in a line for people; empty where there is one.
+        network: with its initial weights.
+        start: the line that it starts from, for classes their log-odds; None without one.
+        said: why there is no start, in a line for people; empty if there is one.
     """
 
     network: LstmNetwork
@@ -42,16 +42,16 @@ class Made:
 
 
 def make_network(problem: Problem, recipe: Recipe) -> Made:
-    """Make the network, its scaling measured on the training part, and let it begin with a line where it may.
+    """Make the network, with scaling measured on the training part, and a line as its start if possible.
 
     Args:
-        problem: what there is to learn.
-        recipe: settled, see `edgelstm.train.defaults`.
+        problem: what to learn.
+        recipe: complete, see `edgelstm.train.defaults`.
 
     Raises:
-        RecipeError: settings that contradict the data.
-        DataError: a channel is constant, or the weights to begin with are of other data.
-        TrainingError: the arithmetic needs a GPU, and there is none: it is not done in another way.
+        RecipeError: settings contradict the data.
+        DataError: a channel is constant, or the initial weights belong to other data.
+        TrainingError: the arithmetic needs a GPU, and there is none; there is no silent fallback.
     """
     training, quantization = recipe.training, recipe.quantization
     _check(problem, training)
@@ -86,10 +86,10 @@ def _trained_on(problem: Problem, recipe: Recipe, run: Run) -> LstmNetwork:
     """Make the network of a run, with its weights."""
     known, network = run.record.contract.provenance.data_sha256, layers_of(run)
     if recipe.quantization is not None and known not in (None, problem.data_sha256):
-        raise DataError(f"{run.path}: was trained on other data; bring that back, or give the table with --data")
+        raise DataError(f"{run.path}: was trained on other data; restore it, or give the table with --data")
     projected = any(lstm.proj_size for lstm in network.lstms)
     if recipe.quantization is not None and recipe.quantization.precision == "int8" and projected:
-        raise RecipeError(f"quantization: {run.path} has projections, which the simulation of int8 lacks; take int8w")
+        raise RecipeError(f"quantization: {run.path} has projections, which the int8 simulation lacks; use int8w")
     made = LstmNetwork(plan_for(problem, recipe, network), run.weights)
     made.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})
     return made
@@ -97,15 +97,15 @@ def _trained_on(problem: Problem, recipe: Recipe, run: Run) -> LstmNetwork:
 
 def _check(problem: Problem, training: TrainingRecipe) -> None:
     if training.patience is not None and problem.validation is None:
-        raise RecipeError("training.patience: early stopping needs validation data; give some or leave it out")
+        raise RecipeError("training.patience: early stopping needs validation data; add some, or remove it")
     if training.precision != "fp32" and not torch.cuda.is_available():
         raise TrainingError(
-            f"training.precision: {training.precision} is for GPUs, and torch finds none here; leave it at fp32"
+            f"training.precision: {training.precision} needs a GPU, and torch finds none here; use fp32"
         )
 
 
 def _highway(problem: Problem, chosen: Chosen, tuned: Run | None) -> int:
-    """Steps that a line past the LSTM reads; 0 without one."""
+    """Give the number of steps that a line past the LSTM reads; 0 without one."""
     if tuned is None:
         return 0 if chosen.start is None else problem.window
     highway = None if tuned.record.network is None else tuned.record.network.highway
@@ -113,7 +113,7 @@ def _highway(problem: Problem, chosen: Chosen, tuned: Run | None) -> int:
 
 
 def _scaling(problem: Problem, kind: str) -> Scaling:
-    """Measure on the training part, of each target one scale; classes are not scaled."""
+    """Measure the scaling on the training part, one scale per target; classes are not scaled."""
     inputs = tuple(channel.name for channel in problem.inputs)
     targets = tuple(dict.fromkeys(channel.source for channel in problem.outputs))
     training = problem.training
@@ -125,7 +125,7 @@ def _scaling(problem: Problem, kind: str) -> Scaling:
 
 
 def _at_levels(scaling: Scaling, problem: Problem) -> Scaling:
-    """Scale each quantile as its target."""
+    """Scale each quantile like its target."""
     levels = max(1, len(problem.levels))
     return replace(
         scaling,
@@ -136,18 +136,18 @@ def _at_levels(scaling: Scaling, problem: Problem) -> Scaling:
 
 
 def _constants(scaling: Scaling) -> Weights:
-    """Name the constants as the layers of a plan do."""
+    """Name the constants like the layers of a plan."""
     return {name: getattr(scaling, name) for name in CONSTANTS}
 
 
 def _load_start(network: LstmNetwork, problem: Problem, run: Run) -> None:
-    """Take the weights of a run, and see that they are of such a network, trained on this data."""
+    """Load the weights of a run, and check that they belong to the same network and data."""
     if run.record.network != network.plan.network:
-        raise RecipeError(f"quantization.start: {run.path} holds another network than the recipe asks for")
-    # How far a start was off scales the answers of a network that has one; its inputs are scaled as they were measured.
+        raise RecipeError(f"quantization.start: {run.path} has a different network than the recipe; use its recipe")
+    # In a network with a start, the residual of the start scales the answers: only the inputs are scaled as measured.
     names = CONSTANTS[:2] if network.plan.network.highway else CONSTANTS
     scaling = {name: getattr(network, name).numpy() for name in names if name in run.weights}
     same_scaling = all(np.array_equal(run.weights[name], tensor) for name, tensor in scaling.items())
     if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:
-        raise DataError(f"quantization.start: {run.path} was trained on other data; bring that back, or train anew")
+        raise DataError(f"quantization.start: {run.path} was trained on other data; restore it, or train again")
     network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in run.weights.items()})

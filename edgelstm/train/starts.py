@@ -1,4 +1,4 @@
-"""Starts: the line that a network begins with, chosen among the baselines on validation."""
+"""Starts: the line that a network starts from, chosen among the baselines on validation."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from edgelstm.train.problem import Problem
 
 PERSISTENCE, DRIFT, REPEAT, MEAN = "persistence", "seasonal naive with drift", "seasonal naive", "mean of the window"
 RIDGE, ROBUST = "ridge", "robust ridge"
-BASELINES = (PERSISTENCE, DRIFT, RIDGE)  # what the network is held against
+BASELINES = (PERSISTENCE, DRIFT, RIDGE)  # compared with the network
 ASKED = {"persistence": PERSISTENCE, "seasonal": DRIFT, "ridge": RIDGE}
 MOST_WEIGHTS = 2**18
-FEW_WINDOWS = 200  # of validation: below, origins inside the training part are asked too
-HORIZONS = 20  # in validation, from which on it decides as much as all origins inside training
-ORIGINS = (0.4, 0.55, 0.7, 0.85)  # of the training windows
+FEW_WINDOWS = 200  # of validation: with fewer, origins inside the training part are used too
+HORIZONS = 20  # in validation, from which it has the same weight as all origins inside training
+ORIGINS = (0.4, 0.55, 0.7, 0.85)  # fractions of the training windows
 LEAST_WINDOWS = 8  # to fit a line on
-SMALLEST_RESIDUAL = 1e-3  # of a scaled unit: what is left is scaled up by at most a thousand
-MEASURED = 20_000  # windows that are asked how much a start leaves
+SMALLEST_RESIDUAL = 1e-3  # of a scaled unit: residuals are scaled up by at most a thousand
+MEASURED = 20_000  # windows to measure the residual of a start on
 
 
 @dataclass(frozen=True)
 class Start:
-    """The line that a network begins with.
+    """The line that a network starts from.
 
     Attributes:
         line: in the scaled space of the network.
-        shares: of the baselines that it is made of, by name.
-        scaled_rmse: on validation, in the spread of the targets; NaN where it was not chosen there.
+        shares: of the baselines in it, by name.
+        scaled_rmse: on validation, in the spread of the targets; NaN if it was not chosen there.
     """
 
     line: ScaledLine
@@ -53,7 +53,7 @@ class Start:
 
     @property
     def words(self) -> str:
-        """Say what it is made of.
+        """Say which baselines it consists of.
 
         Example:
             >>> Start(ScaledLine(np.zeros((1, 1)), np.zeros(1)), {"ridge": 0.7, "persistence": 0.3}, 1.0).words
@@ -73,20 +73,20 @@ class Chosen(NamedTuple):
 
 
 def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, loss: str) -> Chosen:
-    """Choose the line that a network begins with.
+    """Choose the line that a network starts from.
 
-    Each baseline and the blends of them are lines. The one with the smallest error on validation is taken; where that
-    has few windows, forecasts from inside the training part count as well, but nothing is taken that is worse on
-    validation than the best baseline.
+    All baselines and their blends are lines. The one with the smallest error on validation is chosen; if validation has
+    few windows, forecasts from inside the training part count as well, but the choice is never worse on validation than
+    the best baseline.
 
     Args:
-        problem: what is forecast.
-        scaling: of the network, of each target one output.
-        network: `start` is `auto`, or the baseline that is asked for.
-        loss: what training makes small, `mse`, `mae`, ...
+        problem: what to forecast.
+        scaling: of the network, with one output per target.
+        network: `start` is `auto`, or the name of a baseline.
+        loss: of the training, `mse`, `mae`, ...
 
     Raises:
-        RecipeError: a baseline is asked for that these windows do not allow.
+        RecipeError: a baseline was asked for that is not possible with these windows.
     """
     training, validation, asked = problem.training, problem.validation, network.start
     if asked == "none":
@@ -94,7 +94,7 @@ def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, los
     reason = _none_because(problem, network)
     if reason or not isinstance(training, Windows):
         if asked in ASKED:
-            raise RecipeError(f"network.start: {asked}: {reason}: leave it out")
+            raise RecipeError(f"network.start: {asked}: {reason}; remove it")
         return Chosen(None, reason)
     space = Space(scaling, network.shared)
     maker = _Maker(problem, space, validation if isinstance(validation, Windows) else None)
@@ -102,24 +102,24 @@ def choose_start(problem: Problem, scaling: Scaling, network: NetworkRecipe, los
     if asked in ASKED:
         return Chosen(_alone(lines, asked), "")
     if not isinstance(validation, Windows):
-        return Chosen(None, "no start: it is chosen on validation, and there is none")
+        return Chosen(None, "no start: it is chosen on validation data, and there is none")
     return Chosen(_chosen(maker, lines, training, validation, loss), "")
 
 
 def begin_with(network: LstmNetwork, problem: Problem, start: Start, space: Space) -> None:
-    """Set the start of a network, and let its LSTM learn in units of what the start leaves.
+    """Set the start of a network, and let its LSTM learn in units of the residual of the start.
 
-    Of quantiles, each begins where its share of what the start leaves on validation lies.
+    Each quantile starts at that quantile of the residual on validation.
 
     Args:
         network: has a highway.
-        problem: what is forecast.
+        problem: what to forecast.
         start: of this network.
-        space: in which the network scales, of each target one output.
+        space: the scaled space of the network, with one output per target.
     """
     training = problem.training
     if not isinstance(training, Windows):
-        raise TypeError("what starts from a line forecasts windows")
+        raise TypeError("expected windows to forecast from a line")
     levels, targets = network.plan.levels, len(spread_of(problem.outputs))
     index = np.unique(np.linspace(0, len(training) - 1, min(len(training), MEASURED)).astype(np.int64))
     left = np.sqrt(np.mean(_residuals(start.line, space, training, index) ** 2, axis=(0, 1)))
@@ -139,16 +139,16 @@ def begin_with(network: LstmNetwork, problem: Problem, start: Start, space: Spac
 
 
 def _none_because(problem: Problem, network: NetworkRecipe) -> str:
-    """Say why there is no start; nothing where there may be one."""
+    """Say why there is no start; empty if there may be one."""
     training = problem.training
     if not isinstance(training, Windows):
-        return "no start: only windows are forecast from a line"
+        return "no start: only forecasts from windows can start from a line"
     if network.state == "carried":
-        return "no start: a carried network has no window to draw a line through"
+        return "no start: a carried network has no window to fit a line to"
     targets = len(spread_of(problem.outputs))
     size = training.steps * problem.horizon * (1 if network.shared else len(problem.inputs) * targets)
     if size > MOST_WEIGHTS:
-        return f"no start: it would take {size:,} weights, more than {MOST_WEIGHTS:,}"
+        return f"no start: it would need {size:,} weights, more than {MOST_WEIGHTS:,}"
     if not problem.own and (network.shared or network.scaling in ("relative", "instance")):
         return "no start: the past of the targets is not among the inputs"
     if len(training) < LEAST_WINDOWS:
@@ -157,7 +157,7 @@ def _none_because(problem: Problem, network: NetworkRecipe) -> str:
 
 
 class _Maker:
-    """Fits the lines that a start can be made of; what validation has chosen once stays."""
+    """Fits the lines of a start; a penalty that validation has chosen is kept."""
 
     def __init__(self, problem: Problem, space: Space, validation: Windows | None) -> None:
         self.space, self.spread = space, spread_of(problem.outputs)
@@ -165,7 +165,7 @@ class _Maker:
         self._alphas: dict[str, float] = {}
 
     def lines(self, training: Windows) -> dict[str, ScaledLine]:
-        """Fit them on training windows; the first time, penalties are chosen on validation."""
+        """Fit the lines on training windows; the first call chooses penalties on validation."""
         found = {**self._naive(training), **self._ridges(training)}
         if not self.space.shared:
             return {name: in_scaled_space(line, self.space) for name, line in found.items()}
@@ -201,7 +201,7 @@ def _alone(lines: dict[str, ScaledLine], asked: str) -> Start:
     name = ASKED[asked]
     if name not in lines:
         raise RecipeError(
-            f"network.start: {asked}: these windows do not allow it; possible are "
+            f"network.start: {asked}: not possible with these windows; possible are "
             f"{', '.join(word for word, known in ASKED.items() if known in lines)}"
         )
     return Start(lines[name], {name: 1.0}, float("nan"))
@@ -229,7 +229,7 @@ def _chosen(maker: _Maker, lines: dict[str, ScaledLine], training: Windows, vali
 
 
 def _simpler(shares: Array64, asked: Array64, held_out: Array64, limit: float) -> Array64:
-    """Take a line alone where it is as good as the blend."""
+    """Use a single line if it is as good as the blend."""
     most = SIMPLER * error_of(shares, asked)
     alone = [i for i in range(len(shares)) if asked[i, i] <= most and held_out[i, i] <= limit]
     if not alone:
@@ -239,7 +239,7 @@ def _simpler(shares: Array64, asked: Array64, held_out: Array64, limit: float) -
 
 
 def _better_alone(maker: _Maker, lines: Sequence[ScaledLine], shares: Array64, validation: Windows) -> Array64:
-    """See that a blend with a small squared error has a small absolute one, where training looks at that."""
+    """Replace the blend by a single line with a smaller absolute error, for losses other than the squared error."""
     choices: list[Array64] = [shares, *np.eye(len(lines))]
     absolute = np.zeros(len(choices))
     for index in chunks_of(validation):
@@ -249,7 +249,7 @@ def _better_alone(maker: _Maker, lines: Sequence[ScaledLine], shares: Array64, v
 
 
 def _errors(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, index: Index) -> Array64:
-    """Give the scaled errors of lines on some windows: float64 [C, n K O], 0 where the truth is unknown."""
+    """Give the scaled errors of lines on some windows: float64 [C, n K O], 0 if the target is unknown."""
     x, y, measure = windows.x(index), windows.y(index).astype(np.float64), measures(windows, index, maker.spread)
     errors = [(maker.space.answers(line, x, windows.horizon) - y) / measure for line in lines]
     found: Array64 = np.nan_to_num(np.stack(errors)).reshape(len(lines), -1)
@@ -269,9 +269,9 @@ def _products(maker: _Maker, lines: Sequence[ScaledLine], windows: Windows, some
 
 
 def _origins(training: Windows) -> list[tuple[Index, Index]]:
-    """Split the windows of one series at some origins: those whose targets lie before it, and those behind it.
+    """Split the windows of one series at some origins: windows with targets before the origin, and those after it.
 
-    None of many series, and of arrays, of which nobody knows how they follow each other.
+    Empty for many series, and for arrays, whose order in time is unknown.
     """
     if training.spreads is not None or not training.same_rows:
         return []
@@ -289,10 +289,10 @@ def _origins(training: Windows) -> list[tuple[Index, Index]]:
 
 
 def _share_of_validation(validation: Windows, inside: int) -> float:
-    """Say how much validation decides beside origins inside training: half, but less where it is a few horizons long.
+    """Give the weight of validation against origins inside training: half, or less if it is only a few horizons long.
 
-    It is nearer to what comes, and its lines have learned from more; ten windows of twelve months are one year, though,
-    and no two years are alike.
+    Validation is nearer to the future, and its lines have learned from more; but ten windows of twelve months are one
+    year, and years differ.
     """
     horizons = len(validation) / validation.horizon
     return max(len(validation) / (len(validation) + inside), min(0.5, horizons / HORIZONS))
@@ -301,7 +301,7 @@ def _share_of_validation(validation: Windows, inside: int) -> float:
 def _products_inside(
     maker: _Maker, names: Sequence[str], training: Windows, origins: Sequence[tuple[Index, Index]]
 ) -> Array64:
-    """Fit before each origin and look at what lies behind it: as `_products`, the mean over the windows."""
+    """Fit before each origin, and give the products of errors after it, like `_products`: the mean over windows."""
     total, count = np.zeros((len(names), len(names))), 0
     for learnt, behind in origins:
         part = replace(training, x_starts=training.x_starts[learnt], y_starts=training.y_starts[learnt])
@@ -312,7 +312,7 @@ def _products_inside(
 
 
 def _residuals(line: ScaledLine, space: Space, windows: Windows, index: Index) -> Array64:
-    """Give what a line leaves, in scaled units: float64 [n, K, O], NaN where the truth is unknown."""
+    """Give the residual of a line, in scaled units: float64 [n, K, O], NaN if the target is unknown."""
     found = []
     for some in np.array_split(index, -(-len(index) // 1024)):
         x = windows.x(some)
@@ -322,7 +322,7 @@ def _residuals(line: ScaledLine, space: Space, windows: Windows, index: Index) -
 
 
 def _quantiles(line: ScaledLine, space: Space, windows: Windows, levels: tuple[float, ...]) -> Array64:
-    """Give how far each level lies from a line, step by step: float64 [K O, levels], of shared channels [K, levels]."""
+    """Give the distance of each level from a line, per step: float64 [K O, levels]; for shared channels [K, levels]."""
     left = _residuals(line, space, windows, np.arange(len(windows)))
     if space.shared:
         left = left.transpose(0, 2, 1).reshape(-1, windows.horizon, 1)

@@ -195,7 +195,7 @@ REFUSED = {
     "a head of fp16": (["--quantize", "fp16", "--head", "fp32"], "--head needs --quantize int8"),
     "a scale for nothing": (["--per-tensor"], "--per-tensor needs --quantize"),
     "an unknown state": (["--state", "kept"], "state: expected window or carried, got 'kept'"),
-    "a carried state of a relative network": (["--state", "carried"], "cannot carry a state on"),
+    "a carried state of a relative network": (["--state", "carried"], "cannot carry its state"),
 }
 
 

@@ -109,7 +109,7 @@ def test_an_imported_run_without_a_table_is_one_line(cli_here, tmp_path):
     write_tiny(tmp_path / "net", "forecast", "number")
     done = cli_here("finetune", "net")
     assert done.returncode == 2
-    assert done.stderr == "edgelstm: net: was imported, its data is unknown; give a table to train on with --data\n"
+    assert done.stderr == "edgelstm: net: is an imported run without data; give a table with --data\n"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_weights_become_files_that_verify(weights, cli_here, tmp_path):
 
 def test_fine_tuning_an_imported_network_asks_for_a_table(weights, cli_here):
     cli_here("import", "torch", "amp.json", "--window", "20", "--state", "carried")
-    words = "runs/amp: was imported, its data is unknown; give a table to train on with --data"
+    words = "runs/amp: is an imported run without data; give a table with --data"
     assert_one_line_and_exit_2(cli_here("finetune", "runs/amp"), words)
 
 

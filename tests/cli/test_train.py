@@ -222,7 +222,7 @@ def test_an_interrupted_training_goes_on_with_the_same_settings_until_it_is_fini
     folder = shutil.copytree(interrupted[0], tmp_path / "run")
     other = cli_here("train", *SMALL, "--epochs", "5", "--resume", "-o", folder)
     assert (other.returncode, len(other.stderr.splitlines())) == (2, 1)
-    assert "begun with other settings (training.epochs 100, not 5)" in other.stderr
+    assert "started with other settings (training.epochs 100, not 5)" in other.stderr
     done = cli_here("train", *SMALL, "--epochs", "100", "--resume", "-o", folder)
     assert done.returncode == 0, done.stderr
     assert int(re.search(r"epoch (\d+)/100", done.stderr).group(1)) > 10
@@ -256,7 +256,7 @@ def test_kill_9_and_resume_end_with_a_run_that_exports(tmp_path, cli_here):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--resume", "-o", "nowhere"), "nowhere: there is no training to resume; leave out --resume"),
+        (("--resume", "-o", "nowhere"), "nowhere: there is no training to resume; omit --resume"),
         (("--resume",), "--resume needs the run to continue"),
     ],
 )
@@ -272,14 +272,16 @@ def test_a_run_is_fine_tuned_and_exported_in_its_form(cli_here):
     assert cli_here("train", *SMALL, "--epochs", "1", "-o", "run").returncode == 0
     tuned = cli_here("finetune", "run", "--epochs", "1", "--per-tensor", "--head", "fp32")
     assert tuned.returncode == 0
-    assert re.search(r"^LSTM as int8 +[0-9.]+", tuned.stdout, re.MULTILINE)
+    rows = re.findall(r"^(\S.*?)  +[0-9.]+", tuned.stdout.partition("\n\n")[2], re.MULTILINE)
+    assert rows[:4] == ["LSTM", "LSTM as int8", "LSTM before fine-tuning", "LSTM as int8 before fine-tuning"]
+    assert "persistence" in rows[4:]
     assert "look at run-int8/report.html; next: edgelstm export run-int8 --quantize int8\n" in tuned.stdout
     exported = cli_here("export", "run-int8", "--quantize", "int8", "--max-metric-drop", "100%", "--clip", "mse")
     assert exported.returncode == 2
     assert "fine-tuned for int8 per tensor, clip none, head fp32" in exported.stderr
     again = cli_here("finetune", "run", "--epochs", "1")
     assert again.returncode == 2
-    assert "lies there already" in again.stderr
+    assert "already exists there" in again.stderr
 
 
 def test_quantization_aware_training_is_asked_for_by_a_flag_or_a_section(checked, tmp_path):

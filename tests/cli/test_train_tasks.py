@@ -65,7 +65,7 @@ CASES = {
     ),
     "classes that are averaged": ((*LABEL, "--time", "time", "--resample", "5m"), table, "classes have no average"),
     "no features": (("--task", "label", "--window", "6", "--target", "load"), table, "data.features: is missing"),
-    "arithmetic for a GPU": ((*NUMBERS, "--precision", "bf16"), table, "bf16 is for GPUs, and torch finds none here"),
+    "arithmetic for a GPU": ((*NUMBERS, "--precision", "bf16"), table, "bf16 needs a GPU, and torch finds none here"),
     "a calendar without times": ((*CLASSIFY, "--calendar", "hour"), table, "give data.time (--time)"),
 }
 

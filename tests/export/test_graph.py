@@ -245,8 +245,12 @@ def test_rescaling_runs_over_horizon_steps_behind_any_layer(x):
         ((LSTM, Take("last"), Linear("head", 8, 2)), {"task": "label"}, r"end in \[B, 2\].*says \[B, T, 2\]"),
         ((LSTM, Linear("head", 8, 2)), {"task": "classify"}, r"end in \[B, T, 2\].*says \[B, 2\]"),
         ((LSTM, Take("last"), Repeat(3), Linear("head", 8, 2)), {"task": "label"}, r"end in \[B, 3, 2\]"),
-        ((LSTM, Take("last"), Linear("head", 8, 2)), {"inputs": 4}, "the layers take 3 input.s., the contract names 4"),
-        ((LSTM, Take("last"), Linear("head", 8, 2)), {"inputs": 1, "tokens": 5}, "no embedding, it takes measurements"),
+        ((LSTM, Take("last"), Linear("head", 8, 2)), {"inputs": 4}, "inputs: the layers take 3, the contract names 4"),
+        (
+            (LSTM, Take("last"), Linear("head", 8, 2)),
+            {"inputs": 1, "tokens": 5},
+            "not an embedding and takes measurements",
+        ),
         (
             (Embedding("e", 5, 3), LSTM, Take("last"), Linear("head", 8, 2)),
             {"inputs": 1},
@@ -257,11 +261,27 @@ def test_rescaling_runs_over_horizon_steps_behind_any_layer(x):
             {"inputs": 1, "tokens": 6},
             "knows 5 tokens",
         ),
-        ((Mask(0.0), LSTM, Take("last"), Linear("head", 8, 2)), {"lengths": True}, "the lengths tell already"),
-        ((Reverse(), LSTM, Take("last"), Linear("head", 8, 2)), {"lengths": True}, "reverse order with lengths"),
-        ((Mask(0.0), LSTM, Reverse(), Take("last"), Linear("head", 8, 2)), {}, "behind an LSTM that skips steps"),
-        ((LSTM, Take("last"), Linear("head", 8, 2)), {"task": "classify", "relative": (0, 1)}, "outputs of a forecast"),
-        ((LSTM, Take("last"), Linear("head", 8, 2)), {"relative": (0,)}, "expected 2 outputs"),
+        (
+            (Mask(0.0), LSTM, Take("last"), Linear("head", 8, 2)),
+            {"lengths": True},
+            "lengths already say which steps count",
+        ),
+        (
+            (Reverse(), LSTM, Take("last"), Linear("head", 8, 2)),
+            {"lengths": True},
+            "steps cannot be reversed with lengths",
+        ),
+        ((Mask(0.0), LSTM, Reverse(), Take("last"), Linear("head", 8, 2)), {}, "after an LSTM that skips steps"),
+        (
+            (LSTM, Take("last"), Linear("head", 8, 2)),
+            {"task": "classify", "relative": (0, 1)},
+            r"expected a forecast and one relative input per output \(2\), got the task classify and 2",
+        ),
+        (
+            (LSTM, Take("last"), Linear("head", 8, 2)),
+            {"relative": (0,)},
+            r"one relative input per output \(2\), got the task forecast and 1",
+        ),
         ((BOTH, Linear("head", 16, 2)), {"state": "carried"}, "both directions"),
         ((LSTM, Linear("head", 8, 2)), {"state": "carried", "relative": (0, 1)}, "relative scaling"),
         ((Reverse(), LSTM, Linear("head", 8, 2)), {"state": "carried"}, "reverse order"),
@@ -285,6 +305,6 @@ def test_a_contract_with_the_states_of_another_network_is_refused():
 @pytest.mark.parametrize("name", ["x", "lstm0", "y"])
 def test_a_tensor_that_is_called_like_a_value_of_the_graph_is_an_error_in_one_line(name):
     layers = (Standardize(name, "factor"), LSTM, Take("last"), Linear("head", 8, 2))
-    with pytest.raises(ExportError, match="no valid graph") as caught:
+    with pytest.raises(ExportError, match="makes an invalid graph") as caught:
         built(*layers)
     assert "\n" not in str(caught.value)

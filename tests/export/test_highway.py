@@ -145,8 +145,8 @@ def test_a_window_of_another_length_is_an_error_of_onnxruntime_and_no_answer():
 @pytest.mark.parametrize(
     ("form", "how", "match"),
     [
-        ("window", {"window": 7}, "it reads windows of 6 steps, the contract says 7"),
-        ("window", {"lengths": True}, "it reads whole windows; export without lengths"),
+        ("window", {"window": 7}, "reads windows of 6 steps, but the contract says 7"),
+        ("window", {"lengths": True}, "reads whole windows; export without lengths"),
         ("window", {"state": "carried"}, "a highway over a window"),
     ],
 )

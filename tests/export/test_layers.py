@@ -282,7 +282,11 @@ def test_every_precision_converts_every_layer_and_leaves_layer_norm_in_float32(n
 @pytest.mark.parametrize(
     ("layers", "said", "match"),
     [
-        ((Segment(5, False), Lstm("lstm", 15, 8), Take("last"), HEAD), {}, "window of a multiple of 5 steps, got 12"),
+        (
+            (Segment(5, False), Lstm("lstm", 15, 8), Take("last"), HEAD),
+            {},
+            "window that is a multiple of 5 steps, got 12",
+        ),
         (
             (Segment(2, False), Segment(4, False), Lstm("lstm", 24, 8), Take("last"), HEAD),
             {},
@@ -290,7 +294,7 @@ def test_every_precision_converts_every_layer_and_leaves_layer_norm_in_float32(n
         ),
         ((Segment(2, False), Lstm("lstm", 6, 8), Take("last"), HEAD), {"lengths": True}, "may end inside a segment"),
         ((Segment(2, False), Lstm("lstm", 6, 8), HEAD), {"task": "label"}, r"end in \[B, T/2, 2\].*says \[B, T, 2\]"),
-        ((Segment(2, False), Lstm("lstm", 6, 8), HEAD), {"state": "carried"}, "segments .*cannot carry a state on"),
+        ((Segment(2, False), Lstm("lstm", 6, 8), HEAD), {"state": "carried"}, "segments .*cannot carry its state"),
         ((LSTM, Take("mean"), HEAD), {"state": "carried"}, "a mean over the steps of a window"),
         ((IN, LSTM, HEAD), {"state": "carried", "relative": (0, 1), "instance": True}, "instance scaling"),
         (
@@ -312,8 +316,8 @@ def test_times_are_what_both_the_network_and_the_contract_speak_of():
     with_calendar = Network((Calendar(("hour",)), Lstm("lstm", 5, 8), Take("last"), HEAD))
     without = Network((LSTM, Take("last"), HEAD))
     for network, other, match in (
-        (with_calendar, without, "a calendar, which takes time_s; the contract says that the file does not"),
-        (without, with_calendar, "no calendar, which time_s would be for; the contract says that the file takes them"),
+        (with_calendar, without, "a calendar and takes time_s, but the contract says that the file does not"),
+        (without, with_calendar, "no calendar and takes no time_s, but the contract says that the file takes it"),
     ):
         contract = drawn.make_contract(other, inputs=3, outputs=2)
         with pytest.raises(ExportError, match=match):

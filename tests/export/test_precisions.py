@@ -198,7 +198,7 @@ def test_weights_beyond_the_range_of_float16_are_refused():
     weights = drawn(network)
     weights["lstm.weight_ih_l0"][0, 0] = 70000
     model = build_graph(network, weights, contract_for(network))
-    with pytest.raises(ExportError, match=r"lstm\.W0 holds 70000, float16 ends at 65504"):
+    with pytest.raises(ExportError, match=r"lstm\.W0 holds 70000, the largest float16 is 65504"):
         convert_graph(model, "fp16")
 
 

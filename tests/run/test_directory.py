@@ -117,13 +117,13 @@ def test_carried_states_are_one_h_and_one_c_for_each_layer(fitted):
 
 
 def test_a_missing_run_directory_is_named(tmp_path):
-    with pytest.raises(RunError, match="nowhere: there is no such run directory"):
+    with pytest.raises(RunError, match="nowhere: run directory not found"):
         read_run(tmp_path / "nowhere")
 
 
 def test_a_file_is_no_run_directory(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="there is no such run directory"):
+    with pytest.raises(RunError, match="run directory not found"):
         read_run(tmp_path / "file")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import numpy as np
@@ -92,13 +93,24 @@ def test_fine_tuning_that_does_harm_keeps_the_weights_it_began_with(trained, tmp
     harmed = finetune(trained.path, tmp_path / "run", epochs=1, learning_rate_factor=200)
     assert harmed.run.record.best_epoch == 0
     assert_same_weights(harmed.run, trained)
+    for part in harmed.evaluation.parts:
+        kept = {name: scored.score for name, scored in part.networks.items()}
+        assert {name: scores[part.name].score for name, scores in harmed.before.items()} == kept
+
+
+def test_the_scores_before_it_are_those_of_the_run(trained, tuned):
+    known = json.loads((trained.path / "metrics.json").read_text())["parts"]
+    assert tuned.before.keys() == {"network", "quantized"}
+    for part, scores in known.items():
+        before = tuned.before["network"][part].score
+        assert before == {name: pytest.approx(scores["network"][name]) for name in before}
 
 
 def test_arrays_are_fine_tuned_by_fit(tmp_path):
     x = np.random.default_rng(0).normal(size=(64, 8, 1)).astype(np.float32)
     options = {"hidden_size": 4, "epochs": 2, "validation": 0.25, "threads": 1, "progress": False}
     fit(x, x[:, -1], tmp_path / "run", **options)
-    with pytest.raises(TrainingError, match=r"not trained on a table; give edgelstm\.train\.fit"):
+    with pytest.raises(TrainingError, match=r"trained on arrays, not a table; call edgelstm\.train\.fit"):
         finetune(tmp_path / "run")
     asked = {"precision": "int8w", "epochs": 1, "start": str(tmp_path / "run")}
     assert fit(x, x[:, -1], tmp_path / "tuned", quantization=asked, **options).run.record.tuned_for[0] == "int8w"
@@ -176,27 +188,29 @@ def test_the_file_is_made_in_the_form_it_was_tuned_for(trained, tmp_path):
     export = export_run(tmp_path / "run", tmp_path / "files", precisions=["int8", "int8w"])
     assert [file.contract.quantization for file in export.files] == [None, form, Quantization()]
     assert export_run(tmp_path / "run", tmp_path / "again", precisions=["int8"], quantization=form).files
-    with pytest.raises(ExportError, match="fine-tuned for int8 per tensor, clip mse, head fp32; leave out"):
+    with pytest.raises(
+        ExportError, match="fine-tuned for int8 per tensor, clip mse, head fp32; omit the options that contradict this"
+    ):
         export_run(tmp_path / "run", tmp_path / "none", precisions=["int8"], quantization=Quantization())
     assert not (tmp_path / "none").exists()
 
 
 def test_a_start_must_hold_the_network_that_is_asked_for(trained, tmp_path):
     settings = {**SMALL, "network__hidden_size": 5, "quantization__start": str(trained.path)}
-    with pytest.raises(RecipeError, match="holds another network"):
+    with pytest.raises(RecipeError, match="has a different network than the recipe"):
         train_small(tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
 
 
 def test_bad_requests_are_refused_before_anything_is_written(trained, tmp_path):
     for error, words, output, options in (
-        (RecipeError, "cannot replace the one it begins with", trained.path, {"overwrite": True}),
+        (RecipeError, "cannot overwrite the run it starts from", trained.path, {"overwrite": True}),
         (RecipeError, r"quantization\.precision", tmp_path / "run", {"precision": "int4"}),
         (RecipeError, r"quantization\.epoch: .* did you mean 'epochs'", tmp_path / "run", {"epoch": 3}),
     ):
         with pytest.raises(error, match=words):
             finetune(trained.path, output, **options)
-    with pytest.raises(RunError, match="no such run directory"):
+    with pytest.raises(RunError, match="run directory not found"):
         finetune(tmp_path / "nowhere", tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert_same_weights(read_run(trained.path), trained)

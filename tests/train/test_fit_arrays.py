@@ -91,7 +91,7 @@ def test_patience_ends_a_training_that_learns_nothing(tmp_path):
 
 def test_a_run_is_only_replaced_when_asked_to(tmp_path):
     first = fit_small(tmp_path / "run", test=(X, Y)).run
-    with pytest.raises(RunError, match=r"a run lies there already.*--overwrite$"):  # finished: nothing to resume
+    with pytest.raises(RunError, match=r"a run already exists there.*--overwrite$"):  # finished: nothing to resume
         fit_small(tmp_path / "run", seed=1)
     assert_same_weights(first, read_run(tmp_path / "run"))
     second = fit_small(tmp_path / "run", seed=1, overwrite=True).run

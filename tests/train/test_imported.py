@@ -116,6 +116,14 @@ def test_training_begins_with_the_weights_of_the_run_and_keeps_them_where_nothin
     assert harmed.run.record.best_epoch == 0
     for name, tensor in imported.weights.items():
         np.testing.assert_array_equal(harmed.run.weights[name], tensor)
+    kept = {part.name: part.networks["network"].score for part in harmed.evaluation.parts}
+    assert {part: scored.score for part, scored in harmed.before["network"].items()} == kept
+
+
+def test_the_scores_before_are_given_beside_those_after(tuned):
+    (validation, _) = tuned.evaluation.parts
+    before, after = tuned.before["network"]["validation"].score, validation.networks["network"].score
+    assert before["rmse"] > after["rmse"]
 
 
 def test_it_is_exported_and_scores_as_it_was_trained(tuned, folder):
@@ -216,9 +224,9 @@ def refusals():
     one_class = {"state": "carried", "classes": True}
     return {
         "labels windows": (CARRIED, "label", ("p", "q"), ("r",), {}),
-        "an output for each class and a softmax": (label, "label", ("p", "q"), ("r",), one_class),
-        "has a mask, which does not go with series of different lengths": (masked, "classify", ("p", "q"), CLASSES, {}),
-        "takes tokens, which no table holds": (tokens, "forecast", ("p",), ("r",), {"horizon": 2}),
+        r"one output per class \(at least 2\) and a softmax": (label, "label", ("p", "q"), ("r",), one_class),
+        "has a mask, which cannot process series of different lengths": (masked, "classify", ("p", "q"), CLASSES, {}),
+        "its inputs are tokens, which a table cannot hold": (tokens, "forecast", ("p",), ("r",), {"horizon": 2}),
     }
 
 
@@ -233,26 +241,36 @@ def test_a_network_that_cannot_be_trained_here_is_refused_in_a_line(words, table
 
 def test_a_graph_without_layers_is_refused(imported):
     record = replace(read_run(imported.path).record, network=None)
-    with pytest.raises(TrainingError, match=r"no list of layers, there is nothing here to train"):
+    with pytest.raises(
+        TrainingError, match=r"a graph from torch\.onnx\.export without layers, which cannot be trained"
+    ):
         check_trainable(replace(imported, record=record))
 
 
 def test_bad_requests_are_refused_before_anything_is_written(imported, table, tmp_path):
     asked = asking(table)
     for error, words, sections in (
-        (TrainingError, r"its data is unknown; give a table to train on with --data", None),
-        (DataError, r"has 2 input\(s\) \(p, q\), the data gives 3", asking(table, features=["a", "b", "noise"])),
-        (DataError, r"has 1 output\(s\) \(r\), the data gives 2", asking(table, targets=["a", "b"])),
+        (TrainingError, r"is an imported run without data; give a table with --data", None),
+        (
+            DataError,
+            r"one column that changes in training per input, 2 \(p, q\), got 3 ",
+            asking(table, features=["a", "b", "noise"]),
+        ),
+        (
+            DataError,
+            r"one column that changes in training per output, 1 \(r\), got 2 ",
+            asking(table, targets=["a", "b"]),
+        ),
         (DataError, r"there is no column 'p'", asking(table, features=[])),
-        (RecipeError, r"network\.segment: .* says 1, got 4; leave it out", {**asked, "network": {"segment": 4}}),
-        (RecipeError, r"window\.steps: .* says 8, got 12; leave it out", {**asked, "window": {"steps": 12}}),
+        (RecipeError, r"network\.segment: expected 1 as in .*, got 4; remove it", {**asked, "network": {"segment": 4}}),
+        (RecipeError, r"window\.steps: expected 8 as in .*, got 12; remove it", {**asked, "window": {"steps": 12}}),
         (RecipeError, r"training\.epoch: unknown key", {**asked, "training": {"epoch": 1}}),
     ):
         with pytest.raises(error, match=words):
             finetune(imported.path, tmp_path / "run", asked=sections)
-    with pytest.raises(RunError, match="no such run directory"):
+    with pytest.raises(RunError, match="run directory not found"):
         finetune(tmp_path / "nowhere", asked=asked)
-    with pytest.raises(RecipeError, match="cannot replace the one it begins with"):
+    with pytest.raises(RecipeError, match="cannot overwrite the run it starts from"):
         finetune(imported.path, imported.path, asked=asked, overwrite=True)
     assert not (tmp_path / "run").exists()
 
@@ -274,7 +292,7 @@ def test_inputs_that_were_imported_without_names_ask_for_columns(table, tmp_path
 def test_classes_that_the_network_does_not_know_are_refused(table, tmp_path):
     network = Network((*CARRIED.layers[:1], Linear("head", 6, 2), Activation("softmax")))
     write_run(tmp_path / "net", network, "label", ("p", "q"), ("y0", "y1"), state="carried", classes=True)
-    with pytest.raises(DataError, match=r"answers y0, y1, the data has the class 'lie'; name its outputs"):
+    with pytest.raises(DataError, match=r"predicts y0, y1, but the data has the class 'lie'; name the outputs"):
         finetune(tmp_path / "net", asked=asking(table, targets=["what"]))
 
 
@@ -283,7 +301,7 @@ def test_values_that_float32_cannot_tell_apart_are_refused(imported, table, tmp_
     far = tmp_path / "far.csv"
     moved = [f"{t},{1e9 + float(a)},{rest}" for t, a, rest in (line.split(",", 2) for line in lines)]
     far.write_text("\n".join([header, *moved]))
-    with pytest.raises(DataError, match=r"column 'a': float32 cannot tell its values apart"):
+    with pytest.raises(DataError, match=r"column 'a': its values are too close together for float32"):
         finetune(imported.path, tmp_path / "run", asked=asking(far))
 
 
@@ -295,6 +313,6 @@ def test_a_run_that_was_trained_here_keeps_its_table(window_files, table):
 def test_projections_are_not_simulated_in_int8(table, folder):
     network = Network((Lstm("lstm", 2, 6, proj_size=3), Take("last"), Linear("head", 3, 1)))
     write_run(folder / "projected", network, "forecast", ("p", "q"), ("r",))
-    with pytest.raises(RecipeError, match="projections, which the simulation of int8 lacks; take int8w"):
+    with pytest.raises(RecipeError, match="projections, which the int8 simulation lacks; use int8w"):
         finetune(folder / "projected", asked=asking(table), precision="int8")
     assert finetune(folder / "projected", asked=asking(table, 1)).run.record.network.lstms[0].proj_size == 3

@@ -155,7 +155,7 @@ def test_a_resume_refuses_other_inputs_targets_or_lengths_in_either_part(tmp_pat
         fit(*whole, tmp_path / "run", validation=whole, **settings)
     for changed in changes.values():
         for training, validation in ((changed, whole), (whole, changed)):
-            with pytest.raises(TrainingError, match="begun on other data"):
+            with pytest.raises(TrainingError, match="started on other data"):
                 fit(*training, tmp_path / "run", validation=validation, resume=True, **settings)
     fit(*whole, tmp_path / "run", validation=whole, resume=True, **settings)
 
@@ -176,7 +176,7 @@ def test_a_resume_refuses_other_times_where_the_network_reads_them(tmp_path):
     with killed_at(2):
         fit_recipe(check_recipe(content, "test"), tmp_path / "run")
     write(2)
-    with pytest.raises(TrainingError, match="begun on other data"):
+    with pytest.raises(TrainingError, match="started on other data"):
         resume_recipe(tmp_path / "run")
     write(1)
     resume_recipe(tmp_path / "run")

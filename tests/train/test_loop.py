@@ -342,7 +342,7 @@ def test_an_epoch_goes_over_what_it_says(kind):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_other_arithmetic_than_float32_needs_a_gpu():
-    with pytest.raises(TrainingError, match=r"training\.precision: bf16 is for GPUs.*leave it at fp32"):
+    with pytest.raises(TrainingError, match=r"training\.precision: bf16 needs a GPU.*use fp32"):
         problem_of("windows", precision="bf16")
 
 

@@ -84,7 +84,7 @@ def test_overlap_begins_each_part_at_its_border(tmp_path):
 
 def test_a_date_as_a_border_needs_timestamps(tmp_path):
     path = write(tmp_path, "a.csv", 100)
-    with pytest.raises(DataError, match="the border '2001-03-02' is a date, but there is no column of timestamps"):
+    with pytest.raises(DataError, match="the border '2001-03-02' is a date, but there is no timestamp column"):
         problem(path, data__time=None, split__borders=["2001-03-02"])
 
 
@@ -133,7 +133,7 @@ def test_no_row_of_the_first_file_slips_into_a_part_that_has_its_own(tmp_path, s
 
 def test_overlap_across_files_needs_time_to_go_on(tmp_path):
     first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20, date(2003, 1, 1))
-    with pytest.raises(DataError, match=r"overlap: expected the next file to go on one sample.*leave out overlap"):
+    with pytest.raises(DataError, match=r"overlap: expected the next file to continue one sample.*omit --overlap"):
         problem(first, split__test_path=second, split__overlap=True)
     goes_on = write(tmp_path, "c.csv", 20, date(2001, 2, 20))
     assert spans(problem(first, split__test_path=goes_on, split__overlap=True))[2] == (50, 69)
@@ -257,16 +257,16 @@ def test_the_callers_arrays_are_not_changed():
         ({"x": [[["a"]]], "y": [[1]]}, "expected a rectangular array of numbers"),
         ({"x": [[[1], [2]], [[3]]], "y": [[1]]}, "expected a rectangular array of numbers"),
         ({"x": X + 1j}, "expected a rectangular array of numbers"),
-        ({"inputs": ("a",)}, r"inputs: expected 2 different name\(s\)"),
-        ({"outputs": ("a", "a")}, r"outputs: expected 2 different name\(s\)"),
+        ({"inputs": ("a",)}, r"inputs: expected one name per channel \(2\), all different"),
+        ({"outputs": ("a", "a")}, r"outputs: expected one name per channel \(2\), all different"),
         ({"validation": (X,)}, r"validation: expected a pair \(x, y\)"),
         ({"validation": 3}, "validation: expected a pair"),
         ({"validation": (X[:, :2], Y)}, "validation: expected windows like x"),
         ({"test": (X, Y[:, :1])}, "test: expected windows like x"),
         ({"test": (X, Y[:5])}, "test: expected x"),
-        ({"validation": 0.01}, "leaves one part empty"),
-        ({"validation": 1.0}, "leaves one part empty"),
-        ({"validation": -0.5}, "leaves one part empty"),
+        ({"validation": 0.01}, "leaves training or validation empty"),
+        ({"validation": 1.0}, "leaves training or validation empty"),
+        ({"validation": -0.5}, "leaves training or validation empty"),
         ({"validation": float("nan")}, "validation: "),
         ({"y": Y, "every_step": True}, "expected a target at each of 3 steps, got 2"),
     ],
@@ -298,7 +298,7 @@ def test_a_ridge_that_would_not_fit_into_memory_is_reported(tmp_path, monkeypatc
     path = write(tmp_path, "a.csv", 100)
     assert not any(line.startswith("no ridge") for line in problem(path).report)
     monkeypatch.setattr(forecast, "RIDGE_BYTES", 0)
-    assert "no ridge: windows of 4 steps and 1 channels would take 1.79e-07 GiB" in problem(path).report
+    assert "no ridge: windows of 4 steps and 1 channels would need 1.79e-07 GiB" in problem(path).report
 
 
 def test_a_carried_network_is_scored_on_the_windows_that_any_other_is(tmp_path):
@@ -318,7 +318,7 @@ def test_the_same_file_twice_is_no_held_out_data(tmp_path):
 
 def test_files_in_the_wrong_order_of_time_are_refused(tmp_path):
     first, second = write(tmp_path, "a.csv", 50), write(tmp_path, "b.csv", 20)
-    with pytest.raises(DataError, match="order of time"):
+    with pytest.raises(DataError, match="in time order"):
         problem(first, split__test_path=second)
 
 

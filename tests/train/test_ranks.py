@@ -95,7 +95,11 @@ def test_a_job_may_be_large():
 @pytest.mark.parametrize(
     ("what", "kind", "message"),
     [
-        ("the second is killed", TrainingError, r"process 1 was ended by SIGKILL, the others with it; --resume goes"),
+        (
+            "the second is killed",
+            TrainingError,
+            r"process 1 was killed by SIGKILL, and the others were stopped; --resume continues",
+        ),
         ("the second meets a bug", TrainingError, r"process 1 failed, .*: ZeroDivisionError: by zero$"),
         ("the first has an error of ours", OutputError, r"^cannot write: No space left on device$"),
     ],
@@ -177,7 +181,7 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     os.kill(pids[1], signal.SIGKILL)
     _, err = resumed.communicate(timeout=900)
     assert resumed.returncode == 2
-    assert "process 1 was ended by SIGKILL, the others with it; --resume goes on" in err.splitlines()[-1]
+    assert "process 1 was killed by SIGKILL, and the others were stopped; --resume continues" in err.splitlines()[-1]
     assert all_end(pids)
 
     resumed = train_co2(tmp_path, "--resume")
@@ -218,8 +222,13 @@ def test_two_nodes_train_together_and_the_first_alone_writes_and_tells(tmp_path)
 @pytest.mark.parametrize(
     ("asked", "variables", "kind", "message"),
     [
-        ({"devices": 14}, {}, RecipeError, "no more devices than the batches of an epoch, 13, got 14: lower --devices"),
-        ({"strategy": "ddp"}, {}, RecipeError, r"training\.strategy: ddp joins several devices, .*--devices"),
+        (
+            {"devices": 14},
+            {},
+            RecipeError,
+            "expected at most 13, the number of batches in an epoch, got 14: lower --devices",
+        ),
+        ({"strategy": "ddp"}, {}, RecipeError, r"training\.strategy: ddp needs several devices, .*--devices"),
         ({"devices": 2}, {"LOCAL_RANK": "0"}, TrainingError, "without torchrun"),
         ({"nodes": 2}, {}, TrainingError, "set NODE_RANK, MASTER_ADDR, MASTER_PORT: NODE_RANK from 0 to 1"),
         ({"nodes": 2}, {"NODE_RANK": "1", "MASTER_ADDR": "a"}, TrainingError, "set MASTER_PORT: "),
@@ -260,7 +269,7 @@ def test_more_gpus_than_there_are_are_refused(monkeypatch):
 
 
 def test_what_is_refused_leaves_no_folder(tmp_path):
-    with pytest.raises(RecipeError, match="no more devices than the batches"):
+    with pytest.raises(RecipeError, match="the number of batches in an epoch"):
         fit(X, Y, tmp_path / "run", **{**plain.OPTIONS, "hidden_size": 2, "devices": 99})
     assert not (tmp_path / "run").exists()
 

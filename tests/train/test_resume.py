@@ -226,7 +226,7 @@ def begun(tmp_path):
 def test_a_recipe_that_is_given_again_must_be_the_same(begun):
     folder, recipe = begun
     other = check_recipe(small_recipe(training__epochs=3), "test")
-    with pytest.raises(TrainingError, match=r"begun with other settings \(training\.epochs 2, not 3\)"):
+    with pytest.raises(TrainingError, match=r"started with other settings \(training\.epochs 2, not 3\)"):
         resume_recipe(folder, other)
     assert resume_recipe(folder, recipe).run.record.best_epoch == 2
 
@@ -244,7 +244,9 @@ def test_a_training_does_not_go_on_with_other_data(tmp_path, monkeypatch):
         resume_recipe(tmp_path / "run")
 
 
-@pytest.mark.parametrize(("epoch", "told"), [(1, "nothing was kept"), (2, "--resume goes on behind the epoch before")])
+@pytest.mark.parametrize(
+    ("epoch", "told"), [(1, "no epoch was saved"), (2, "--resume continues after the last saved epoch")]
+)
 def test_a_full_disk_is_one_clear_error_and_leaves_what_was_whole(tmp_path, monkeypatch, epoch, told):
     saved, real = [], torch.save
 
@@ -264,7 +266,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_what_was_whole(tmp_path, monk
 
 
 def test_there_must_be_something_to_resume(tmp_path):
-    with pytest.raises(TrainingError, match="there is no training to resume; leave out --resume"):
+    with pytest.raises(TrainingError, match="there is no training to resume; omit --resume"):
         resume_recipe(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -280,7 +282,9 @@ def test_a_finished_training_is_not_trained_again(undisturbed):
 def test_a_damaged_checkpoint_is_one_clear_error(begun, content):
     folder, _ = begun
     (folder / "resume.ckpt").write_bytes(content)
-    with pytest.raises(TrainingError, match=r"resume\.ckpt: cannot be resumed from.*from the start") as caught:
+    with pytest.raises(
+        TrainingError, match=r"resume\.ckpt: is damaged, the training cannot resume; start again with --overwrite"
+    ) as caught:
         resume_recipe(folder)
     assert "\n" not in str(caught.value)
 
@@ -289,7 +293,7 @@ def test_a_checkpoint_of_lightning_s_trainer_is_one_clear_error(begun):
     """As versions before 0.3 wrote it."""
     folder, _ = begun
     torch.save({"pytorch-lightning_version": "2.6.6", "state_dict": {}, "epoch": 3}, folder / "resume.ckpt")
-    with pytest.raises(TrainingError, match=r"^.*resume\.ckpt: was begun with an older edgelstm; .* --overwrite$"):
+    with pytest.raises(TrainingError, match=r"^.*resume\.ckpt: was written by an older edgelstm; .* --overwrite$"):
         resume_recipe(folder)
 
 

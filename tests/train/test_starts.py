@@ -134,7 +134,7 @@ def test_quantiles_begin_where_what_is_left_has_them(tmp_path):
     [
         ({"network__start": "none"}, ""),
         ({"network__state": "carried", "network__scaling": "standard"}, "a carried network has no window"),
-        ({"split__validation": 0.0}, "chosen on validation, and there is none"),
+        ({"split__validation": 0.0}, "chosen on validation data, and there is none"),
         ({"window__horizon": 60, "window__steps": 60, "data__targets": list("abcdefghij")}, "more than 262,144"),
     ],
 )

@@ -176,10 +176,10 @@ REFUSED = [
     ("classify", {"y": CLASSES[:-1]}, "expected a class for each of 12 series, got 11 of them"),
     ("classify", {"y": [[name] for name in CLASSES]}, "expected a class for each of 12 series"),
     ("classify", {"y": 3}, "expected a class for each of 12 series, got 3"),
-    ("classify", {"y": changed(CLASSES, 4, None)}, "the class of series 5 is missing; leave the series out"),
+    ("classify", {"y": changed(CLASSES, 4, None)}, "the class of series 5 is missing; remove the series"),
     ("classify", {"y": changed(CLASSES, 0, float("nan"))}, "the class of series 1 is missing"),
-    ("classify", {"outputs": ("calm",)}, "expected the names of two or more different classes"),
-    ("classify", {"outputs": ("calm", "storm", "rain")}, "where 'wind' is missing"),
+    ("classify", {"outputs": ("calm",)}, "expected the names of at least two different classes"),
+    ("classify", {"outputs": ("calm", "storm", "rain")}, "without 'wind'"),
     ("classify", {"outputs": ("calm", "storm", "wind", "calm")}, "different classes"),
     ("classify", {"test": ([x[:, :1] for x in SERIES], CLASSES)}, r"test: expected series \[T, 2\]"),
     ("classify", {"test": (SERIES,)}, r"test: expected a pair \(x, y\)"),
@@ -187,10 +187,18 @@ REFUSED = [
     ("label", {"y": None, "x": SERIES[:3]}, "expected labels for each of 3 series, got 12"),
     ("label", {"y": changed(LOADS, 2, LOADS[2][:-1])}, r"expected a label for each of 5 steps, got \(4, 1\)"),
     ("label", {"y": changed(LOADS, 2, LOADS[2] + np.inf)}, "expected finite numbers, got NaN or infinity"),
-    ("label", {"y": changed(LOADS, 2, np.stack([LOADS[2]] * 2, 1))}, r"expected 1 number\(s\) for a step"),
-    ("label", {"test": (SERIES, [np.stack([y] * 2, 1) for y in LOADS])}, r"test: expected 1 number\(s\)"),
+    (
+        "label",
+        {"y": changed(LOADS, 2, np.stack([LOADS[2]] * 2, 1))},
+        r"expected steps with as many numbers as the first \(1\), got 2",
+    ),
+    (
+        "label",
+        {"test": (SERIES, [np.stack([y] * 2, 1) for y in LOADS])},
+        r"test: expected steps with as many numbers as the first \(1\), got 2",
+    ),
     ("label", {"y": changed(STATES, 0, STATES[0][:, None]), "classes": True}, "a class for each of 7 steps"),
-    ("label", {"validation": 0.01}, "leaves one part empty"),
+    ("label", {"validation": 0.01}, "leaves training or validation empty"),
 ]
 
 
@@ -214,8 +222,12 @@ def test_arrays_that_do_not_fit_are_refused(task, changes, complaint):
             {"test": (SERIES, ["rain"] * 12)},
             r"the test part has classes that training lacks: 'rain'",
         ),
-        ("label", {"y": [np.full(n, np.nan) for n in LENGTHS]}, "the training part has no row whose truth is known"),
-        ("label", {"test": (SERIES, [x[:, 0] * np.nan for x in SERIES])}, "the test part has no row whose truth"),
+        ("label", {"y": [np.full(n, np.nan) for n in LENGTHS]}, "the training part has no row with a known target"),
+        (
+            "label",
+            {"test": (SERIES, [x[:, 0] * np.nan for x in SERIES])},
+            "the test part has no row with a known target",
+        ),
         ("label", {"y": [[None] * n for n in LENGTHS], "classes": True}, "in the training part, got none"),
     ],
 )
@@ -226,7 +238,7 @@ def test_data_that_says_too_little_is_refused(task, changes, complaint):
 
 def test_a_window_shorter_than_a_series_to_classify_is_refused(tmp_path):
     complaint = (
-        r"window\.steps: expected at least 12, which the longest series has, got 11: give more, or cut the series"
+        r"window\.steps: expected at least 12, the length of the longest series, got 11: raise it, or cut the series"
     )
     with pytest.raises(DataError, match=complaint):
         problem(write(tmp_path / "t.csv"), "classify", "kind", window__steps=11)
@@ -240,12 +252,12 @@ def test_a_window_shorter_than_a_series_to_classify_is_refused(tmp_path):
     ("task", "target", "changes", "complaint"),
     [
         ("classify", "kind", {"data__features": []}, r"data\.features: is missing; name the input columns"),
-        ("classify", "kind", {"data__targets": []}, r"expected the column of the class \(--target\), got 0 columns"),
-        ("classify", "kind", {"data__targets": ["kind", "q"]}, "got 2 columns"),
+        ("classify", "kind", {"data__targets": []}, r"expected one column, the class \(--target\), got none"),
+        ("classify", "kind", {"data__targets": ["kind", "q"]}, r"expected one column, the class \(--target\), got 2"),
         ("label", "load", {"data__features": []}, r"data\.features: is missing"),
-        ("label", "load", {"data__targets": []}, r"expected what to label \(--target\), got 0 columns"),
+        ("label", "load", {"data__targets": []}, r"expected the column to label \(--target\), got 0 columns"),
         ("label", "state", {"data__targets": ["state", "load"], "data__classes": True}, "got 2 columns"),
-        ("label", "load", {"data__features": ["p", "load"]}, "'load' is what is to be labelled, it cannot be an input"),
+        ("label", "load", {"data__features": ["p", "load"]}, "'load' is a target to label, it cannot be an input"),
     ],
 )
 def test_columns_that_do_not_say_what_to_learn_are_refused(tmp_path, task, target, changes, complaint):
@@ -256,10 +268,13 @@ def test_columns_that_do_not_say_what_to_learn_are_refused(tmp_path, task, targe
 @pytest.mark.parametrize(
     ("split", "complaint"),
     [
-        ({"split__borders": [50, 80, 100]}, r"split\.borders: 12 series are dealt out whole: give fractions"),
+        (
+            {"split__borders": [50, 80, 100]},
+            r"split\.borders needs one series, got 12, which are split as whole series: give fractions",
+        ),
         (
             {"data__series": None, "data__time": "time", "split__borders": ["1999-01-01", 90]},
-            "expected a border between .*, where the data lies, got '1999-01-01'",
+            "expected a border within the data, .* to .*, got '1999-01-01'",
         ),
     ],
 )
@@ -347,6 +362,6 @@ def test_shared_channels_of_arrays_are_those_of_x_in_their_order():
 
 def test_windows_to_forecast_from_have_their_own_steps(tmp_path):
     x = RNG.normal(size=(20, 8, 2)).astype(np.float32)
-    with pytest.raises(RecipeError, match="fit: steps: windows to forecast from have as many as x; leave it out"):
+    with pytest.raises(RecipeError, match="fit: steps: forecast windows have the steps of x; remove it"):
         fit(x, x[:, :2], tmp_path / "run", steps=9)
     assert not (tmp_path / "run").exists()

@@ -1,1 +1,1 @@
-"""What is learned from, batch by batch: windows, whole sequences, or chunks of series whose state is carried on."""
+"""The training data in batches: windows, whole sequences, or chunks of series with a carried state."""

@@ -1,4 +1,4 @@
-"""Feed examples to the trainer: rows are tensors once, a batch is gathered from them by index."""
+"""Feed examples to the trainer: rows become tensors once, and a batch is gathered from them by index."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from edgelstm.data.windows import Windows
 
 
 class Batch(NamedTuple):
-    """What one step of the optimizer learns from.
+    """The data of one optimizer step.
 
     Attributes:
         x: float32 [B, T, F].
-        y: float32 [B, K, targets], at every step [B, T, K, targets], NaN where unknown; of classes int64 [B] or
-            [B, T], below 0 where unknown.
+        y: float32 [B, K, targets], at every step [B, T, K, targets], NaN if unknown; for classes int64 [B] or
+            [B, T], below 0 if unknown.
         lengths: int64 [B], the valid steps of each row; None: all are.
         time_s: int64 [B, T]; None for a network without a calendar.
-        fresh: bool [B], which rows begin a series and so from a zero state, the others go on; None: all begin.
-        spread: float32 [B, targets], of the series of each row, what its error is measured by; None: all are of one.
+        fresh: bool [B], which rows begin a series, from a zero state; the others continue one; None: all begin.
+        spread: float32 [B, targets], of the series of each row, the unit of its error; None: there is one series.
     """
 
     x: Tensor
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     spread: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """Bring it to a device."""
+        """Move it to a device."""
         if device.type == "cpu":
             return self
         parts: list[Any] = [None if part is None else part.to(device, non_blocking=True) for part in self]
@@ -42,11 +42,11 @@ class Batch(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a process takes of the rows of every batch, where several train together.
+    """The part of every batch that a process takes, if several train together.
 
     Attributes:
         rank: of the process, from 0.
-        of: how many there are.
+        of: number of processes.
     """
 
     rank: int = 0
@@ -57,37 +57,37 @@ WHOLE = Share()
 
 
 class Dataset(Protocol):
-    """Gives the batch that a key names: all of its examples at once."""
+    """Gives the batch of a key, with all its examples at once."""
 
     def __getitem__(self, key: Any) -> Batch:
         """Gather a batch."""
 
 
 class Keys(Protocol):
-    """Names the batches of an epoch, from 0."""
+    """Gives the keys of the batches of an epoch, from 0."""
 
     def of_epoch(self, epoch: int) -> Iterator[Any]:
-        """Name them in their order."""
+        """Give the keys in order."""
 
 
 class Loader(NamedTuple):
     """Gathers the batches of an epoch, one by one.
 
     Attributes:
-        dataset: gathers.
-        keys: names what.
+        dataset: gathers the examples of a key.
+        keys: one per batch.
     """
 
     dataset: Dataset
     keys: Keys
 
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
-        """Gather those of an epoch, from 0."""
+        """Gather the batches of an epoch, from 0."""
         return (self.dataset[key] for key in self.keys.of_epoch(epoch))
 
 
 class WindowDataset:
-    """Gives a whole batch of windows for a tensor of their numbers."""
+    """Gives a whole batch of windows for a tensor of their indices."""
 
     def __init__(self, windows: Windows) -> None:
         self._x_starts, self._y_starts = torch.from_numpy(windows.x_starts), torch.from_numpy(windows.y_starts)
@@ -107,21 +107,21 @@ class WindowDataset:
 
 
 def _stretches(rows: Tensor, steps: int) -> Tensor:
-    """See rows [N, F] as all stretches of so many steps [N - T + 1, T, F], without a copy.
+    """View rows [N, F] as all stretches of T steps [N - T + 1, T, F], without a copy.
 
-    One number then names a window: gathering 256 of 24 steps takes a quarter of the time that their rows would.
+    One index then selects a window: gathering 256 windows of 24 steps takes a quarter of the time of gathering rows.
     """
     along, across = rows.stride()
     return rows.as_strided((len(rows) - steps + 1, steps, rows.shape[1]), (along, along, across))
 
 
 def spreads_of(windows: Windows) -> Tensor | None:
-    """The spreads of many series, float32 [S, targets]; None of one."""
+    """Give the spreads of many series, float32 [S, targets]; None for one series."""
     return None if windows.spreads is None else torch.from_numpy(windows.spreads.astype(np.float32))
 
 
 class SequenceDataset:
-    """Gives a batch of whole series, each with its class, for a tensor of their numbers."""
+    """Gives a batch of whole series, each with its class, for a tensor of their indices."""
 
     def __init__(self, sequences: Sequences) -> None:
         self._sequences = sequences
@@ -137,22 +137,22 @@ class SequenceDataset:
 
 
 def without_truth(batch: Batch) -> Batch:
-    """Make a batch that teaches nothing: for a process that is left without rows while the others learn."""
+    """Make a batch without known targets, for a process that has no rows left while the others learn."""
     unknown = torch.nan if batch.y.is_floating_point() else UNKNOWN
     return batch._replace(y=torch.full_like(batch.y, unknown))
 
 
 class Shuffled:
-    """Example numbers in batches; shuffled by seed and epoch alone, so that a resumed training sees the same.
+    """Example indices in batches; shuffled by seed and epoch alone, so that a resumed training sees the same.
 
     Attributes:
-        drawn: how many of the examples an epoch sees, others in each.
+        drawn: how many of the examples an epoch uses, different ones in each epoch.
     """
 
     def __init__(
         self, count: int, batch_size: int, seed: int | None, drawn: int | None = None, share: Share = WHOLE
     ) -> None:
-        """Take how many examples there are, and how many of them a process takes at once."""
+        """Take the number of examples, and the number in a batch of one process."""
         self._count, self._batch_size, self._seed, self._share = count, batch_size, seed, share
         self.drawn = count if drawn is None else min(drawn, count)
 
@@ -160,7 +160,7 @@ class Shuffled:
         return -(-self.drawn // (self._batch_size * self._share.of))
 
     def of_epoch(self, epoch: int) -> Iterator[Tensor]:
-        """Name the examples of each batch: int64 [B]; of a share of few none may be left."""
+        """Give the examples of each batch: int64 [B]; the share of a process may be empty."""
         order = torch.arange(self._count)
         if self._seed is not None:
             generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
@@ -170,5 +170,5 @@ class Shuffled:
 
 
 def dataset_of(examples: Windows | Sequences) -> Dataset:
-    """Serve windows, or whole series that are to be classified."""
+    """Make the dataset of windows, or of whole series to classify."""
     return WindowDataset(examples) if isinstance(examples, Windows) else SequenceDataset(examples)

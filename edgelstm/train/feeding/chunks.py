@@ -1,9 +1,9 @@
-"""Feed long series to the trainer chunk by chunk, so that a state is carried over them as a device carries it.
+"""Feed long series to the trainer chunk by chunk, with a carried state, as on a device.
 
 Truncated backpropagation through time (Williams and Peng 1990): the gradient goes back to the beginning of a chunk,
-the state comes from the chunk before. Several series run side by side, in lanes; a lane that has ended its series
-begins the next from a zero state. Where chunks begin is drawn anew in each epoch, so that no step of a series is always
-the first that feels a gradient.
+the state comes from the chunk before. Several series run in parallel, in lanes; at the end of a series, a lane starts
+the next one from a zero state. The beginnings of chunks are random in each epoch, so that no step of a series is always
+the first that gets a gradient.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from edgelstm.data.windows import Windows
 from edgelstm.train.feeding.batches import WHOLE, Batch, Share, spreads_of
 
 Index = NDArray[np.int64]
-EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series side by side, and steps of them all at once
+EVALUATED_TOGETHER, EVALUATED_STEPS = 64, 2**18  # series run in parallel, and their steps in total
 
 
 class SeriesRows(NamedTuple):
-    """Rows in the order in which a state goes over them.
+    """Rows in the order in which a state is carried over them.
 
     Attributes:
-        starts, lengths: int64 [S], which of the rows belong to each series.
+        starts, lengths: int64 [S], the rows of each series.
         x_rows: float32 [N, F].
         times: int64 [N], or None.
-        targets: gives what belongs to rows [B, T]: float32 [B, T, K, targets], NaN where unknown, or int64 [B, T].
-        spreads: float32 [S, targets], of the series that each of these is a stretch of; None: all are of one.
+        targets: gives the targets of rows [B, T]: float32 [B, T, K, targets], NaN if unknown, or int64 [B, T].
+        spreads: float32 [S, targets], of the series that each stretch belongs to; None: there is one series.
     """
 
     starts: Index
@@ -45,13 +45,13 @@ class SeriesRows(NamedTuple):
 
 
 def series_of(examples: Windows | Sequences, cap: Tensor | None = None, scored: bool = False) -> SeriesRows:
-    """Lay out what a state is carried over.
+    """Lay out the rows for a carried state.
 
     Args:
-        examples: windows, of whose rows each stretch without a gap is a series; or sequences with a target at every
+        examples: windows, where each stretch of rows without a gap is a series; or sequences with a target at every
             step.
-        cap: float32 [O], where numbers to learn are clipped; None: nowhere.
-        scored: of a series of windows, only the step behind which a window has its target counts.
+        cap: float32 [O], upper limit of the targets; None: no limit.
+        scored: for windows, count only the steps after which a window has its target.
     """
     x_rows = torch.from_numpy(examples.x_rows)
     times = None if examples.times is None else torch.from_numpy(examples.times)
@@ -74,7 +74,7 @@ def _labels(sequences: Sequences, cap: Tensor | None) -> Callable[[Tensor], Tens
 
 
 def _forecasts(windows: Windows, scored: bool) -> Callable[[Tensor], Tensor]:
-    """What follows behind each row: in a series its next rows, in arrays the K that lie there for it."""
+    """Give the targets after each row: in a series its next rows, in arrays its own K rows."""
     y_rows, ahead = torch.from_numpy(windows.y_rows), torch.arange(windows.horizon)
     ends = _ends(windows)
     counts = torch.ones(len(windows.x_rows), dtype=torch.bool)
@@ -93,7 +93,7 @@ def _forecasts(windows: Windows, scored: bool) -> Callable[[Tensor], Tensor]:
 
 
 def _ends(windows: Windows) -> Tensor:
-    """Say where the targets of each row end: those of a series do not go on with the next: int64 [M]."""
+    """Give the end of the targets of each row, int64 [M]: targets do not continue into the next series."""
     firsts = np.zeros(1, np.int64) if windows.firsts is None else windows.firsts
     if not windows.same_rows:
         return torch.full((len(windows.x_rows),), len(windows.y_rows))
@@ -102,13 +102,13 @@ def _ends(windows: Windows) -> Tensor:
 
 
 class Chunk(NamedTuple):
-    """Stretches that are run side by side.
+    """Stretches that run in parallel.
 
     Attributes:
-        starts: int64 [B], the row where each begins.
-        counts: int64 [B], how many steps it has.
-        fresh: bool [B], it begins a series.
-        steps: T, as long as the longest.
+        starts: int64 [B], the first row of each.
+        counts: int64 [B], the number of steps of each.
+        fresh: bool [B], whether it begins a series.
+        steps: T, the length of the longest.
     """
 
     starts: Index
@@ -118,7 +118,7 @@ class Chunk(NamedTuple):
 
 
 class SeriesDataset:
-    """Gives the batch of a chunk; behind the end of a stretch x is 0 and the target unknown."""
+    """Gives the batch of a chunk; after the end of a stretch x is 0 and the target unknown."""
 
     def __init__(self, series: SeriesRows) -> None:
         self._series = series
@@ -141,15 +141,15 @@ class SeriesDataset:
 
 
 class Lanes:
-    """The chunks of each epoch, drawn by seed and epoch alone; their number differs."""
+    """The chunks of each epoch, drawn by seed and epoch alone; their number varies."""
 
     def __init__(self, series: SeriesRows, lanes: int, steps: int, seed: int, share: Share = WHOLE) -> None:
-        """Take what to cut, into how many lanes of all processes, and into how long chunks at most."""
+        """Take the rows to cut, the number of lanes of all processes, and the largest length of a chunk."""
         self._starts, self._lengths = series.starts, series.lengths
         self._lanes, self._steps, self._seed, self._share = lanes, steps, seed, share
 
     def of_epoch(self, epoch: int) -> Iterator[Chunk]:
-        """Cut the chunks of an epoch; each process has as many, and keeps its lanes."""
+        """Cut the chunks of an epoch; all processes have the same number, and each keeps its lanes."""
         steps, dealt = self._drawn(epoch)
         lanes = [_cut(pieces, steps) for pieces in dealt]
         lanes.sort(key=len, reverse=True)
@@ -157,11 +157,11 @@ class Lanes:
 
     @property
     def most(self) -> int:
-        """How many lanes can be filled."""
+        """The number of lanes that can be filled."""
         return len(self._drawn(0)[1])
 
     def count(self, epochs: int) -> int:
-        """How many chunks so many epochs have: in each, those of the longest lane."""
+        """Give the number of chunks in all epochs: in each epoch, those of the longest lane."""
         count = 0
         for epoch in range(epochs):
             steps, dealt = self._drawn(epoch)
@@ -169,13 +169,13 @@ class Lanes:
         return count
 
     def _drawn(self, epoch: int) -> tuple[int, list[list[tuple[int, int]]]]:
-        """The steps of a chunk in this epoch, and the pieces of each lane."""
+        """Draw the steps of a chunk in this epoch, and the pieces of each lane."""
         rng = np.random.default_rng((self._seed, epoch))
         steps = int(rng.integers(-(-self._steps // 2), self._steps + 1))
         return steps, self._deal(self._pieces(rng), rng)
 
     def _pieces(self, rng: np.random.Generator) -> list[tuple[int, int]]:
-        """(start, length) of what a lane takes whole: series; where they are few and long, stretches of them."""
+        """Give (start, length) of the pieces for the lanes: whole series, or stretches of them if few and long."""
         longest = int(self._lengths.max())
         if len(self._starts) < self._lanes:
             longest = min(longest, max(self._steps, -(-int(self._lengths.sum()) // self._lanes)))
@@ -187,9 +187,9 @@ class Lanes:
         return pieces
 
     def _deal(self, pieces: list[tuple[int, int]], rng: np.random.Generator) -> list[list[tuple[int, int]]]:
-        """Give each piece in turn to the lane that has least to do.
+        """Give each piece in turn to the lane with the least work.
 
-        Where series were cut, their short ends come last and share a lane. In any order, one lane ran on alone: a
+        If series were cut, their short ends come last and share a lane. In random order, one lane ran much longer: a
         quarter of all batches had a single row.
         """
         dealt: list[list[tuple[int, int]]] = [[] for _ in range(min(self._lanes, len(pieces)))]
@@ -214,9 +214,9 @@ def _cut(pieces: list[tuple[int, int]], steps: int) -> list[tuple[int, int, bool
 
 
 def _turns(lanes: list[list[tuple[int, int, bool]]], turns: int) -> Iterator[Chunk]:
-    """Go through lanes side by side, the longest first, so that those which still run are always the first ones.
+    """Go through lanes in parallel, the longest first, so that lanes that still run are always the first ones.
 
-    Where none runs any more, there is a chunk without a step: no other process need wait for this one.
+    If none is left, give a chunk without steps, so that no other process has to wait for this one.
     """
     for turn in range(turns):
         running = np.array([lane[turn] for lane in lanes if len(lane) > turn] or [(0, 0, True)], np.int64)
@@ -225,14 +225,14 @@ def _turns(lanes: list[list[tuple[int, int, bool]]], turns: int) -> Iterator[Chu
 
 
 class Whole:
-    """Every series once from its beginning to its end, some side by side: how a carried state is evaluated.
+    """Every series once from beginning to end, several in parallel: for the evaluation with a carried state.
 
-    Long ones come in chunks: 64 series of 100,000 steps each would take 6 GB for the gates of 64 units alone.
+    Long series come in chunks: 64 series of 100,000 steps would take 6 GB for the gates of 64 units alone.
     """
 
     def __init__(self, series: SeriesRows, share: Share = WHOLE) -> None:
-        """Take the series, of which each process runs others."""
-        self._order = np.argsort(-series.lengths, kind="stable")[share.rank :: share.of]  # alike lengths side by side
+        """Take the series; each process runs different ones."""
+        self._order = np.argsort(-series.lengths, kind="stable")[share.rank :: share.of]  # similar lengths together
         self._series = series
 
     def of_epoch(self, epoch: int = 0) -> Iterator[Chunk]:

@@ -1,4 +1,4 @@
-"""What an epoch is fed with: windows, whole sequences, or chunks of series whose state is carried on."""
+"""The data of an epoch: windows, whole sequences, or chunks of series with a carried state."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EVALUATION_BATCH = 512
 
 
 class Feed(NamedTuple):
-    """What a training eats.
+    """The data of a training.
 
     Attributes:
         training, validation: give the batches of an epoch; None without validation data.
-        steps: of the optimizer, in the whole training.
-        samples: that one epoch goes over, in all processes.
-        unit: what those are: `"windows"`, `"sequences"`, or `"steps"` of series.
-        shares: among how many processes an epoch can be shared.
+        steps: optimizer steps in the whole training.
+        samples: in one epoch, in all processes.
+        unit: of these samples: `"windows"`, `"sequences"`, or `"steps"` of series.
+        shares: the largest number of processes that can share an epoch.
     """
 
     training: Loader
@@ -40,9 +40,9 @@ def feed_of(problem: Problem, training: TrainingRecipe, every_step: bool, share:
 
     Args:
         problem: gives the examples.
-        training: tells batch size, epochs and seed.
-        every_step: the network answers at every step, and its state is carried on.
-        share: what this process takes of a batch, which has `batch_size` rows for each process.
+        training: gives batch size, epochs and seed.
+        every_step: the network answers at every step, with a carried state.
+        share: the part of this process in a batch, which has `batch_size` rows per process.
     """
     if every_step:
         return _feed_of_series(problem, training, share)
@@ -70,7 +70,7 @@ def _feed_of_series(problem: Problem, training: TrainingRecipe, share: Share) ->
 
 
 def _cap(problem: Problem) -> Tensor | None:
-    """Where numbers to learn are clipped: float32 [O]."""
+    """Give the upper limits of the targets: float32 [O]."""
     if all(channel.cap is None for channel in problem.outputs):
         return None
     return torch.tensor([channel.ceiling for channel in problem.outputs], dtype=torch.float32)

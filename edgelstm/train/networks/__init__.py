@@ -1,1 +1,1 @@
-"""The network in torch: what it is made of, itself, and as its int8 file computes."""
+"""The network in torch: its layers, the network itself, and the simulation of its int8 file."""

@@ -19,7 +19,7 @@ def _hard_sigmoid_keras2(x: Tensor) -> Tensor:
 
 
 def _softplus(x: Tensor) -> Tensor:
-    """As it is defined: torch's own is linear above 20."""
+    """Compute softplus exactly: torch's own is linear above 20."""
     return torch.logaddexp(x, torch.zeros_like(x))
 
 

@@ -42,8 +42,8 @@ class InTorch(NamedTuple):
     """A kind of layer in torch.
 
     Attributes:
-        run: takes a layer, its module and the flow in front of it; gives the flow behind it.
-        make: makes the module that holds the weights of a layer, given how much it drops out inside; None: it has none.
+        run: takes a layer, its module and the flow before it; gives the flow after it.
+        make: makes the module with the weights of a layer, given its internal dropout; None: it has no weights.
     """
 
     run: Callable[[Any, Any, Flow], Flow]
@@ -66,7 +66,7 @@ def _rescale(layer: Rescale, _: None, flow: Flow) -> Flow:
 
 
 def _owned(_: Any, module: nn.Module, flow: Flow) -> Flow:
-    """Run a module that works on the last axis alone."""
+    """Run a module that works on the last axis only."""
     return flow._replace(value=module(flow.value))
 
 
@@ -84,7 +84,7 @@ def _take(layer: Take, _: None, flow: Flow) -> Flow:
 
 
 def _ends(flow: Flow) -> Tensor:
-    """The last step of the forward direction beside the last of the backward one, which is the first that counts."""
+    """Give the last step of both directions side by side; that of the backward direction is the first valid step."""
     h, size = flow.value, flow.value.shape[-1] // flow.directions
     last = last_step(h[..., :size], flow.lengths, flow.valid)
     if flow.directions == 1:
@@ -101,7 +101,7 @@ def _repeat(layer: Repeat, _: None, flow: Flow) -> Flow:
 
 def _reverse(_: Reverse, __: None, flow: Flow) -> Flow:
     valid = flow.valid
-    if flow.lengths is not None:  # what counts lies at the end from here on
+    if flow.lengths is not None:  # from here on the valid steps are at the end
         valid = inside(flow.value.shape[1], flow.lengths)
     return flow._replace(value=flow.value.flip(1), lengths=None, valid=None if valid is None else valid.flip(1))
 
@@ -116,7 +116,7 @@ def _mask(layer: Mask, _: None, flow: Flow) -> Flow:
 
 
 def _segment(layer: Segment, _: None, flow: Flow) -> Flow:
-    """[B, T, C] to [B, T / n, n * C], or of shared channels [B * C, T / n, n]."""
+    """Bring [B, T, C] to [B, T / n, n * C], or with shared channels to [B * C, T / n, n]."""
     x = flow.value
     if not layer.shared:
         return flow.with_steps(x.reshape(len(x), x.shape[1] // layer.steps, -1))
@@ -125,7 +125,7 @@ def _segment(layer: Segment, _: None, flow: Flow) -> Flow:
 
 
 def _join(layer: Join, _: None, flow: Flow) -> Flow:
-    """[B * C, K * V] to [B, K, C * V]."""
+    """Bring [B * C, K * V] to [B, K, C * V]."""
     parts = flow.value.reshape(-1, layer.channels, flow.value.shape[1] // layer.values, layer.values).transpose(1, 2)
     return flow.with_steps(parts.reshape(len(parts), -1, layer.channels * layer.values))._replace(together=1)
 
@@ -133,7 +133,7 @@ def _join(layer: Join, _: None, flow: Flow) -> Flow:
 def _calendar(layer: Calendar, _: None, flow: Flow) -> Flow:
     """Append sine and cosine of the phase of each calendar feature."""
     if flow.time_s is None:
-        raise ValueError("this network has a calendar: it needs the time of each sample")
+        raise ValueError("this network has a calendar and needs the time of each sample")
     found = [flow.value]
     for cycle in (CYCLES[feature] for feature in layer.features):
         angle = torch.remainder(flow.time_s + cycle.shift_s, cycle.period_s).double() * (2 * torch.pi / cycle.period_s)
@@ -142,10 +142,10 @@ def _calendar(layer: Calendar, _: None, flow: Flow) -> Flow:
 
 
 def _highway(layer: Highway, highway: nn.Module, flow: Flow) -> Flow:
-    """Add what leads past the LSTM, undisturbed: of whole windows, of their channels, or of each sample by itself."""
+    """Add the line past the LSTM, from undisturbed inputs: whole windows, single channels of them, or samples."""
     read = flow.scaled
     if read is None:
-        raise ValueError("a highway reads what a standardize gave, and there is none in front of it")
+        raise ValueError("a highway reads the output of a standardize layer, and there is none before it")
     if flow.value.ndim == 2:
         if flow.lengths is not None:
             raise ValueError("a highway reads whole windows: expected no lengths")
@@ -157,7 +157,7 @@ def _highway(layer: Highway, highway: nn.Module, flow: Flow) -> Flow:
 
 
 def _make_highway(layer: Highway, _: float) -> nn.Module:
-    """Draws no numbers, so that the LSTM begins as it would without; training moves what is beside it."""
+    """Make the frozen layer; draw no random numbers, so that the LSTM starts as it would without a highway."""
     highway: nn.Linear = skip_init(nn.Linear, layer.steps * layer.in_features, layer.out_features)  # type: ignore[no-untyped-call]
     highway.requires_grad_(False)
     nn.init.zeros_(highway.weight)

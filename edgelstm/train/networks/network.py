@@ -34,11 +34,11 @@ Step = Callable[[Flow], Flow]
 
 
 class ScaledAnswer(NamedTuple):
-    """What a network says before it is brought to physical units.
+    """The answer of a network before it is scaled back to physical units.
 
     Attributes:
         z: float32 [B, K, O], or [B, T, K, O] at every step: in scaled units, or the logits of classes.
-        frame: leads from there to physical units.
+        frame: scales z to physical units.
         state: h and c of each LSTM after the last step, detached.
     """
 
@@ -48,17 +48,17 @@ class ScaledAnswer(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Where the scaled units of a window lie: y = z * scale + base."""
+    """The scaling of a window to physical units: y = z * scale + base."""
 
     scale: Tensor
     base: Tensor
 
 
 class LstmNetwork(nn.Module):
-    """The layers of a plan, run one behind the other.
+    """The layers of a plan, run in order.
 
-    Its parameters and buffers have the names of the tensors of the layers. The last layer, where it is the way back to
-    physical units or the softmax of classes, is left to `as_told`: the loss is in front of it.
+    Its parameters and buffers have the names of the tensors of the layers. If the last layer scales back to physical
+    units, or is the softmax of classes, only `as_told` runs it: the loss is computed before it.
 
     Example:
         >>> import numpy as np
@@ -68,18 +68,18 @@ class LstmNetwork(nn.Module):
         torch.Size([2, 3, 1])
     """
 
-    head: nn.Linear  # of what a recipe asked for
+    head: nn.Linear  # in networks made from a recipe
 
     def __init__(self, plan: Plan, constants: Mapping[str, NDArray[Any]], kinds: Kinds = IN_TORCH) -> None:
-        """Make the layers, their weights as torch draws them.
+        """Make the layers, with the random weights of torch.
 
         Args:
             plan: the layers, and how training disturbs them.
-            constants: float32, the scaling constants of the layers by name; other tensors are not looked at.
+            constants: float32, the scaling constants of the layers by name; other tensors are ignored.
             kinds: how each kind of layer runs.
 
         Raises:
-            TrainingError: a tensor has a name that torch cannot hold.
+            TrainingError: a tensor has a name that torch does not accept.
         """
         super().__init__()
         self.plan = plan
@@ -91,13 +91,13 @@ class LstmNetwork(nn.Module):
         self._steps = list(self._make_steps(layers if self._back is None else layers[:-1], kinds))
 
     def _make_steps(self, layers: tuple[Layer, ...], kinds: Kinds) -> Iterator[Step]:
-        """Make the modules, in the order in which their first weights are drawn, and what runs them one by one."""
+        """Make the modules, in the order in which their weights are drawn, and the functions that run them in order."""
         plan, begun, behind_lstm = self.plan, False, False
         for layer in layers:
             kind = kinds[type(layer)]
             module = kind.make(layer, plan.dropout) if kind.make else None
             if module is not None:
-                _keep(self, layer.name, module)  # type: ignore[union-attr]  # who owns weights has a name
+                _keep(self, layer.name, module)  # type: ignore[union-attr]  # layers with weights have a name
             if not begun and not isinstance(layer, (Standardize, Calendar, Mask)):
                 begun = True
                 yield partial(_disturbed, plan)
@@ -120,14 +120,14 @@ class LstmNetwork(nn.Module):
         return self.as_told(self.run(x, lengths, time_s))
 
     def as_told(self, answer: ScaledAnswer) -> Tensor:
-        """Bring an answer to physical units, or to probabilities."""
+        """Convert an answer to physical units, or to probabilities."""
         z, frame, _ = answer
         return torch.softmax(z, -1) if self.plan.classes else z * frame.scale + frame.base
 
     def run(
         self, x: Tensor, lengths: Tensor | None = None, time_s: Tensor | None = None, state: State | None = None
     ) -> ScaledAnswer:
-        """Answer in scaled units, where the loss is, from a state or from zero; see `forward`."""
+        """Answer in scaled units, for the loss, from a given state or from zero; see `forward`."""
         plan = self.plan
         x, frame = self._framed(x, lengths)
         flow = Flow(x, self.get_buffer, self.training, lengths, time_s=time_s, before=state)
@@ -137,14 +137,14 @@ class LstmNetwork(nn.Module):
         return ScaledAnswer(z, frame, flow.after)
 
     def scale_targets(self, y: Tensor, frame: Frame) -> Tensor:
-        """Bring targets in physical units to where the loss is: float32 [..., K, targets]."""
+        """Convert targets from physical units to those of the loss: float32 [..., K, targets]."""
         scale, base = (part[..., :: self.plan.levels] for part in frame)
         return (y - base) / scale
 
     def in_spreads(self, z: Tensor, truth: Tensor, frame: Frame, spread: Tensor) -> tuple[Tensor, Tensor]:
-        """Bring answers and truths from scaled units to spreads of the series of each row.
+        """Convert answers and targets from scaled units to units of the spread of each row's series.
 
-        A window of a series that sells once a year has next to no spread, and its one sale would be all of the loss.
+        A window of a series with one sale a year has nearly no spread, and that one sale would dominate the loss.
 
         Args:
             z: float32 [B, K, O], at every step [B, T, K, O].
@@ -157,7 +157,7 @@ class LstmNetwork(nn.Module):
         return z * factor.repeat_interleave(levels, -1), truth * factor
 
     def way_back(self) -> Frame:
-        """Give the scaling of the answers: float32 [O], or [K, O] where each step has its own."""
+        """Give the scaling of the answers: float32 [O], or [K, O] if each step has its own."""
         back, outputs = self._back, self.plan.outputs
         if not isinstance(back, Rescale):
             like = next(self.parameters())
@@ -169,18 +169,18 @@ class LstmNetwork(nn.Module):
         return Frame(*(part.repeat(numbers // len(part)).reshape(-1, outputs) for part in constants))
 
     def set_start(self, weight: Any, bias: Any) -> None:
-        """Let the network answer as a linear model does, until the LSTM, whose head becomes zero, learns what is left.
+        """Start the network as a linear model; its head becomes zero, and the LSTM learns the residual.
 
-        The layer is frozen: training moves what is beside it.
+        The linear layer is frozen: training changes only the rest.
 
         Args:
-            weight: float32 [numbers of the head, steps * F] of the highway, in the scaled units on both sides: column
+            weight: float32 [outputs of the head, steps * F] of the highway, in scaled units on both sides: column
                 t * F + c is channel c of sample t as the first layer scales it; row k * O + o is output o at step k,
-                before `Frame.scale` and `Frame.base`. Of shared channels [K * levels, T]; at every step [O, F].
-            bias: float32 [numbers of the head].
+                before `Frame.scale` and `Frame.base`. For shared channels [K * levels, T]; at every step [O, F].
+            bias: float32 [outputs of the head].
 
         Raises:
-            ValueError: there is no such layer, or the shapes are not its own.
+            ValueError: there is no such layer, or the shapes do not fit it.
 
         Example:
             >>> import numpy as np
@@ -194,7 +194,9 @@ class LstmNetwork(nn.Module):
         """
         highway = self.plan.network.highway
         if highway is None:
-            raise ValueError("expected a network with a highway, got one without: plan it with the steps that it reads")
+            raise ValueError(
+                "expected a network with a highway, got one without: plan it with the steps the highway reads"
+            )
         module = self.get_submodule(highway.name)
         for name, given in (("weight", weight), ("bias", bias)):
             found, expected = torch.as_tensor(given), module.get_parameter(name)
@@ -204,12 +206,12 @@ class LstmNetwork(nn.Module):
         self.silence()
 
     def silence(self) -> None:
-        """Let the head say nothing."""
+        """Set the head to zero."""
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def _framed(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Frame]:
-        """Take from x what its own window says, and keep the way back for the answer."""
+        """Scale x relative to its own window, and give the frame to scale the answer back."""
         network, (scale, offset) = self.plan.network, self.way_back()
         if not network.relative_inputs:
             return x, Frame(scale, offset)
@@ -217,9 +219,9 @@ class LstmNetwork(nn.Module):
         if not network.instance:
             last = last_step(x, lengths)[:, None]
             return x - last * centred, Frame(scale, self._of_outputs(last) + offset)
-        first = x[:, :1]  # the mean of the differences is exact where a window stands still
+        first = x[:, :1]  # the mean of differences is exact in a constant window
         mean = (first + mean_of_steps(x - first, lengths)[:, None]) * centred
-        factor = self.get_buffer(network.layers[0].factor)  # type: ignore[union-attr]  # a standardize, as was checked
+        factor = self.get_buffer(network.layers[0].factor)  # type: ignore[union-attr]  # checked to be a standardize
         variance = mean_of_steps(((x - mean) * factor) ** 2, lengths)[:, None]
         spread = torch.sqrt(variance + INSTANCE_EPSILON)
         spread = torch.where(centred, spread, torch.ones_like(spread))
@@ -228,13 +230,13 @@ class LstmNetwork(nn.Module):
         return (x - mean) / spread, frame
 
     def _of_outputs(self, found: Tensor) -> Tensor:
-        """Give each output what was found of the input that it starts from: [B, 1, F] to [B, 1, O], or [B, 1, 1, O]."""
+        """Give each output the value of its input: [B, 1, F] to [B, 1, O], or [B, 1, 1, O]."""
         of_outputs = found[..., list(self.plan.network.relative_inputs)]
         return of_outputs[:, None] if self.plan.every_step else of_outputs
 
 
 def begin_orthogonal(network: LstmNetwork) -> None:
-    """Start where LSTMs start well: orthogonal recurrence, open forget gates, a head that says nothing yet.
+    """Use weights from which LSTMs train well: orthogonal recurrence, open forget gates, a head of zeros.
 
     Source: Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network Architectures" (forget bias 1);
     Saxe et al. 2014 (orthogonal). On CO2 it lowers the validation RMSE of three seeds from 0.527 to 0.521 ppm.
@@ -253,12 +255,12 @@ def begin_orthogonal(network: LstmNetwork) -> None:
 
 
 def _is_way_back(layer: Layer, classes: bool) -> bool:
-    """Whether the loss is in front of this last layer."""
+    """Whether the loss is computed before this last layer."""
     return layer == Activation("softmax") if classes else isinstance(layer, Rescale)
 
 
 def _keep(network: nn.Module, name: str, value: nn.Module | Tensor) -> None:
-    """Keep a module or a constant under its name; each part of a name with dots is a module that holds the next."""
+    """Store a module or a constant under its name; each part of a name with dots is a module that contains the next."""
     *folders, last = name.split(".")
     for folder in folders:
         if folder not in dict(network.named_children()):
@@ -270,7 +272,9 @@ def _keep(network: nn.Module, name: str, value: nn.Module | Tensor) -> None:
         else:
             network.register_buffer(last, value)
     except KeyError as error:
-        raise TrainingError(f"{name}: torch cannot hold a tensor of this name; rename it and import again") from error
+        raise TrainingError(
+            f"{name}: torch does not accept this tensor name; rename the tensor and import again"
+        ) from error
 
 
 def _dropped(plan: Plan, flow: Flow) -> Flow:
@@ -278,7 +282,7 @@ def _dropped(plan: Plan, flow: Flow) -> Flow:
 
 
 def _disturbed(plan: Plan, flow: Flow) -> Flow:
-    """In training hide channels of a row, shift them and add noise, so that no answer hangs on one of them."""
+    """In training, drop channels of a row, shift them and add noise, so that no answer depends on one of them."""
     return flow._replace(value=disturbed(plan, flow.value)) if flow.training else flow
 
 

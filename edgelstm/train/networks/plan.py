@@ -1,4 +1,4 @@
-"""From a recipe and its data to the layers that are trained."""
+"""From a recipe and its data to the layers to train."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from edgelstm.train.problem import Problem
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained, and how training disturbs it.
+    """The layers to train, and how training disturbs them.
 
     Attributes:
         network: the layers.
-        horizon: K; 1 for what forecasts nothing.
+        horizon: K; 1 without a forecast.
         outputs: O, in the order of the contract.
         every_step: there is an answer at every step.
         levels: outputs of each target; more than 1 for quantiles.
         classes: the outputs are the probabilities of classes, and the last layer is their softmax.
-        dropout: in front of each LSTM and linear layer behind the first LSTM, in training only.
-        input_dropout: of whole input channels, likewise.
-        input_noise: standard deviation of what is added to scaled inputs, likewise.
-        drift: for each input by how much it is shifted as a whole, likewise; empty for none.
+        dropout: before each LSTM and linear layer after the first LSTM, in training only.
+        input_dropout: of whole input channels, in training only.
+        input_noise: standard deviation of noise on scaled inputs, in training only.
+        drift: standard deviation of a random shift of each input, in training only; empty for none.
     """
 
     network: Network
@@ -59,14 +59,14 @@ class Plan:
 
 
 def plan_of(problem: Problem, recipe: Recipe, scaling: Scaling, highway: int = 0) -> Plan:
-    """Plan the network that a recipe asks for.
+    """Plan the network of a recipe.
 
     Args:
-        problem: what there is to learn.
-        recipe: settled, see `edgelstm.train.defaults`.
-        scaling: measured on the training part, an entry for each output.
-        highway: samples that a linear layer reads past the LSTM: the window's, or 1 where there is an answer at every
-            step; 0 for no such layer.
+        problem: what to learn.
+        recipe: complete, see `edgelstm.train.defaults`.
+        scaling: measured on the training part, one entry per output.
+        highway: samples that a linear layer past the LSTM reads: the window, or 1 with an answer at every step; 0 for
+            no such layer.
     """
     relative = scaling.relative_inputs
     return plan_for(
@@ -129,7 +129,7 @@ def _layers(problem: Problem, recipe: Recipe, highway: int) -> Iterator[Layer]:
 
 
 def _lstms(options: NetworkRecipe, size: int) -> list[Lstm]:
-    """One stack, or with layer normalization between them one LSTM for each layer."""
+    """Give one stack, or one LSTM per layer if there is layer normalization between them."""
     hidden, layers, both = options.hidden_size, options.num_layers, options.bidirectional
     if not options.layer_norm or layers == 1:
         return [Lstm("lstm", size, hidden, layers, both)]
@@ -138,7 +138,7 @@ def _lstms(options: NetworkRecipe, size: int) -> list[Lstm]:
 
 
 def _take(options: NetworkRecipe) -> Take | None:
-    """At its last step a backward direction has seen that step alone, so its end counts."""
+    """Choose the Take: at the last step a backward direction has seen that step alone, so its final state is used."""
     if options.state == "carried":
         return None
     return Take(FINAL if options.bidirectional and options.pooling == LAST else options.pooling)

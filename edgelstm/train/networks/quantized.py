@@ -1,11 +1,11 @@
-"""The network as its int8 file computes, in torch: what a training must feel to adapt to it.
+"""Simulation of a network's int8 file in torch, so that training can adapt to it.
 
-A second table over the same layers and the same weights. Forward, every rounding of the file happens: weights by
-`edgelstm.quantization`, as export writes them, and for int8 the activations as onnxruntime ranges them where edgelstm
-runs it. A window is run one row at a time, with one thread and without its padding: what goes into a layer is ranged
-once over the row, h of each direction anew at every step; channels that share one network are rows of one call and
-share these ranges. A carried file is stepped: everything is ranged at every step. Backward, a rounding counts as the
-identity (straight-through: Bengio et al. 2013, arXiv 1308.3432).
+A second table for the same layers and weights. The forward pass rounds like the file: weights by
+`edgelstm.quantization`, as export writes them, and for int8 the activations by the ranges that onnxruntime uses when
+edgelstm runs it. A window is run one row at a time, with one thread and without its padding: the input of a layer has
+one range per row, h of each direction a new range at every step; channels that share one network are rows of one call
+and share these ranges. A carried file is stepped: every value gets a new range at every step. The backward pass treats
+rounding as the identity (straight-through: Bengio et al. 2013, arXiv 1308.3432).
 
 Notation: B batch, T steps, C channels, R rows of a weight, H hidden size, D directions, L layers.
 """
@@ -47,7 +47,7 @@ class QuantizedNetwork(LstmNetwork):
         """Copy a network.
 
         Args:
-            network: gives plan, weights and scaling; stays as it is.
+            network: gives plan, weights and scaling; it is not changed.
             asked: the precision and the form of the file.
         """
         weights = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
@@ -64,8 +64,8 @@ class Rounding:
     Attributes:
         asked: the precision and the form of the file.
         every_step: the file is stepped.
-        factors: float64 [R] by the name of a linear layer, what export multiplies its rows by before they are rounded;
-            those that it leaves alone are not in it.
+        factors: float64 [R] by the name of a linear layer, the factors that export applies to its rows before rounding;
+            without layers that it does not scale.
     """
 
     asked: QuantizationRecipe
@@ -73,7 +73,7 @@ class Rounding:
     factors: dict[str, Tensor]
 
     def multiplied(self, a: Tensor, weight: Tensor, together: int) -> Tensor:
-        """Multiply by a matrix beside the LSTM, a [B, ..., C] by weight.T [C, R], as was asked."""
+        """Multiply by a matrix outside the LSTM, a [B, ..., C] by weight.T [C, R], in the chosen precision."""
         if self.asked.head == "fp32":
             return F.linear(a, weight)
         if self.asked.precision == "int8":
@@ -81,9 +81,9 @@ class Rounding:
         return F.linear(a, self.rounded(weight))
 
     def product(self, a: Tensor, weight: Tensor, together: int) -> Tensor:
-        """Multiply a [B, ..., C] by weight.T [C, R] in whole numbers, and scale back to float32.
+        """Multiply a [B, ..., C] by weight.T [C, R] in integers, and scale back to float32.
 
-        float32 adds whole numbers exactly up to 2**24: a thousand inputs at their largest.
+        float32 adds integers exactly up to 2**24: a thousand inputs of the largest size.
         """
         (whole, scale), (shifted, a_scale) = self.whole(weight), self._whole_rows(a.detach(), together)
         exact = F.linear(shifted, whole) * (a_scale * scale)
@@ -91,26 +91,26 @@ class Rounding:
         return _felt(felt, exact)
 
     def rounded(self, weight: Tensor) -> Tensor:
-        """Round a weight [R, C] to what its file holds."""
+        """Round a weight [R, C] to its value in the file."""
         whole, scale = self.whole(weight)
         return _felt(weight, whole * scale[:, None])
 
     def whole(self, weight: Tensor) -> Pair:
-        """Quantize as export does: whole numbers float32 [R, C] and their scales [R]."""
+        """Quantize as export does: integers as float32 [R, C], and their scales [R]."""
         asked = self.asked
         rows = weight.detach().cpu().numpy()
         whole, scale = quantize_rows(rows, LEVELS[asked.precision], asked.per_channel, asked.clip)
         return torch.from_numpy(whole.astype(np.float32)).to(weight.device), torch.from_numpy(scale).to(weight.device)
 
     def _whole_rows(self, a: Tensor, together: int) -> Pair:
-        """Range activations [B, ..., C] over a call: a step of a carried file, else all steps of the rows together."""
+        """Quantize activations [B, ..., C] by their range in a call: a step of a carried file, else all steps."""
         if self.every_step:
             return whole_activations(a, (-1,))
         return _whole_together(a, together)
 
 
 def kinds_of(rounding: Rounding) -> Kinds:
-    """Lay out how each kind of layer runs in the file: products round, all else is as in float."""
+    """Give the table of how each kind of layer runs in the file: products are rounded, the rest is float."""
     lstm = _int8_lstm if rounding.asked.precision == "int8" else _int8w_lstm
     return {
         **IN_TORCH,
@@ -120,7 +120,7 @@ def kinds_of(rounding: Rounding) -> Kinds:
 
 
 def row_factors(network: Network, weights: Weights, carried: bool) -> dict[str, Tensor]:
-    """Tell what export multiplies each row of a linear layer by: it folds the way back to physical units into it.
+    """Give the factors that export applies to the rows of linear layers when it folds the output scaling into them.
 
     Args:
         network: its layers.
@@ -128,7 +128,7 @@ def row_factors(network: Network, weights: Weights, carried: bool) -> dict[str, 
         carried: the file is stepped.
 
     Returns:
-        float64 [R] by the name of the layer: what folding makes of ones, where it makes something else of them.
+        float64 [R] by the name of the layer: the result of folding ones, for layers that it changes.
     """
     names = [layer.name for layer in network.layers if isinstance(layer, Linear)]
     ones = {f"{name}.weight": np.ones_like(weights[f"{name}.weight"]) for name in names}
@@ -138,10 +138,10 @@ def row_factors(network: Network, weights: Weights, carried: bool) -> dict[str, 
 
 
 def _linear(rounding: Rounding, layer: Linear, linear: nn.Linear, flow: Flow) -> Flow:
-    """Run a linear layer as the file does; what lies behind a length widens no range."""
+    """Run a linear layer as the file does; steps after the length of a row do not widen the range."""
     a = flow.value if flow.value.ndim == 2 else without_padding(flow.value, flow.lengths)
     factor = rounding.factors.get(layer.name)
-    with torch.autocast(a.device.type, enabled=False):  # sums of whole numbers would not be whole in bfloat16
+    with torch.autocast(a.device.type, enabled=False):  # bfloat16 would round sums of integers
         if factor is None:
             z = rounding.multiplied(a, linear.weight, flow.together)
         else:
@@ -152,14 +152,14 @@ def _linear(rounding: Rounding, layer: Linear, linear: nn.Linear, flow: Flow) ->
 
 
 def _int8w_lstm(rounding: Rounding, layer: Lstm, lstm: nn.LSTM, flow: Flow) -> Flow:
-    """int8w: weights stored in whole numbers, arithmetic in float32."""
+    """Run int8w: weights stored as integers, arithmetic in float32."""
     weights = {name: rounding.rounded(weight) for name, weight in lstm.named_parameters() if name.startswith("weight")}
     with torch.autocast(flow.value.device.type, enabled=False):
         return through(layer, partial(run_float, layer, lstm, weights), flow)
 
 
 def _int8_lstm(rounding: Rounding, layer: Lstm, lstm: nn.LSTM, flow: Flow) -> Flow:
-    """int8: one DynamicQuantizeLSTM for each layer, which ranges x once for both directions."""
+    """Run int8: one DynamicQuantizeLSTM per layer, with one range of x for both directions."""
     direction = partial(_int8_direction, rounding, layer, flow.together)
 
     def run(x: Tensor, lengths: Tensor | None, before: Pair | None) -> tuple[Tensor, Pair]:
@@ -182,13 +182,13 @@ def _int8_direction(
 
 
 def _heard(together: int, h: Tensor) -> Tensor:
-    """Round h as it goes into the recurrence."""
+    """Round h before the recurrence."""
     whole, scale = _whole_together(h.detach(), together)
     return _felt(h, whole * scale)
 
 
 def whole_activations(a: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Quantize activations from their own range, which always holds 0.
+    """Quantize activations by their own range, which always includes 0.
 
     Source: onnxruntime, `GetQuantizationParameter` in core/util/qmath.h.
 
@@ -197,7 +197,7 @@ def whole_activations(a: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]
         over: the axes that share a range.
 
     Returns:
-        Whole numbers less their zero point, -255..255, as float32; and their scale, with axes of size 1.
+        Integers minus their zero point, -255..255, as float32; and their scale, with axes of size 1.
 
     Example:
         >>> whole_activations(torch.tensor([[0.0, 0.2, 1.0]]), (1,))
@@ -211,20 +211,20 @@ def whole_activations(a: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]
 
 
 def _whole_together(a: Tensor, count: int) -> Pair:
-    """Quantize [B, ..., C], `count` rows with one range: whole numbers, and the scale of each row [B, 1, ...]."""
+    """Quantize [B, ..., C], `count` rows with one range: integers, and the scale of each row [B, 1, ...]."""
     whole, scale = whole_activations(a.reshape(-1, count, *a.shape[1:]), tuple(range(1, a.ndim + 1)))
     return whole.reshape(a.shape), scale.expand(-1, count, *scale.shape[2:]).reshape(-1, *scale.shape[2:])
 
 
 def _felt(trained: Tensor, rounded: Tensor) -> Tensor:
-    """Give the rounded value, and let the gradient through to the trained one."""
+    """Give the rounded value, and pass the gradient on to the trained one."""
     return trained + (rounded - trained).detach()
 
 
 class _Recurrence(torch.autograd.Function):
-    """The steps of one layer, with a gradient written out: a graph of small nodes would cost several times as much.
+    """The steps of one layer, with an explicit gradient: autograd over small nodes would take several times as long.
 
-    One batch of 32 windows, 96 steps, H = 64, forward and back on one thread: 28 ms, where `nn.LSTM` takes 12.
+    One batch of 32 windows, 96 steps, H = 64, forward and backward on one thread: 28 ms; `nn.LSTM` takes 12.
     """
 
     @staticmethod
@@ -243,12 +243,12 @@ class _Recurrence(torch.autograd.Function):
         Args:
             ctx: keeps what `backward` needs.
             projected: float32 [B, T, 4H], what the input adds to the gates; PyTorch's order i f g o.
-            weight: float32 [4H, H], of the recurrence; takes the gradient.
-            whole: the same as whole numbers [4H, H].
+            weight: float32 [4H, H], of the recurrence; gets the gradient.
+            whole: the same as integers [4H, H].
             scale: of its rows, [4H].
-            h_before: h of the step before, [B, H]; takes no gradient.
+            h_before: h of the step before, [B, H]; gets no gradient.
             c_before: c of the step before, likewise.
-            together: so many rows share a range.
+            together: number of rows that share a range.
 
         Returns:
             h float32 [B, T, H], and c after the last step, [B, H].
@@ -276,13 +276,13 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Go back through time as an ordinary LSTM does whose weights and states are the rounded ones."""
+        """Backpropagate through time like an ordinary LSTM with the rounded weights and states."""
         seen, c, gates, weight = ctx.saved_tensors
         outer = gradients[0].transpose(0, 1)
         i, f, g, o = gates.chunk(4, 2)
         tanh_c = torch.tanh(c[1:])
         to_c = o * (1 - tanh_c * tanh_c)
-        # What a sum in front of a gate moves c (of o: h) by, for all steps at once; times dc and dh below.
+        # Derivative of c (for o: of h) by the sum before each gate, for all steps at once; multiplied by dc, dh below.
         sums = torch.cat([g * i * (1 - i), c[:-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)], 2)
         dh, dc = torch.zeros_like(c[0]), torch.zeros_like(c[0])
         for t in reversed(range(len(gates))):

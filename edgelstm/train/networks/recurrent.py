@@ -1,4 +1,4 @@
-"""LSTMs in torch: any functions, projections, steps that are skipped, a state to begin with.
+"""LSTMs in torch: any functions, projections, skipped steps, an initial state.
 
 Notation: B batch, T steps, C size of the last axis, H hidden size, D directions, L layers.
 """
@@ -30,12 +30,12 @@ class Direction(Protocol):
     """Runs one direction of one layer."""
 
     def __call__(self, x: Tensor, weights: Tensors, h: Tensor, c: Tensor, /) -> tuple[Tensor, Pair]:
-        """Run [B, T, C] from h and c to [B, T, H], and h and c behind the last step."""
+        """Run [B, T, C] from h and c; give [B, T, H], and h and c after the last step."""
         ...
 
 
 def make_lstm(layer: Lstm, dropout: float) -> nn.LSTM:
-    """Make the module that holds the weights, and drops out between the layers of a stack."""
+    """Make the module with the weights, and with dropout between the layers of a stack."""
     return nn.LSTM(
         layer.input_size,
         layer.hidden_size,
@@ -54,7 +54,7 @@ def run_lstm(layer: Lstm, lstm: nn.LSTM, flow: Flow) -> Flow:
 
 
 def through(layer: Lstm, run: Run, flow: Flow) -> Flow:
-    """Lead a flow through what runs [B, T, C] of some lengths from a state: to [B, T, D * H], and the state behind."""
+    """Apply `run` to a flow, with its lengths and initial state: give [B, T, D * H], and the state after it."""
     before = None if flow.before is None else flow.before[len(flow.after)]
     if flow.valid is None:
         value, (h, c) = run(flow.value, flow.lengths, before)
@@ -65,9 +65,9 @@ def through(layer: Lstm, run: Run, flow: Flow) -> Flow:
 
 
 def _without_skipped(x: Tensor, valid: Tensor, layer: Lstm, run: Run) -> tuple[Tensor, Pair]:
-    """Bring the steps that count to the front, in their order; a skipped one repeats the answer before it, or zero.
+    """Move the valid steps to the front, in order; a skipped step repeats the answer before it, or gives zero.
 
-    Of two directions it is always zero, as in Keras, whose Bidirectional has no answer to repeat.
+    With two directions it is always zero, as in Keras, whose Bidirectional has no answer to repeat.
     """
     order = torch.argsort((~valid).to(torch.uint8), dim=1, stable=True)
     seen = valid.cumsum(1)
@@ -84,16 +84,16 @@ def run_float(
     """Run a stack in float.
 
     Args:
-        layer: what it is.
+        layer: its description.
         lstm: holds its weights.
-        weights: by the names of `nn.LSTM`, in the place of some of its own; None for none.
+        weights: by the names of `nn.LSTM`, to replace some of its own; None for none.
         x: [B, T, C].
-        lengths: int64 [B]; None: all steps count.
+        lengths: int64 [B]; None: all steps are valid.
         before: h and c [D * L, B, H]; None: zeros.
     """
     if layer.functions != TORCH:
         return by_layers(lstm, weights, x, lengths, before, partial(_float_direction, layer.functions))
-    if lengths is None or not layer.bidirectional:  # what lies behind a length changes nothing before it
+    if lengths is None or not layer.bidirectional:  # steps after a length change nothing before it
         found: tuple[Tensor, Pair] = _called(lstm, weights, x, before)
         return found
     packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), True, enforce_sorted=False)
@@ -108,7 +108,7 @@ def _called(lstm: nn.LSTM, weights: Tensors | None, x: Any, before: Pair | None)
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Keep it from people that oneDNN, which torch goes without here, knows no projections."""
+    """Suppress the warning that oneDNN, which torch does not use here, does not support projections."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="LSTM with projections is not supported")
         yield
@@ -122,7 +122,7 @@ def by_layers(
     before: Pair | None,
     direction: Direction,
 ) -> tuple[Tensor, Pair]:
-    """Run a stack one direction of one layer at a time, see `run_float`; padding counts as zeros."""
+    """Run a stack one direction of one layer at a time, see `run_float`; padding is set to zero."""
     own = {**dict(lstm.named_parameters()), **(weights or {})}
     rows, count = len(x), lstm.num_layers * (1 + lstm.bidirectional)
     zeros = [x.new_zeros(count, rows, size) for size in (lstm.proj_size or lstm.hidden_size, lstm.hidden_size)]
@@ -143,7 +143,7 @@ def by_layers(
 
 
 def bias_of(weights: Tensors) -> Tensor | float:
-    """Give what is added to the gates of a direction: float32 [4H]."""
+    """Give the sum of the biases of a direction: float32 [4H]."""
     return weights["bias_ih"] + weights["bias_hh"] if "bias_ih" in weights else 0.0
 
 
@@ -165,11 +165,11 @@ def steps(
 
     Args:
         projected: float32 [B, T, 4H], what the input adds to the gates; PyTorch's order i f g o.
-        weights: `weight_hh` [4H, P], and `weight_hr` [P, H] where there is a projection.
-        functions: of the gates, of the cell candidate, of the output.
+        weights: `weight_hh` [4H, P], and `weight_hr` [P, H] if there is a projection.
+        functions: of the gates, the cell candidate and the output.
         h: before the first step.
         c: likewise.
-        heard: what the recurrence hears of h.
+        heard: applied to h before the recurrence.
     """
     gate, candidate, output = (FUNCTIONS[name] for name in functions)
     out = []

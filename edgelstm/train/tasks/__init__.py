@@ -1,4 +1,4 @@
-"""The tasks that can be trained, a file for each; a new one is a file and a word in this list."""
+"""The tasks that can be trained, one file each; a new task is a file and an entry in this list."""
 
 from __future__ import annotations
 

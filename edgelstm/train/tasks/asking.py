@@ -1,4 +1,4 @@
-"""From a recipe to what is asked of its tables, and from columns to channels."""
+"""From a recipe to the requests for its tables, and from columns to channels."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from edgelstm.errors import DataError
 from edgelstm.recipe.recipe import Recipe
 
 Categories = Mapping[str, tuple[str, ...]]
-SHOWN = 6  # names in a line
+SHOWN = 6  # names per line
 
 
 def read_like(found: Found, path: str, asking: Asking) -> Found:
-    """Read another source of the same recipe, a held-out one, as the first was."""
+    """Read another source of the same recipe, a held-out one, in the same way as the first."""
     return read_source(path, replace(asking, like=found.reading, categories=found.categories))
 
 
 def tables_beside(recipe: Recipe) -> tuple[Path, ...]:
-    """List the files of a recipe that are no series, wherever they lie."""
+    """List the files of a recipe that are not series, in any folder."""
     return tuple(Path(path) for path in (recipe.data.labels, recipe.split.groups) if path is not None)
 
 
 def channels_named(columns: tuple[str, ...], categories: Categories) -> tuple[str, ...]:
-    """Name the channels that columns become: of a column of text one for each word.
+    """Name the channels of columns: a text column has one per word.
 
     Example:
         >>> channels_named(("heat", "wind"), {"wind": ("NW", "SE")})
@@ -44,19 +44,19 @@ def channels_named(columns: tuple[str, ...], categories: Categories) -> tuple[st
 
 
 def columns_found(series: Series, categories: Categories) -> list[tuple[str, str]]:
-    """List the columns of a series, each with a channel that is missing where the column is."""
+    """List the columns of a series, each with a channel that is missing at the same samples."""
     about = of_words(categories)
     columns = {about[name][0] if name in about else name: name for name in reversed(series.names)}
     return list(columns.items())[::-1]
 
 
 def of_words(categories: Categories) -> dict[str, tuple[str, str]]:
-    """Give the column and the word of each channel that is about a word."""
+    """Give the column and the word of each channel that stands for a word."""
     return {f"{column}={word}": (column, word) for column, words in categories.items() for word in words}
 
 
 def with_words(channels: Sequence[Channel], categories: Categories) -> tuple[Channel, ...]:
-    """Say of each input that is about a word, of which column and word."""
+    """Record the column and the word in each input that stands for a word."""
     about = of_words(categories)
     return tuple(
         channel._replace(column=about[channel.name][0], category=about[channel.name][1])
@@ -69,18 +69,18 @@ def with_words(channels: Sequence[Channel], categories: Categories) -> tuple[Cha
 def changing(
     names: tuple[str, ...], learnt: Sequence[Stretch], keep: tuple[str, ...] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Leave out inputs that never change in training: there is nothing to learn from them.
+    """Remove inputs that are constant in training: there is nothing to learn from them.
 
     Args:
         names: of the inputs.
-        learnt: what training learns from.
-        keep: inputs that are targets as well, whose complaint comes later.
+        learnt: the training data.
+        keep: inputs that are targets as well, which are checked later.
 
     Returns:
         The inputs that change, and a line that names the others, if there are any.
 
     Raises:
-        DataError: none changes.
+        DataError: all are constant.
     """
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for stretch in learnt:
@@ -93,11 +93,11 @@ def changing(
         return names, ()
     if len(still) == len(names):
         raise DataError(
-            f"expected inputs that change in the training part, got {some(names)}, which do not: name others with "
+            f"expected inputs that change in the training part, got only constants ({some(names)}): name others with "
             "--feature"
         )
     left = tuple(name for name in names if name not in still)
-    return left, (f"left out, for they never change in training: {some(still)}",)
+    return left, (f"not used, because constant in training: {some(still)}",)
 
 
 def some(names: Sequence[str]) -> str:
@@ -107,11 +107,11 @@ def some(names: Sequence[str]) -> str:
 
 
 def check_drift(recipe: Recipe, categories: Categories) -> None:
-    """See that only numbers are said to drift.
+    """Check that drift is given for numbers only.
 
     Raises:
-        DataError: a column of text is.
+        DataError: it is given for a text column.
     """
     for name in recipe.data.drift:
         if name in categories:
-            raise DataError(f"data.drift: {name!r} holds words, which have no zero that could wander: leave it out")
+            raise DataError(f"data.drift: {name!r} holds words, and only numbers can drift: remove it")

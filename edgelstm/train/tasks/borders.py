@@ -1,4 +1,4 @@
-"""Where series are cut into their parts, in time."""
+"""Where series are split into parts, in time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from edgelstm.recipe.recipe import Recipe
 
 
 def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:
-    """Say at which row of one long series each part ends: by fractions, rows or dates.
+    """Give the row at which each part of one long series ends: by fractions, rows or dates.
 
     Raises:
-        DataError: borders that do not grow within the series, or a date where there is no time.
+        DataError: borders are not ascending within the series, or a date is given without times.
     """
     by = recipe.split
     if not by.borders:
@@ -28,19 +28,19 @@ def borders_of(recipe: Recipe, series: Series) -> tuple[int, ...]:
     )
     if list(borders) != sorted(borders) or borders[0] < 1 or borders[-1] > len(series.values):
         raise DataError(
-            f"split: expected borders that grow within the {len(series.values)} rows, got "
+            f"split: expected ascending borders within the {len(series.values)} rows, got "
             f"{', '.join(map(str, by.borders))} (rows {', '.join(map(str, borders))})"
         )
     return borders
 
 
 def borders_of_each(recipe: Recipe, series: Sequence[Series]) -> list[tuple[int, ...]]:
-    """Say at which row of each series its parts end: by fractions of its own rows, by rows, or by dates, for all alike.
+    """Give the rows at which the parts of each series end: by fractions of its own rows, or by common rows or dates.
 
-    A date may lie in front of a series, or behind it: it then has no rows in a part.
+    A date may be before or after a series, which then has no rows in a part.
 
     Raises:
-        DataError: as for `borders_of`; rows that a series does not have; a date at which there is no series.
+        DataError: as for `borders_of`; a row beyond the end of a series; a date outside all series.
     """
     by = recipe.split
     if len(series) == 1 or not any(isinstance(border, str) for border in by.borders):
@@ -52,7 +52,7 @@ def borders_of_each(recipe: Recipe, series: Sequence[Series]) -> list[tuple[int,
         ends = [border if isinstance(border, int) else _place(one, _moment(border, zone)) for border in by.borders]
         if ends != sorted(ends) or ends[0] < 0 or ends[-1] > len(one.values):
             raise DataError(
-                f"split: series {one.name}: expected borders that grow within its {len(one.values)} rows, got "
+                f"split: series {one.name}: expected ascending borders within its {len(one.values)} rows, got "
                 f"{', '.join(map(str, by.borders))}"
             )
         found.append(tuple(ends))
@@ -60,7 +60,7 @@ def borders_of_each(recipe: Recipe, series: Sequence[Series]) -> list[tuple[int,
 
 
 def _check_times(borders: Sequence[int | str], series: Sequence[Series], zone: str | None) -> None:
-    """See that each date lies where some series has data."""
+    """Check that each date is within some series."""
     times = [one.time for one in series if one.time is not None]
     for border in borders:
         if isinstance(border, int):
@@ -87,7 +87,7 @@ def _place(series: Series, moment: np.datetime64) -> int:
 
 
 def _moment(border: str, zone: str | None) -> np.datetime64:
-    """Read a date, on the clock of the zone that the table is in."""
+    """Read a date, in the time zone of the table."""
     try:
         moment: np.datetime64 = read_stamps([border], TimeAsk(("border",), zone=zone), lambda row: "split").utc[0]
     except DataError as error:
@@ -96,8 +96,8 @@ def _moment(border: str, zone: str | None) -> np.datetime64:
 
 
 def _without_time(border: str) -> DataError:
-    return DataError(f"split: the border {border!r} is a date, but there is no column of timestamps: give --time")
+    return DataError(f"split: the border {border!r} is a date, but there is no timestamp column: give --time")
 
 
 def _outside(border: str, first: np.datetime64, last: np.datetime64) -> DataError:
-    return DataError(f"split: expected a border between {first} and {last}, where the data lies, got {border!r}")
+    return DataError(f"split: expected a border within the data, {first} to {last}, got {border!r}")

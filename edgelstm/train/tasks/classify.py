@@ -1,4 +1,4 @@
-"""Classify: which of some classes a whole series is of, whatever its length."""
+"""Classify: the class of a whole series of any length."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def read(recipe: Recipe) -> Problem:
     """Read the series of a recipe, each with its class.
 
     Raises:
-        DataError: the data cannot be read, one class only, or a class that training does not know.
-        RecipeError: the recipe does not say which column is the class.
+        DataError: the data cannot be read, has only one class, or has a class that training lacks.
+        RecipeError: the recipe does not name the class column.
     """
     data = recipe.data
     label = _label(recipe)
@@ -75,8 +75,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     """Check a caller's own series and their classes; see `edgelstm.train.fit`.
 
     Raises:
-        InputError: series that do not fit each other, a number of classes that is not that of the series.
-        DataError: one class only, or a class that training does not know.
+        InputError: the series do not fit each other, or the number of classes is not that of the series.
+        DataError: only one class, or a class that training lacks.
     """
     parts = parts_of(arrays, _checked)
     x, y = parts["training"]
@@ -115,38 +115,38 @@ def _problem(
 
 
 def _label(recipe: Recipe) -> str | None:
-    """The column of the class; None where a table beside the files says it, or the folder of each file."""
+    """Give the class column; None if a separate table or the folder of each file gives the class."""
     data = recipe.data
     of_its_own = (data.format or Path(data.path).suffix.removeprefix(".")) == "ts"
     if len(data.targets) > 1:
-        raise RecipeError(f"data.targets: expected the column of the class (--target), got {len(data.targets)} columns")
+        raise RecipeError(f"data.targets: expected one column, the class (--target), got {len(data.targets)}")
     files = None if of_its_own else files_of(data.path, tables_beside(recipe))
     if data.labels is not None or (files is not None and not data.targets):
         if data.labels is None and len({file.parent for file in files or ()}) < 2:
             raise RecipeError(
-                f"data.labels: expected the class of each file of {data.path}: a folder for each class in it, a table "
+                f"data.labels: expected the class of each file of {data.path}: one folder per class, a table "
                 "(--labels), or a column (--target)"
             )
         return None
     if not data.targets and not of_its_own:
-        raise RecipeError("data.targets: expected the column of the class (--target), got 0 columns")
+        raise RecipeError("data.targets: expected one column, the class (--target), got none")
     if not data.features and not of_its_own and files is None:
         raise RecipeError("data.features: is missing; name the input columns with --feature")
     return data.targets[0] if data.targets else CLASS
 
 
 def _called(recipe: Recipe) -> str:
-    """What the class is called where no column of the tables holds it."""
+    """Give the name of the class if it is not in a column of the tables."""
     return recipe.data.targets[0] if recipe.data.targets else CLASS
 
 
 def _steps(recipe: Recipe, longest: int) -> int:
-    """The most that a sequence may have."""
+    """Give the largest number of steps of a sequence."""
     steps = recipe.window.steps or longest
     if steps < longest:
         raise DataError(
-            f"window.steps: expected at least {longest}, which the longest series has, got {steps}: give more, or cut "
-            "the series"
+            f"window.steps: expected at least {longest}, the length of the longest series, got {steps}: raise it, or "
+            "cut the series"
         )
     return steps
 
@@ -155,13 +155,13 @@ def _checked(part: str, x: Any, y: Any, like: Pair | None) -> tuple[list[Rows], 
     series = series_from(part, x, like and like[0][0].shape[1])
     labels = labels_from(part, y, len(series), "series")
     if "" in labels:
-        raise InputError(f"{part}: the class of series {labels.index('') + 1} is missing; leave the series out")
+        raise InputError(f"{part}: the class of series {labels.index('') + 1} is missing; remove the series")
     return series, labels
 
 
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     if not isinstance(problem.training, Sequences):
-        raise TypeError("what is classified are sequences")
+        raise TypeError("expected sequences to classify")
     return dict(baselines(problem.training, problem.outputs))
 
 

@@ -1,4 +1,4 @@
-"""Forecast: what comes next in a series, K steps of one or many channels at once."""
+"""Forecast: the next K steps of one or more channels of a series."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _learnt(lines: Timelines) -> list[Series]:
 
 
 def _chosen(recipe: Recipe, season: Season, steps: int) -> tuple[str, ...]:
-    """Say which window and season were chosen where nobody gave them."""
+    """Say which window and season were chosen, if they were not given."""
     told = [] if season.samples is None or not season.words else [f"season {season.samples} ({season.words})"]
     if recipe.window.steps is None:
         seasons = steps // season.samples if season.samples and steps % season.samples == 0 else 0
@@ -110,7 +110,7 @@ def _cut(recipe: Recipe, steps: int, categories: Categories, inputs: tuple[str, 
         overlap=overlaps(recipe) if recipe.split.overlap is None else recipe.split.overlap,
         missing=data.missing,
         ahead=tuple(name for name in channels_named(data.ahead, categories) if name in inputs),
-        times=True,  # of what is scored, people want to know when
+        times=True,  # people want to know the times of what is scored
         max_gap=max_gap,
         categories=tuple(of_words(categories)),
     )
@@ -128,7 +128,7 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     """Check a caller's own arrays; see `edgelstm.train.fit`.
 
     Raises:
-        InputError: shapes that do not fit, or numbers that are not finite.
+        InputError: the shapes do not fit, or numbers are not finite.
     """
     every_step = recipe.network.state == "carried"
     parts = parts_of(arrays, partial(_checked, every_step=every_step))
@@ -137,8 +137,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     outputs = named("outputs", arrays.outputs, y.shape[-1], "y")
     if recipe.network.shared and (x.shape[-1] != y.shape[-1] or (set(inputs) & set(outputs) and inputs != outputs)):
         raise InputError(
-            f"network.shared: each channel is forecast from itself: expected in y the channels of x {inputs} in their "
-            f"order, got {outputs}"
+            f"network.shared: each channel is forecast from itself: expected y to have the channels of x in the same "
+            f"order, {inputs}, got {outputs}"
         )
     known = all(name in inputs for name in outputs)
     target_inputs = tuple(inputs.index(name) for name in outputs) if known else ()
@@ -162,24 +162,24 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     training, validation = problem.training, problem.validation
     if not isinstance(training, Windows) or isinstance(validation, Sequences):
-        raise TypeError("what is forecast are windows")
+        raise TypeError("expected windows to forecast from")
     return dict(baselines(training, validation, problem.outputs, problem.season, problem.own))
 
 
 def _without_season(season: int | None, steps: int) -> tuple[str, ...]:
-    """Say so where the seasonal naive is left out."""
+    """Report it if there is no seasonal naive baseline."""
     if season is None or season < steps:
         return ()
-    return (f"no seasonal naive: a season of {season} samples takes a window of {season + 1}",)
+    return (f"no seasonal naive: a season of {season} samples needs a window of {season + 1}",)
 
 
 def _without_ridge(windows: Windows) -> tuple[str, ...]:
-    """Say so where ridge is left out."""
+    """Report it if there is no ridge baseline."""
     size = ridge_bytes(windows)
     if size <= RIDGE_BYTES:
         return ()
     channels = windows.x_rows.shape[1]
-    return (f"no ridge: windows of {windows.steps} steps and {channels} channels would take {size / 2**30:.3g} GiB",)
+    return (f"no ridge: windows of {windows.steps} steps and {channels} channels would need {size / 2**30:.3g} GiB",)
 
 
 def _checked(what: str, x: Any, y: Any, like: Pair | None, *, every_step: bool) -> tuple[Rows, Rows]:

@@ -1,4 +1,4 @@
-"""Gaps of a recipe's series: how long a gap may be to be filled, and what is said of those that there are."""
+"""Gaps in a recipe's series: the longest gap to fill, and the report about gaps."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from edgelstm.data.series import Series
 
-LINES = 8  # columns whose gaps get a line each
+LINES = 8  # columns with a line each about their gaps
 _DONE = {"interpolate": "interpolated", "forward": "filled with the last value"}
 
 
 def max_gap_of(asked: int | None, policy: str, season: int | None, window: int) -> int | None:
-    """Say how many samples in a row are filled: as asked, else a third of a season, else an eighth of a window.
+    """Choose the longest gap to fill, in samples: as given, else a third of a season, else an eighth of a window.
 
     Returns:
-        At least 1 where nobody asked; None under a policy that fills nothing.
+        At least 1 if not given; None under a policy that fills nothing.
 
     Example:
         >>> max_gap_of(None, "interpolate", 24, 168), max_gap_of(None, "interpolate", None, 6)
@@ -33,18 +33,18 @@ def max_gap_of(asked: int | None, policy: str, season: int | None, window: int) 
 def gap_lines(
     series: Sequence[Series], columns: Sequence[tuple[str, str]], policy: str, max_gap: int | None
 ) -> tuple[str, ...]:
-    """Count the gaps of each column in a line for people.
+    """Count the gaps of each column, in a line for people.
 
     Args:
         series: all of them.
-        columns: what a column is called, and a channel that is missing where the column is.
+        columns: the name of a column, and a channel that is missing at the same samples.
         policy: of `edgelstm.data.gaps`.
-        max_gap: the most samples in a row that are filled.
+        max_gap: the longest gap that is filled, in samples.
 
     Example:
         >>> values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 7.0])[:, np.newaxis]
         >>> print(*gap_lines([Series(("v",), values, None, None, None)], [("v", "v")], "interpolate", 2))
-        v: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 of more than 2 in a row left open (--max-gap)
+        v: 4 of 7 samples are missing, in 2 gaps: 1 interpolated, 1 longer than 2 not filled (--max-gap)
     """
     lines = []
     for name, channel in columns:
@@ -61,16 +61,16 @@ def _line(lengths: NDArray[np.int64], rows: int, policy: str, max_gap: int | Non
     gaps = f"{len(lengths)} gap{'s' if len(lengths) > 1 else ''}"
     line = f"{lengths.sum():,} of {rows:,} samples are missing, in {gaps}"
     if policy not in _DONE:
-        return f"{line}: left open"
+        return f"{line}: not filled"
     long = 0 if max_gap is None else int((lengths > max_gap).sum())
     if not long:
-        most = "" if max_gap is None else f", as all of up to {max_gap} in a row (--max-gap)"
+        most = "" if max_gap is None else f", up to {max_gap} in a row (--max-gap)"
         return f"{line}: {_DONE[policy]}{most}"
     filled = f"{len(lengths) - long} {_DONE[policy]}, " if long < len(lengths) else ""
-    return f"{line}: {filled}{long} of more than {max_gap} in a row left open (--max-gap)"
+    return f"{line}: {filled}{long} longer than {max_gap} not filled (--max-gap)"
 
 
 def _lengths(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The length of each run of missing samples."""
+    """Give the length of each run of missing samples."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], np.isnan(values).astype(np.int8), [0]])))
     return edges[1::2] - edges[::2]

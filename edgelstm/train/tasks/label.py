@@ -1,4 +1,4 @@
-"""Label: a class or a number at every step of a series, by a state that is carried on from its beginning."""
+"""Label: a class or a number at every step of a series, with a state carried from its beginning."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read(recipe: Recipe) -> Problem:
     """Read the series of a recipe, with a class or a number at every step.
 
     Raises:
-        DataError: the data cannot be read, one class only, or a class that training does not know.
+        DataError: the data cannot be read, has only one class, or has a class that training lacks.
         RecipeError: the recipe does not say what to label.
     """
     data = recipe.data
@@ -55,7 +55,7 @@ def read(recipe: Recipe) -> Problem:
     words = tuple(of_words(dealt.categories))
     wanted = Wanted(inputs, targets, classes, True, data.missing, steps, bool(data.time), max_gap, words)
     parts, report = lay_out_parts(dealt, wanted)
-    if not data.calendar:  # of the held-out parts people want to know when
+    if not data.calendar:  # people want to know the times of held-out parts
         parts["training"] = replace(parts["training"], times=None)
     problem = _problem(recipe, parts, inputs, classes or targets, label, dealt.origins)
     columns = [(name, channel) for name, channel in columns_found(first, dealt.categories) if name not in targets]
@@ -74,8 +74,8 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     """Check a caller's own series and their labels; see `edgelstm.train.fit`.
 
     Raises:
-        InputError: series or labels that do not fit each other.
-        DataError: one class only, or a class that training does not know.
+        InputError: series or labels do not fit each other.
+        DataError: only one class, or a class that training lacks.
     """
     kind = recipe.data.classes
     parts = parts_of(arrays, partial(_checked, classes=kind))
@@ -92,7 +92,7 @@ def from_own_arrays(arrays: Arrays, recipe: Recipe) -> Problem:
     }
     for part, sequences in found.items():
         if not _known(sequences.targets).any():
-            raise DataError(f"the {part} part has no row whose truth is known")
+            raise DataError(f"the {part} part has no row with a known target")
     inputs = named("inputs", arrays.inputs, x[0].shape[1], "x")
     outputs = classes or named("outputs", arrays.outputs, y[0].shape[1], "y")
     return _problem(recipe, found, inputs, outputs, "label" if kind else None)
@@ -131,10 +131,10 @@ def _check_columns(recipe: Recipe) -> None:
     if not data.features:
         raise RecipeError("data.features: is missing; name the input columns with --feature")
     if not data.targets or (data.classes and len(data.targets) != 1):
-        raise RecipeError(f"data.targets: expected what to label (--target), got {len(data.targets)} columns")
+        raise RecipeError(f"data.targets: expected the column to label (--target), got {len(data.targets)} columns")
     both = [name for name in data.features if name in data.targets]
     if both:
-        raise RecipeError(f"data.features: {both[0]!r} is what is to be labelled, it cannot be an input")
+        raise RecipeError(f"data.features: {both[0]!r} is a target to label, it cannot be an input")
 
 
 def _checked(part: str, x: Any, y: Any, like: Pair | None, *, classes: bool) -> tuple[list[Rows], list[Any]]:
@@ -148,12 +148,12 @@ def _checked(part: str, x: Any, y: Any, like: Pair | None, *, classes: bool) -> 
     size = (like[1] if like else found)[0].shape[1]
     for one in found:
         if one.shape[1] != size:
-            raise InputError(f"{part}: expected {size} number(s) for a step, got {one.shape[1]}")
+            raise InputError(f"{part}: expected steps with as many numbers as the first ({size}), got {one.shape[1]}")
     return series, found
 
 
 def _numbers(part: str, truth: Any, steps: int) -> Rows:
-    """The numbers of a series, NaN where nobody knows them: float32 [T, O]."""
+    """Give the numbers of a series, NaN if unknown: float32 [T, O]."""
     found = finite(part, truth, unknown=True)
     found = found[:, np.newaxis] if found.ndim == 1 else found
     if found.ndim != 2 or len(found) != steps or found.shape[1] == 0:
@@ -167,7 +167,7 @@ def _known(targets: Targets) -> Targets:
 
 def _baselines(problem: Problem) -> dict[str, Callable[[Any], Answerer]]:
     if not isinstance(problem.training, Sequences):
-        raise TypeError("what is labelled are sequences")
+        raise TypeError("expected sequences to label")
     return dict(baselines(problem.training, problem.outputs))
 
 

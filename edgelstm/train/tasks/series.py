@@ -1,4 +1,4 @@
-"""What the tasks to classify and to label share: many series, or one long one, dealt out to the parts."""
+"""Common to the tasks classify and label: many series, or one long one, are assigned to the parts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from edgelstm.train.tasks.borders import borders_of
 
 @dataclass(frozen=True)
 class Dealt:
-    """Which series, or stretches of one, belong to each part.
+    """The series, or stretches of one, in each part.
 
     Attributes:
-        parts: by name, those that there are, training first.
-        found: what was understood of the first source; its series are those of that source alone.
+        parts: existing parts by name, training first.
+        found: how the first source was read; its series are those of that source alone.
         sha256: of the files.
         report: what was found, in lines for people.
         origins: of the columns, by name; see `edgelstm.data.origins`.
@@ -40,7 +40,7 @@ class Dealt:
 
     @property
     def training(self) -> list[Series]:
-        """The rows that training learns from, one series for each stretch."""
+        """The training rows, one series per stretch."""
         return [_cut(stretch) for stretch in self.parts["training"]]
 
     @property
@@ -56,26 +56,27 @@ class Dealt:
 
     @property
     def categories(self) -> Categories:
-        """Of each column of text its words."""
+        """The words of each text column."""
         return self.found.categories
 
     @property
     def longest(self) -> int:
-        """The most samples that a series has."""
+        """The largest number of samples in a series."""
         return max(stretch.end - stretch.start for some in self.parts.values() for stretch in some)
 
 
 def deal_out(recipe: Recipe, asking: Asking) -> Dealt:
-    """Read the sources of a recipe and deal their series out.
+    """Read the sources of a recipe, and assign their series to the parts.
 
-    Whole series where there are many, each class in the same shares, or by groups; one long series is split in time.
+    Many series are assigned as a whole, each class in the same proportions, or by groups; one long series is split in
+    time.
 
     Args:
         recipe: says where the files are and how to split.
-        asking: what is asked of each table.
+        asking: the request for each table.
 
     Raises:
-        DataError: the data cannot be read, or does not suffice for the parts that are asked for.
+        DataError: the data cannot be read, or is too little for the requested parts.
     """
     split, classify = recipe.split, recipe.task == "classify"
     found = _read(recipe, recipe.data.path, asking)
@@ -90,15 +91,19 @@ def deal_out(recipe: Recipe, asking: Asking) -> Dealt:
     _refuse_the_same_file([series, *held_out.values()])
     if len(series) == 1 and not classify:
         if split.groups is not None:
-            raise DataError("split.groups: there is one series, which is split in time: leave it out")
+            raise DataError("split.groups needs several series; one series is split in time: remove it")
         parts = in_time(series[0], borders_of(recipe, series[0]))
     else:
         if split.borders:
-            raise DataError(f"split.borders: {len(series)} series are dealt out whole: give fractions")
+            raise DataError(
+                f"split.borders needs one series, got {len(series)}, which are split as whole series: give fractions"
+            )
         parts = {name: whole(dealt) for name, dealt in _dealt(recipe, series).items()}
     parts = {name: parts.get(name, ()) + whole(held_out.get(name, ())) for name in NAMES}
     columns = tuple(name for name in series[0].names if recipe.data.cap is None or name not in recipe.data.targets)
-    origins = find_origins([_cut(stretch) for stretch in parts["training"]], columns)  # a cap is of the whole value
+    origins = find_origins(
+        [_cut(stretch) for stretch in parts["training"]], columns
+    )  # a cap applies to the whole value
     return Dealt(
         {name: _with_origins(stretches, origins) for name, stretches in parts.items() if stretches},
         found,
@@ -109,10 +114,10 @@ def deal_out(recipe: Recipe, asking: Asking) -> Dealt:
 
 
 def lay_out_parts(dealt: Dealt, wanted: Wanted) -> tuple[dict[str, Sequences], tuple[str, ...]]:
-    """Lay the series of each part out; and say what they hold, in lines for people.
+    """Lay out the series of each part, and describe them in lines for people.
 
     Raises:
-        DataError: no series is left in a part, or its classes are unknown to training.
+        DataError: no series is left in a part, or it has classes that training lacks.
     """
     found: dict[str, Sequences] = {}
     report: tuple[str, ...] = ()
@@ -124,7 +129,7 @@ def lay_out_parts(dealt: Dealt, wanted: Wanted) -> tuple[dict[str, Sequences], t
 
 
 def _read(recipe: Recipe, path: str, asking: Asking) -> Found:
-    """Read a source; to classify, each series with its class."""
+    """Read a source; for classify, each series with its class."""
     found = read_source(path, asking, tables_beside(recipe))
     if recipe.task != "classify" or asking.label is not None:
         return found
@@ -140,7 +145,7 @@ def _read(recipe: Recipe, path: str, asking: Asking) -> Found:
 
 
 def _dealt(recipe: Recipe, series: tuple[Series, ...]) -> dict[str, tuple[Series, ...]]:
-    """Take the series of held-out groups, and deal out the rest."""
+    """Hold out the series of the given groups, and split the rest."""
     split = recipe.split
     by_group: dict[str, tuple[Series, ...]] = {}
     rest = series
@@ -152,7 +157,7 @@ def _dealt(recipe: Recipe, series: tuple[Series, ...]) -> dict[str, tuple[Series
 
 
 def _grouped(recipe: Recipe, series: tuple[Series, ...]) -> tuple[dict[str, tuple[Series, ...]], tuple[Series, ...]]:
-    """Hold out the series of some groups; and give those of the others."""
+    """Hold out the series of some groups, and give the others."""
     split = recipe.split
     asked = Asked("group", "--groups", ("group", "groups"), split.group, "--group")
     groups = texts_beside(split.groups or "", [one.name for one in series], asked)
@@ -161,7 +166,7 @@ def _grouped(recipe: Recipe, series: tuple[Series, ...]) -> tuple[dict[str, tupl
         for name in names:
             if name not in groups:
                 known = sorted(set(groups))
-                raise DataError(f"split.{part}_groups: there is no group {name!r}; there are {some(known)}")
+                raise DataError(f"split.{part}_groups: unknown group {name!r}; the groups are {some(known)}")
     pairs = list(zip(series, groups, strict=True))
     found = {part: tuple(one for one, group in pairs if group in names) for part, names in held_out.items()}
     rest = tuple(one for one, group in pairs if group not in (*split.validation_groups, *split.test_groups))
@@ -171,10 +176,10 @@ def _grouped(recipe: Recipe, series: tuple[Series, ...]) -> tuple[dict[str, tupl
 
 
 def _refuse_the_same_file(parts: Sequence[Sequence[Series]]) -> None:
-    """What is held out must be other data, however often a file is given for one part."""
+    """Check that held-out data is different data; one part may contain a file more than once."""
     digests = [digest for part in parts for digest in {one.sha256 for one in part}]
     if len(set(digests)) < len(digests):
-        raise DataError("split: the same file is given for two parts; held-out data must be other data")
+        raise DataError("split: the same file is given for two parts; held-out data must be different data")
 
 
 def _with_origins(stretches: tuple[Stretch, ...], origins: dict[str, float]) -> tuple[Stretch, ...]:

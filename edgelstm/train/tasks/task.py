@@ -1,4 +1,4 @@
-"""What a task is to the trainer: a word in a recipe, and the functions behind it."""
+"""A task for the trainer: a word in a recipe, and its functions."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ class Arrays:
 
 
 def parts_of(arrays: Arrays, check: Check) -> dict[str, Pair]:
-    """Cut a caller's data into parts, training first; a fraction takes the last examples for validation.
+    """Split a caller's data into parts, training first; a fraction takes the last examples for validation.
 
     Args:
-        arrays: what was given.
-        check: makes of x and y of a part what the task works on; takes the name of the part, x, y, and what it made
-            of the training part, which the others must be like, or None.
+        arrays: the caller's.
+        check: checks and converts x and y of a part; takes the name of the part, x, y, and the converted training
+            part, which the others must match, or None.
 
     Raises:
-        InputError: a fraction leaves one part empty, or what should be a pair is none.
+        InputError: a fraction leaves one part empty, or a pair is expected and not given.
     """
     x, y = check("x, y", arrays.x, arrays.y, None)
     parts = {"training": (x, y)}
     taken = fraction_of(arrays.validation, len(x))
-    if taken is not None:  # the newest, if they are in the order of time
+    if taken is not None:  # the newest, if they are in time order
         parts = {"training": (x[:-taken], y[:-taken]), "validation": (x[-taken:], y[-taken:])}
     given = {"validation": None if taken else arrays.validation, "test": arrays.test}
     for part, pair in given.items():
@@ -61,14 +61,14 @@ def parts_of(arrays: Arrays, check: Check) -> dict[str, Pair]:
 class Task:
     """One word of `edgelstm.contract.TASKS`.
 
-    What else there is about a task follows from its examples and from what it answers: loss, head, scores and plots
-    are those of numbers, quantiles or classes, for a window, a sequence or every step of a series.
+    Everything else follows from the examples and answers of a task: loss, head, scores and plots are those of numbers,
+    quantiles or classes, for a window, a sequence or every step of a series.
 
     Attributes:
         name: the word.
-        read: reads the data of a recipe and cuts it into parts.
-        from_arrays: checks a caller's own arrays, and cuts them.
-        baselines: fits, on the training part, what the network is held against: by name, what answers on a part.
+        read: reads the data of a recipe and splits it into parts.
+        from_arrays: checks a caller's own arrays, and splits them.
+        baselines: fits the baselines on the training part: by name, a function that gives answers on a part.
     """
 
     name: str

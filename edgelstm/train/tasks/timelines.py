@@ -1,4 +1,4 @@
-"""Series that go on in time through training, validation and test: read, with the row at which each part ends."""
+"""Series that continue in time through training, validation and test, with the row at which each part ends."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from edgelstm.train.tasks.borders import borders_of_each
 
 
 class Timeline(NamedTuple):
-    """A series, and the row at which each part of it ends, in the order of `NAMES`."""
+    """A series, and the row at which each of its parts ends, in the order of `NAMES`."""
 
     series: Series
     borders: tuple[int, ...]
 
     @property
     def learnt(self) -> Stretch:
-        """The rows that training learns from; none where the series begins later."""
+        """The training rows; none if the series begins later."""
         return Stretch(self.series, 0, self.borders[0])
 
 
 @dataclass(frozen=True)
 class Timelines:
-    """What the files of a recipe hold.
+    """The series in the files of a recipe.
 
     Attributes:
-        each: at least one.
-        found: what was understood of the first file; its series are those of that file alone.
+        each: the series, at least one.
+        found: how the first file was read; its series are those of that file alone.
         sha256: of the files.
     """
 
@@ -50,19 +50,19 @@ class Timelines:
 
     @property
     def learnt(self) -> list[Stretch]:
-        """The rows that training learns from, of those series that have any."""
+        """The training rows of the series that have any."""
         return [one.learnt for one in self.each if one.borders[0]]
 
 
 def read_timelines(recipe: Recipe) -> Timelines:
-    """Read the series of a recipe, or those of the files of each part laid end to end.
+    """Read the series of a recipe, or join those from the files of each part.
 
     Raises:
-        DataError: the data cannot be read, or files do not go on with each other.
+        DataError: the data cannot be read, or a file does not continue the one before.
     """
     data, split_by = recipe.data, recipe.split
     if len(split_by.test_paths) > 1:
-        raise DataError("split.test_path: expected one file to forecast, got several: lay them end to end")
+        raise DataError("split.test_path: expected one file for a forecast, got several: join them into one")
     asking = asking_of(recipe, (*data.inputs, *data.targets), data.targets)
     found = read_source(data.path, asking)
     later = [path for path in (split_by.validation_path, *split_by.test_paths) if path]
@@ -91,7 +91,7 @@ def cut_timelines(
 
 
 def part_lines(lines: Timelines, parts: Sequence[SeriesPart | Fleet]) -> tuple[str, ...]:
-    """Say what the parts are made of, in lines for people."""
+    """Describe the parts, in lines for people."""
     rows = sum(len(one.series.values) for one in lines.each)
     told = [f"{len(lines.each)} series, {rows:,} rows" if len(lines.each) > 1 else f"{rows:,} rows"]
     told += [_part_line(part) for part in parts]
@@ -103,7 +103,7 @@ def part_lines(lines: Timelines, parts: Sequence[SeriesPart | Fleet]) -> tuple[s
         (one,) = lines.each
         told.append(f"not used: rows {one.borders[-1] + 1} to {len(one.series.values)}")
     elif left:
-        told.append(f"not used: the last rows of each series, {left:,} in all")
+        told.append(f"not used: the last rows of each series, {left:,} in total")
     return tuple(told)
 
 
@@ -113,9 +113,9 @@ def _part_line(part: SeriesPart | Fleet) -> str:
     rows = sum(one.end - one.start for one in part.stretches)
     line = f"{part.name}: {len(part.stretches)} series, {rows:,} rows, {_windows(part.windows)}"
     if part.short:
-        line += f"; {part.short} series left out, too short for a window"
+        line += f"; {part.short} series skipped, too short for a window"
     if part.broken:
-        line += f"; {part.broken} series left out, each window touches a gap"
+        line += f"; {part.broken} series skipped, every window contains a gap"
     return line
 
 
@@ -124,7 +124,7 @@ def _windows(windows: Windows) -> str:
 
 
 def _with_origins(lines: list[Timeline], found: Found, names: tuple[str, ...]) -> Timelines:
-    """Give all series the origins that their training rows ask for."""
+    """Give all series the origins found in their training rows."""
     channels = tuple(name for name in found.series[0].names if name in names)
     learnt = [replace(one.series, values=one.series.values[: one.borders[0]]) for one in lines]
     origins = find_origins(learnt, channels)
@@ -133,8 +133,8 @@ def _with_origins(lines: list[Timeline], found: Found, names: tuple[str, ...]) -
 
 
 def _go_on(lines: list[Timeline], later: Sequence[Series], overlap: bool) -> list[Timeline]:
-    """Lay the series of a file behind those of the same name, and one that is new behind nothing."""
-    if len(lines) == len(later) == 1:  # whatever the files are called
+    """Append the series of a file to those of the same name; a new name starts a series."""
+    if len(lines) == len(later) == 1:  # regardless of the file names
         later = [replace(later[0], name=lines[0].series.name)]
     begun, parts = {one.series.name: one for one in lines}, len(lines[0].borders)
     for series in later:
@@ -147,21 +147,21 @@ def _go_on(lines: list[Timeline], later: Sequence[Series], overlap: bool) -> lis
 
 
 def _append(first: Series, second: Series, overlap: bool) -> Series:
-    """Lay two files end to end; windows may only reach across if time goes on there."""
+    """Join two files; windows may only span both if the second continues in time."""
     time = None
     if second.sha256 in (first.sha256 or "").split("+"):
-        raise DataError("split: the same file is given for two parts; held-out data must be other data")
+        raise DataError("split: the same file is given for two parts; held-out data must be different data")
     if first.time is not None and second.time is not None and second.time[0] <= first.time[-1]:
         raise DataError(
-            f"split: expected the files in the order of time, but one begins at {second.time[0]}, when the one before "
-            f"it has not ended ({first.time[-1]})"
+            f"split: expected the files in time order, but one begins at {second.time[0]}, before the end of the "
+            f"previous one ({first.time[-1]})"
         )
     if first.time is not None and second.time is not None:
         steps = _steps_between(first, second)
         if overlap and steps != 1:
             raise DataError(
-                f"overlap: expected the next file to go on one sample after the one before, but {steps:g} lie between "
-                "them: leave out overlap"
+                f"overlap: expected the next file to continue one sample after the previous one, got {steps:g} samples "
+                "after it: omit --overlap"
             )
         time = np.concatenate([first.time, second.time])
     return replace(

@@ -204,7 +204,9 @@ def test_layers_that_no_recipe_makes_are_simulated_as_their_file_answers(name, p
 @pytest.mark.parametrize("name", ["run", "forward", "plan", "train.lstm"])
 def test_a_name_that_torch_cannot_hold_is_refused(name):
     network = Network((Lstm(name, 2, 4), Take("last")))
-    with pytest.raises(TrainingError, match=f"{name.split('.')[0]}: torch cannot hold a tensor of this name"):
+    with pytest.raises(
+        TrainingError, match=f"{name.split('.')[0]}: torch does not accept this tensor name; rename the tensor"
+    ):
         in_torch(network, drawn_weights(network))
 
 
