@@ -16,7 +16,7 @@ class EdgeLstmError(Exception):
 
 
 class InputError(EdgeLstmError, ValueError):
-    """An array or an argument does not fit what the call takes."""
+    """An array or an argument does not fit the call."""
 
 
 class DataError(EdgeLstmError, ValueError):
@@ -28,7 +28,7 @@ class RecipeError(EdgeLstmError, ValueError):
 
 
 class TrainingError(EdgeLstmError, RuntimeError):
-    """A training cannot go on: the loss is no longer a number, or there is nothing to resume."""
+    """A training cannot continue: the loss is NaN or infinite, or there is nothing to resume."""
 
 
 class RunError(EdgeLstmError, ValueError):
@@ -36,7 +36,7 @@ class RunError(EdgeLstmError, ValueError):
 
 
 class ModelFileError(EdgeLstmError, ValueError):
-    """A model file is damaged, foreign, or of a format that this version does not know."""
+    """A model file is damaged, not from edgelstm, or of a format that this version does not know."""
 
 
 class ModelFileNotFoundError(ModelFileError, FileNotFoundError):
@@ -48,15 +48,15 @@ class ContractError(ModelFileError):
 
 
 class ProviderError(EdgeLstmError, RuntimeError):
-    """The asked-for device or execution provider is not to be had."""
+    """The requested device or execution provider is unavailable."""
 
 
 class MissingDependencyError(EdgeLstmError, ImportError):
-    """A package of an extra is not installed; the message names the `pip install` that mends it."""
+    """A package of an extra is not installed; the message names the `pip install` that fixes it."""
 
 
 class NetworkError(EdgeLstmError, ValueError):
-    """A network or its weights cannot be what edgelstm exports: a layer, a shape, a number that is none."""
+    """A network or its weights cannot be exported: an unsupported layer, a wrong shape, NaN or infinity."""
 
 
 class ExportError(EdgeLstmError, RuntimeError):
@@ -83,7 +83,7 @@ class SharingError(EdgeLstmError, RuntimeError):
 
 
 class SignatureError(EdgeLstmError, ValueError):
-    """A signature does not hold: another key signed, or the file or the comment were altered."""
+    """A signature is invalid: another key signed, or the file or the comment was altered."""
 
 
 class SigningFileError(EdgeLstmError, ValueError):
@@ -122,7 +122,7 @@ def require(module: str, extra: str) -> ModuleType:
 
 
 def one_line(error: BaseException) -> str:
-    """Say an error of somebody else's code in a line, to be quoted in a message of ours.
+    """Put an error of foreign code into one line, to quote it in a message of ours.
 
     Example:
         >>> one_line(ValueError("sizes  differ: 3 and 4"))
@@ -132,10 +132,25 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Write a count with its noun, for a message.
+
+    Args:
+        count: of the things.
+        noun: for one of them.
+        plural: for several; without it, the noun with an s.
+
+    Example:
+        >>> counted(1, "row"), counted(1200, "row"), counted(2, "entry", "entries")
+        ('1 row', '1,200 rows', '2 entries')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def assert_never(value: NoReturn) -> NoReturn:
-    """End a chain of branches over close words: mypy says which word has no branch. In `typing` from Python 3.11.
+    """End a chain of branches over literal words: mypy reports a word without a branch. In `typing` from Python 3.11.
 
     Raises:
-        AssertionError: a word came that the type does not have.
+        AssertionError: the word is not one of the type's.
     """
-    raise AssertionError(f"expected a word that is known, got {value!r}")
+    raise AssertionError(f"expected a known word, got {value!r}")
