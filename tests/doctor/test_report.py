@@ -62,7 +62,7 @@ def test_an_onnxruntime_that_hangs_is_a_finding(fake_onnxruntime):
             "cannot be imported: ImportError: libgomp.so.1: cannot open",
         ),
         ("raise SystemExit(7)", "cannot be imported: SystemExit: 7"),
-        ("import os; os._exit(7)", "ended with status 7: nothing said"),
+        ("import os; os._exit(7)", "ended with status 7: no message"),
         ("import numpy_of_another_name", "No module named 'numpy_of_another_name'"),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_model_file_is_not_tried_without_an_onnxruntime(fake_onnxruntime, wind
 def test_a_model_file_that_is_not_there_is_bad_input(cli_here, tmp_path):
     with pytest.raises(ModelFileNotFoundError):
         examine(tmp_path / "none.onnx")
-    assert_one_line_and_exit_2(cli_here("doctor", "none.onnx"), "there is no such file")
+    assert_one_line_and_exit_2(cli_here("doctor", "none.onnx"), "file not found")
 
 
 def test_the_command_fits_on_a_screen_and_exits_0_where_nothing_is_broken(cli_here, window_files):
