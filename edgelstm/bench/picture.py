@@ -22,7 +22,7 @@ def check_drawing() -> None:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    require("matplotlib", "train")
+    require("matplotlib", "report")
 
 
 def draw_result(result: BenchResult, old: BenchResult | None = None) -> bytes:
