@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import onnxruntime
 
-from edgelstm.errors import InputError, ModelFileError, ProviderError
+from edgelstm.errors import InputError, ModelFileError, ProviderError, one_line
 from edgelstm.runtime.engine import providers
 
 # Errors are raised; a log would report them twice.
@@ -64,7 +64,7 @@ def create_session(content: bytes, settings: Settings, folded: bool = False) -> 
         error = ProviderError(providers.did_not_start(settings.device, providers.look(provider), "it gave no reason"))
     except Exception as failure:  # onnxruntime's errors share no other base class
         _open_on_cpu(content, Settings(), folded)  # a graph that the CPU refuses too is a fault of the file
-        error = ProviderError(_why(content, settings, folded, _first_line(failure)))
+        error = ProviderError(_why(content, settings, folded, one_line(failure)))
         error.__cause__ = failure
     finally:
         onnxruntime.set_default_logger_severity(_LOG_DEFAULT)
@@ -75,9 +75,7 @@ def _open_on_cpu(content: bytes, settings: Settings, folded: bool) -> onnxruntim
     try:
         return _open(content, settings, _session_options(settings, folded, strict=False))
     except Exception as error:  # as above
-        raise ModelFileError(
-            f"onnxruntime {onnxruntime.__version__} refuses the graph: {_first_line(error)}"
-        ) from error
+        raise ModelFileError(f"onnxruntime {onnxruntime.__version__} refuses the graph: {one_line(error)}") from error
 
 
 def _why(content: bytes, settings: Settings, folded: bool, reason: str) -> str:
@@ -88,7 +86,7 @@ def _why(content: bytes, settings: Settings, folded: bool, reason: str) -> str:
     try:
         session = _open(content, settings, options)
     except Exception as error:  # as above
-        return providers.did_not_start(settings.device, providers.look(provider), _first_line(error))
+        return providers.did_not_start(settings.device, providers.look(provider), one_line(error))
     if provider not in session.get_providers():
         return providers.did_not_start(settings.device, providers.look(provider), reason)
     return providers.left_on_cpu(settings.device, providers.nodes_on_cpu(session), reason)
@@ -131,7 +129,3 @@ def _check_settings(settings: Settings) -> None:
     for name in ("spinning", "arena"):
         if type(getattr(settings, name)) is not bool:
             raise InputError(f"{name}: expected True or False, got {getattr(settings, name)!r}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
