@@ -1,9 +1,9 @@
 """Convert dataclasses and named tuples to JSON and back, without guessing.
 
 An unknown key, a missing key or a wrong type is an error that names the place, what was expected and what came. The
-supported types are those of the contract and the run record: `str`, `Literal`, `int`, `float`,
-`bool`, `X | None`, unions of plain types or of records with a key `kind`, `tuple[X, ...]`,
-`dict[str, X]`, records in records, and `Any` for values that are checked elsewhere.
+supported types are those of the contract and the run record: `str`, `Literal`, `int`, `float`, `bool`, `X | None`,
+unions of plain types or of records with a key `kind`, `tuple[X, ...]`, `dict[str, X]`, records in records, and `Any`
+for values that are checked elsewhere.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def test_medians_and_memory_are_compared_and_percentiles_of_bad_luck_are_not():
     assert found["one step"].worse == pytest.approx(0.1)
     assert found["one window"].worse == 0
     assert found["a step of 1 stream"].worse == pytest.approx(-0.5)
-    assert (found["a step of 1 stream"].old, found["a step of 1 stream(s)"].unit) == (10.0, "us")
+    assert (found["a step of 1 stream"].old, found["a step of 1 stream"].unit) == (10.0, "us")
     assert found["resident memory"].worse == pytest.approx(0.1)
 
 

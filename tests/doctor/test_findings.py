@@ -194,7 +194,7 @@ def test_telemetry_is_told_from_1_29_on(facts_of, version, value, level):
 def test_throttling_bits_are_read_for_now_and_since_the_start(facts_of, bits, level, words):
     told = found(judge_facts(facts_of("Pi 4", throttled=bits), WORKS), "throttling")
     assert (told.level, told.found) == (level, words)
-    assert (told.mend == "a better power supply and cable") == bool(int(bits, 16) & 0x10001)
+    assert (told.mend == "use a better power supply and cable") == bool(int(bits, 16) & 0x10001)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_a_cuda_build_that_does_not_start_is_worth_a_warning_and_no_failure(fake
     fake_onnxruntime(f"__version__ = '1.32.0'; get_available_providers = lambda: {providers}", "1.32.0")
     last = examine().findings[-1]
     assert (last.level, last.what) == ("warn", "CUDA")
-    assert "this needs onnxruntime, whose files are gone" in last.found
+    assert "this needs onnxruntime, but its files are missing" in last.found
 
 
 def test_a_package_whose_record_is_damaged_is_still_seen(fake_onnxruntime, tmp_path):
@@ -119,7 +119,7 @@ def test_a_model_file_that_computes_something_else_here_is_told(window_files, tm
 
 def test_a_damaged_model_file_is_told_in_its_own_words(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"nonsense")
-    assert "truncated, damaged or no ONNX file" in examine(tmp_path / "a.onnx").findings[-1].found
+    assert "truncated, damaged or not an ONNX file" in examine(tmp_path / "a.onnx").findings[-1].found
     assert try_file(str(tmp_path / "a.onnx")).refused
 
 

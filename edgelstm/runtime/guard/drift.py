@@ -42,8 +42,8 @@ class Drift(NamedTuple):
 def measure_drift(samples: Any, channels: tuple[Channel, ...], threshold: float = THRESHOLD) -> Drift:
     """Compare a window of samples with the training quantiles, channel by channel.
 
-    The eleven quantiles make ten bins that held a tenth of the training each; the outer two are open. The index is
-    the sum over the bins of (share - 0.1) ln(share / 0.1): Siddiqi, Credit Risk Scorecards (2006), there with the
+    The eleven quantiles make ten bins that held a tenth of the training each; the outer two are open. The index is the
+    sum over the bins of (share - 0.1) ln(share / 0.1): Siddiqi, Credit Risk Scorecards (2006), there with the
     thresholds 0.1 and 0.25. Many samples may equal one quantile (a valve that is mostly shut, a constant); they are
     divided between the bins on both sides, as close to the training shares as possible.
 

@@ -38,8 +38,8 @@ class Guard:
             was set back, a gap of unknown length. Without this limit, one time in the far future would block the
             stream.
         tolerance: how far the distance of two samples may differ from one period, in periods.
-        on_range: a value is outside the training range of its channel: `"count"` it and accept it, `"clip"` it,
-            or treat it as `"missing"`.
+        on_range: a value is outside the training range of its channel: `"count"` it and accept it, `"clip"` it, or
+            treat it as `"missing"`.
         margin: how far below the smallest and above the largest training value is still inside, as a share of the range
             between them; `float("inf")` for a series with a trend.
         drift_window: number of samples over which drift is measured; 0: drift is not measured.

@@ -85,8 +85,8 @@ class Streams:
             samples: [M, F] numbers, one row for each stream of `at`, in the physical units of `contract.inputs`.
             at: the numbers of the streams that have a sample, int [M], each once, in any order; None: all. Or a mask
                 over `numbers`, bool [N]: `samples` then has N rows, and those outside the mask are ignored.
-            time_s: for a file that takes times, the time of the samples as for `Stream.step`: one for all, or one
-                for each row.
+            time_s: for a file that takes times, the time of the samples as for `Stream.step`: one for all, or one for
+                each row.
 
         Returns:
             float32 [M, K, O] in the order of `samples`, in the physical units of `contract.outputs`; NaN for a stream
