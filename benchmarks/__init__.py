@@ -1,4 +1,4 @@
-"""What proves the claims of the pages: see README.md beside this file. Each starts with `python -m benchmarks.NAME`."""
+"""The scripts that prove the claims of the pages: see README.md here. Each starts with `python -m benchmarks.NAME`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What the choices in quantizing an LSTM cost: per channel or per tensor, clipping the range, the head in fp32.
+"""What the choices in quantizing an LSTM cost: per channel or per tensor, clipped range, head in fp32.
 
     python -m benchmarks.calibration
 
-Trains small networks (three seeds each) on data of three kinds, converts each in every way, and holds the test metric
-against fp32's, in the mode in which the contract says that the file runs. Writes results/calibration.json and .md.
-Figures are deterministic; about fifteen minutes on two cores. With EDGELSTM_DATA, a folder that holds ett/ETTh1.csv,
-there is a fourth network; without it that one is left out, and the table says so.
+Trains small networks (three seeds each) on data of three kinds, converts each in every way, and compares the test
+metric with that of fp32, in the mode of the contract. Writes results/calibration.json and .md. Figures are
+deterministic; about fifteen minutes on two cores. With EDGELSTM_DATA, a folder that holds ett/ETTh1.csv, there is a
+fourth network; without it that one is skipped, and the table says so.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def measure(name: str, train: Callable[[Path, int], None], seed: int) -> dict[str, float]:
-    """Train once; the drop of the test metric in every way to quantize, and in fp16."""
+    """Train once; return the drop of the test metric for every way to quantize, and for fp16."""
     with tempfile.TemporaryDirectory() as folder:
         train(Path(folder) / "run", seed)
         run = read_run(Path(folder) / "run")

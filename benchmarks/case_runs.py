@@ -1,7 +1,7 @@
-"""Run the cases of a benchmark with several seeds, each in a process of its own, and keep what they give.
+"""Run the cases of a benchmark with several seeds, each in a separate process, and keep the results.
 
-A result is a JSON file beside those of other cases. It holds a digest of what it is of, so that a second start goes on
-with what is missing or was changed since.
+A result is a JSON file beside those of other cases. It holds a digest of its inputs, so that a second start continues
+with what is missing or was changed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Ended(NamedTuple):
 
 
 def parser_of(bench: Bench, description: str, seeds: str, output: Path) -> argparse.ArgumentParser:
-    """Ask for seeds, cases and the folder of the results; see `parse`."""
+    """Add options for seeds, cases and the folder of the results; see `parse`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seeds", default=seeds, help=f"such as 0,1,2 [{seeds}]")
     only = f"cases, such as {','.join(bench.cases[:2])} [all]"
@@ -58,7 +58,7 @@ def parser_of(bench: Bench, description: str, seeds: str, output: Path) -> argpa
 
 
 def parse(parser: argparse.ArgumentParser, bench: Bench, arguments: list[str] | None) -> argparse.Namespace:
-    """Parse arguments, `--seeds` and `--only` as lists; what does not exist ends the program with 2 and one line."""
+    """Parse arguments, `--seeds` and `--only` as lists; an unknown one ends the program with status 2 and one line."""
     asked = parser.parse_args(arguments)
     try:
         asked.seeds, asked.only = seeds_of(asked.seeds), cases_of(asked.only, bench.cases)
@@ -68,10 +68,10 @@ def parse(parser: argparse.ArgumentParser, bench: Bench, arguments: list[str] | 
 
 
 def seeds_of(text: str) -> list[int]:
-    """Read a list of seeds, each once.
+    """Read a list of seeds, without repetition.
 
     Raises:
-        ValueError: it holds something else.
+        ValueError: it holds anything else.
     """
     words = [word.strip() for word in text.split(",")]
     if not all(word.isascii() and word.isdigit() for word in words):
@@ -80,7 +80,7 @@ def seeds_of(text: str) -> list[int]:
 
 
 def cases_of(text: str, known: Sequence[str]) -> list[str]:
-    """Read a list of cases, each once.
+    """Read a list of cases, without repetition.
 
     Raises:
         ValueError: there is no such case; the nearest one is named.
@@ -89,13 +89,13 @@ def cases_of(text: str, known: Sequence[str]) -> list[str]:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            meant = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
             raise ValueError(f"--only: there is no case {name!r}; {meant}")
     return list(dict.fromkeys(names))
 
 
 def run_all(bench: Bench, missing: list[tuple[str, int]], output: Path) -> int:
-    """Run cases, two at a time, and say of each how it ended; count those that failed."""
+    """Run cases, two at a time, and print how each ended; return the number of failures."""
     failed = 0
     pool = ThreadPoolExecutor(WORKERS)
     try:
@@ -111,7 +111,7 @@ def run_all(bench: Bench, missing: list[tuple[str, int]], output: Path) -> int:
 
 
 def run_case(bench: Bench, name: str, seed: int, output: Path) -> Ended:
-    """Run a case in a process of its own, whatever becomes of it; what it prints goes to a log beside its run."""
+    """Run a case in a separate process; its output goes to a log beside its run."""
     run, log = bench.runs / f"{name}-{seed}", bench.runs / f"{name}-{seed}.log"
     start_s = time.perf_counter()
     for folder in (bench.runs, output):
@@ -130,7 +130,7 @@ def result_path(output: Path, name: str, seed: int) -> Path:
 
 
 def kept_result(path: Path, key: str, digest: str) -> dict[str, Any] | None:
-    """Read a result, if there is one and `key` of it is the digest."""
+    """Read a result, if there is one whose `key` is the digest."""
     try:
         result: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What torch's own exporters make of networks that edgelstm exports, each held against a float64 oracle.
+"""Compare torch's own exporters with edgelstm on the same networks, each against a float64 oracle.
 
     python -m benchmarks.exporters
 
@@ -56,7 +56,7 @@ BEFORE, BEHIND = Standardize("input_offset", "input_factor"), Rescale("output_sc
 
 
 class Case(NamedTuple):
-    """A network to export, so many times in one process, of which the last file counts."""
+    """A network to export, and how many times in one process; the last file counts."""
 
     title: str
     layers: tuple[Any, ...]
@@ -106,7 +106,7 @@ CASES = (
 
 
 class Prepared(NamedTuple):
-    """A case with its weights and its contract."""
+    """A case with its weights and contract."""
 
     network: Network
     weights: dict[str, Any]
@@ -124,7 +124,7 @@ def prepare(case: Case) -> Prepared:
 
 
 def feeds(prepared: Prepared, batch: int, steps: int) -> dict[str, Any]:
-    """What a file takes; rows of every length."""
+    """Make the inputs of a file, with rows of every length."""
     rng = np.random.default_rng(batch * steps)
     if prepared.contract.tokens:
         x = rng.integers(0, TOKENS, (batch, steps))
@@ -164,7 +164,7 @@ EXPORTERS = {
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """Export one network every way and run what comes out at every size, each exporter in a process of its own."""
+    """Export one network in every way and run the files at every size, each exporter in a separate process."""
     with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
         return {name: pool.apply(measure_one, (case, name)) for name in EXPORTERS}
 
@@ -181,11 +181,11 @@ def measure_one(case: Case, exporter: str) -> dict[str, Any]:
 
 
 def run(model: onnx.ModelProto, prepared: Prepared, batch: int, steps: int) -> float | str:
-    """The error against the oracle, over max(1, max |y|), or why there is none."""
+    """Return the error against the oracle, over max(1, max |y|), or the reason why there is none."""
     given = feeds(prepared, batch, steps)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # what it logs, it also raises
+    options.log_severity_level = 4  # everything it logs is also raised
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         y = session.run(["y"], given)[0]
@@ -200,7 +200,7 @@ def run(model: onnx.ModelProto, prepared: Prepared, batch: int, steps: int) -> f
 
 
 def reason(error: BaseException) -> str:
-    """The sentence that says what is wrong, out of pages."""
+    """Extract the sentence with the cause from pages of output."""
     text = str(error)
     summary = re.search(r"## Exception summary\s+<class '(\w+)'>: (.+)", text)  # torch.export
     name, text = summary.groups() if summary else (type(error).__name__, text)
@@ -219,7 +219,7 @@ def reason(error: BaseException) -> str:
 
 
 def report(results: dict[str, Any]) -> str:
-    """The table, in Markdown; reasons stand below it."""
+    """Lay out the table, in Markdown, with reasons below it."""
     notes: list[str] = []
     rows = []
     for title, found in results["networks"].items():
@@ -254,7 +254,7 @@ def report(results: dict[str, Any]) -> str:
 
 
 def exporter_cells(found: dict[str, Any], notes: list[str]) -> list[str]:
-    """Exported, nodes, batch, time, error of one exporter."""
+    """Lay out the cells of one exporter: exported, nodes, batch, time, error."""
     if "failed" in found:
         return [noted(found["failed"], notes), "", "", "", ""]
     runs = [noted(found[what], notes) for what in SIZES]
@@ -275,7 +275,7 @@ def worst(found: dict[str, Any]) -> float | None:
 
 
 def tally(networks: dict[str, Any], name: str) -> str:
-    """Count what works everywhere, and what does not."""
+    """Count what works, and where."""
     found = [network[name] for network in networks.values()]
     exported = [f for f in found if "failed" not in f]
     runs = [f for f in exported if isinstance(f["as exported"], float)]

@@ -1,4 +1,4 @@
-"""From how many streams on a GPU pays: steps and windows per second of 1 to 4,096 streams, on CUDA and on the CPU.
+"""How many streams make a GPU pay: steps and windows per second of 1 to 4,096 streams, on CUDA and on the CPU.
 
     python -m benchmarks.gpu_streams
 
@@ -34,7 +34,7 @@ STREAMS = (1, 4, 16, 64, 256, 1024, 4096)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("hidden", type=int, nargs="*", default=HIDDEN)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each comparison")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds for each comparison")
     asked = parser.parse_args()
     try:
         rows = [row for size in asked.hidden for row in measure(size, asked.seconds)]
@@ -59,7 +59,7 @@ def measure(hidden_size: int, seconds: float) -> list[dict]:
 
 
 def compare(predictors: list, hidden_size: int, count: int, seconds: float) -> list[dict]:
-    """Time steps and windows of so many streams on both devices, in turn."""
+    """Time steps and windows of a number of streams on both devices, in turn."""
     x = np.random.default_rng(0).normal(size=(count, WINDOW, INPUTS)).astype(np.float32)
     streams = [predictor.stream(count) for predictor in predictors]
     ways = {

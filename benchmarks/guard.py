@@ -1,4 +1,4 @@
-"""What a guard in front of the state costs, and what drift costs on top of it.
+"""What a guard before the state costs, and what drift costs in addition.
 
     python -m benchmarks.guard
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def measure() -> dict:
-    """Microseconds of a step of each kind, and of what one kind takes over another in the same round, as quartiles."""
+    """Measure a step of each kind, and what one kind adds to another in the same round: quartiles, in microseconds."""
     predictor = trained()
     rows = list(np.random.default_rng(0).uniform(-1, 1, (STEPS, INPUTS)).astype(np.float32))
     took = time_blocks(kinds(predictor, rows))
@@ -60,7 +60,7 @@ def measure() -> dict:
 
 
 def trained() -> Predictor:
-    """A file that was trained for one epoch on noise, one sample a second."""
+    """Make a file that was trained for one epoch on noise, one sample a second."""
     x = np.random.default_rng(1).uniform(-1, 1, (40, 50, INPUTS)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         fit(x, x[..., :1], f"{folder}/run", name="guard", **TRAINING)
@@ -70,7 +70,7 @@ def trained() -> Predictor:
 
 
 def time_blocks(blocks: dict[str, Callable[[], object]]) -> dict[str, np.ndarray]:
-    """Microseconds a step of each block, round by round; the first three rounds warm up."""
+    """Return the microseconds per step of each block, round by round; the first three rounds warm up."""
     rounds, end = [], time.monotonic() + SECONDS
     while time.monotonic() < end:
         rounds.append([seconds(block) for block in blocks.values()])
@@ -88,7 +88,7 @@ def quartiles(values: np.ndarray) -> list[float]:
 
 
 def kinds(predictor: Predictor, rows: list[np.ndarray]) -> dict[str, Callable[[], object]]:
-    """Blocks of steps, each over a stream of its own."""
+    """Make blocks of steps, each on its own stream."""
     plain, other = predictor.stream(), predictor.stream()
     bare, timed = (GuardedStream(predictor, Guard(drift_window=0)) for _ in range(2))
     watched = GuardedStream(predictor, Guard(drift_window=STEPS))

@@ -1,4 +1,4 @@
-"""A series to benchmark on that anybody can make again: the Lorenz system, three channels, stationary.
+"""A reproducible series for benchmarks: the Lorenz system, three channels, stationary.
 
 Source: Lorenz 1963, "Deterministic Nonperiodic Flow", equations 25 to 27 with sigma 10, rho 28, beta 8/3.
 """
@@ -14,7 +14,7 @@ WINDOW, HORIZON = 64, 5
 def series(samples: int) -> np.ndarray:
     """float32 [samples, 3], one sample every 0.03 s, integrated with ten Runge-Kutta steps of fourth order each."""
     state, rows = np.array([1.0, 1.0, 20.0]), np.empty((samples, 3))
-    for i in range(-1000, samples):  # the first thousand, on the way to the attractor, are left out
+    for i in range(-1000, samples):  # the first thousand, on the way to the attractor, are dropped
         for _ in range(10):
             state = _runge_kutta(state, STEP_S / 10)
         if i >= 0:
@@ -23,7 +23,7 @@ def series(samples: int) -> np.ndarray:
 
 
 def windows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut into windows x [N, 64, 3] and, behind every step, the next five values of the first channel [N, 64, 5, 1]."""
+    """Cut into windows x [N, 64, 3] and, for every step, the next five values of the first channel [N, 64, 5, 1]."""
     starts = range(0, len(rows) - WINDOW - HORIZON, WINDOW)
     x = np.stack([rows[s : s + WINDOW] for s in starts])
     future = np.arange(WINDOW)[:, np.newaxis] + np.arange(1, HORIZON + 1)
@@ -32,7 +32,7 @@ def windows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def parts() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Training, validation and test, in the order of time."""
+    """Return training, validation and test, in the order of time."""
     rows = series(26_000)
     ends = (0, 18_000, 20_000, 26_000)
     names = ("training", "validation", "test")

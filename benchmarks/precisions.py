@@ -1,10 +1,10 @@
-"""Size, latency, accuracy and stream difference of every precision, by hidden size, and where int8 begins to win.
+"""Size, latency, accuracy and stream difference of every precision, by hidden size, and where int8 pays.
 
     python -m benchmarks.precisions
 
 Trains a carried network of each size on the Lorenz system, exports and judges it as `edgelstm export --quantize auto`
 does (all precisions interleaved, one thread, medians of ratios), and writes results/precisions.json, .md and .png.
-About fifteen minutes on two cores; give sizes for fewer. `--plot` draws the picture and the table again.
+About fifteen minutes on two cores; give sizes for fewer. `--plot` only draws the picture and the table again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("hidden", type=int, nargs="*", default=HIDDEN)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--plot", action="store_true", help="only draw again what was measured")
+    parser.add_argument("--plot", action="store_true", help="only draw the earlier results again")
     asked = parser.parse_args()
     place = RESULTS / "precisions.json"
     if asked.plot:
@@ -105,7 +105,7 @@ def report(judgements: dict) -> str:
 
 
 def crossover(judgements: dict, what: str) -> str:
-    """Say from which size on int8 is faster than fp32."""
+    """Say from which size int8 is faster than fp32."""
     speed = {
         int(hidden): next(f for f in judgement["files"] if f["precision"] == "int8")[f"{what}_speed"]
         for hidden, judgement in judgements.items()

@@ -1,14 +1,14 @@
-"""What fine-tuning for an int8 file wins: beside the file of the network as trained, and of one trained on without it.
+"""What fine-tuning for an int8 file gains over the network as trained, and over training longer without it.
 
     python -m benchmarks.quantization_aware [NETWORK ...]
 
 Three seeds of each network. From the same trained weights: (1) the int8 file at once; (2) the int8 file after further
-epochs of ordinary training, the control; (3) the int8 file after as many epochs with its arithmetic simulated. All
-with the same learning rate and batches; (2) keeps the best epoch of the network, (3) that of the simulated file, and
-both may keep what they began with. Metrics are of files run by onnxruntime on the test part, as the contract says
-that they run. Writes results/quantization_aware.json and .md; names on the command line measure those networks anew
-and keep the rest. Deterministic; about fifteen minutes on two idle cores. With EDGELSTM_DATA, a folder that holds
-ett/ETTh1.csv, ETTh1 is among the networks: in the default form alone, because its epochs are long.
+epochs of ordinary training, the control; (3) the int8 file after as many epochs with its arithmetic simulated. All with
+the same learning rate and batches; (2) keeps the best epoch of the network, (3) that of the simulated file, and both
+may keep their starting weights. Metrics are of files run by onnxruntime on the test part, in the mode of the contract.
+Writes results/quantization_aware.json and .md; names on the command line measure those networks again and keep the
+rest. Deterministic; about fifteen minutes on two idle cores. With EDGELSTM_DATA, a folder that holds ett/ETTh1.csv,
+ETTh1 is among the networks: in the default form only, because its epochs are long.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def train_mackey_glass(folder: Path, seed: int) -> None:
 
 
 def train_lorenz_long(folder: Path, seed: int) -> None:
-    """The network of 64 units again, six times as long: what further epochs without quantization win is then less."""
+    """Train the network of 64 units six times as long: further epochs without quantization then gain less."""
     data = lorenz.parts()
     held_out = {"validation": data["validation"], "test": data["test"]}
     options = {"hidden_size": 64, "epochs": 240, "learning_rate": 5e-3, "schedule": "one-cycle", "state": "carried"}
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("network", nargs="*", help=f"of {', '.join(NETWORKS)} [all]")
     asked = parser.parse_args().network
     if unknown := set(asked) - set(NETWORKS):
-        parser.error(f"there is no network {min(unknown)!r}; there are {', '.join(NETWORKS)}")
+        parser.error(f"there is no network {min(unknown)!r}; expected one of {', '.join(NETWORKS)}")
     networks = {name: value for name, value in NETWORKS.items() if name in asked or not asked}
     if not os.environ.get("EDGELSTM_DATA"):
         networks.pop(ETTH1, None)
@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def measure(name: str, train: Callable, parts: Callable | None, seed: int) -> dict[str, float]:
-    """Train once, and on in every way; the test RMSE of each file, in training standard deviations."""
+    """Train once, then further in every way; return the test RMSE of each file, in training standard deviations."""
     with tempfile.TemporaryDirectory() as folder:
         train(Path(folder) / "run", seed)
         run = read_run(Path(folder) / "run")
@@ -158,7 +158,7 @@ def measure(name: str, train: Callable, parts: Callable | None, seed: int) -> di
 
 
 def begun(run: Run, parts: Callable | None) -> tuple[Problem, Recipe]:
-    """What a run was trained on, and how."""
+    """Return the data and settings that a run was trained with."""
     if parts is None:
         recipe = check_recipe(run.record.recipe, "recorded")
         return TASKS[recipe.task].read(recipe), recipe

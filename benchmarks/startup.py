@@ -1,4 +1,4 @@
-"""What starting costs: imports and `--help`, each in processes of its own, interleaved, medians with their spread.
+"""What starting costs: imports and `--help`, in separate processes, interleaved, medians with quartiles.
 
 python -m benchmarks.startup
 """
@@ -23,7 +23,7 @@ CASES = {
 
 
 def seconds_of(arguments: list[str]) -> float:
-    """Run Python once and give the time from start to end."""
+    """Run Python once and return the time from start to end."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start

@@ -1,11 +1,11 @@
-"""What one step is made of: onnxruntime's kernels, its call, and ours; and what many streams in one call save.
+"""The parts of one step: onnxruntime's kernels, its call, and our share; and the gain of many streams in one call.
 
     python -m benchmarks.step
 
-Carried networks of 8 channels, one thread, weights at random. All cases of a size are timed in turn, in rounds of many
-calls, in processor time of the thread, so that what else the machine does is not counted (it would be held against the
-long calls); figures are medians over rounds, shares are medians of the differences within a round, which a slow
-moment of the machine hits alike. Writes results/step.json and results/step.md; about two minutes.
+Carried networks of 8 channels, one thread, random weights. All cases of a size are timed in turn, in rounds of many
+calls, in processor time of the thread, so that other work of the machine is not counted (it would burden the long
+calls); figures are medians over rounds, shares are medians of the differences within a round, which a slow moment of
+the machine affects equally. Writes results/step.json and results/step.md; about two minutes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from edgelstm.strict_json import plain
 HIDDEN, F, STREAMS, LONG = (16, 64, 128, 256), 8, 1000, 257
 NOTHING = Golden(*[np.zeros((1, 1, 1), np.float32)] * 3, {})
 
-Cases = dict[str, tuple[Callable[[int], object], int]]  # what to call so many times
+Cases = dict[str, tuple[Callable[[int], object], int]]  # what to call, and how many times
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def make_predictor(hidden: int) -> Predictor:
-    """A carried network with weights as training begins."""
+    """Make a carried network with initial weights."""
     layers = (
         Standardize("offset", "factor"),
         Lstm("lstm", F, hidden),
@@ -73,7 +73,7 @@ def make_predictor(hidden: int) -> Predictor:
 
 
 def measure(hidden: int, rounds: int) -> dict[str, Any]:
-    """Time everything that a step is part of, for one size."""
+    """Time all kinds of steps, for one size."""
     predictor = make_predictor(hidden)
     stream, copying, session = predictor.stream(), predictor.stream(), predictor._session
     x = np.random.default_rng(1).normal(size=(STREAMS, F)).astype(np.float32)
@@ -113,17 +113,17 @@ def measure(hidden: int, rounds: int) -> dict[str, Any]:
 
 
 def bound(predictor: Predictor, steps: int) -> Callable[[], None]:
-    """The call of a step, or of a series of so many steps, over its own buffers: nothing of ours is in it."""
+    """Bind the call of one step, or of a series of steps, to its own buffers: without any code of ours."""
     contract = predictor.contract
     x = np.random.default_rng(3).normal(size=(1, steps, F)).astype(np.float32)
     old, new, y = zero_states(contract, 1), zero_states(contract, 1), zero_y(contract, 1, steps)
     run = bind(predictor._session, {"x": x, **old}, {"y": y} | {s.output: new[s.input] for s in contract.states})
-    run.buffers = x, old, new, y  # bound by their memory, which must live
+    run.buffers = x, old, new, y  # their memory is bound and must stay alive
     return run
 
 
 def again(call: Callable[[], object]) -> Callable[[int], object]:
-    """Not a list of all results: that one hundreds of floats stay alive cost 1 us of each call."""
+    """Repeat a call without a list of results: hundreds of floats kept alive cost 1 us of each call."""
 
     def run(n: int) -> None:
         for _ in range(n):
@@ -133,7 +133,7 @@ def again(call: Callable[[], object]) -> Callable[[int], object]:
 
 
 def pieces(rounds: int) -> dict[str, Any]:
-    """Time the ways there were to choose from, in nanoseconds, the loop around them (about 20) included."""
+    """Time the alternatives, in nanoseconds, including the loop around them (about 20)."""
     predictor = make_predictor(16)
     session, binding = predictor._session, predictor._session.io_binding()
     kept = zero_states(predictor.contract, 1)
@@ -188,9 +188,9 @@ def time_rounds(cases: Cases, rounds: int) -> dict[str, np.ndarray]:
     """Time all cases in turn, [rounds] microseconds per call each."""
     clock = time.thread_time_ns
     times = {name: np.empty(rounds) for name in cases}
-    for turn in range(-10, rounds):  # ten that do not count
+    for turn in range(-10, rounds):  # the first ten do not count
         for name, (call, calls) in cases.items():
-            call(1 + calls // 10)  # the case before has filled the caches
+            call(1 + calls // 10)  # the previous case has filled the caches
             start = clock()
             call(calls)
             if turn >= 0:

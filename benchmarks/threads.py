@@ -1,10 +1,10 @@
-"""From which width on a second thread pays: step, window and batch with one and with two threads, interleaved.
+"""The width from which a second thread pays: step, window and batch with one and with two threads, interleaved.
 
     python -m benchmarks.threads
 
-One LSTM layer with 8 inputs and random weights; carried, so that one file steps and takes windows. What is compared
-is the 10th percentile of each, because a second thread is slowed most by whatever else the machine does; the
-quartiles of the ratios round by round tell how much that was. Writes results/threads.json and .md; five minutes.
+One LSTM layer with 8 inputs and random weights; carried, so that one file runs both steps and windows. The 10th
+percentiles are compared, because other work on the machine slows a second thread most; the quartiles of the ratios
+round by round show how much. Writes results/threads.json and .md; five minutes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Network(torch.nn.Module):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("hidden", type=int, nargs="*", default=HIDDEN)
-    parser.add_argument("--seconds", type=float, default=1.5, help="for each comparison")
+    parser.add_argument("--seconds", type=float, default=1.5, help="seconds for each comparison")
     asked = parser.parse_args()
     found = [row for size in asked.hidden for row in measure(size, asked.seconds)]
     result = {"machine": plain(describe_machine()), "load_average": os.getloadavg()[0], "rows": found}
@@ -70,7 +70,7 @@ def measure(hidden_size: int, seconds: float) -> list[dict]:
 
 
 def ways_to_run(predictor: Predictor) -> dict[str, Callable[[], object]]:
-    """A step of one stream, one window, a step of many streams, many windows."""
+    """List the calls to time: a step of one stream, one window, a step of many streams, many windows."""
     x = np.random.default_rng(0).normal(size=(ROWS, WINDOW, INPUTS)).astype(np.float32)
     one, many = predictor.stream(), predictor.stream(ROWS)
     return {
@@ -93,7 +93,7 @@ def compare(hidden_size: int, precision: str, way: str, calls: list, seconds: fl
 
 
 def busy(result: dict) -> str:
-    """Warn of figures of a machine that had other work."""
+    """Warn if the machine had other work."""
     if result["load_average"] <= result["machine"]["cores"] + 1:
         return ""
     return ": other work ran meanwhile, which slows a second thread most. Measure again on a quiet machine"

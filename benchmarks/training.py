@@ -1,10 +1,10 @@
-"""Samples per second of the trainer beside a plain hand-written torch loop on the same data.
+"""Windows per second of the trainer, compared with a plain hand-written torch loop on the same data.
 
     python -m benchmarks.training [--rounds 14]    # writes results/training.md
 
 Both train the same network with the same optimizer, batches, gradient limit and schedule, validate after every epoch
-and keep the best weights; the trainer also writes its resume checkpoint. In turns, in one process, on one thread; the
-median of the ratios counts.
+and keep the best weights; the trainer also writes its resume checkpoint. Both run in turns, in one process, on one
+thread; the median of the ratios counts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EPOCHS = 8
 
 
 class Case(NamedTuple):
-    """What is trained: channels, samples in a window, horizon, units, windows in a batch."""
+    """What is trained: channels, samples per window, horizon, units, windows per batch."""
 
     name: str
     channels: int
@@ -81,7 +81,7 @@ def pair_of(problem: Problem, case: Case, turned: bool) -> tuple[float, float]:
 
 
 def problem_of(case: Case) -> Problem:
-    """A random walk with a season, whose last fifth is for validation."""
+    """Make a random walk with a season; its last fifth is for validation."""
     rng = np.random.default_rng(0)
     season = np.sin(np.arange(case.rows) / 4)[:, None]
     rows = (np.cumsum(rng.normal(size=(case.rows, case.channels)), 0) + 5 * season).astype(np.float32)
@@ -106,7 +106,7 @@ def recipe_of(case: Case) -> Recipe:
 
 
 def ours(problem: Problem, case: Case) -> float:
-    """Windows per second of the trainer, from the first line of its loop to the last."""
+    """Measure windows per second of the trainer, from the first line of its loop to the last."""
     recipe = recipe_of(case)
     network = make_network(problem, recipe).network
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +116,7 @@ def ours(problem: Problem, case: Case) -> float:
 
 
 class Plain(nn.Module):
-    """What anybody would write."""
+    """The network that anybody would write."""
 
     def __init__(self, case: Case) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Plain(nn.Module):
 
 
 def by_hand(problem: Problem, case: Case) -> float:
-    """Windows per second of a plain loop over scaled arrays that were made before the clock started."""
+    """Measure windows per second of a plain loop over scaled arrays made before the clock started."""
     training, validation = problem.training, problem.validation
     mean, std = training.x_rows.mean(0), training.x_rows.std(0)
     parts = []

@@ -1,4 +1,4 @@
-"""The wheel of this tree, as a device gets it."""
+"""Build the wheel of this tree, as a device gets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrays are called in annotations: by what their elements are. Shapes and units stand in the docstrings."""
+"""Names of arrays for annotations, by their elements. Shapes and units are in the docstrings."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class EdgeLstmError(Exception):
 
 
 class InputError(EdgeLstmError, ValueError):
-    """An array or an argument does not fit what the call takes."""
+    """An array or an argument does not fit the call."""
 
 
 class DataError(EdgeLstmError, ValueError):
@@ -28,7 +28,7 @@ class RecipeError(EdgeLstmError, ValueError):
 
 
 class TrainingError(EdgeLstmError, RuntimeError):
-    """A training cannot continue: the loss is no longer a number, or there is nothing to resume."""
+    """A training cannot continue: the loss is NaN or infinite, or there is nothing to resume."""
 
 
 class RunError(EdgeLstmError, ValueError):
@@ -36,7 +36,7 @@ class RunError(EdgeLstmError, ValueError):
 
 
 class ModelFileError(EdgeLstmError, ValueError):
-    """A model file is damaged, foreign, or of a format that this version does not know."""
+    """A model file is damaged, not from edgelstm, or of a format that this version does not know."""
 
 
 class ModelFileNotFoundError(ModelFileError, FileNotFoundError):
@@ -56,7 +56,7 @@ class MissingDependencyError(EdgeLstmError, ImportError):
 
 
 class NetworkError(EdgeLstmError, ValueError):
-    """A network or its weights cannot be exported: an unknown layer, a wrong shape, a NaN."""
+    """A network or its weights cannot be exported: an unsupported layer, a wrong shape, NaN or infinity."""
 
 
 class ExportError(EdgeLstmError, RuntimeError):
@@ -133,19 +133,24 @@ def one_line(error: BaseException) -> str:
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """Write a count and its noun: `plural` where that is not the noun and an s.
+    """Write a count with its noun, for a message.
+
+    Args:
+        count: of the things.
+        noun: for one of them.
+        plural: for several; without it, the noun with an s.
 
     Example:
-        >>> counted(1, "row"), counted(1200, "row"), counted(2, "series", "series")
-        ('1 row', '1,200 rows', '2 series')
+        >>> counted(1, "row"), counted(1200, "row"), counted(2, "entry", "entries")
+        ('1 row', '1,200 rows', '2 entries')
     """
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def assert_never(value: NoReturn) -> NoReturn:
-    """End a chain of branches over literal values: mypy names a value without a branch. In `typing` from Python 3.11.
+    """End a chain of branches over literal words: mypy reports a word without a branch. In `typing` from Python 3.11.
 
     Raises:
-        AssertionError: the value is not one of its type.
+        AssertionError: the word is not one of the type's.
     """
-    raise AssertionError(f"expected a known value, got {value!r}")
+    raise AssertionError(f"expected a known word, got {value!r}")

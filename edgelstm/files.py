@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from edgelstm.errors import OutputError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write one file beside its place and move it in whole; see `write_all_whole`."""
+    """Write one file beside its place and move it there when complete; see `write_all_whole`."""
     write_all_whole({path: content})
 
 
 def write_all_whole(contents: Mapping[Path, bytes], private: Collection[Path] = ()) -> None:
-    """Write several files, none of which appears before all of them lie complete on the disk.
+    """Write several files; none of them appears before all are complete on the disk.
 
-    Each is written beside its place, flushed to the disk, and renamed only when all are there: a full disk
-    or a kill leaves what stood there before. Folders are made as needed.
+    Each is written beside its place, flushed to the disk, and renamed only when all are complete: after a full disk or
+    a kill, the old files are still there. Folders are created as needed.
 
     Args:
         contents: what to write, by path.
-        private: of these paths, those that their owner alone may read and write (mode 0600).
+        private: the paths that only their owner may read and write (mode 0600).
 
     Raises:
-        OutputError: a folder or file cannot be written; the message names what was changed, as a rule nothing.
+        OutputError: a folder or file cannot be written; the message names what was changed, usually nothing.
 
     Example:
         >>> import tempfile; folder = Path(tempfile.mkdtemp())
@@ -43,7 +43,7 @@ def write_all_whole(contents: Mapping[Path, bytes], private: Collection[Path] = 
     try:
         for path, content in contents.items():
             if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, "a folder is in its place")
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
             made += [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             waiting[path] = _write_beside(path, content, path in private)
@@ -58,7 +58,7 @@ def write_all_whole(contents: Mapping[Path, bytes], private: Collection[Path] = 
     finally:
         for temporary in waiting.values():
             temporary.unlink(missing_ok=True)
-        for folder in made:  # the deepest of each path first; one that holds a file stays
+        for folder in made:  # deepest first; a folder that holds a file stays
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
@@ -81,7 +81,7 @@ def _write_beside(path: Path, content: bytes, private: bool) -> Path:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename in this folder outlast a power cut."""
+    """Make a rename in this folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

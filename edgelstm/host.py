@@ -1,11 +1,11 @@
-"""What this host is, as files under a root and installed packages tell it; nothing here imports onnxruntime."""
+"""Facts of this host, from files under a root and installed packages; nothing here imports onnxruntime."""
 
 from __future__ import annotations
 
 import os
 import re
 
-# No pathlib here: 5 ms of `import edgelstm.runtime` that neither numpy nor onnxruntime spends.
+# No pathlib here: it would add 5 ms to `import edgelstm.runtime`; numpy and onnxruntime do without it.
 Root = str | os.PathLike[str]
 ROOT = "/"
 
@@ -20,14 +20,14 @@ BUILDS = (
     "onnxruntime-rocm",
     "onnxruntime-training",
 )
-# NVIDIA's own wheels for JetPack 6: Python 3.10, CUDA 12.6. The index loses packages for days at times.
+# NVIDIA's own wheels for JetPack 6: Python 3.10, CUDA 12.6. The index sometimes lacks packages for days.
 JETPACK_6_WHEELS = "pip install onnxruntime-gpu --index-url https://pypi.jetson-ai-lab.io/jp6/cu126"
 
 _JETPACK_OF_L4T = {32: 4, 34: 5, 35: 5, 36: 6, 38: 7}
 
 
 def installed_builds() -> dict[str, str]:
-    """List the onnxruntime packages that are installed, each with its version; two of them break each other.
+    """List the installed onnxruntime packages with their versions; two of them break each other.
 
     Example:
         >>> "onnxruntime" in installed_builds()
@@ -38,8 +38,8 @@ def installed_builds() -> dict[str, str]:
 
 
 def installed_version(package: str) -> str | None:
-    """Tell the version of an installed package, "?" where its record is damaged; None where there is none."""
-    from importlib import metadata  # 10 ms, and a plain load does not need it
+    """Return the version of an installed package, "?" if its record is damaged, None if it is not installed."""
+    from importlib import metadata  # takes 10 ms, and a plain load does not need it
 
     try:
         return metadata.version(package) or "?"
@@ -50,9 +50,9 @@ def installed_version(package: str) -> str | None:
 
 
 def is_pypi_wheel() -> bool:
-    """Tell the wheels of PyPI (manylinux, macosx, win) from a distribution's or a vendor's own build of onnxruntime.
+    """Say whether onnxruntime is a wheel of PyPI (manylinux, macosx, win), not a build of a distribution or vendor.
 
-    Where several packages lie in its folder each must be such a wheel: nobody knows which of them is run.
+    If several packages are installed, each must be such a wheel: it is unknown which of them runs.
 
     Example:
         >>> is_pypi_wheel()
@@ -70,14 +70,14 @@ def is_pypi_wheel() -> bool:
 
 
 def available_cores(root: Root = ROOT) -> float:
-    """Tell how many processors this process may use: those it may run on, or fewer where a cgroup limits its time."""
+    """Count the processors that this process may use: those it may run on, or fewer if a cgroup limits its time."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = cgroup_cores(root)
     return allowed if limit is None else min(allowed, limit)
 
 
 def cgroup_cores(root: Root = ROOT) -> float | None:
-    """Tell how many processors' worth of time this process gets, as `docker run --cpus` sets it; None: no limit."""
+    """Return the processor time of this process, in processors, as `docker run --cpus` limits it; None: no limit."""
     quotas = [read_text(root, f"{folder}/cpu.max").split() for folder in cgroup_folders(root)]
     names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # version 1
     quotas.append([read_text(root, f"sys/fs/cgroup/cpu/{name}").strip() for name in names])
@@ -86,10 +86,10 @@ def cgroup_cores(root: Root = ROOT) -> float | None:
 
 
 def cgroup_folders(root: Root = ROOT) -> list[str]:
-    """List the folders, below `root`, of the cgroup (version 2) of this process and of those around it."""
+    """List the folders, below `root`, of the cgroup (version 2) of this process and of its parents."""
     told = re.search(r"^0::/(.*)$", read_text(root, "proc/self/cgroup"), re.MULTILINE)
     parts = told[1].split("/") if told and told[1] else []
-    parts = [] if ".." in parts else parts  # outside of what this container sees
+    parts = [] if ".." in parts else parts  # outside this container
     return ["/".join(["sys/fs/cgroup", *parts[:count]]) for count in range(len(parts), -1, -1)]
 
 
@@ -100,13 +100,13 @@ def l4t_release(root: Root = ROOT) -> tuple[int, str] | None:
 
 
 def jetpack(root: Root = ROOT) -> int | None:
-    """Tell the major version of a Jetson's JetPack; None on any other machine, and for one that is not known."""
+    """Return the major version of a Jetson's JetPack; None on any other machine, or if unknown."""
     release = l4t_release(root)
     return None if release is None else _JETPACK_OF_L4T.get(release[0])
 
 
 def read_text(root: Root, name: str = "") -> str:
-    """Read a small text file of the system; empty where there is none or it may not be read."""
+    """Read a small text file of the system; empty if it does not exist or cannot be read."""
     try:
         with open(os.path.join(root, name) if name else root, encoding="utf-8", errors="replace") as file:
             return file.read().replace("\0", "")

@@ -1,9 +1,9 @@
-"""Dataclasses and named tuples to JSON and back, with nothing guessed.
+"""Convert dataclasses and named tuples to JSON and back, without guessing.
 
-An unknown key, a missing key or a wrong type is an error that names the place, what was expected and what
-came. The types understood are those the contract and the run record are made of: `str`, `Literal`, `int`, `float`,
-`bool`, `X | None`, unions of plain types or of records that name themselves by a key `kind`, `tuple[X, ...]`,
-`dict[str, X]`, records in records, and `Any` for what somebody else checks.
+An unknown key, a missing key or a wrong type is an error that names the place, what was expected and what came. The
+supported types are those of the contract and the run record: `str`, `Literal`, `int`, `float`, `bool`, `X | None`,
+unions of plain types or of records with a key `kind`, `tuple[X, ...]`, `dict[str, X]`, records in records, and `Any`
+for values that are checked elsewhere.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Record = TypeVar("Record")
 
 
 class StrictJsonError(ValueError):
-    """The text is not the JSON of that record. The caller rewords it for its own reader."""
+    """The text is not the JSON of that record. The caller rewords it for its readers."""
 
 
 def plain(value: Any) -> Any:
-    """Turn a record, and the records in it, into what JSON knows: dicts, lists, plain values.
+    """Convert a record, and the records in it, to JSON types: dicts, lists, plain values.
 
     Example:
         >>> class Point(typing.NamedTuple):
@@ -61,10 +61,10 @@ def dumps(record: Any) -> str:
 
 
 def parse(text: str | bytes) -> Any:
-    """Parse JSON text; a key given twice, NaN and infinity are errors.
+    """Parse JSON text; a repeated key, NaN and infinity are errors.
 
     Raises:
-        StrictJsonError: it is not such JSON.
+        StrictJsonError: it is not JSON, or holds one of these.
     """
     try:
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
@@ -77,8 +77,8 @@ def decode(kind: type[Record], value: Any, place: str) -> Record:
 
     Args:
         kind: the dataclass or named tuple.
-        value: what `parse` gave.
-        place: how to call this value in an error, `"contract"`.
+        value: a result of `parse`.
+        place: name of this value in errors, `"contract"`.
 
     Raises:
         StrictJsonError: an unknown key, a missing key or a wrong type.
@@ -131,7 +131,7 @@ def _decode_union(choices: tuple[Any, ...], value: Any, place: str) -> Any:
 
 
 def _decode_kind(choices: list[Any], value: Any, place: str) -> Any:
-    """Choose between records by their key `kind`, whose default names each."""
+    """Choose between records by their key `kind`; the default of each is its name."""
     by_kind: dict[Any, Any] = {_kind_of(choice): choice for choice in choices}
     kind = value.get("kind") if isinstance(value, dict) else None
     _expect(isinstance(kind, str) and kind in by_kind, f"a kind of {', '.join(by_kind)}", value, place)
@@ -147,7 +147,7 @@ def _decode_plain(hint: Any, value: Any, place: str) -> Any:
     if hint is float:
         _expect(type(value) in (int, float) and abs(value) <= sys.float_info.max, "a finite number", value, place)
         return float(value)
-    if typing.get_origin(hint) is typing.Literal:  # which words are known is said where the record is checked
+    if typing.get_origin(hint) is typing.Literal:  # the known words are checked with the record
         hint = str
     expected = {str: "a string", int: "a whole number", bool: "true or false"}[hint]
     _expect(type(value) is hint, expected, value, place)
@@ -166,7 +166,7 @@ def _name(value: Any) -> str:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    """The fields of a record and their types; what its class says of itself is no field."""
+    """Return the fields of a record and their types, without class variables."""
     hints = typing.get_type_hints(kind)
     return {name: hint for name, hint in hints.items() if typing.get_origin(hint) is not typing.ClassVar}
 
@@ -174,9 +174,9 @@ def _hints(kind: type) -> dict[str, Any]:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        raise ValueError("a key is given twice")
+        raise ValueError("a key occurs twice")
     return record
 
 
 def _no_constants(name: str) -> Any:
-    raise ValueError(f"{name} is not a number JSON knows")
+    raise ValueError(f"{name} is not a JSON number")

@@ -1,11 +1,12 @@
-"""Train every recipe under models/, export it, and hold its test figures against the bars of the literature.
+"""Train every recipe under models/, export it, and compare its test figures with the bars of the literature.
 
     EDGELSTM_DATA=... python -m benchmarks.acceptance [--seeds 0,1,2] [--only etth1-96,...] [--output FOLDER]
     python -m benchmarks.acceptance --tables --output benchmarks/results/acceptance
 
-What a case gives is written as soon as it is there, and a second start goes on with what is missing: a result is of
-one recipe, whose digest it holds. A case that fails costs no other one. Runs and logs, which hold weights and data, go
-to runs/acceptance. `--tables` writes the tables of all results into the cards models/*/README.md, between their marks.
+Each result is written as soon as it is ready, and a second start continues with the missing ones: a result belongs to
+one recipe, whose digest it holds. A case that fails does not stop the others. Runs and logs, which hold weights and
+data, go to runs/acceptance. `--tables` writes the tables of all results into the cards models/*/README.md, between
+their marks.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         failed = run_all(BENCH, missing, asked.output)
     except KeyboardInterrupt:
-        print("acceptance: interrupted; a second start goes on with what is missing", file=sys.stderr)
+        print("acceptance: interrupted; a second start continues with what is missing", file=sys.stderr)
         return INTERRUPTED
     reached = report(asked.output, asked.only, asked.seeds)
     return 0 if reached and not failed else 1
@@ -51,7 +52,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def report(output: Path, names: list[str], seeds: list[int]) -> bool:
-    """Say for each case whether the mean over the seeds holds its bars, and its int8 form the limit."""
+    """Say for each case whether the mean over the seeds reaches its bars, and its int8 form the limit."""
     reached = True
     for name in names:
         results = [result for seed in seeds if (result := read_result(output, name, seed)) is not None]
@@ -85,7 +86,7 @@ def write_tables(output: Path) -> int:
     """Put the figures of every seed into the card of each recipe."""
     for name in CASES:
         if None in results_of(output, name):
-            print(f"{name}: a result in {output} is of an older recipe, it is left out", file=sys.stderr)
+            print(f"{name}: a result in {output} belongs to an older recipe and is skipped", file=sys.stderr)
     for recipe in sorted({case.recipe for case in CASES.values()}):
         card = card_of(recipe)
         card.write_text(with_tables(card.read_text(), tables_of(recipe, output)))

@@ -1,4 +1,4 @@
-"""What is trained, and the figures that it holds against the bars of the literature."""
+"""What is trained, and the figures to compare with the bars of the literature."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_DROP = 0.01  # of the recommended int8 form
 
 
 class Figure(NamedTuple):
-    """A figure, and the bar that the test mean over the seeds is held against; None where there is none."""
+    """A figure, and the bar for its test mean over the seeds; None if there is none."""
 
     name: str
     read: Callable[[Any], float | None]
@@ -28,7 +28,7 @@ class Figure(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A recipe, the options that win over it, and its figures."""
+    """A recipe, the options that override it, and its figures."""
 
     recipe: str
     flags: dict[str, dict[str, Any]]
@@ -56,8 +56,8 @@ def etth1(horizon: int, dlinear: float) -> Case:
     return Case("etth1", {"window": {"horizon": horizon}}, figures)
 
 
-# What the best threshold on light (362 lux) gets right. 98.5 % of datatest was wanted first, and not reached by any of
-# about thirty configurations: of the errors that light leaves there nine in ten are short absences with the light on.
+# The accuracy of the best threshold on light (362 lux). The first goal was 98.5 % of datatest, which none of about
+# thirty configurations reached: nine in ten of the errors that light leaves there are short absences with the light on.
 OFFICES = (
     Figure("accuracy", named("accuracy")),
     Figure("datatest", of_series("datatest"), 2608 / 2665, higher=True),
@@ -94,17 +94,17 @@ def recipe_of(name: str) -> Path:
 
 
 def recipe_digest(name: str, seed: int) -> str:
-    """Hash what a result is of: the recipe file and the options over it."""
+    """Hash what a result belongs to: the recipe file and the options over it."""
     flags = json.dumps(flags_of(name, seed), sort_keys=True).encode()
     return hashlib.sha256(recipe_of(name).read_bytes() + flags).hexdigest()
 
 
 def figures_of(name: str, scored: Any) -> dict[str, float]:
-    """Read the figures of a case off a score; those that this part does not have are left out."""
+    """Read the figures of a case from a score, without those that this part does not have."""
     found = {figure.name: figure.read(scored) for figure in CASES[name].figures}
     return {figure: value for figure, value in found.items() if value is not None}
 
 
 def read_result(output: Path, name: str, seed: int) -> dict[str, Any] | None:
-    """Read a result, if there is one of this very recipe."""
+    """Read a result, if there is one for exactly this recipe."""
     return kept_result(result_path(output, name, seed), "recipe_sha256", recipe_digest(name, seed))

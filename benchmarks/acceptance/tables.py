@@ -1,4 +1,4 @@
-"""What every seed gave, as tables in the cards models/*/README.md between their two marks."""
+"""The results of every seed, as tables in the cards models/*/README.md, between their two marks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def card_of(recipe: str) -> Path:
 
 
 def with_tables(card: str, tables: list[str]) -> str:
-    """Put tables between the marks of a card; without tables it stays as it is."""
+    """Put tables between the marks of a card; without tables, leave it unchanged."""
     before, begin, rest = card.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -37,13 +37,13 @@ def tables_of(recipe: str, output: Path) -> list[str]:
 
 
 def results_of(output: Path, name: str) -> list[Result | None]:
-    """Read the results of a case by seed: None stands for one of an older recipe."""
+    """Read the results of a case by seed; None for one of an older recipe."""
     seeds = sorted(int(path.name.split(".")[-2]) for path in output.glob(f"{name}.*.json"))
     return [read_result(output, name, seed) for seed in seeds]
 
 
 def table_of(name: str, results: list[Result]) -> str:
-    """A table of one case: baselines, each seed, their mean, and the files."""
+    """Lay out one case as a table: baselines, each seed, their mean, and the files."""
     figures = [figure.name for figure in CASES[name].figures]
     validation = [figure for figure in figures if figure in results[0]["validation"].get("network", {})][:1]
     columns = [("validation", figure) for figure in validation] + [("test", figure) for figure in figures]
@@ -79,7 +79,7 @@ def networks(results: list[Result], columns: list[tuple[str, str]]) -> list[Row]
 
 
 def files(results: list[Result], columns: list[tuple[str, str]]) -> list[Row]:
-    """The mean over the seeds of each file: validation is not run by files."""
+    """Average each file over the seeds; files are not run on validation."""
     rows = []
     for form in FORMS:
         found = [result["files"][form] for result in results]
@@ -91,7 +91,7 @@ def files(results: list[Result], columns: list[tuple[str, str]]) -> list[Row]:
 
 
 def committed(paths: list[Path]) -> str:
-    """The model files beside the card, as they say of themselves."""
+    """Describe the model files beside the card from their contracts."""
     from edgelstm import load
 
     rows, contracts = [], {path: load(path).contract for path in paths}

@@ -1,4 +1,4 @@
-"""Train, export and score one case, in a process of its own.
+"""Train, export and score one case, in a separate process.
 
 EDGELSTM_DATA=... python -m benchmarks.acceptance.worker CASE SEED RUN OUTPUT    # writes OUTPUT/CASE.SEED.json
 """
@@ -32,13 +32,13 @@ def run_case(name: str, seed: int, run: Path) -> dict[str, Any]:
     shutil.rmtree(run, ignore_errors=True)  # of a start that was killed
     fitted = fit_recipe(load_recipe(recipe_of(name), flags_of(name, seed)), run)
     if fitted.interrupted:
-        sys.exit("interrupted: half a training is no result")
+        sys.exit("interrupted: an unfinished training is no result")
     export = export_run(run, precisions=["int8", "int8w"], max_metric_drop=MAX_DROP)
     return {"case": name, "seed": seed, "recipe_sha256": digest, **about(name, fitted), "files": files_of(name, export)}
 
 
 def about(name: str, fitted: Fitted) -> dict[str, Any]:
-    """Say what was trained, and how good it is beside its baselines on each part."""
+    """Describe the training, and its scores beside the baselines on each part."""
     record, parts = fitted.run.record, {part.name: part for part in fitted.evaluation.parts}
     scored = {part: parts[part].scored if part in parts else {} for part in ("validation", "test")}
     return {
@@ -51,7 +51,7 @@ def about(name: str, fitted: Fitted) -> dict[str, Any]:
 
 
 def files_of(name: str, export: Export) -> dict[str, Any]:
-    """Score each file once more with its details, and say which int8 form is recommended."""
+    """Score each file again with details, and say which int8 form is recommended."""
     contract, heldout, judged = export.run.record.contract, export.run.heldout, export.judgement
     files: dict[str, Any] = {}
     for file, found in zip(export.files, judged.files, strict=True):

@@ -1,13 +1,12 @@
-"""What runs on a Raspberry Pi 3, 4 and 5, run here: the real aarch64 Python and onnxruntime under qemu.
+"""Run on this machine what runs on a Raspberry Pi 3, 4 and 5: the real aarch64 Python and onnxruntime under qemu.
 
 python -m benchmarks.arm
 
 Builds the wheel, an aarch64 Debian under .arm/ (kept), and small model files that use everything a graph can hold;
-then, on each core, replays all of them, steps streams of 10,000 samples and runs what a person types. onnxruntime
-1.21.0, which is known to die on the two older cores, must die there: that shows that the core is emulated. On one core
+then, on each core, replays all of them, steps streams of 10,000 samples and runs the usual commands. onnxruntime
+1.21.0, which is known to die on the two older cores, must die there: this shows that the core is emulated. On one core
 it installs with deploy/raspberry-pi/install.sh, and feeds the example loop. Writes benchmarks/results/arm.md and
-arm.json; exits 1 if anything failed. Numbers, instruction set and packaging are what this proves; nothing of it is a
-timing.
+arm.json; exits 1 if anything failed. This proves numbers, instruction set and packaging; it measures no time.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ from edgelstm.contract import PRECISIONS
 
 WORK = ROOT / ".arm"
 STEPS = 10_000
-STREAMED = "carried"  # of the small files, the one whose state is carried on through two layers
+STREAMED = "carried"  # of the small files, the one that carries the state of two layers
 INSTALLED_ON = "cortex-a72"
-# As a person does it, and then the first samples; pip takes the wheels that were fetched for the sysroot.
+# Install as a person does, then step the first samples; pip takes the wheels that were fetched for the sysroot.
 INSTALL = """
 set -eu
 install -d /opt/edgelstm
@@ -74,7 +73,7 @@ def main() -> None:
 
 
 def fill(share: Path) -> list[str]:
-    """Put what is measured where the emulated machine sees it; gives the names of the model files."""
+    """Put what is measured where the emulated machine sees it; return the names of the model files."""
     wheel = build_wheel(share / "wheel")
     for folder in ("edgelstm", "scripts", "deploy"):
         shutil.rmtree(share / folder, ignore_errors=True)
@@ -102,7 +101,7 @@ def on_core(sysroot: Sysroot, core: str, names: list[str]) -> Found:
 
 
 def answer(sysroot: Sysroot, core: str, *script: str) -> Found:
-    """Run a script; its JSON has paths for keys, here they become names."""
+    """Run a script; paths, the keys of its JSON, become file names."""
     process = sysroot.python(core, *script)
     if process.returncode:
         sys.exit(f"{core}: {script[0]} died with {process.returncode}: {process.stderr[-2000:]}")
@@ -117,7 +116,7 @@ def said(sysroot: Sysroot, core: str, *command: str) -> Found:
 
 
 def install(sysroot: Sysroot, core: str) -> Found:
-    """Install as a person would, and give what the loop says of its first window."""
+    """Install as a person would, and return the output of the loop for its first window."""
     shutil.rmtree(sysroot.root / "opt" / "edgelstm", ignore_errors=True)
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/mnt/wheels"}
     process = sysroot.run(core, "/bin/bash", "-c", INSTALL, env=env)
@@ -186,12 +185,12 @@ def row(label: str, cells: Any) -> str:
 
 
 def rows() -> list[tuple[str, Any]]:
-    """Each line of the table: what it is called, and how one core fills it."""
+    """List the rows of the table: the title of each, and the function for one core's cell."""
     found = [
         (f"{what}, {precision}", lambda result, key=key, precision=precision: worst(result, key, precision))
         for key, what in MEASURED.items()
         for precision in PRECISIONS
-        if (key, precision) != ("stream", "int8")  # ranges its activations over the window: differs by nature
+        if (key, precision) != ("stream", "int8")  # its activations have one range over the window: always differs
     ]
     found += [
         (

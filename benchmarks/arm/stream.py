@@ -1,4 +1,4 @@
-"""Step a carried model file many times, and give the same samples as one window; JSON on stdout.
+"""Step a carried model file many times, and run the same samples as one window; JSON on stdout.
 
 Runs on the device: python stream.py STEPS FILE...
 """
@@ -17,7 +17,7 @@ from edgelstm.runtime.file.golden import PYPI, worst_by_channel
 
 
 def compare(path: str, steps: int) -> dict[str, Any]:
-    """Say in how many of the answers a stream differs, and by how many of the file's tolerances at worst."""
+    """Count the answers in which a stream differs, and its worst difference in units of the file's tolerance."""
     predictor = load(path)
     samples = np.random.default_rng(0).normal(size=(steps, len(predictor.contract.inputs))).astype(np.float32)
     stream = predictor.stream()

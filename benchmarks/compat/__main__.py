@@ -1,11 +1,11 @@
-"""The same model files on every onnxruntime: do they load, and do they compute what they computed at export?
+"""Check on every onnxruntime that the same model files load, and compute what they computed at export.
 
 python -m benchmarks.compat
 
-Builds the wheel, an environment for each onnxruntime under .compat/ with what `pip install edgelstm` brings and that
-onnxruntime, and small model files that use everything a graph can hold; replays them and the committed ones, and lets
-`edgelstm compare` score the committed ones on a table. Writes benchmarks/results/compat.md and compat.json; exits 1
-if anything failed.
+Builds the wheel, an environment for each onnxruntime under .compat/ with that onnxruntime and the result of `pip
+install edgelstm`, and small model files that use everything a graph can hold; replays them and the committed ones, and
+lets `edgelstm compare` score the committed ones on a table. Writes benchmarks/results/compat.md and compat.json; exits
+1 if anything failed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def on_version(version: str, wheel: Path, files: list[Path]) -> Found:
-    """Replay all files in an environment of its own; what comes back has file names for keys."""
+    """Replay all files in a separate environment; return the results by file name."""
     python = environment_with(version, wheel)
     replay = [python, "-I", ROOT / "benchmarks" / "compat" / "replay.py", *files]
     process = subprocess.run(replay, capture_output=True, text=True)
@@ -61,7 +61,7 @@ def on_version(version: str, wheel: Path, files: list[Path]) -> Found:
 
 
 def environment_with(version: str, wheel: Path) -> Path:
-    """Make an environment once; the wheel is put in anew each time."""
+    """Make an environment once; the wheel is installed again each time."""
     folder = WORK / version
     python, made = folder / "bin" / "python", folder / ".made"
     pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
@@ -116,7 +116,7 @@ def report(found: dict[str, Found], environment: dict[str, str]) -> str:
     for key, what in MEASURED.items():
         for precision in PRECISIONS:
             if key == "stream" and precision == "int8":
-                continue  # ranges its activations over the window: differs by nature, see the judge
+                continue  # its activations have one range over the window: always differs, see the judge
             cells = [worst(result, key, precision) for result in found.values()]
             lines.append(f"| {what}, {precision} | " + " | ".join(cells) + " |")
     for precision in ("fp32", "int8"):

@@ -1,6 +1,6 @@
 """Small model files that together use everything a graph can hold, each in every precision.
 
-Weights are random; what a file computes is held against oracles elsewhere. Here it only has to compute the same
+Weights are random; other tests compare the answers of a file with oracles. Here it only has to compute the same
 everywhere.
 """
 
@@ -47,13 +47,13 @@ OUTPUTS = 2
 
 
 class Case(NamedTuple):
-    """A network and what its contract says of it.
+    """A network and what its contract says about it.
 
     Attributes:
-        layers: of the network.
+        layers: the layers of the network.
         task, state, lengths, relative, tokens: as in the contract.
         asked_state: of the exported file; None for the state it was trained for.
-        quantization: how int8 weights are made.
+        quantization: how weights are rounded to int8.
         instance: relative to mean and deviation of the window.
     """
 
@@ -73,7 +73,7 @@ def lstm(size: int = F, **options: Any) -> Lstm:
 
 
 def forecast(*between: Layer, size: int = H) -> tuple[Layer, ...]:
-    """Put the scaling around some layers and a head behind them."""
+    """Put scaling around some layers, and a head after them."""
     head = Linear("head", size, K * OUTPUTS)
     return (Standardize("offset", "factor"), *between, head, Rescale("scale", "back"))
 
@@ -87,7 +87,7 @@ def with_functions(gates: str, cell: str, output: str) -> Case:
 
 
 def every_function() -> tuple[Layer, ...]:
-    """A layer of each function, one behind the other; softmax last, it leaves little to tell apart."""
+    """Chain a layer of each function; softmax is last, because it hides differences."""
     between = [
         layer
         for i, function in enumerate(sorted(FUNCTIONS, key=lambda name: name == "softmax"))
@@ -159,7 +159,7 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def build_files(folder: Path) -> list[Path]:
-    """Write every case in every precision and give the files; what is refused at export is an error."""
+    """Write every case in every precision and return the files; a refusal at export is an error."""
     files = []
     for name, case in CASES.items():
         with tempfile.TemporaryDirectory() as run:
@@ -207,7 +207,7 @@ def draw_windows(rng: np.random.Generator, case: Case) -> np.ndarray:
     x = rng.normal(size=(G, T, F)).astype(np.float32)
     if any(isinstance(layer, Mask) for layer in case.layers):
         x[rng.random((G, T)) < 0.3] = 0
-        x[-1] = 0  # a row of which nothing counts
+        x[-1] = 0  # a row that is masked completely
     return x
 
 

@@ -1,4 +1,4 @@
-"""Replay the golden vectors of model files on the onnxruntime that is installed here; JSON on stdout.
+"""Replay the golden vectors of model files on the installed onnxruntime; JSON on stdout.
 
 Runs where a device would run it: python -I replay.py FILE..., with numpy, onnxruntime and edgelstm's wheel.
 """
@@ -25,13 +25,13 @@ MEASURED = {
 
 
 def windows(predictor: Predictor) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Golden windows, whole, with their times where the file takes them."""
+    """List the golden windows with their times, if the file takes times."""
     golden = predictor.golden
     return list(zip(golden.x, [None] * len(golden.x) if golden.times is None else golden.times, strict=True))
 
 
 def stepped(predictor: Predictor) -> np.ndarray:
-    """Step through each golden window as a device does; the answers behind the last step."""
+    """Step through each golden window as a device does; return the answers after the last step."""
     answers = []
     for x, times in windows(predictor):
         stream = predictor.stream()
@@ -47,11 +47,11 @@ def at_once(predictor: Predictor) -> np.ndarray:
 
 
 def by_any_client(path: str, predictor: Predictor) -> np.ndarray:
-    """Run the golden windows as somebody would who knows onnxruntime, and what FORMAT.md asks of whoever runs int8."""
+    """Run the golden windows with onnxruntime alone, as FORMAT.md asks for int8."""
     options = onnxruntime.SessionOptions()
     if predictor.contract.precision == "int8":
         options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # it warns of nodes that it places on the CPU, where there is nothing else
+    options.log_severity_level = 3  # it warns of nodes on the CPU, even if there is no other device
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     golden, states = predictor.golden, predictor.contract.states
     zeros = {s.input: np.zeros([1 if size == "B" else size for size in s.shape], np.float32) for s in states}
@@ -60,11 +60,11 @@ def by_any_client(path: str, predictor: Predictor) -> np.ndarray:
         beside = {"lengths": golden.lengths, "time_s": golden.times}
         given = {name: values[i : i + 1] for name, values in beside.items() if values is not None}
         answers.append(session.run(["y"], {"x": x[np.newaxis], **given, **zeros})[0][0])
-    return np.where(np.isnan(golden.file), golden.file, np.stack(answers))  # NaN: behind the length of a row
+    return np.where(np.isnan(golden.file), golden.file, np.stack(answers))  # NaN: after the length of a row
 
 
 def replay_file(path: str) -> dict[str, object]:
-    """Load a file, replay its vectors, step it; differences in units of its own tolerance."""
+    """Load a file, replay its vectors, step it; return the differences in units of its tolerance."""
     try:
         predictor = load(path).bare  # golden vectors are in the units of the graph
         found = replay(predictor)

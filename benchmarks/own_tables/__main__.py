@@ -1,13 +1,13 @@
-"""Train people's own tables with the first command that their owner would type, and hold the result against baselines.
+"""Train people's own tables with the first command that their owner would give, and compare with baselines.
 
     EDGELSTM_DATA=... python -m benchmarks.own_tables [--seeds 0,1,2] [--only airline,...] [--output FOLDER]
     EDGELSTM_DATA=... python -m benchmarks.own_tables --report
 
-Each training is a process of its own with one thread, two at a time. What a case gives is written as soon as it is
-there, and a second start goes on with what is missing: a result is of one command and one state of the sources. With
-the first seed a case is also exported, predicted with, evaluated and streamed, and what the reader of the device finds
-in the table is held against a parse by hand. The tables go to benchmarks/results/own_tables.md, with all figures beside
-it as JSON. Ends with 1 where a bar is missed.
+Each training is a separate process with one thread, two at a time. Each result is written as soon as it is ready, and a
+second start continues with the missing ones: a result belongs to one command and one state of the sources. With the
+first seed a case is also exported, predicted with, evaluated and streamed, and what the reader of the device finds in
+the table is compared with a parse by hand. The tables go to benchmarks/results/own_tables.md, with all figures beside
+it as JSON. Exits with status 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         failed = run_all(BENCH, missing, asked.output)
         speed = speed_of(asked.output, measured=asked.speed)
     except KeyboardInterrupt:
-        print("own_tables: interrupted; a second start goes on with what is missing", file=sys.stderr)
+        print("own_tables: interrupted; a second start continues with what is missing", file=sys.stderr)
         return INTERRUPTED
     results = {name: [read_result(asked.output, name, seed) for seed in asked.seeds] for name in asked.only}
     there = {name: [one for one in found if one is not None] for name, found in results.items()}
@@ -58,22 +58,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def without_lines(result: dict) -> dict:
-    """Leave out what was printed: it names folders of the machine."""
+    """Remove printed lines, which name folders of the machine."""
     return {key: value for key, value in result.items() if key != "lines"}
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = parser_of(BENCH, __doc__.splitlines()[0], "0,1,2", RUNS / "found")
-    parser.add_argument("--report", action="store_true", help="report what is there, run nothing")
-    parser.add_argument("--no-write", dest="write", action="store_false", help="leave benchmarks/results as it is")
+    parser.add_argument("--report", action="store_true", help="report the present results, run nothing")
+    parser.add_argument("--no-write", dest="write", action="store_false", help="do not write to benchmarks/results")
     parser.add_argument(
-        "--no-speed", dest="speed", action="store_false", help="leave out the time to read a large table"
+        "--no-speed", dest="speed", action="store_false", help="do not measure the time to read a large table"
     )
     return parse(parser, BENCH, arguments)
 
 
 def speed_of(output: Path, *, measured: bool) -> dict[str, float] | None:
-    """Measure how long a large table takes to read, or take what was measured."""
+    """Measure how long a large table takes to read, or return earlier figures."""
     path = output / "speed.json"
     if measured and not path.exists():
         output.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What is trained: the tables of EDGELSTM_DATA/tables with the commands that their owners would type."""
+"""What is trained: the tables of EDGELSTM_DATA/tables with the commands that their owners would give."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ RUNS = ROOT / "runs" / "own-tables"
 
 
 class Case(NamedTuple):
-    """A table, and what is typed behind `edgelstm train TABLE`.
+    """A table, and the options after `edgelstm train TABLE`.
 
     Attributes:
-        path: below EDGELSTM_DATA/tables, or an absolute one of a table that was made.
-        first: what its owner types first.
-        window, horizon: as the set says.
-        mend: what is typed behind it where the first command is refused or is not yet right; empty where it trains.
-        refusal: what the one line of the first command must name; empty where it trains.
+        path: below EDGELSTM_DATA/tables, or an absolute one of a generated table.
+        first: options of the owner's first command.
+        window, horizon: as the data set suggests.
+        mend: options to add if the first command is refused or not yet right; empty if it trains.
+        refusal: what the one-line refusal of the first command must name; empty if it trains.
         mentions: what the output of the first command must mention.
-        counts: whether its figures stand in the geometric means alone; those of `eia` count together as one.
+        counts: whether its figures enter the geometric means alone; those of `eia` count together as one.
         group: `"eia"`, or empty.
     """
 
@@ -38,7 +38,7 @@ class Case(NamedTuple):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What trains: the first command with its mend."""
+        """The options that train: the first command with its fix."""
         kept = self.first if "--no-time" not in self.mend else self.first[2:]
         return (*kept, *(word for word in self.mend if word != "--no-time"))
 
@@ -118,14 +118,14 @@ def table_of(name: str) -> Path:
 
 
 def command_of(name: str, seed: int, run: Path, options: tuple[str, ...] | None = None) -> list[str]:
-    """What is typed behind `edgelstm`."""
+    """Return the arguments of `edgelstm`."""
     case = CASES[name]
     sizes = ("--window", str(case.window), "--horizon", str(case.horizon), "--seed", str(seed))
     return ["train", str(table_of(name)), *(case.options if options is None else options), *sizes, "-o", str(run)]
 
 
 def digest_of(name: str, seed: int) -> str:
-    """Hash what a result is of: the command, and the trainer that it starts."""
+    """Hash what a result belongs to: the command, and the sources of the trainer."""
     sources = sorted((ROOT / "edgelstm").rglob("*.py"))
     content = hashlib.sha256("".join(command_of(name, seed, Path("run"))).encode())
     for path in sources:
@@ -134,5 +134,5 @@ def digest_of(name: str, seed: int) -> str:
 
 
 def read_result(output: Path, name: str, seed: int) -> dict | None:
-    """Read a result, if there is one of this very command and trainer."""
+    """Read a result, if there is one for exactly this command and trainer."""
     return kept_result(result_path(output, name, seed), "digest", digest_of(name, seed))

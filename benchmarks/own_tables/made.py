@@ -1,4 +1,4 @@
-"""Tables that are made here: each series of the EIA alone, and 20 stores of sizes from 1 to 1,000."""
+"""Generated tables: each series of the EIA alone, and 20 stores of sizes from 1 to 1,000."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAYS, START = 600, date(2022, 1, 1)
 
 
 def make_tables() -> None:
-    """Write what is not there yet; two that make it at once write the same."""
+    """Write missing tables; two processes that do so at once write the same."""
     folder = RUNS / "made"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "eia-8.csv").exists():
@@ -33,7 +33,7 @@ def _part_eia(folder: Path) -> None:
 
 
 def _make_stores(folder: Path) -> None:
-    """Sales of one kind at very different sizes: a week, a slow year, promotions that only last, and noise."""
+    """Make sales of one pattern at very different sizes: a week, a slow year, lasting changes, and noise."""
     rng = np.random.default_rng(0)
     sizes = np.geomspace(1, 1000, STORES)
     day = np.arange(DAYS)

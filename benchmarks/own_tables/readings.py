@@ -1,7 +1,7 @@
-"""What each table holds, parsed by hand with polars: nothing here is shared with the readers of edgelstm.
+"""The content of each table, parsed by hand with polars, without any code of edgelstm's readers.
 
-A parse gives by name of the series the moments of its rows, in UTC, and their values, NaN where missing; the rows that
-the table leaves out are left out here too.
+A parse returns, by series name, the times of its rows, in UTC, and their values, NaN where missing; rows that the table
+lacks are missing here too.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def mintemp(path: Path) -> Parsed:
 
 
 def pjm(path: Path) -> Parsed:
-    """Times as they stand there, as UTC; the hours that come twice with different values are one, their mean."""
+    """Read times as UTC; hours that occur twice with different values become one, their mean."""
     frame = pl.read_csv(path).with_columns(pl.col("Datetime").str.to_datetime("%m/%d/%Y %k:%M"))
     frame = frame.group_by("Datetime").agg(pl.col("PJME_MW").mean()).sort("Datetime")
     return _one(frame, frame["Datetime"], "PJME_MW")
@@ -83,7 +83,7 @@ def brent(path: Path) -> Parsed:
 
 
 def home_assistant(path: Path) -> Parsed:
-    """Means of each hour, from its beginning on; hours without a number are not there."""
+    """Average each hour, from its start; hours without a number are missing."""
     frame = pl.read_csv(path, null_values=["unavailable", "unknown"])
     times = frame["last_changed"].str.to_datetime("%Y-%m-%dT%H:%M:%S%.3fZ")
     frame = frame.select(times.dt.truncate("1h").alias("hour"), pl.col("state").cast(pl.Float64))
@@ -130,23 +130,23 @@ STEPS: dict[str, timedelta | str | int] = {  # a number counts months
 
 
 def grid_of(name: str, times: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-    """Every place of the rhythm from the first moment to the last: datetime64[us]."""
+    """List every time of the rhythm from the first to the last: datetime64[us]."""
     step, first, last = STEPS[name], times.min(), times.max()
     if isinstance(step, timedelta):
         return np.arange(first, last + np.timedelta64(1, "us"), step).astype("datetime64[us]")
     if isinstance(step, int):
         months = np.arange(first.astype("M8[M]"), last.astype("M8[M]") + 1, step)
         return months.astype("datetime64[us]")
-    return times  # of business days those that are not there are holidays, and no places of the rhythm
+    return times  # missing business days are holidays, not times of the rhythm
 
 
 def differences(name: str, parsed: Parsed, read: Parsed) -> list[str]:
-    """Say where a reading differs from the parse; nothing where it is right.
+    """Say where a reading differs from the parse; empty if it does not.
 
     Args:
-        name: of the case.
+        name: name of the case.
         parsed: by hand.
-        read: by edgelstm, every place of the rhythm.
+        read: by edgelstm, every time of the rhythm.
     """
     found = []
     if sorted(parsed) != sorted(read):

@@ -1,4 +1,4 @@
-"""What was found: tables of ratios, and the bars that were missed."""
+"""The results: tables of ratios, and the missed bars."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 
 from benchmarks.own_tables.cases import EIA, FLEETS, SCORED
 
-BY_CHOSEN, BY_BEST, WORST = 0.98, 1.00, 1.05  # bars: geometric means, and the worst of what has enough windows
+BY_CHOSEN, BY_BEST, WORST = 0.98, 1.00, 1.05  # bars: geometric means, and the worst ratio of tables with enough windows
 ENOUGH_WINDOWS = 200
-TRAINING_S = 60.0  # of a processor: one thread needs no longer on a machine that does nothing else
+TRAINING_S = 60.0  # of processor time: one thread on an idle machine needs no longer
 SLOWER = 10.0  # than polars
 SAME = 1e-6  # two ways to compute one score
 Result = dict[str, Any]
 
 
 class Ratios(NamedTuple):
-    """How a network stands to the baselines: below 1 it is better.
+    """The errors of a network divided by those of baselines: below 1 it is better.
 
     Attributes:
-        validation: its RMSE by that of the best baseline there.
-        chosen: on test, by the baseline that was best on validation.
-        best: on test, by the baseline that was best there.
+        validation: its RMSE divided by that of the best baseline there.
+        chosen: on test, divided by the baseline that was best on validation.
+        best: on test, divided by the baseline that was best there.
     """
 
     validation: float
@@ -31,7 +31,7 @@ class Ratios(NamedTuple):
 
 
 def report_of(results: dict[str, list[Result]], speed: dict[str, float] | None) -> tuple[str, list[str]]:
-    """Lay out what was found, and list the bars that were missed."""
+    """Lay out the results, and list the missed bars."""
     there = {name: found for name, found in results.items() if found}
     ratios = {name: [ratios_of(one) for one in found] for name, found in there.items() if name not in FLEETS}
     misses = [f"{name}: {line}" for name, found in there.items() for one in found for line in one["complaints"]]
@@ -59,7 +59,7 @@ def ratios_of(result: Result) -> Ratios:
 
 
 def _own_misses(ratios: dict[str, list[Ratios]], results: dict[str, list[Result]]) -> list[str]:
-    """Hold the networks of single series against the bars."""
+    """Compare the networks of single series with the bars."""
     misses = []
     for name, found in ratios.items():
         if not (name in SCORED or name in EIA):
@@ -81,7 +81,7 @@ def _own_misses(ratios: dict[str, list[Ratios]], results: dict[str, list[Result]
 
 
 def _counted(ratios: dict[str, list[Ratios]]) -> dict[str, Ratios]:
-    """The ratios that count, one for each table: the mean over the seeds, of EIA the mean over its nine series."""
+    """Return the ratios that count, one for each table: the mean over seeds, and for EIA over its nine series."""
     means = {name: Ratios(*map(mean, zip(*found, strict=True))) for name, found in ratios.items()}
     whole = {name: means[name] for name in SCORED if name in means}
     nine = [means[name] for name in EIA if name in means]
@@ -119,7 +119,7 @@ def _spread(values: list[float]) -> str:
 
 
 def scaled_errors(fleet: str, results: dict[str, list[Result]]) -> dict[str, float]:
-    """The scaled RMSE on test, mean over the series and the seeds: one network, many, and each baseline of both."""
+    """Return the scaled RMSE on test, mean over series and seeds: one network, many, and each baseline of both."""
     found = {"one network": _of_fleet(results[fleet])}
     alone = [results[name] for name in FLEETS[fleet] if results.get(name)]
     if len(alone) == len(FLEETS[fleet]):
@@ -152,7 +152,7 @@ def _fleet_table(fleet: str, results: dict[str, list[Result]]) -> str:
 
 
 def _fleet_misses(fleet: str, results: dict[str, list[Result]]) -> list[str]:
-    """One network for all must not lose to the best baseline of the series."""
+    """Check that one network for all does not lose to the best baseline of the series."""
     errors = scaled_errors(fleet, results)
     others = {who: error for who, error in errors.items() if "network" not in who}
     best = min(others, key=lambda who: others[who], default=None)

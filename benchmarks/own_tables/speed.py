@@ -20,7 +20,7 @@ COLUMNS = tuple(f"c{i}" for i in range(CHANNELS))
 
 
 def measure_speed(folder: Path) -> dict[str, float]:
-    """Give the median seconds of each way to read the table, measured in turn."""
+    """Return the median seconds of each way to read the table, measured in turn."""
     path = folder / "million.csv"
     _write(path)
     ways: dict[str, Callable[[], object]] = {

@@ -32,7 +32,7 @@ SLOW_S = 1800
 
 
 class Told(NamedTuple):
-    """What a command printed, how it ended, how long it took, and how much of that a processor worked for it."""
+    """The output of a command, its exit status, its duration, and its processor time."""
 
     status: int
     out: str
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def run_case(name: str, seed: int, run: Path) -> dict[str, Any]:
-    """Train, and with the first seed try everything else that an owner would."""
+    """Train, and with the first seed try everything else that an owner would do."""
     case, digest = CASES[name], digest_of(name, seed)
     shutil.rmtree(run, ignore_errors=True)  # of a start that was killed
     run.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def edgelstm(arguments: list[str]) -> Told:
 
 
 def first_complaints(name: str, run: Path) -> list[str]:
-    """Say what is wrong with how the first command ends, which is to be refused or to mention something."""
+    """Say what is wrong with the end of the first command: it should be refused, or mention something."""
     case, first = CASES[name], run.with_name(f"{run.name}-first")
     shutil.rmtree(first, ignore_errors=True)
     told = edgelstm(command_of(name, 0, first, case.first))
@@ -97,13 +97,13 @@ def first_complaints(name: str, run: Path) -> list[str]:
         return wrong if seen else [*wrong, f"the first command does not mention {case.mentions}"]
     lines = [line for line in told.err.splitlines() if line.strip()]
     found = [] if told.status == 2 else [f"the first command ends with {told.status}, expected 2"]
-    found += [] if len(lines) == 1 else [f"the first command says {len(lines)} lines, expected one: {lines}"]
+    found += [] if len(lines) == 1 else [f"the first command prints {len(lines)} lines, expected one: {lines}"]
     found += [f"the first command does not name {word}" for word in case.refusal if word not in told.err]
     return found + ([f"the first command leaves {first.name} behind"] if first.exists() else [])
 
 
 def figures_of(run: Path) -> dict[str, Any]:
-    """Read what was scored: the figures of the network and of each baseline, by part."""
+    """Read the scores of the network and of each baseline, by part."""
     metrics = json.loads((run / "metrics.json").read_text())
     found: dict[str, Any] = {"windows": {}, "network": {}, "baselines": {}, "by_series": {}}
     for part in ("validation", "test"):
@@ -114,7 +114,7 @@ def figures_of(run: Path) -> dict[str, Any]:
         found["baselines"][part] = {
             who: _plain(one)
             for who, one in scored.items()
-            if who not in (*metrics["networks"][part], "line alone")  # what the network itself began with
+            if who not in (*metrics["networks"][part], "line alone")  # the start of the network itself
         }
         found["by_series"][part] = {who: one["by_series"] for who, one in scored.items() if "by_series" in one}
     return found
@@ -125,7 +125,7 @@ def _plain(scored: dict[str, Any]) -> dict[str, float]:
 
 
 def after_training(name: str, run: Path) -> tuple[dict[str, Any], list[str]]:
-    """Export, predict, evaluate and stream; the same table, no options."""
+    """Export, predict, evaluate and stream, with the same table and no options."""
     export = edgelstm(["export", str(run), "--quantize", "auto"])
     if export.status:
         return {}, [f"export: {export.err.strip()[-300:]}"]
@@ -144,7 +144,7 @@ def after_training(name: str, run: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def chosen_file(run: Path) -> tuple[Path, str, str]:
-    """The file that export would ship, or where that is none of int8 the better of both."""
+    """Return the file that export would ship, or the better int8 file if it would ship neither."""
     judgement = json.loads(next(run.glob("*.judgement.json")).read_text())
     files = {file["precision"]: file for file in judgement["files"] if file["precision"] in ("int8", "int8w")}
     shipped = [form for form, file in files.items() if file["name"] == judgement["ship"]]
@@ -153,7 +153,7 @@ def chosen_file(run: Path) -> tuple[Path, str, str]:
 
 
 def reading_complaints(name: str, predictor: Predictor) -> list[str]:
-    """Hold what the reader of the device finds in the table against a parse by hand."""
+    """Compare what the reader of the device finds in the table with a parse by hand."""
     if name not in PARSES:
         return []
     found = read_for(predictor.contract, table_of(name), {})
@@ -163,7 +163,7 @@ def reading_complaints(name: str, predictor: Predictor) -> list[str]:
 
 
 def stream_complaints(name: str, predictor: Predictor, predicted: str) -> list[str]:
-    """Step through the last window of every series, and hold the last answer against that of `predict`."""
+    """Step through the last window of every series, and compare the last answer with that of `predict`."""
     contract, found = predictor.contract, read_for(predictor.contract, table_of(name), {})
     rows = list(csv.DictReader(io.StringIO(predicted)))
     complaints = []

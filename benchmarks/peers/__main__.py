@@ -1,12 +1,12 @@
-"""edgelstm beside what a user would pick instead: same weights, same input, one run, one core, in turns.
+"""Compare edgelstm with its alternatives: same weights, same input, one run, one core, in turns.
 
     make benchmarks
 
-Each peer runs in a process and, where it needs one, an environment of its own, all pinned to one core; the driver gives
-them short turns round and round, so that a machine that slows down slows all of them. What counts is the ratio of
-our median to a peer's within a round; of those, median and quartiles. Before that every peer must answer what edgelstm
-answers. Writes results/peers.json, .md and .png. About ten minutes; making the environments (tensorflow, once, to
-write LiteRT files) takes a quarter of an hour more.
+Each peer runs in its own process and, if needed, its own environment, all pinned to one core; the driver gives them
+short turns round by round, so that a machine that slows down slows all of them. What counts is the ratio of our median
+to a peer's within a round: its median and quartiles. Before that every peer must answer what edgelstm answers. Writes
+results/peers.json, .md and .png. About ten minutes; making the environments (tensorflow, once, to write LiteRT files)
+takes a quarter of an hour more.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.peers.start import measure_start
 from benchmarks.peers.worker import PEERS
 
 OURS = "edgelstm fp32"
-TOLERANCE = 1e-4  # of fp32 peers; int8 says how far off it is
+TOLERANCE = 1e-4  # for fp32 peers; for int8 the error is reported
 ROUNDS = 15
 SLOW_ROUNDS = 7  # of windows of 1,000 streams: a round takes seconds
 TURN_S = 0.012
@@ -62,7 +62,7 @@ class Worker:
 
 
 def measure(case: Case, workers: list[Worker]) -> dict[str, Any]:
-    """Open a case everywhere, compare the answers, and time those that agree in turns."""
+    """Open a case for every peer, compare the answers, and time those that agree, in turns."""
     answers = {worker.peer: worker.ask(open=[case.name, *case]) for worker in workers}
     ours = np.array(answers[OURS]["answer"])
     found: dict[str, Any] = {}
@@ -85,7 +85,7 @@ def measure(case: Case, workers: list[Worker]) -> dict[str, Any]:
 
 
 def time_in_turns(workers: list[Worker], count: int) -> dict[str, Any]:
-    """For each peer the median of each round, in ns; who begins goes round."""
+    """Return for each peer the median of each round, in ns; the order rotates."""
     calls = {}
     for worker in workers:
         once = float(np.median(worker.ask(time=2)["ns"]))
@@ -99,15 +99,15 @@ def time_in_turns(workers: list[Worker], count: int) -> dict[str, Any]:
 
 
 def quartiles(values: Any) -> list[float]:
-    """Lower quartile, median, upper quartile."""
+    """Return lower quartile, median, upper quartile."""
     return np.percentile(values, [25, 50, 75]).tolist()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draw", action="store_true", help="only write table and chart again from the JSON")
+    parser.add_argument("--draw", action="store_true", help="only write table and chart from the JSON")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
-    parser.add_argument("--hidden", nargs="*", type=int, help="sizes [all]")
+    parser.add_argument("--hidden", nargs="*", type=int, help="hidden sizes [all]")
     asked = parser.parse_args()
     place = RESULTS / "peers.json"
     if not asked.draw:
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def run(asked: argparse.Namespace, missing: dict[str, str]) -> dict[str, Any]:
-    """Everything that is measured."""
+    """Measure everything."""
     begun = time.monotonic()
     core = max(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {core})  # the driver sleeps while a peer has its turn; children inherit

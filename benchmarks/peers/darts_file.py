@@ -1,9 +1,9 @@
-"""Write the ONNX file that darts makes of the same network; runs in the environment that has darts.
+"""Write darts' ONNX file of the same network; runs in the environment that has darts.
 
 python benchmarks/peers/darts_file.py FOLDER HIDDEN ...
 
-Its RNNModel is an LSTM and a linear layer too. One target and seven covariates are 8 inputs; it is fitted for a moment,
-because that is what makes its module, and then gets the weights that all peers have.
+Its RNNModel is an LSTM and a linear layer too. One target and seven covariates are 8 inputs; it is fitted briefly,
+because only this creates its module, and then gets the weights of all peers.
 """
 
 from __future__ import annotations

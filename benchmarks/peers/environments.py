@@ -1,4 +1,4 @@
-"""The environments that the peers live in, each made once under .benchmarks/, and what they hold."""
+"""The environments of the peers, each made once under .benchmarks/, and their packages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from benchmarks.wheel import build_wheel
 WORK = ROOT / ".benchmarks"
 SCRIPTS = Path(__file__).parent
 MODELS = WORK / "models"
-HERE = "torch"  # torch is where this runs: make's own environment
-# Pinned to what the results under benchmarks/results were measured with.
+HERE = "torch"  # torch is in the running environment, that of make
+# Pinned to the versions of benchmarks/results.
 PACKAGES = {
     "edgelstm": ("onnxruntime==1.32.0", "numpy==2.4.6"),
     "litert": ("ai-edge-litert==2.3.0", "numpy==2.4.6"),
@@ -35,7 +35,7 @@ ENVIRONMENT_OF = {
     "torch": HERE,
     "torch.compile": HERE,
 }
-# What each peer needs on a device, by the names of its packages.
+# What each peer needs on a device: environment and packages.
 NEEDS = {
     "edgelstm": ("edgelstm", ("edgelstm", "onnxruntime")),
     "plain export": ("edgelstm", ("onnxruntime",)),
@@ -43,7 +43,7 @@ NEEDS = {
     "LiteRT": ("litert", ("ai-edge-litert",)),
     "OpenVINO": ("openvino", ("openvino",)),
 }
-MAKERS = {"LiteRT": "tensorflow", "darts": "darts"}  # environments without which there are no files
+MAKERS = {"LiteRT": "tensorflow", "darts": "darts"}  # environments that write the files
 
 _SIZES = """
 import json, re, sys
@@ -70,13 +70,13 @@ print(json.dumps(closure(sys.argv[1:])))
 
 
 def python_of(peer: str) -> Path:
-    """The interpreter that runs a peer."""
+    """Return the interpreter that runs a peer."""
     environment = ENVIRONMENT_OF[peer.split()[0]]
     return Path(sys.executable) if environment == HERE else WORK / environment / "bin" / "python"
 
 
 def variables() -> dict[str, str]:
-    """One thread, whatever reads the environment; no reports home; what torch compiles is kept."""
+    """Return the environment variables: one thread for all, no telemetry, and a cache for torch's compiler."""
     return {
         **os.environ,
         "ORT_DISABLE_TELEMETRY": "1",
@@ -88,7 +88,7 @@ def variables() -> dict[str, str]:
 
 
 def make() -> dict[str, str]:
-    """Make what is not there; gives the peers that cannot be had, each with the reason."""
+    """Make missing environments; return the unavailable peers, each with the reason."""
     missing = {}
     for name, packages in PACKAGES.items():
         reason = _make_one(name, packages)
@@ -101,7 +101,7 @@ def make() -> dict[str, str]:
 
 
 def make_files(cases: Sequence[Any]) -> dict[str, str]:
-    """Let tensorflow and darts write the files that are not there; gives the peers that lack theirs and why."""
+    """Let tensorflow and darts write missing files; return the peers without files, and why."""
     found = [case for case in cases if not (MODELS / str(case.hidden) / f"{case.name}.int8.tflite").exists()]
     litert = [str(part) for case in found for part in (case.hidden, case.name, case.what, case.streams)]
     sizes = sorted({case.hidden for case in cases})
@@ -120,14 +120,14 @@ def make_files(cases: Sequence[Any]) -> dict[str, str]:
 def _run_script(environment: str, script: str, arguments: list[str]) -> str | None:
     python, path = WORK / environment / "bin" / "python", SCRIPTS / script
     if not python.exists():
-        return "there is no such environment"
+        return "its environment is missing"
     print(f"{path.name}: {len(arguments)} arguments", file=sys.stderr)
     done = subprocess.run([python, path, MODELS, *arguments], env=variables(), capture_output=True, text=True)
     return (done.stderr.strip().splitlines() or ["?"])[-1] if done.returncode else None
 
 
 def _peers_of(environment: str) -> list[str]:
-    """The peers that run in an environment, or get their files from it."""
+    """List the peers that run in an environment, or get their files from it."""
     kinds = [kind for kind, name in {**ENVIRONMENT_OF, **MAKERS}.items() if name == environment]
     kinds += [kind for kind, name in MAKERS.items() if name == environment]
     return [peer for peer in PEERS if peer.split()[0] in kinds]
@@ -142,7 +142,7 @@ def _make_one(name: str, packages: tuple[str, ...]) -> str | None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
     pip = [folder / "bin" / "python", "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
     index = os.environ.get("TORCH_INDEX")
-    if index and packages[0].startswith("torch"):  # as make itself: pip's own index has the CUDA build
+    if index and packages[0].startswith("torch"):  # as in make: pip's default index has the CUDA build
         subprocess.run([*pip, "--index-url", index, packages[0]], check=True)
     done = subprocess.run([*pip, *packages], capture_output=True, text=True)
     if done.returncode:
@@ -153,7 +153,7 @@ def _make_one(name: str, packages: tuple[str, ...]) -> str | None:
 
 
 def _install_edgelstm() -> None:
-    """Put in what this tree holds, as a wheel, like on a device."""
+    """Install edgelstm from this tree as a wheel, as on a device."""
     wheel = build_wheel(WORK / "wheel")
     python = WORK / "edgelstm" / "bin" / "python"
     pip = [python, "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
@@ -162,7 +162,7 @@ def _install_edgelstm() -> None:
 
 
 def installed_mb() -> dict[str, dict[str, float]]:
-    """MB (10^6 bytes) of each package that a peer needs on the device, by the list of files it was installed with."""
+    """Measure each package that a peer needs on a device: MB (10^6 bytes) by its list of installed files."""
     found = {}
     for peer, (environment, names) in NEEDS.items():
         python = sys.executable if environment == HERE else WORK / environment / "bin" / "python"
@@ -172,7 +172,7 @@ def installed_mb() -> dict[str, dict[str, float]]:
 
 
 def describe() -> dict[str, Any]:
-    """The machine and the versions."""
+    """Describe the machine and the versions."""
     from importlib import metadata
 
     from edgelstm.bench import describe_machine

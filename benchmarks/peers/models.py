@@ -1,7 +1,7 @@
-"""The networks that the peers run: drawn once per size, written in every form that a peer reads.
+"""The networks of the peers: drawn once per size, written in every format that a peer reads.
 
-One LSTM layer, 8 inputs, a linear layer of one output behind it, float32, no scaling. The weights are torch's own
-first ones. `tflite_files.py` makes the LiteRT files from `weights.npz` in an environment of its own.
+One LSTM layer, 8 inputs, then a linear layer of one output, float32, no scaling. The weights are torch's initial ones.
+`tflite_files.py` makes the LiteRT files from `weights.npz` in a separate environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRECISIONS = ("fp32", "int8", "int8w")
 
 
 class Case(NamedTuple):
-    """What is timed: one call on so many streams.
+    """What is timed: one call on some number of streams.
 
     Attributes:
         hidden: H.
@@ -37,7 +37,7 @@ class Case(NamedTuple):
         return f"{self.what}{self.hidden}x{self.streams}"
 
 
-# A window of 1,000 rows and 512 units takes seconds; one of 64 units tells as much.
+# A window of 1,000 rows and 512 units takes seconds; one of 64 units shows as much.
 CASES = (
     *(Case(hidden, what, 1) for hidden in HIDDEN for what in ("step", "window")),
     *(Case(hidden, "step", 1000) for hidden in HIDDEN),
@@ -46,7 +46,7 @@ CASES = (
 
 
 class Window(torch.nn.Module):
-    """What a person writes: x [B, T, F] to one answer [B, 1]."""
+    """What a person would write: x [B, T, F] to one answer [B, 1]."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Window(torch.nn.Module):
 
 
 class Step(Window):
-    """The same with its state outside, to step it."""
+    """The same with its state as input and output, to step it."""
 
     def forward(self, x: Any, h: Any, c: Any) -> Any:
         y, (h, c) = self.lstm(x, (h, c))
@@ -67,7 +67,7 @@ class Step(Window):
 
 
 class EveryStep(Window):
-    """The same with an answer at every step: what a carried state is trained with."""
+    """The same with an answer at every step, as for training a carried state."""
 
     def forward(self, x: Any) -> Any:
         y, _ = self.lstm(x)
@@ -81,7 +81,7 @@ def draw(kind: type[Window], hidden: int) -> Window:
 
 
 def make_models(folder: Path) -> None:
-    """Write all files that are not there yet."""
+    """Write all missing files."""
     for hidden in HIDDEN:
         place = folder / str(hidden)
         if not (place / "made").exists():
@@ -95,7 +95,7 @@ def make_models(folder: Path) -> None:
 
 
 def _make_edgelstm(place: Path, hidden: int) -> None:
-    """The way of a person who has a module: import it, export it."""
+    """Import and export a module, as a user with one would."""
     from edgelstm.export import export_run
     from edgelstm.importers import from_torch
 
@@ -106,9 +106,9 @@ def _make_edgelstm(place: Path, hidden: int) -> None:
 
 
 def _plain_export(case: Case) -> bytes:
-    """torch.onnx.export by tracing: fewer nodes than its other way, and half a microsecond quicker for a step.
+    """Run torch.onnx.export by tracing: fewer nodes than its other way, and half a microsecond faster per step.
 
-    Sizes are fixed, which nothing that runs the file likes less than free ones.
+    Sizes are fixed, which suits every runtime at least as well as free ones.
     """
     content = io.BytesIO()
     with warnings.catch_warnings():

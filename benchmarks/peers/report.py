@@ -1,4 +1,4 @@
-"""The table and the chart of what was measured."""
+"""The table and the chart of the results."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def start_table(results: Found) -> list[str]:
 
 
 def failures(results: Found) -> list[str]:
-    """One line for each peer and reason."""
+    """List the failures, one line for each peer and reason."""
     reasons: dict[tuple[str, str], dict[str, list[str]]] = {}
     for case in results["cases"].values():
         kind = case["what"] + ("" if case["streams"] == 1 else f" of {case['streams']:,}")
@@ -104,7 +104,7 @@ def failures(results: Found) -> list[str]:
 
 
 def bars(results: Found) -> list[str]:
-    """What edgelstm set out to show, and whether this run shows it."""
+    """List the bars of edgelstm, and whether this run reaches them."""
     lines = []
     step = results["cases"].get("step64x1", {}).get("peers", {})
     for peer, most in (("plain export", 0.5), ("torch eager", 0.15)):
@@ -132,7 +132,7 @@ def bars(results: Found) -> list[str]:
 
 
 def window_lines(results: Found, peer: str) -> list[str]:
-    """Our best precision, and our fp32, beside a peer at every size."""
+    """Compare our best precision, and our fp32, with a peer at every size."""
     best, fp32 = [], []
     for case in results["cases"].values():
         found = case["peers"]
@@ -150,7 +150,7 @@ def window_lines(results: Found, peer: str) -> list[str]:
 
 
 def best_of(found: Found) -> str:
-    """Our quickest precision, by medians of ratios."""
+    """Return our fastest precision, by medians of ratios."""
     return max((name for name in BEST if "ratio" in found.get(name, {})), key=lambda name: found[name]["ratio"][1])
 
 
@@ -163,7 +163,7 @@ def number(us: float) -> str:
 
 
 def draw(results: Found, path: Path) -> None:
-    """How many times as fast as the plain export, over the hidden size, in three panels; the start beside them."""
+    """Draw the speed relative to the plain export, by hidden size, in three panels; and the start in a fourth."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""From the start of a process to its first prediction, and the memory it holds then, peer by peer, in turns."""
+"""The time from process start to first prediction, and the memory then, of each peer, in turns."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmarks.peers import environments
 
 HIDDEN = 64
 ROUNDS = 15
-SLOW_ROUNDS = 4  # of what takes seconds
+SLOW_ROUNDS = 4  # for peers that take seconds
 _TAIL = """
 print(float(y.sum()), flush=True)
 print(open("/proc/self/statm").read().split()[1], flush=True)
 """
 _X = "import numpy; x = numpy.ones((1, 64, 8), 'float32')"
-# What a person writes; FOLDER is put in. The file without any of us is the plain export.
+# What a person would write; FOLDER is replaced. The plain export is the file without edgelstm.
 CODE = {
     "edgelstm": "import edgelstm; y = edgelstm.load('FOLDER/window.fp32.onnx').predict(x)",
     "plain export": """
@@ -51,7 +51,7 @@ y = openvino.Core().compile_model('FOLDER/window64x1.onnx', 'CPU')({'x': x})['y'
 
 
 def measure_start() -> dict[str, Any]:
-    """Median and quartiles of the time in ms, of our ratio to each, and the memory in MiB."""
+    """Measure the time in ms and our ratio to each peer (median and quartiles), and the memory in MiB."""
     times: dict[str, list[float]] = {peer: [] for peer in CODE}
     memory: dict[str, list[float]] = {peer: [] for peer in CODE}
     for turn in range(ROUNDS + 1):
@@ -76,7 +76,7 @@ def measure_start() -> dict[str, Any]:
 
 
 def start_once(peer: str) -> tuple[float, float] | None:
-    """Milliseconds until the prediction is there, and the resident MiB; None: it fails."""
+    """Return the milliseconds until the prediction, and the resident MiB; None if it fails."""
     code = f"{_X}\n{CODE[peer]}{_TAIL}".replace("FOLDER", str(environments.MODELS / str(HIDDEN)))
     command = [environments.python_of(peer), "-c", code]
     start = time.perf_counter()

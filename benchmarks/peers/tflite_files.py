@@ -1,9 +1,9 @@
-"""Turn the weights into LiteRT files with the fused LSTM; runs in the environment that has tensorflow.
+"""Convert the weights to LiteRT files with the fused LSTM; runs in the environment that has tensorflow.
 
 python benchmarks/peers/tflite_files.py FOLDER HIDDEN NAME WHAT STREAMS ...
 
-Legacy Keras is the way to the fused operator. The operator keeps its state between calls until it is reset, so that
-the file of one step is stepped, and a window needs a reset.
+Only legacy Keras gives the fused operator. The operator keeps its state between calls until it is reset, so that the
+file of one step is stepped, and a window needs a reset.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FEATURES, STEPS = 8, 64
 
 
 def keras_weights(weights: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """torch's gates are i f g o, and so are those of Keras; its matrices lie the other way, its biases are one."""
+    """Convert torch's weights: Keras has the same gates i f g o, but transposed matrices and one bias."""
     bias = weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]
     lstm = [weights["lstm.weight_ih_l0"].T, weights["lstm.weight_hh_l0"].T, bias]
     return [*lstm, weights["head.weight"].T, weights["head.bias"]]

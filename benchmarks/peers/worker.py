@@ -1,4 +1,4 @@
-"""Run one peer in a process of its own, in turns that the driver gives; numpy and the peer itself are enough.
+"""Run one peer in its own process, in turns given by the driver; needs only numpy and the peer.
 
 python benchmarks/peers/worker.py PEER FOLDER, with requests on stdin and answers on stdout, one JSON a line:
 
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FEATURES, STEPS = 8, 64
-WARM_UP_CALLS = 3  # at most, of each turn: the peer before has taken the caches
+WARM_UP_CALLS = 3  # at most, in each turn: the previous peer has filled the caches
 
 Array = Any  # float32 arrays of this environment's own numpy
 Call = Callable[[Array], Array]
@@ -49,7 +49,7 @@ def open_edgelstm(folder: Path, case: Case, precision: str) -> Call:
 
 
 def one_thread(path: Path) -> Any:
-    """A plain session, with the one option that all peers get."""
+    """Open a plain session, with the one option that all peers get."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -74,7 +74,7 @@ def open_plain(folder: Path, case: Case) -> Call:
 def open_darts(folder: Path, case: Case) -> Call:
     """The file that darts' RNNModel writes, with plain `session.run`; it answers at every step."""
     if case.what == "step":
-        raise NotImplementedError("its file takes no state, it cannot be stepped")
+        raise NotImplementedError("its file takes no state and cannot be stepped")
     if case.streams > 1:
         raise NotImplementedError("its file takes one row")
     session = one_thread(folder / "darts.onnx")
@@ -139,11 +139,11 @@ def open_litert(folder: Path, case: Case, precision: str) -> Call:
 
 
 def open_openvino(folder: Path, case: Case) -> Call:
-    """Tensors that stay bound: `request.infer({...})` takes 80 us for a step, of which the network needs 15."""
+    """Use tensors that stay bound: `request.infer({...})` takes 80 us for a step, of which the network needs 15."""
     import openvino
 
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    options["INFERENCE_PRECISION_HINT"] = "f32"  # elsewhere it is free to take bfloat16
+    options["INFERENCE_PRECISION_HINT"] = "f32"  # on other machines it may choose bfloat16
     compiled = openvino.Core().compile_model(folder / f"{case.name}.onnx", "CPU", options)
     request = compiled.create_infer_request()
     inputs = {tensor.any_name: request.get_tensor(tensor).data for tensor in compiled.inputs}
@@ -185,7 +185,7 @@ PEERS: dict[str, Callable[[Path, Case], Call]] = {
 
 
 def samples(peer: str, case: Case) -> list[Array]:
-    """The same numbers for every peer, in the shape that it takes: 64 samples of each stream, or a few windows."""
+    """Draw the same numbers for every peer, in its shape: 64 samples of each stream, or a few windows."""
     rng = np.random.default_rng(case.hidden)
     x = rng.normal(size=(case.streams, STEPS, FEATURES)).astype(np.float32)
     if case.what == "window":
@@ -197,7 +197,7 @@ def samples(peer: str, case: Case) -> list[Array]:
 
 
 def open_case(peer: str, folder: Path, case: Case) -> tuple[Call, Array]:
-    """Open, and answer to 64 steps from a zero state."""
+    """Open a case, and answer 64 steps from a zero state."""
     call = PEERS[peer](folder / str(case.hidden), case)
     given = samples(peer, case)
     for x in given if case.what == "step" else given[:1]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install edgelstm and a model file on a Raspberry Pi with a 64-bit system:
 #   ./install.sh edgelstm-VERSION-py3-none-any.whl MODEL.onnx [FOLDER]
-# FOLDER, /opt/edgelstm without one, must be there and yours. Nothing here needs root, and root is refused.
+# FOLDER (default: /opt/edgelstm) must exist and be yours. Nothing here needs root, and root is refused.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../service/steps.sh

@@ -1,16 +1,16 @@
-"""Read samples, print predictions: the loop that the systemd unit runs, and a start for your own.
+"""Read samples, print predictions: the loop of the systemd unit, and a start for your own.
 
     python loop.py MODEL.onnx [SOURCE]
 
-SOURCE is a serial line, a named pipe or a file; without one, what systemd's socket unit opened, or stdin. A line of it
-is one sample: numbers with commas between them, in the order and units of the file's contract (`edgelstm inspect
-MODEL.onnx`). For each, a line of JSON comes out: {"sample": 7, "ready": true, "y": {"co2": [421.3, ...]}}; a file
-that answers with classes adds the likeliest, "class": "on". A file that takes times is given the one at which the line
-was read. Bad lines are logged and skipped, and the stream's state stays as it was. Logs go to stderr with the <N>
-prefixes of systemd, which stamps them with the time.
+SOURCE is a serial line, a named pipe or a file; the default is what systemd's socket unit opened, or stdin. Each line
+is one sample: comma-separated numbers, in the order and units of the file's contract (`edgelstm inspect MODEL.onnx`).
+Each gives a line of JSON: {"sample": 7, "ready": true, "y": {"co2": [421.3, ...]}}; a file that answers with classes
+adds the most probable, "class": "on". A file that takes times gets the time at which the line was read. Bad lines are
+logged and skipped, and do not change the stream's state. Logs go to stderr with the <N> prefixes of systemd, which adds
+the time.
 
-Under systemd it says when it is ready, and feeds the watchdog each time round the loop: a step that hangs is restarted.
-When it is asked to stop it keeps the stream's state in $STATE_DIRECTORY, and goes on from there if it starts again
+Under systemd it reports when it is ready, and feeds the watchdog in each turn of the loop: if a step hangs, the service
+is started again. At a stop it saves the stream's state in $STATE_DIRECTORY, and resumes from it if it starts again
 within RESUME_WITHIN_S seconds (0, the default: never) with the same file.
 """
 
@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from edgelstm import load
-from edgelstm.errors import EdgeLstmError, InputError
+from edgelstm.errors import EdgeLstmError, InputError, counted
 from edgelstm.files import write_whole
 from edgelstm.runtime import Predictor, Stream
 
@@ -45,9 +45,9 @@ BAD_INPUT = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Run until the source ends or SIGTERM or SIGINT comes; gives the exit status."""
+    """Run until the source ends, or SIGTERM or SIGINT comes; return the exit status."""
     if not 1 <= len(arguments) <= 2:
-        log(ERROR, f"expected MODEL.onnx and at most one SOURCE, got {len(arguments)} argument(s)")
+        log(ERROR, f"expected MODEL.onnx and at most one SOURCE, got {counted(len(arguments), 'argument')}")
         return BAD_INPUT
     try:
         predictor = load(arguments[0])
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(predictor: Predictor, stream: Stream, source: int, taken: int, asked_to_stop: int) -> Iterator[dict[str, Any]]:
-    """Step through the lines of a source; each time round, sample or none, feeds the watchdog."""
+    """Step through the lines of a source; each turn, with or without a sample, feeds the watchdog."""
     inputs, outputs = names(predictor.contract.inputs), names(predictor.contract.outputs)
     timed, classes = predictor.contract.times, predictor.contract.answer == "class"
     every_s = int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2e6  # half of what systemd waits
@@ -82,21 +82,21 @@ def run(predictor: Predictor, stream: Stream, source: int, taken: int, asked_to_
             log(WARNING, f"skipped {line[:80]!r}: {error}")
             continue
         taken += 1
-        # [K, O] of a forecast is turned into K values for each output, [C] or [O] into one.
+        # [K, O] of a forecast becomes K values for each output, [C] or [O] one value.
         y = dict(zip(outputs, answer.T.tolist(), strict=True)) if stream.ready else None
         likeliest = {"class": str(predictor.label(answer)) or None} if classes else {}
         yield {"sample": taken, "ready": stream.ready, "y": y, **likeliest}
 
 
 def parse(line: bytes, inputs: list[str]) -> list[float]:
-    """Read one sample; what is finite and of which type, `Stream.step` knows.
+    """Read one sample; `Stream.step` checks its values.
 
     Raises:
-        InputError: another number of columns, or no numbers.
+        InputError: another number of columns, or not numbers.
     """
     fields = line.decode("ascii", "replace").split(",")
     if len(fields) != len(inputs):
-        raise InputError(f"expected {len(inputs)} column(s) ({', '.join(inputs)}), got {len(fields)}")
+        raise InputError(f"expected {counted(len(inputs), 'column')} ({', '.join(inputs)}), got {len(fields)}")
     try:
         return [float(field) for field in fields]
     except ValueError as error:
@@ -104,9 +104,9 @@ def parse(line: bytes, inputs: list[str]) -> list[float]:
 
 
 def lines(source: int, every_s: float, asked_to_stop: int) -> Iterator[bytes | None]:
-    """Give the lines of a source without their ends, and None whenever `every_s` seconds brought none.
+    """Yield the lines of a source without their ends, and None after `every_s` seconds without a line.
 
-    Ends with the source, or when `asked_to_stop` can be read. A line that is too long is dropped whole.
+    Stop at the end of the source, or when `asked_to_stop` is readable. A line that is too long is dropped completely.
     """
     waiting, noise = b"", False
     while True:
@@ -133,12 +133,12 @@ def lines(source: int, every_s: float, asked_to_stop: int) -> Iterator[bytes | N
 
 
 def opened_before() -> int:
-    """Give what a socket unit opened, as sd_listen_fds(3) does, else stdin."""
+    """Return what a socket unit opened, as sd_listen_fds(3) does, else stdin."""
     return 3 if os.environ.get("LISTEN_PID") == str(os.getpid()) else 0
 
 
 def open_source(path: str) -> int:
-    """Open a serial line raw at $BAUD (115200), a named pipe so that it survives its writers, or a file."""
+    """Open a serial line in raw mode at $BAUD (115200), a named pipe so that it survives its writers, or a file."""
     named_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
     source = os.open(path, (os.O_RDWR if named_pipe else os.O_RDONLY) | os.O_NOCTTY)
     if os.isatty(source):
@@ -150,19 +150,19 @@ def open_source(path: str) -> int:
 
 
 def baud_rate(text: str) -> int:
-    """Give what termios calls a baud rate.
+    """Return the constant of termios for a baud rate.
 
     Raises:
-        InputError: it has no such rate.
+        InputError: termios has no such rate.
     """
     rate = getattr(termios, f"B{text}", None)
     if not isinstance(rate, int):
-        raise InputError(f"BAUD: expected a rate that a serial line has, such as 9600 or 115200, got {text!r}")
+        raise InputError(f"BAUD: expected a standard baud rate, such as 9600 or 115200, got {text!r}")
     return rate
 
 
 def catch_signals() -> int:
-    """Let SIGTERM and SIGINT end the loop between two samples; gives what becomes readable then."""
+    """Let SIGTERM and SIGINT end the loop between two samples; return a descriptor that becomes readable then."""
     heard, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(told)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -171,7 +171,7 @@ def catch_signals() -> int:
 
 
 def notify(state: str) -> None:
-    """Tell systemd, as sd_notify(3) does: a datagram to $NOTIFY_SOCKET, where @ stands for the abstract namespace."""
+    """Notify systemd, as sd_notify(3) does: a datagram to $NOTIFY_SOCKET, where @ stands for the abstract namespace."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -183,7 +183,7 @@ def notify(state: str) -> None:
 
 
 def keep(stream: Stream, predictor: Predictor) -> None:
-    """Write the stream's state and what file it belongs to, if systemd gave a place for it."""
+    """Save the stream's state and the digest of its file, if systemd gave a folder for it."""
     if place := kept():
         content = io.BytesIO()
         np.savez(content, digest=predictor.digest, stopped=time.time(), **stream.state)
@@ -191,9 +191,9 @@ def keep(stream: Stream, predictor: Predictor) -> None:
 
 
 def resume(stream: Stream, predictor: Predictor) -> int:
-    """Go on from a state that is fresh enough and of this very file; gives how many samples it had seen.
+    """Resume from a state of this very file that is recent enough; return how many samples it had seen.
 
-    A state is used once: behind a crash the one of the last clean stop would be a state of long ago.
+    A state is used once: after a crash, that of the last clean stop would be too old.
     """
     within_s = float(os.environ.get("RESUME_WITHIN_S", "0"))
     place = kept()
@@ -206,18 +206,18 @@ def resume(stream: Stream, predictor: Predictor) -> int:
             state = dict(stored)
             age_s = time.time() - float(state.pop("stopped"))
             if str(state.pop("digest")) != predictor.digest or not 0 <= age_s <= within_s:
-                log(NOTICE, "the kept state is old, or of another file: starting from nothing")
+                log(NOTICE, "the saved state is too old, or of another file: starting from zero")
                 return 0
             stream.state = state
     except (OSError, ValueError, KeyError, EdgeLstmError) as error:
-        log(WARNING, f"{place}: {error}: starting from nothing")
+        log(WARNING, f"{place}: {error}: starting from zero")
         return 0
-    log(INFO, f"going on from the state of {age_s:.1f} s ago")
+    log(INFO, f"resuming from the state of {age_s:.1f} s ago")
     return int(state["seen"][0])
 
 
 def kept() -> Path | None:
-    """Give where the state is kept; None without a $STATE_DIRECTORY."""
+    """Return the file of the saved state; None without a $STATE_DIRECTORY."""
     folder = os.environ.get("STATE_DIRECTORY")
     return Path(folder) / "stream.npz" if folder else None
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Is this device sound, and does it compute what was trained? Exit status 0: yes.   self-test.sh [MODEL.onnx]
+# Check that this device is sound and reproduces the results at export. Exit status 0: yes.   self-test.sh [MODEL.onnx]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 model=${1:-$here/model.onnx}

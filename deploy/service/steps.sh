@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# The steps of an installation, for the install.sh of each kind of device. Sourced by bash, which runs nothing by itself.
+# The steps of an installation, for the install.sh of each kind of device. Sourcing this file runs nothing.
 
 refuse() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
     exit 2
 }
 
-# What no onnxruntime runs on. MACHINE: uname -m. BITS: getconf LONG_BIT, for a 32-bit system on a 64-bit kernel calls
-# itself aarch64. ETC: the folder in which a system says what it is.
+# Refuse systems without an onnxruntime. MACHINE: uname -m. BITS: getconf LONG_BIT, because a 32-bit system on a 64-bit
+# kernel calls itself aarch64. ETC: the folder of the files that describe the system.
 refuse_unsupported() {
     local machine=$1 bits=$2 etc=$3
     case $machine/$bits in
@@ -29,17 +29,17 @@ refuse_unsupported() {
 # pip runs what it downloads: as root it could do anything. UID: id -u.
 refuse_root() {
     if [ "$1" -eq 0 ]; then
-        refuse "run this as an ordinary user who owns the target folder: pip has no business with root"
+        refuse "run this as an ordinary user who owns the target folder: pip must not run as root"
     fi
 }
 
 # Print which Python is here, as 3.11; OLDEST and NEWEST are of the form 311.
 python_version() {
     local oldest=$1 newest=$2 version number
-    version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])') || refuse "there is no python3"
+    version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])') || refuse "python3 is not installed"
     number=$(python3 -c 'import sys; print("%d%02d" % sys.version_info[:2])')
     if [ "$number" -lt "$oldest" ] || [ "$number" -gt "$newest" ]; then
-        refuse "expected Python ${oldest:0:1}.${oldest:1} to ${newest:0:1}.${newest:1}, got $version: nothing is pinned for it"
+        refuse "expected Python ${oldest:0:1}.${oldest:1} to ${newest:0:1}.${newest:1}, got $version, which has no pinned packages"
     fi
     python3 -c 'import ensurepip, venv' 2> /dev/null || refuse "Python has no venv: sudo apt install python3-venv"
     printf '%s\n' "$version"
@@ -50,11 +50,11 @@ install_packages() {
     local to=$1 requirements=$2 wheel=$3
     [ -x "$to/venv/bin/python" ] || python3 -m venv "$to/venv"
     "$to/venv/bin/python" -m pip install --disable-pip-version-check --only-binary :all: --requirement "$requirements"
-    # The pins have brought all that it needs; the same version may have been built anew.
+    # The pins include all that it needs; the same version may have been rebuilt.
     "$to/venv/bin/python" -m pip install --disable-pip-version-check --no-deps --force-reinstall "$wheel"
 }
 
-# The loop and the model file lie beside the environment; each is moved in whole, a running service reads the old one.
+# The loop and the model file go beside the environment. Each is replaced at once; a running service keeps the old one.
 install_files() {
     local to=$1 service=$2 model=$3 name
     for name in loop.py self-test.sh; do

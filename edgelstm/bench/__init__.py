@@ -1,4 +1,4 @@
-"""Measure one file on one device, honestly: every sample counts, and the machine is named beside the figures."""
+"""Measure one file on one device: every sample counts, and the figures name the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold what was measured now against what was measured before: a gate for CI."""
+"""Compare new figures with earlier ones: a gate for CI."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from edgelstm.bench.file import BenchResult
 from edgelstm.bench.machine import Condition, Machine
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, counted
 from edgelstm.strict_json import StrictJsonError, decode, parse
 
 
 class Change(NamedTuple):
-    """One figure, before and now; less is better.
+    """One figure, before and now; lower is better.
 
     Attributes:
         what: what was measured.
@@ -31,32 +31,34 @@ class Change(NamedTuple):
 
     @property
     def worse(self) -> float:
-        """How much worse it became: 0.1 is ten percent, below zero is better."""
+        """How much worse it became: 0.1 is ten percent worse, below zero is better."""
         return self.new / self.old - 1 if self.old > 0 else 0.0
 
 
 def read_result(path: str | Path) -> BenchResult:
-    """Read what `edgelstm bench` wrote.
+    """Read the figures of an `edgelstm bench`.
 
     Raises:
-        InputError: there is no such file, it is not one of `edgelstm bench`, or that run was throttled.
+        InputError: the file does not exist, it is not from `edgelstm bench`, or its run was throttled.
 
     Example:
         >>> read_result("README.md")
         Traceback (most recent call last):
-        edgelstm.errors.InputError: README.md: expected figures that `edgelstm bench` of this version wrote: ...
+        edgelstm.errors.InputError: README.md: expected figures from `edgelstm bench` of this version: ...
     """
     try:
         result = decode(BenchResult, parse(Path(path).read_bytes()), "bench")
     except FileNotFoundError as error:
-        raise InputError(f"{path}: there are no figures to compare with; run `edgelstm bench` first") from error
+        raise InputError(
+            f"{path}: file not found; to get figures to compare with, run `edgelstm bench` first"
+        ) from error
     except StrictJsonError as error:
         raise InputError(
-            f"{path}: expected figures that `edgelstm bench` of this version wrote: {error}; measure them again"
+            f"{path}: expected figures from `edgelstm bench` of this version: {error}; measure them again"
         ) from error
     if result.throttled:
         raise InputError(
-            f"{path}: is invalid, the machine throttled during that run ({', '.join(result.throttled)}); measure again"
+            f"{path}: invalid, because the machine throttled ({', '.join(result.throttled)}); measure again"
         )
     return result
 
@@ -64,17 +66,17 @@ def read_result(path: str | Path) -> BenchResult:
 def differences(
     old: BenchResult, *, digest: str, device: str, threads: int, machine: Machine, condition: Condition
 ) -> tuple[str, ...]:
-    """Say why figures of now would not tell whether the software became slower; empty: they will.
+    """Say why new figures could not show whether the software became slower; empty if they can.
 
-    Another release of the system, of Python or of a package is no such reason: a gate may be there to see just that.
+    Another release of the system, of Python or of a package is not a reason: that may be just what a gate tests.
 
     Args:
-        old: what was measured before.
-        digest: of the file that is to be measured now.
-        device: as it will be asked for.
-        threads: likewise.
-        machine: where.
-        condition: how the machine is.
+        old: the earlier figures.
+        digest: digest of the file to measure now.
+        device: the device to measure on.
+        threads: the threads to measure with.
+        machine: this machine.
+        condition: its present condition.
     """
     there, before = old.machine, old.before
     pairs = (
@@ -90,11 +92,11 @@ def differences(
 
 
 def changes(old: BenchResult, new: BenchResult) -> tuple[Change, ...]:
-    """Pair the medians of two runs, and the memory; a number of streams that only one of them has is left out.
+    """Pair the medians of two runs, and the memory; a number of streams that only one run has is skipped.
 
     Args:
-        old: what was measured before.
-        new: what was measured now.
+        old: the earlier figures.
+        new: the new figures.
     """
     found = [
         Change("import", "ms", old.import_ms, new.import_ms),
@@ -107,7 +109,7 @@ def changes(old: BenchResult, new: BenchResult) -> tuple[Change, ...]:
     for part in new.throughput:
         if part.streams in before:
             times = [part.streams * 1e6 / p.steps_per_s for p in (before[part.streams], part)]
-            found.append(Change(f"a step of {part.streams:,} stream(s)", "us", *times))
+            found.append(Change(f"a step of {counted(part.streams, 'stream')}", "us", *times))
     if old.resident_mib is not None and new.resident_mib is not None:
         found.append(Change("resident memory", "MiB", old.resident_mib, new.resident_mib))
     return tuple(found)

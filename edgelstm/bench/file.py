@@ -32,8 +32,8 @@ STREAMS = (1, 100, 1000)
 STEPS = 10_000
 
 _STARTS = 3
-_PARTS = 20  # of the long run: between them the machine is asked how it is
-_FEWEST_CALLS = 3  # of many streams: a call may take a second
+_PARTS = 20  # of the long run: the condition of the machine is read between them
+_FEWEST_CALLS = 3  # for many streams: one call may take a second
 _START = """
 import json, sys, time
 path, arguments, options, *sys.path[:] = sys.argv[1:]
@@ -55,9 +55,9 @@ class Throughput(NamedTuple):
     """Many streams that step together.
 
     Attributes:
-        streams: how many.
-        calls: how many calls were timed; each steps all of them.
-        steps_per_s: of all streams together, by the median call.
+        streams: their number.
+        calls: number of timed calls; each steps all streams.
+        steps_per_s: of all streams together, from the median call.
     """
 
     streams: int
@@ -66,13 +66,12 @@ class Throughput(NamedTuple):
 
 
 class LongRun(NamedTuple):
-    """One stream, stepped for long.
+    """One stream, stepped many times.
 
     Attributes:
-        steps: how many.
-        steps_per_s: over all of it.
-        growth_mib: of the memory that this process holds, since the first twentieth; None where the system does not
-            say.
+        steps: number of steps.
+        steps_per_s: over the whole run.
+        growth_mib: growth of this process's memory since the first twentieth; None where the system does not say.
     """
 
     steps: int
@@ -82,26 +81,26 @@ class LongRun(NamedTuple):
 
 @dataclass(frozen=True)
 class BenchResult:
-    """What was measured.
+    """The figures of one file.
 
     Attributes:
-        file: its name.
+        file: its file name.
         digest: of the file, 64 hex digits.
-        precision, state, window: from its contract.
-        device, threads: as asked, or as they were chosen.
+        precision, state, window: from the contract.
+        device, threads: as requested or chosen.
         import_ms: importing edgelstm.runtime, which imports numpy and onnxruntime.
         load_ms: reading, checking and opening the file after that.
-        first_call_ms: the first window after that. All three are medians over processes of their own.
-        overhead_us: what timing a call takes by itself; subtracted from `step`, `whole_window` and `throughput`.
+        first_call_ms: the first window after that. All three are medians over separate processes.
+        overhead_us: the time of timing a call; subtracted from `step`, `whole_window` and `throughput`.
         step: one sample through a stream that is ready.
         whole_window: one window of `window` steps through `predict`.
         throughput: of many streams that step together.
         long_run: of one stream.
-        idle_cpu_percent: of one core, used by this process while a loaded file and its stream have nothing to do.
+        idle_cpu_percent: of one core, used by this process while a loaded file and its stream are idle.
         resident_mib: of this process after the long run; None where the system does not say.
-        before, after: how the machine was.
-        throttled: what slowed the machine down meanwhile, as far as it tells: if anything, the figures are invalid.
-        machine: where.
+        before, after: the condition of the machine.
+        throttled: what slowed the machine down during the run, as far as known: if not empty, the figures are invalid.
+        machine: where it was measured.
     """
 
     file: str
@@ -147,14 +146,14 @@ def bench_file(
         provider_options: as for `edgelstm.load`.
         threads: as for `edgelstm.load`.
         seconds: how long to time each of step and window, and all of `streams` together.
-        steps: of the long run.
-        streams: how many step together; each number is measured.
-        idle_s: how long to do nothing.
-        unverified: as for `edgelstm.load`; `load_ms` then holds the trial in a child process.
+        steps: number of steps of the long run.
+        streams: numbers of streams that step together; each is measured.
+        idle_s: how long to stay idle.
+        unverified: as for `edgelstm.load`; `load_ms` then includes the trial in a child process.
 
     Raises:
         ModelFileError: the file cannot be loaded.
-        ProviderError: the device is not to be had, or a fresh process cannot use it.
+        ProviderError: the device is unavailable, or a new process cannot use it.
         InputError: `steps` or one of `streams` is not a whole number of at least 1.
 
     Example:
@@ -211,9 +210,9 @@ def _check_counts(name: str, values: Sequence[int]) -> None:
 
 
 def _ready(predictor: Predictor, n: int) -> tuple[Callable[..., object], Iterator[tuple[Any, ...]]]:
-    """Streams that answer, and samples for all of them without end: each stream begins at another golden sample.
+    """Make streams that are ready, and endless samples for them; each stream starts at another golden sample.
 
-    Beside a sample goes what a step takes behind it: its time, or None; of many streams also which they are, all.
+    With each sample come the next arguments of a step: its time, or None; for many streams, before it `at`: all.
     """
     golden = np.concatenate(list(predictor.golden.x))
     found = golden[~np.isnan(golden).any(axis=tuple(range(1, golden.ndim)))]  # no padding
@@ -228,7 +227,7 @@ def _ready(predictor: Predictor, n: int) -> tuple[Callable[..., object], Iterato
 
 
 def _starts(path: str | Path, arguments: list[Any], options: dict[str, Any]) -> tuple[float, float, float]:
-    """Import, load and predict in processes of their own; the median of each, in ms."""
+    """Import, load and predict in separate processes; return the median of each, in ms."""
     asked = [str(Path(path).resolve()), json.dumps(arguments), json.dumps(options)]
     command = [sys.executable, "-c", _START, *asked, *sys.path]
     times = np.empty((_STARTS, 3))
@@ -236,7 +235,7 @@ def _starts(path: str | Path, arguments: list[Any], options: dict[str, Any]) -> 
         child = subprocess.run(command, capture_output=True)  # noqa: S603  (our own interpreter and code)
         if child.returncode:
             reason = child.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"status {child.returncode}"]
-            raise ProviderError(f"loads the file here, but a fresh process does not: {reason[0]}")
+            raise ProviderError(f"this process can load the file, but a new process cannot: {reason[0]}")
         times[i] = json.loads(child.stdout)
     import_ms, load_ms, first_call_ms = (np.median(times, axis=0) / 1e6).tolist()
     return import_ms, load_ms, first_call_ms
@@ -249,7 +248,7 @@ def _throughput(predictor: Predictor, n: int, seconds: float, overhead_ns: float
 
 
 def _long_run(step: Callable[[], object], steps: int, conditions: list[Condition]) -> LongRun:
-    """Step on and on; asking the machine how it is takes no time of it."""
+    """Step many times; reading the condition of the machine is not timed."""
     taken_ns, memory = 0, []
     for part in range(_PARTS):
         start = time.perf_counter_ns()
@@ -264,7 +263,7 @@ def _long_run(step: Callable[[], object], steps: int, conditions: list[Condition
 
 
 def _idle_cpu_percent(seconds: float) -> float:
-    """Sleep, and see what all threads of this process did meanwhile."""
+    """Sleep, and measure what all threads of this process use meanwhile."""
     start, used = time.perf_counter(), time.process_time()
     time.sleep(seconds)
     used = time.process_time() - used

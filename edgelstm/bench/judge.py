@@ -1,6 +1,6 @@
-"""Judge model files beside each other, in the mode in which their contract says that they run.
+"""Judge model files side by side, in the mode of their contract.
 
-The first file is what the others are held against: the fp32 file of the same network.
+The others are compared with the first file: the fp32 file of the same network.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Candidate:
         size_bytes: of the file.
         load_ms: reading, checking and opening it; the median of five.
         predictor: the loaded file.
-        answers: what `answers_to_judge` gave for the very examples that it is judged on; None: it is asked.
+        answers: the result of `answers_to_judge` for the same examples; None: computed when needed.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Candidate:
 
 
 def load_candidates(files: Sequence[tuple[str, int, Callable[[], Predictor]]]) -> list[Candidate]:
-    """Load files to judge five times each, in turn: the first load of a process pays for much that is no file's own.
+    """Load each file to judge five times, in turn, because the first load of a process pays for much else.
 
     Args:
-        files: name, bytes and how to load it.
+        files: for each, its name, its bytes and how to load it.
 
     Example:
         >>> from edgelstm import load
@@ -84,14 +84,13 @@ def judge(
 
     Args:
         candidates: files of one network, fp32 first.
-        examples: held-out windows or sequences with their truth; None: the metric cannot be judged, and fp32 is
-            recommended.
-        max_metric_drop: how much worse the metric may be than the first file's, 0.01 is one percent.
-        seconds: how long to time steps, and again windows, all files in turn.
+        examples: held-out windows or sequences with targets; None: the metric is unknown, and fp32 is recommended.
+        max_metric_drop: how much worse than the first file's the metric may be; 0.01 is one percent.
+        seconds: how long to time steps, and then windows, of all files in turn.
 
     Raises:
-        InputError: no files, files that take or answer different things, or one that answers NaN or infinity.
-        DataError: no truth is known.
+        InputError: no files, files with different inputs or outputs, or one that answers NaN or infinity.
+        DataError: no target is known.
     """
     _check_alike(candidates)
     candidates = [replace(candidate, predictor=candidate.predictor.bare) for candidate in candidates]
@@ -144,17 +143,17 @@ def _check_alike(candidates: Sequence[Candidate]) -> None:
         for key in ("task", "answer", "window", "horizon", "state", "lengths", "times"):
             if getattr(first, key) != getattr(other, key):
                 raise InputError(
-                    f"{candidate.name}: its {key} is {getattr(other, key)!r}, that of {candidates[0].name} is "
+                    f"{candidate.name} has {key} {getattr(other, key)!r}, {candidates[0].name} has "
                     f"{getattr(first, key)!r}; only files of one network can be compared"
                 )
         for key in ("inputs", "outputs"):
             names = [[channel.name for channel in getattr(contract, key)] for contract in (first, other)]
             if names[0] != names[1]:
-                raise InputError(f"{candidate.name}: its {key} are {names[1]}, those of the first file {names[0]}")
+                raise InputError(f"{candidate.name} has the {key} {names[1]}, the first file has {names[0]}")
 
 
 def _stream_inputs(predictor: Predictor, examples: Examples | None) -> list[StreamInput]:
-    """What a carried state goes over: each series from zero; the last of forecasts over and over, for 10,000 steps."""
+    """List what a carried state runs over: each series from zero; for forecasts, the last one until 10,000 steps."""
     if predictor.contract.state != "carried":
         return []
     if examples is not None:
@@ -168,7 +167,7 @@ def _stream_inputs(predictor: Predictor, examples: Examples | None) -> list[Stre
 
 
 def _repeated(given: StreamInput) -> StreamInput:
-    """Go over samples again and again; time goes on."""
+    """Repeat samples; time continues."""
     x, times = given
     turns = -(-CARRIED_STEPS // len(x))
     if times is not None:
@@ -178,19 +177,19 @@ def _repeated(given: StreamInput) -> StreamInput:
 
 
 def answers_to_judge(predictor: Predictor, examples: Examples, name: str = "the file") -> tuple[Answers, Score]:
-    """Answer all that `judge` asks of a file, and score it.
+    """Compute and score all answers that `judge` needs of a file.
 
     Args:
         predictor: the loaded file.
-        examples: with their truth.
-        name: how to call the file in an error.
+        examples: examples with targets.
+        name: name of the file in errors.
 
     Returns:
-        What `Candidate.answers` takes; and the score, that of `edgelstm.answers.score_as_run`.
+        The value of `Candidate.answers`, and the score, as `edgelstm.answers.score_as_run` gives it.
 
     Raises:
-        InputError: the examples do not fit the file, or it answers NaN or infinity.
-        DataError: no truth is known.
+        InputError: the examples do not fit the file, or its answers hold NaN or infinity.
+        DataError: no target is known.
     """
     predictor = predictor.bare
     found = _run(name, predictor, _stream_inputs(predictor, examples), examples)
@@ -204,7 +203,7 @@ def _answers(candidate: Candidate, inputs: Sequence[StreamInput], examples: Exam
 
 
 def _run(name: str, predictor: Predictor, inputs: Sequence[StreamInput], examples: Examples | None) -> Answers:
-    """Answer in the mode of the contract: carried, step by step through all streams; else each example."""
+    """Answer in the mode of the contract: if carried, step by step over all streams, else each example."""
     if inputs:
         return check_finite(name, np.concatenate([stepped(predictor, one) for one in inputs]))
     if examples is None:
@@ -218,7 +217,7 @@ def _run(name: str, predictor: Predictor, inputs: Sequence[StreamInput], example
 
 
 def _figure(answers: Answers, examples: Examples | None, contract: Contract) -> float | None:
-    """The one figure that decides; of a carried state gone over and over a series, that of the first pass."""
+    """Return the figure that decides; if a carried state repeats a series, that of the first pass."""
     if examples is None:
         return None
     return figure_of(_score(answers, examples, contract), contract.metric)
@@ -252,7 +251,7 @@ def _worst(differences: tuple[float, ...], spread: Spread) -> float:
 
 
 def _picked(predictor: Predictor, examples: Examples | None) -> Inputs:
-    """A few rows to run as one batch and one by one."""
+    """Pick a few rows to run as one batch and one by one."""
     golden = predictor.golden
     if examples is None:
         return Inputs(golden.x, golden.lengths, golden.times)

@@ -1,4 +1,4 @@
-"""What the judge found, and which file to ship."""
+"""The judge's figures, and which file to ship."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgelstm.bench.machine import Machine
 from edgelstm.bench.timer import Latency
 
-NOTABLY_FASTER = 1.05  # a median ratio below this is no reason to ship another file
+NOTABLY_FASTER = 1.05  # a median ratio below this does not justify another file
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,14 @@ class Judged:
     """What was measured on one file.
 
     Attributes:
-        name, precision, size_bytes, load_ms: of the file.
-        step, window: latencies of one sample through a stream and of one window.
-        step_speed, window_speed: median over rounds of the first file's time by this one's: 2 is twice as fast.
-        metric: on the held-out data; None without. See `Judgement.metric`.
+        name, precision, size_bytes, load_ms: those of the file.
+        step, window: latency of one sample through a stream, and of one window.
+        step_speed, window_speed: median over rounds of the first file's time divided by this one's: 2 is twice as fast.
+        metric: on the held-out data, or None without data. See `Judgement.metric`.
         drop: how much worse than the first file's metric, 0.01 is one percent; None without held-out data.
         max_error: largest difference from the first file's answers, in standard deviations of the output.
-        stream_difference: largest difference between stepping and the same samples at once, likewise.
-        neighbour_difference: how far a row moves when an ONNX client runs it in a batch, likewise.
+        stream_difference: largest difference between steps and the same samples at once, in the same unit.
+        neighbour_difference: how much a row changes when an ONNX client runs it in a batch, in the same unit.
     """
 
     name: str
@@ -46,15 +46,15 @@ class Judgement:
     """All files, and which one to ship.
 
     Attributes:
-        files: as they were given; the first is what the others are held against.
+        files: in the given order; the others are compared with the first.
         state: the mode: `"window"`, or `"carried"` over `steps` steps.
-        steps: how many steps a carried state went over in all; 0 for windows.
-        series: how many times it began from zero, to go over a series each; 0 for windows.
-        metric: what `Judged.metric` is, as `Contract.metric` names it: `"rmse"` in the unit of the one output,
+        steps: total steps of a carried state; 0 for windows.
+        series: how often it started from zero, once for each series; 0 for windows.
+        metric: the name of `Judged.metric`, as in `Contract.metric`: `"rmse"` in the unit of the one output,
             `"accuracy"`.
         max_metric_drop: the worst drop allowed.
         ship: name of the file to ship.
-        sentences: why, and what speaks against the others.
+        sentences: why, and the objections to the others.
         machine: where it was measured.
     """
 
@@ -70,11 +70,11 @@ class Judgement:
 
 
 def verdict(files: Sequence[Judged], state: str, limit: float) -> tuple[str, tuple[str, ...]]:
-    """Choose: within the drop and smaller; of those the fastest if that is notable, else the smallest as fast.
+    """Choose among smaller files within the drop: the fastest if notably faster, else the smallest that is as fast.
 
     Args:
-        files: what was measured; the first is what the others are held against.
-        state: in which they run, `"window"` or `"carried"`.
+        files: the figures; the others are compared with the first.
+        state: the state in which they run, `"window"` or `"carried"`.
         limit: the worst drop allowed.
 
     Returns:
@@ -86,7 +86,7 @@ def verdict(files: Sequence[Judged], state: str, limit: float) -> tuple[str, tup
     good = [file for file, objection in zip(files[1:], against, strict=True) if not objection]
     sentences = [objection for objection in against if objection]
     if not good:
-        why = "nothing else was given" if len(files) == 1 else "no other file earns its place"
+        why = "nothing else was given" if len(files) == 1 else "no other file is worth it"
         return first.name, (f"ship {first.name}: {why}", *sentences)
     fastest = max(good, key=lambda file: _speed(file, what))
     as_fast = [file for file in good if _speed(file, what) > 1 / NOTABLY_FASTER]
@@ -100,11 +100,11 @@ def _speed(file: Judged, what: str) -> float:
 
 
 def _objection(file: Judged, first: Judged, what: str, limit: float) -> str:
-    """Say in plain words why a file is not recommended; empty if it may be."""
+    """Say why a file is not recommended; empty if it may be."""
     speed = _speed(file, what)
     pace = f"{speed:.2f} times as fast" if speed >= NOTABLY_FASTER else "not faster"
     if file.drop is None:
-        return f"{file.name} is not recommended: without test data nobody knows what it costs"
+        return f"{file.name} is not recommended: without test data its accuracy is unknown"
     if not file.drop <= limit:
         return (
             f"{file.name} is not recommended: its metric is {_percent(file.drop)} worse, {_percent(limit)} is allowed "
@@ -123,7 +123,7 @@ def _praise(file: Judged, first: Judged, what: str) -> str:
     elif speed > 1 / NOTABLY_FASTER:
         pace = f"as fast for a {what}"
     else:
-        pace = f"though a {what} takes {1 / speed:.2f} times as long"
+        pace = f"but a {what} takes {1 / speed:.2f} times as long"
     drop = file.drop or 0.0
     metric = "its metric is no worse" if drop <= 0 else f"its metric is {_percent(drop)} worse"
     return f"{size}, {pace}, {metric}"

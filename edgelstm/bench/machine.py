@@ -1,6 +1,6 @@
-"""Name the machine that figures were measured on, and tell how it is just now: heat, governor, throttling.
+"""Describe the machine that was measured on, and its present condition: heat, governor, throttling.
 
-What only some systems tell is None elsewhere, never a guess. `root` is where the system's files begin: another folder
+What only some systems report is None elsewhere, never a guess. `root` is the root of the system's files; another folder
 stands for another machine.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import edgelstm
+from edgelstm.errors import counted
 
 ROOT = Path("/")
 
@@ -22,9 +23,10 @@ _PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu")
 _MODEL_FILES = (Path("/proc/device-tree/model"), Path("/sys/firmware/devicetree/base/model"))
 _VCGENCMD = ("usr/bin/vcgencmd", "opt/vc/bin/vcgencmd")
 _PI_BITS_FILE = "sys/devices/platform/soc/soc:firmware/get_throttled"
-# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled: bits 0 to 3, and 16 to 19 since boot.
+# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled: bits 0 to 3 for now, 16 to 19 for since
+# boot.
 _PI_BITS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
-# Cooling devices by which the kernel slows a processor down; a fan is none.
+# Cooling devices with which the kernel slows a processor down; not fans.
 _COOLING = ("thermal-cpufreq", "cpufreq-cpu", "thermal-devfreq")
 _SENSORS = ("cpu", "soc", "x86_pkg", "tctl", "core")
 
@@ -38,8 +40,8 @@ class Machine:
         cores: logical processors.
         architecture: `"x86_64"`, `"aarch64"`, ...
         system: operating system and release.
-        python: version.
-        versions: of edgelstm and the packages it runs on.
+        python: its version.
+        versions: those of edgelstm and of the packages it runs on.
     """
 
     cpu: str
@@ -54,9 +56,9 @@ class Throttling(NamedTuple):
     """Whether the machine runs slower than it could, to protect itself.
 
     Attributes:
-        now: what holds at this moment.
-        since_boot: what has happened since the machine started; a Raspberry Pi tells.
-        events: how often a processor was slowed down since then; an Intel one tells.
+        now: what slows it at this moment.
+        since_boot: what has happened since boot; known on a Raspberry Pi.
+        events: how often the processor was slowed down since boot; known on Intel.
     """
 
     now: tuple[str, ...]
@@ -65,13 +67,13 @@ class Throttling(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """How the machine is at one moment; None: this system does not say.
+    """The condition of the machine at one moment; None where the system does not say.
 
     Attributes:
-        temperature_c: of the processor, or the hottest sensor where none is called so.
-        governor: what sets the clock, `"ondemand"`; of different cores joined by commas.
+        temperature_c: of the processor, or of the hottest sensor if none is named after it.
+        governor: what sets the clock, such as `"ondemand"`; joined by commas if cores differ.
         clock_mhz: of the slowest core.
-        throttling: None where nothing tells.
+        throttling: None if unknown.
     """
 
     temperature_c: float | None
@@ -81,7 +83,7 @@ class Condition(NamedTuple):
 
 
 def describe_machine() -> Machine:
-    """Describe the machine this runs on."""
+    """Describe this machine."""
     versions = {"edgelstm": edgelstm.__version__}
     for package in _PACKAGES:
         try:
@@ -99,7 +101,7 @@ def describe_machine() -> Machine:
 
 
 def read_condition(root: Path = ROOT) -> Condition:
-    """Tell how the machine is just now: a few small files, and on a Raspberry Pi perhaps `vcgencmd`.
+    """Read the condition of the machine from a few small files, and on a Raspberry Pi perhaps from `vcgencmd`.
 
     Example:
         >>> read_condition(Path("nowhere"))
@@ -109,18 +111,18 @@ def read_condition(root: Path = ROOT) -> Condition:
 
 
 def read_temperature_c(root: Path = ROOT) -> float | None:
-    """Read the processor's sensor, or the hottest of all where none is called so, in degrees Celsius."""
+    """Read the processor's sensor, or the hottest sensor if none is named after it, in degrees Celsius."""
     found: dict[str, float] = {}
     for zone in sorted(root.glob("sys/class/thermal/thermal_zone*")):
         kind, value = _text(zone / "type") or zone.name, _number(zone / "temp")
-        if value is not None and value > 0:  # a sensor that is off tells 0 or -274000
+        if value is not None and value > 0:  # a sensor that is off reads 0 or -274000
             found[kind.lower()] = max(value / 1000, found.get(kind.lower(), value / 1000))
     of_processor = [value for kind, value in found.items() if any(name in kind for name in _SENSORS)]
     return max(of_processor or found.values(), default=None)
 
 
 def read_governor(root: Path = ROOT) -> str | None:
-    """Read what sets the clock of the cores: `performance`, `ondemand`, `schedutil`..."""
+    """Read the clock governors of the cores: `performance`, `ondemand`, `schedutil`..."""
     texts = (_text(path) for path in root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"))
     return ", ".join(sorted({text for text in texts if text})) or None
 
@@ -132,7 +134,7 @@ def read_clock_mhz(root: Path = ROOT) -> float | None:
 
 
 def read_throttling(root: Path = ROOT) -> Throttling | None:
-    """Ask all who may know: the Pi's firmware, the kernel's cooling devices, Intel's counters; None: nobody does."""
+    """Read all sources: the Pi's firmware, the kernel's cooling devices, Intel's counters; None: there is no source."""
     bits, events = _pi_bits(root), _throttle_events(root)
     cooling = _cooling_states(root)
     if bits is None and events is None and not cooling:
@@ -144,10 +146,10 @@ def read_throttling(root: Path = ROOT) -> Throttling | None:
 
 
 def throttled_between(conditions: list[Condition]) -> tuple[str, ...]:
-    """Say what slowed the machine down while these were read, in their order; empty: nothing that it tells of.
+    """Say what slowed the machine down between these conditions, given in order; empty: nothing known.
 
-    What holds at one of the moments counts, and so does what began since the first: the bits of a Raspberry Pi that
-    stay set since boot, and the counters of an Intel processor.
+    Included are what held at any of these moments, and what started after the first: the since-boot bits of a Raspberry
+    Pi, and the counters of an Intel processor.
 
     Example:
         >>> cool = Condition(50.0, "ondemand", 1500.0, Throttling((), (), 0))
@@ -162,12 +164,12 @@ def throttled_between(conditions: list[Condition]) -> tuple[str, ...]:
     reasons = [name for throttling in told for name in throttling.now]
     reasons += [name for throttling in told for name in throttling.since_boot if name not in first.since_boot]
     events = max(throttling.events for throttling in told) - first.events
-    reasons += [f"{events} throttling event(s) of the processor"] if events else []
+    reasons += [f"{counted(events, 'throttling event')} of the processor"] if events else []
     return tuple(dict.fromkeys(reasons))
 
 
 def resident_mib() -> float | None:
-    """Tell how much memory this process holds, in MiB; None where the system does not say."""
+    """Return the resident memory of this process, in MiB; None where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
@@ -176,7 +178,7 @@ def resident_mib() -> float | None:
 
 
 def _pi_bits(root: Path) -> int | None:
-    """The firmware's word, from the kernel or from `vcgencmd get_throttled`: throttled=0x50005."""
+    """Read the firmware's throttling bits from the kernel or from `vcgencmd get_throttled`: throttled=0x50005."""
     text = _text(root / _PI_BITS_FILE)
     if text is None:
         command = next((root / name for name in _VCGENCMD if (root / name).is_file()), None)

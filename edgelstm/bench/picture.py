@@ -1,4 +1,4 @@
-"""Draw what was measured on a file. matplotlib is imported when it is needed; a device has none."""
+"""Draw the figures of a file. matplotlib is imported only when needed; a device does not have it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from edgelstm.bench.file import BenchResult
 from edgelstm.bench.timer import Latency
-from edgelstm.errors import require
+from edgelstm.errors import counted, require
 
 DPI = 120
 NEW, OLD = "#0b6fb8", "#b0b0b0"
@@ -17,20 +17,20 @@ PERCENTILES = ("50 %", "90 %", "99 %", "99.9 %", "all")
 
 
 def check_drawing() -> None:
-    """See that a picture can be drawn, before a long run.
+    """Check before a long run that a picture can be drawn.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    require("matplotlib", "train")
+    require("matplotlib", "report")
 
 
 def draw_result(result: BenchResult, old: BenchResult | None = None) -> bytes:
     """Draw the latencies of step and window, and the throughput of many streams.
 
     Args:
-        result: what was measured.
-        old: what it was compared with, drawn in grey; None: nothing.
+        result: the figures.
+        old: earlier figures to compare with, drawn in grey; None: no comparison.
 
     Returns:
         A PNG.
@@ -51,12 +51,13 @@ def draw_result(result: BenchResult, old: BenchResult | None = None) -> bytes:
     step.set_title("one step (us)")
     window.set_title(f"one window of {result.window} steps (us)")
     for axes in (step, window):
-        axes.set_xlabel("share of the calls that is quicker")
+        axes.set_xlabel("share of calls that are faster")
     streams.set(title="steps per second", xlabel="streams in one call")
     if old is not None:
         step.legend(frameon=False, loc="upper left")
     invalid = " - INVALID: the machine throttled" if result.throttled else ""
-    figure.suptitle(f"{result.file} on {result.machine.cpu}, {result.device}, {result.threads} thread(s){invalid}")
+    threads = counted(result.threads, "thread")
+    figure.suptitle(f"{result.file} on {result.machine.cpu}, {result.device}, {threads}{invalid}")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI)
     return content.getvalue()
@@ -73,7 +74,7 @@ def _draw_throughput(axes: Any, result: BenchResult, color: str) -> None:
 
 
 def _draw_line(axes: Any, places: Sequence[str], values: Sequence[float], color: str, name: str) -> None:
-    """Figures stand beside the line of now; that of before is there to compare."""
+    """Draw one line; only the new line is labelled with its values."""
     axes.plot(places, values, "o-", color=color, label=name, markersize=4)
     if color == NEW:
         for i, value in enumerate(values):

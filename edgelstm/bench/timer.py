@@ -18,11 +18,11 @@ _OVERHEAD_S = 0.02
 
 @dataclass(frozen=True)
 class Latency:
-    """The distribution of one call's duration, in microseconds, over all calls that were timed.
+    """The distribution of one call's duration, in microseconds, over all timed calls.
 
     Attributes:
-        calls: how many.
-        p50_us, p90_us, p99_us, p999_us, max_us: percentiles of all of them; p999 is that of one call in a thousand.
+        calls: their number.
+        p50_us, p90_us, p99_us, p999_us, max_us: percentiles over all calls; one call in a thousand is slower than p999.
     """
 
     calls: int
@@ -34,7 +34,7 @@ class Latency:
 
     @classmethod
     def of(cls, times_ns: NDArray[np.int64], overhead_ns: float = 0.0) -> Latency:
-        """Summarize what `time_calls` gave, less what the timing itself takes.
+        """Summarize the result of `time_calls`, minus the time of timing itself.
 
         Example:
             >>> Latency.of(np.array([1000, 2000, 3000]), overhead_ns=100).p50_us
@@ -45,10 +45,10 @@ class Latency:
 
 
 def time_overhead_ns(around: Callable[[], object]) -> float:
-    """Measure what timing takes by itself: the clock, the call of a function and what it does beside its work.
+    """Measure the time of timing itself: the clock, the call of a function and what it does besides its work.
 
     Args:
-        around: the function that is timed, without its work.
+        around: the timed function, without its work.
 
     Returns:
         The median, in nanoseconds.
@@ -61,15 +61,15 @@ def time_overhead_ns(around: Callable[[], object]) -> float:
 
 
 def time_calls(call: Callable[[], object], seconds: float, fewest: int = MIN_CALLS) -> NDArray[np.int64]:
-    """Call again and again for some time, after a warm-up that is not counted.
+    """Time repeated calls, after a warm-up that is not counted.
 
     Args:
         call: what to time.
         seconds: about how long; at most 100,000 calls are timed.
-        fewest: how many are timed at least, however long they take; as many, but at most 20, warm up.
+        fewest: the least number of timed calls, however long they take; as many, but at most 20, warm up.
 
     Returns:
-        int64 [N], the duration of each call in nanoseconds, with what `time_overhead_ns` measures still in it.
+        int64 [N], the duration of each call in nanoseconds, including what `time_overhead_ns` measures.
 
     Example:
         >>> len(time_calls(lambda: None, 0.01)) >= 20
@@ -94,7 +94,7 @@ def time_interleaved(calls: Sequence[Callable[[], object]], seconds: float) -> l
     """Time several calls in turn, so that a machine that slows down slows all of them.
 
     Args:
-        calls: what to compare; the quotient of two of one round is a fair ratio.
+        calls: what to compare; the ratio of two durations of one round is fair.
         seconds: about how long in all; at least 20 and at most 100,000 rounds.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Find out what is wrong with a device and how to mend it; nothing here imports onnxruntime, a child process does."""
+"""Find out what is wrong with a device and how to fix it; only a child process imports onnxruntime."""
 
 from __future__ import annotations
 

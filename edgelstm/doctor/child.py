@@ -1,4 +1,4 @@
-"""Do in a child process what may crash: import onnxruntime, run a model file."""
+"""Run in a child process what may crash: importing onnxruntime, and a model file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IMPORT_S = 60.0
 FILE_S = 120.0
 
 _REFUSED = 3
-_ANSWER = "edgelstm doctor: "  # whatever is imported may print as well, even after us
+_ANSWER = "edgelstm doctor: "  # imported packages may print too, even after this line
 _PATH = """
 import json, resource, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -64,12 +64,12 @@ print("{_ANSWER}{{}}")
 
 
 class Outcome(NamedTuple):
-    """What became of a child process.
+    """How a child process ended.
 
     Attributes:
-        found: what it found out; None where it did not come to that.
-        trouble: how it ended instead, as the end of a sentence, `"died of SIGILL"`; or why it refused, a whole one.
-        refused: it ended by itself, with a reason.
+        found: its results; None if it has none.
+        trouble: how it ended instead, as the end of a sentence (`"died of SIGILL"`), or the sentence why it refused.
+        refused: it ended itself, with a reason.
     """
 
     found: dict[str, Any] | None
@@ -78,7 +78,7 @@ class Outcome(NamedTuple):
 
 
 def import_onnxruntime(timeout_s: float = IMPORT_S) -> Outcome:
-    """Import onnxruntime in a child: its version, its providers and its place; or `missing` and `error`.
+    """Import onnxruntime in a child: its version, providers and path; or `missing` and `error`.
 
     Example:
         >>> import_onnxruntime().found["version"] > "1"
@@ -127,7 +127,7 @@ def _ask(code: str, arguments: list[str], timeout_s: float) -> Outcome:
     if child.returncode == _REFUSED and answers:
         return Outcome(None, answers[-1][:500], refused=True)
     if child.returncode or not answers:
-        words = child.stderr.decode(errors="replace").strip().splitlines() or ["nothing said"]
+        words = child.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         return Outcome(None, f"ended with status {child.returncode}: {words[-1][:500]}")
     return Outcome(json.loads(answers[-1]))
 

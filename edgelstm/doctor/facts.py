@@ -1,4 +1,4 @@
-"""Gather what a device says of itself: files under a root, commands on the PATH, installed packages."""
+"""Gather the facts of a device: files under a root, commands on the PATH, installed packages."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ _ARM_CORES = {
 
 
 class Facts(NamedTuple):
-    """What was found; None where the system does not tell.
+    """What was found; None where the system does not say.
 
     Attributes:
-        board: its own name.
+        board: its name.
         architecture: as `uname -m` prints it.
-        bits: of the Python that runs.
+        bits: of the running Python.
         cores: the processor's core types, `"cortex-a72"`, or its name.
-        processors: how many.
+        processors: their number.
         system: name and version of the operating system.
-        musl: it has musl instead of glibc, as Alpine.
-        python: version.
+        musl: it has musl instead of glibc, as Alpine does.
+        python: its version.
         builds: installed onnxruntime packages and their versions.
         pypi: whether the installed onnxruntime is a wheel of PyPI.
         numpy: its version.
-        l4t: release of a Jetson's system; "" elsewhere.
-        jetpack: its major version.
-        cuda: version of the CUDA that is installed.
-        telemetry_variable: ORT_DISABLE_TELEMETRY.
-        governors: of the processors, each once.
+        l4t: L4T release of a Jetson; "" elsewhere.
+        jetpack: its major version, on a Jetson.
+        cuda: version of the installed CUDA.
+        telemetry_variable: value of ORT_DISABLE_TELEMETRY.
+        governors: those of the processors, each once.
         throttled: the bits of `vcgencmd get_throttled`.
-        temperature_c: of the hottest zone.
-        memory_mib, available_mib, swap_mib: total, to be had without swapping, total of swap.
+        temperature_c: temperature of the hottest zone.
+        memory_mib, available_mib, swap_mib: total, available without swapping, total of swap.
         cgroup_cores, cgroup_mib: limits of the container.
     """
 
@@ -96,7 +96,7 @@ def gather_facts(root: Path = ROOT) -> Facts:
     """Gather the facts of this device.
 
     Args:
-        root: where the files of the system lie; a test gives another.
+        root: root folder of the system's files; tests use another.
 
     Example:
         >>> gather_facts().processors >= 1
@@ -140,7 +140,7 @@ def _board(root: Path, cpuinfo: str) -> str | None:
 
 
 def _cores(cpuinfo: str) -> tuple[str, ...]:
-    """Name the core types: of ARM by their part numbers, of others by the name that the processor gives itself."""
+    """Name the core types: ARM cores by their part numbers, others by the processor's own name."""
     parts = [int(part, 16) for part in re.findall(r"^CPU part\s*: (0x[0-9a-f]+)$", cpuinfo, re.MULTILINE)]
     names = [_ARM_CORES.get(part, f"ARM part {part:#x}") for part in parts]
     names = names or [name.strip() for name in re.findall(r"^model name\s*:(.+)$", cpuinfo, re.MULTILINE)]
@@ -188,7 +188,7 @@ def _cgroup_memory(root: Path) -> float | None:
 
 
 def _run(*command: str) -> str:
-    """Run a command of the system and give what it prints; empty where there is none or it fails."""
+    """Run a command of the system and return its output; empty if it does not exist or fails."""
     if shutil.which(command[0]) is None:
         return ""
     try:

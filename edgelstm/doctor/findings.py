@@ -1,4 +1,4 @@
-"""Judge the facts: what is fine, what may bite, what is broken, and the exact mend."""
+"""Judge the facts: what is fine, what may cause trouble, what is broken, and the exact fix."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PYTHON = (3, 10)
 NUMPY = (1, 26)
 ONNXRUNTIME = (1, 20)
 TELEMETRY_SINCE = (1, 29)
-# The cores on which 1.21.0 was seen to die with SIGILL at import (microsoft/onnxruntime 23957, 24112).
+# The cores on which 1.21.0 dies with SIGILL at import (microsoft/onnxruntime 23957, 24112).
 OLD_CORES = {"cortex-a53", "cortex-a72"}
 HOT_C = 80.0  # a Raspberry Pi slows down from here
-# What Python, numpy, onnxruntime and a small file take is about 100 MiB; training takes more, and is not for devices.
+# Python, numpy, onnxruntime and a small file take about 100 MiB; training takes more, and is not for devices.
 LITTLE_MIB, TOO_LITTLE_MIB = 256, 128
 
 _INSTALL = "pip install 'edgelstm[cpu]'"
@@ -34,13 +34,13 @@ _PERFORMANCE = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at.
+    """One finding about a device.
 
     Attributes:
         level: `OK`, `WARN` or `FAIL`.
-        what: in a word or two.
-        found: what is the case.
-        mend: what to do, where something is to be done.
+        what: what was examined, in a word or two.
+        found: what was found.
+        mend: how to fix it, if there is something to fix.
     """
 
     level: str
@@ -53,8 +53,8 @@ def judge_facts(facts: Facts, onnxruntime: Outcome) -> list[Finding]:
     """Judge a device.
 
     Args:
-        facts: what it says of itself.
-        onnxruntime: what became of importing onnxruntime in a child process.
+        facts: its facts.
+        onnxruntime: the result of importing onnxruntime in a child process.
     """
     return [
         *_processor(facts),
@@ -77,13 +77,13 @@ def _processor(facts: Facts) -> Iterator[Finding]:
     found = ", ".join(filter(None, [f"{facts.processors} x {names}" if names else "", facts.architecture]))
     if facts.architecture.startswith("armv6"):
         yield Finding(
-            FAIL, "processor", f"{found}: no onnxruntime exists for armv6", "take a Raspberry Pi Zero 2 W, 3 or newer"
+            FAIL, "processor", f"{found}: no onnxruntime exists for armv6", "use a Raspberry Pi Zero 2 W, 3 or newer"
         )
     elif facts.architecture in ("aarch64", "x86_64") and facts.bits == 32:
         yield Finding(
             FAIL,
             "processor",
-            f"{found}, but this Python has 32 bits: no onnxruntime wheel exists for it",
+            f"{found}, but this Python is 32-bit: no onnxruntime wheel exists for it",
             "install the 64-bit image of the system (Raspberry Pi OS 64-bit)",
         )
     elif facts.architecture.startswith("armv"):
@@ -104,7 +104,7 @@ def _system(facts: Facts) -> Iterator[Finding]:
             FAIL,
             "system",
             f"{facts.system} has musl instead of glibc: no onnxruntime wheel exists for it",
-            "take an image with glibc, such as python:3.13-slim",
+            "use an image with glibc, such as python:3.13-slim",
         )
     else:
         yield Finding(OK, "system", facts.system)
@@ -122,13 +122,13 @@ def _jetson(facts: Facts) -> Iterator[Finding]:
             FAIL if facts.python < PYTHON else WARN,
             "JetPack",
             f"{found} is not supported: its Python is 3.8, and its onnxruntime-gpu ends with 1.19.2",
-            f"flash JetPack 6; the CPU alone works with a Python of 3.10 or newer of your own and {_INSTALL}",
+            f"flash JetPack 6; the CPU alone works if you install Python 3.10 or newer and {_INSTALL}",
         )
     elif facts.cuda and not facts.cuda.startswith(f"{_CUDA_OF_JETPACK[facts.jetpack]}."):
         yield Finding(
             WARN,
             "JetPack",
-            f"{found}: it comes with CUDA {_CUDA_OF_JETPACK[facts.jetpack]}, and its onnxruntime wheels want that",
+            f"{found}: it comes with CUDA {_CUDA_OF_JETPACK[facts.jetpack]}, which its onnxruntime wheels need",
             "sudo apt install nvidia-jetpack",
         )
     elif facts.jetpack == 6 and facts.python[:2] != PYTHON:
@@ -136,7 +136,7 @@ def _jetson(facts: Facts) -> Iterator[Finding]:
             WARN,
             "JetPack",
             f"{found}: NVIDIA's GPU wheels are for its Python 3.10, this is {python}",
-            f"/usr/bin/python3.10 -m venv ENV, and there {JETPACK_6_WHEELS}; the CPU works with any",
+            f"/usr/bin/python3.10 -m venv ENV, and in it {JETPACK_6_WHEELS}; the CPU works with any Python",
         )
     else:
         yield Finding(OK, "JetPack", found)
@@ -158,15 +158,15 @@ def _jetson_wheels(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             WARN,
             "onnxruntime-gpu",
-            f"{version} of PyPI carries no code for Orin or Thor that could be seen",
-            "edgelstm verify FILE --device cuda tells; --device cpu works",
+            f"{version} of PyPI seems to have no code for Orin or Thor",
+            "test with edgelstm verify FILE --device cuda; --device cpu works",
         )
 
 
 def _python(facts: Facts) -> Iterator[Finding]:
-    found = f"{'.'.join(map(str, facts.python))}, {facts.bits} bits"
+    found = f"{'.'.join(map(str, facts.python))}, {facts.bits}-bit"
     if facts.python < PYTHON:
-        yield Finding(FAIL, "Python", f"{found}: expected 3.10 or newer", "install one, or a newer system")
+        yield Finding(FAIL, "Python", f"{found}: expected 3.10 or newer", "install a newer Python, or a newer system")
     else:
         yield Finding(OK, "Python", found)
 
@@ -178,7 +178,7 @@ def _packages(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             FAIL,
             "packages",
-            f"{installed} are installed at once and overwrite each other's files",
+            f"{installed} are installed together and overwrite each other's files",
             f"pip uninstall -y {' '.join(facts.builds)}; {_install(facts, keep)}",
         )
     if facts.numpy is None or _numbers(facts.numpy) < NUMPY:
@@ -219,7 +219,7 @@ def _imported(facts: Facts, version: str, providers: list[str], place: str) -> F
     if facts.jetpack and "CUDAExecutionProvider" not in providers:
         return Finding(WARN, "onnxruntime", f"{found}: the GPU is not used", _gpu_mend(facts))
     if not facts.pypi:
-        return Finding(OK, "onnxruntime", f"{found}; int8 files are held to its own tolerance, see edgelstm verify")
+        return Finding(OK, "onnxruntime", f"{found}; int8 files have a larger tolerance with it, see edgelstm verify")
     return Finding(OK, "onnxruntime", found)
 
 
@@ -232,7 +232,7 @@ def _blame(facts: Facts, outcome: Outcome) -> str:
         return ""
     if "1.21.0" in facts.builds.values() and OLD_CORES & set(facts.cores):
         return _known(facts)
-    return ": it has instructions that this processor lacks"
+    return ": it uses instructions that this processor lacks"
 
 
 def _known(facts: Facts) -> str:
@@ -242,7 +242,7 @@ def _known(facts: Facts) -> str:
 
 def _how_to_get(facts: Facts) -> str:
     if facts.musl or facts.architecture.startswith("armv") or facts.bits == 32:
-        return "there is no wheel for this device: see processor and system above"
+        return "no wheel exists for this device: see processor and system above"
     return JETPACK_6_WHEELS + f" for the GPU, {_INSTALL} for the CPU" if facts.jetpack == 6 else _INSTALL
 
 
@@ -251,7 +251,7 @@ def _again(facts: Facts) -> str:
         names = " ".join(facts.builds) or "onnxruntime"
         extra = "gpu" if "onnxruntime-gpu" in facts.builds else "cpu"
         return f"pip uninstall -y {names}; {_install(facts, extra)}"
-    return f"leave the system's build alone: python3 -m venv ENV; ENV/bin/{_INSTALL}"
+    return f"keep the system's build and install another: python3 -m venv ENV; ENV/bin/{_INSTALL}"
 
 
 def _telemetry(facts: Facts, outcome: Outcome) -> Iterator[Finding]:
@@ -263,7 +263,7 @@ def _telemetry(facts: Facts, outcome: Outcome) -> Iterator[Finding]:
         yield Finding(OK, "telemetry", "off (ORT_DISABLE_TELEMETRY=1)")
     else:
         words = (
-            "is not set: edgelstm turns it off for itself, other programs that import this onnxruntime report home"
+            "is not set: edgelstm disables telemetry for itself, other programs with this onnxruntime report home"
             if value is None
             else f"is {value!r}: this onnxruntime reports home"
         )
@@ -294,14 +294,14 @@ def _container(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             WARN,
             "container",
-            f"may use {facts.cgroup_cores:g} of a processor: calls are stopped in their middle, for up to 0.1 s",
+            f"limited to {facts.cgroup_cores:g} of a processor: calls are paused for up to 0.1 s",
             "docker run --cpus 1, or CPUQuota=100% in a systemd unit",
         )
     if facts.cgroup_mib is not None and facts.cgroup_mib < LITTLE_MIB:
         yield Finding(
             WARN,
             "container",
-            f"may use {facts.cgroup_mib:,.0f} MiB: the kernel may kill it",
+            f"limited to {facts.cgroup_mib:,.0f} MiB: the kernel may kill the process",
             "docker run --memory 512m, or MemoryMax=512M in a systemd unit",
         )
 
@@ -312,7 +312,7 @@ def _governor(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             WARN,
             "governor",
-            f"{', '.join(slow)}: the first calls after a pause are slow, and measurements vary",
+            f"{', '.join(slow)}: the first calls after a pause are slow, and timings vary",
             _PERFORMANCE,
         )
     elif facts.governors:
@@ -324,16 +324,16 @@ def _throttling(facts: Facts) -> Iterator[Finding]:
         return
     now = [words for bit, words in _THROTTLING.items() if facts.throttled >> bit & 1]
     before = [words for bit, words in _THROTTLING.items() if facts.throttled >> bit + 16 & 1]
-    mend = "a better power supply and cable" if facts.throttled & 0x10001 else "a heat sink or a fan"
+    mend = "use a better power supply and cable" if facts.throttled & 0x10001 else "add a heat sink or a fan"
     if now:
-        low_voltage = facts.throttled & 1  # it corrupts cards; the rest makes slow
+        low_voltage = facts.throttled & 1  # it corrupts cards; the others only slow down
         yield Finding(
             FAIL if low_voltage else WARN, "throttling", f"now: {', '.join(now)} ({facts.throttled:#x})", mend
         )
     elif before:
-        yield Finding(WARN, "throttling", f"since it was started: {', '.join(before)} ({facts.throttled:#x})", mend)
+        yield Finding(WARN, "throttling", f"since boot: {', '.join(before)} ({facts.throttled:#x})", mend)
     else:
-        yield Finding(OK, "throttling", "none since it was started")
+        yield Finding(OK, "throttling", "none since boot")
 
 
 def _temperature(facts: Facts) -> Iterator[Finding]:
@@ -341,7 +341,9 @@ def _temperature(facts: Facts) -> Iterator[Finding]:
         return
     found = f"{facts.temperature_c:.0f} C"
     if facts.temperature_c >= HOT_C:
-        yield Finding(WARN, "temperature", f"{found}: most boards slow down about here", "a heat sink or a fan")
+        yield Finding(
+            WARN, "temperature", f"{found}: most boards slow down near this temperature", "add a heat sink or a fan"
+        )
     else:
         yield Finding(OK, "temperature", found)
 

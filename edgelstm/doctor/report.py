@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edgelstm.doctor.child import FILE_S, IMPORT_S, Outcome, import_onnxruntime, try_device, try_file
 from edgelstm.doctor.facts import ROOT, Facts, gather_facts
 from edgelstm.doctor.findings import FAIL, OK, WARN, Finding, judge_facts
-from edgelstm.errors import ModelFileNotFoundError
+from edgelstm.errors import ModelFileNotFoundError, counted
 
 _CUDA = "CUDAExecutionProvider"
 
@@ -18,9 +18,9 @@ class Report(NamedTuple):
     """What was found.
 
     Attributes:
-        facts: what the device says of itself.
-        findings: what that means, one by one.
-        healthy: nothing fails.
+        facts: the facts of the device.
+        findings: what they mean, one by one.
+        healthy: no finding is `FAIL`.
     """
 
     facts: Facts
@@ -38,20 +38,20 @@ def examine(
     """Examine this device.
 
     Args:
-        file: a model file to verify and step here.
-        root: where the files of the system lie.
-        import_timeout_s: how long importing onnxruntime may take in its child process.
-        file_timeout_s: how long the model file may take in its own.
+        file: a model file to verify and step on this device.
+        root: root folder of the system's files.
+        import_timeout_s: time limit for importing onnxruntime in a child process.
+        file_timeout_s: time limit for the model file in a child process.
 
     Raises:
-        ModelFileNotFoundError: there is no such file; whatever else is wrong is a finding.
+        ModelFileNotFoundError: the file does not exist; everything else that is wrong is a finding.
 
     Example:
         >>> "onnxruntime" in [finding.what for finding in examine().findings]
         True
     """
     if file is not None and not os.path.isfile(file):
-        raise ModelFileNotFoundError(f"{os.fspath(file)}: there is no such file")
+        raise ModelFileNotFoundError(f"{os.fspath(file)}: file not found")
     facts = gather_facts(root)
     outcome = import_onnxruntime(import_timeout_s)
     findings = judge_facts(facts, outcome)
@@ -62,22 +62,23 @@ def examine(
         if "version" in (outcome.found or {}):
             findings.append(_judge_file(name, try_file(os.fspath(file), file_timeout_s)))
         else:
-            findings.append(Finding(FAIL, "model file", f"{name} was not tried: there is no onnxruntime that works"))
+            findings.append(Finding(FAIL, "model file", f"{name} was not tried: no working onnxruntime"))
     healthy = all(finding.level != FAIL for finding in findings)
     return Report(facts, findings, healthy)
 
 
 def _judge_cuda(outcome: Outcome) -> Finding:
-    """A GPU build that has no GPU still runs on the CPU: no failure."""
+    """Judge CUDA; a GPU build without a GPU still runs on the CPU, so this is no failure."""
     if outcome.trouble is None:
         return Finding(OK, "CUDA", "starts")
-    return Finding(WARN, "CUDA", outcome.trouble if outcome.refused else f"trying it, a process {outcome.trouble}")
+    return Finding(WARN, "CUDA", outcome.trouble if outcome.refused else f"a process that tried it {outcome.trouble}")
 
 
 def _judge_file(name: str, outcome: Outcome) -> Finding:
     if outcome.found is None:
         return Finding(FAIL, "model file", str(outcome.trouble) if outcome.refused else f"{name} {outcome.trouble}")
-    found = f"{name}: {outcome.found['rows']} golden window(s), off by at most {outcome.found['off']:.3g}"
+    windows = counted(outcome.found["rows"], "golden window")
+    found = f"{name}: {windows}, off by at most {outcome.found['off']:.3g}"
     if not outcome.found["passed"]:
         mend = "do not use it here: try another onnxruntime version, or the fp32 file"
         return Finding(FAIL, "model file", f"{found}, more than the allowed {outcome.found['allowed']:.3g}", mend)

@@ -14,9 +14,9 @@ from edgelstm.errors import MissingDependencyError
 try:
     import onnxruntime
 
-    if not hasattr(onnxruntime, "InferenceSession"):  # an empty folder is a package to Python
+    if not hasattr(onnxruntime, "InferenceSession"):  # Python imports an empty folder as a package
         raise MissingDependencyError(
-            "this needs onnxruntime, whose files are gone, as when one of two of its packages was uninstalled: "
+            "this needs onnxruntime, but its files are missing, as after uninstalling one of two onnxruntime packages: "
             "pip uninstall -y onnxruntime onnxruntime-gpu; pip install 'edgelstm[cpu]' "
             "(on a machine with an NVIDIA GPU: 'edgelstm[gpu]')"
         )
@@ -62,7 +62,7 @@ _GUARDS = {"Guard": "guard", "GuardedStream": "guarded", "measure_drift": "drift
 
 
 def __getattr__(name: str) -> Any:
-    """Import the guard when it is first asked for: a device that does without does not wait for it."""
+    """Import the guard on first use, so that a device without one starts faster."""
     if name in _GUARDS:
         return getattr(importlib.import_module(f"edgelstm.runtime.guard.{_GUARDS[name]}"), name)
     raise AttributeError(f"module 'edgelstm.runtime' has no attribute {name!r}")

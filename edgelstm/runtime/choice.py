@@ -1,4 +1,4 @@
-"""Choose a device by trying each that this onnxruntime has: what `device="auto"` does."""
+"""Choose a device by trying all devices of this onnxruntime, for `device="auto"`."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from edgelstm.runtime.replay import golden_rows, passing_times, replay
 
 VARIABLE = "EDGELSTM_DEVICE"
 ROUNDS = 15
-MARGIN = 1.1  # an accelerator must be so much faster than the CPU: less is noise, and would change from start to start
+# An accelerator must be this many times as fast as the CPU: less is noise, and the choice would change at each start.
+MARGIN = 1.1
 
 _REMOTE = "AzureExecutionProvider"  # calls a service; it runs no nodes
 
 
 def choose(open_on: Callable[[str], Predictor]) -> Predictor:
-    """Open a file on each device, time its golden vectors on those that compute the right answers, take the fastest.
+    """Open a file on each device and take the fastest of those that reproduce its golden vectors.
 
-    The environment variable `EDGELSTM_DEVICE` decides beforehand, for a device that is to start the same way always.
+    The environment variable `EDGELSTM_DEVICE` sets the device instead, so that every start is the same.
 
     Args:
-        open_on: gives a predictor on the device of that name.
+        open_on: opens the file on the device of that name.
 
     Returns:
-        A predictor whose `choice` tells what was chosen and why.
+        A predictor whose `choice` says what was chosen and why.
 
     Raises:
-        ProviderError: the device of `EDGELSTM_DEVICE` is not to be had; or no device computes the golden vectors.
+        ProviderError: the device of `EDGELSTM_DEVICE` is unavailable, or no device reproduces the golden vectors.
         InputError: `EDGELSTM_DEVICE` names no device.
     """
     pinned = os.environ.get(VARIABLE)
@@ -47,7 +48,7 @@ def choose(open_on: Callable[[str], Predictor]) -> Predictor:
         except ProviderError as error:
             refused[device] = str(error)
     if not opened:
-        raise ProviderError("auto: no device computes the golden vectors: " + "; ".join(refused.values()))
+        raise ProviderError("auto: no device reproduces the golden vectors: " + "; ".join(refused.values()))
     times = _golden_times(opened) if len(opened) > 1 else {}
     device = _fastest(times) if times else next(iter(opened))
     predictor = opened[device]
@@ -63,34 +64,34 @@ def _candidates() -> list[str]:
 
 def _pinned(device: str, open_on: Callable[[str], Predictor]) -> Predictor:
     if device == AUTO:
-        raise InputError(f"{VARIABLE}: expected a device, got 'auto'; unset it to have one chosen")
+        raise InputError(f"{VARIABLE}: expected a device, got 'auto'; unset it to choose automatically")
     try:
         predictor = open_on(device)
     except (InputError, ProviderError) as error:
         raise type(error)(f"{VARIABLE}={device}: {error}") from error
-    predictor.choice = Choice(predictor.device, f"{VARIABLE}={device} says so", {}, {})
+    predictor.choice = Choice(predictor.device, f"set by {VARIABLE}={device}", {}, {})
     return predictor
 
 
 def _proven(device: str, open_on: Callable[[str], Predictor]) -> Predictor:
-    """Open on a device and see that it computes there what it computed at export; on the CPU, verify is for that."""
+    """Open on a device and check the golden vectors there; on the CPU, `edgelstm verify` does that."""
     predictor = open_on(device)
     if device != device_of(CPU):
         try:
             result = replay(predictor)
         except EdgeLstmError:
             raise
-        except Exception as error:  # onnxruntime's errors have no common base but this
+        except Exception as error:  # onnxruntime's errors share no other base class
             raise ProviderError(f"{device} fails on the golden vectors: {error}") from error
         if not result.passed:
             pairs = zip(result.file_error, result.tolerance, strict=True)
             off = ", ".join(f"{error:.3g} (allowed {limit:.3g})" for error, limit in pairs)
-            raise ProviderError(f"{device} computes something else than the file did at export: off by {off}")
+            raise ProviderError(f"{device}: results differ from those at export by {off}")
     return predictor
 
 
 def _golden_times(opened: dict[str, Predictor]) -> dict[str, float]:
-    """Time one golden window on each device, in turn, as the file is made to run: at once, or step by step."""
+    """Time one golden window on each device in turn, in the mode of the file: as a whole, or step by step."""
     times: dict[str, list[float]] = {device: [] for device in opened}
     calls = {device: _window_call(predictor) for device, predictor in opened.items()}
     for turn in range(ROUNDS + 2):
@@ -123,5 +124,6 @@ def _reason(device: str, times: dict[str, float], refused: dict[str, str]) -> st
             f"{device} is the only device that this onnxruntime {onnxruntime.__version__} can run the file on{others}"
         )
     found = ", ".join(f"{name} {time_us:.0f} us" for name, time_us in sorted(times.items(), key=lambda item: item[1]))
-    margin = "" if device == min(times, key=lambda name: times[name]) else f" (less than {MARGIN:g} times is no reason)"
+    quickest = min(times, key=lambda name: times[name])
+    margin = "" if device == quickest else f" (differences below {MARGIN:g} times are ignored)"
     return f"{device}, by the time of one golden window: {found}{margin}"

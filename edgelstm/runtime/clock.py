@@ -1,4 +1,4 @@
-"""Read the time that a sample comes with: nanoseconds for a guard, whole seconds for a graph."""
+"""Convert the time of a sample: to nanoseconds for a guard, to whole seconds for a graph."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from edgelstm.contract import Contract
 from edgelstm.errors import InputError
 
 NS = 1_000_000_000
-MAX_TIME_S = 10**11  # in the year 5138; what is beyond was milliseconds
+MAX_TIME_S = 10**11  # the year 5138; larger numbers were milliseconds
 _MAX_YEARS = MAX_TIME_S // (365 * 86400)
 
 
 def as_ns(time_s: Any) -> int:
-    """Turn the moment of one sample into nanoseconds.
+    """Convert the time of one sample to nanoseconds.
 
     Args:
-        time_s: seconds since 1970, UTC, whole or not (`time.time()`), or a `numpy.datetime64`. Where nothing looks at
-            the calendar they may count from any other moment, as long as it is always the same.
+        time_s: seconds since 1970, UTC, whole or not (`time.time()`), or a `numpy.datetime64`. Unless file or guard use
+            the calendar, they may count from any other fixed moment.
 
     Raises:
-        InputError: something else, or no moment within `MAX_TIME_S` of 1970.
+        InputError: another type, or a time further than `MAX_TIME_S` from 1970.
 
     Example:
         >>> import numpy as np
@@ -39,7 +39,7 @@ def as_ns(time_s: Any) -> int:
         raise InputError(_beyond(int(time_s)))
     elif isinstance(time_s, np.datetime64) and not np.isnat(time_s):
         year = int(time_s.astype("datetime64[Y]").astype(np.int64))
-        if abs(year) < _MAX_YEARS:  # beyond, the cast wraps around
+        if abs(year) < _MAX_YEARS:  # larger values wrap around in the cast
             return int(time_s.astype("datetime64[us]").astype(np.int64)) * 1000
     raise InputError(
         f"time_s: expected seconds since 1970 (UTC), within {MAX_TIME_S} of it, as a number or a numpy.datetime64, got "
@@ -48,19 +48,20 @@ def as_ns(time_s: Any) -> int:
 
 
 def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray[np.int64] | None:
-    """Turn the moments of samples into what the graph takes beside x.
+    """Convert the times of samples to the graph's input `time_s`.
 
     Args:
-        time_s: seconds since 1970, UTC, or `numpy.datetime64`; fractions of a second are left out; of `shape`, or
-            without its first axis, for all of them. Moments before 1970 are negative.
-        shape: of what the graph takes, or of one step of it.
-        contract: says whether it takes any.
+        time_s: seconds since 1970, UTC, or `numpy.datetime64`; fractions of a second are dropped; of `shape`, or
+            without its first axis to apply to all rows. Times before 1970 are negative.
+        shape: shape of the graph's input, or of one step of it.
+        contract: says whether the file takes times.
 
     Returns:
         int64 of `shape`, contiguous; None for a file that takes no times.
 
     Raises:
-        InputError: missing or not needed, no numbers, another shape, or not within `MAX_TIME_S` of 1970.
+        InputError: missing, not taken by this file, not numbers, of another shape, or further than `MAX_TIME_S` from
+            1970.
 
     Example:
         >>> import numpy as np
@@ -71,10 +72,10 @@ def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray
     """
     if not contract.times:
         if time_s is not None:
-            raise InputError("time_s: this file takes no times")
+            raise InputError("time_s: this file takes no times; omit time_s")
         return None
     if time_s is None:
-        raise InputError("time_s: this file takes the time of each sample, seconds since 1970 (UTC); give time_s")
+        raise InputError("time_s: this file needs the time of each sample, seconds since 1970 (UTC); give time_s")
     seconds = _as_seconds(time_s)
     if seconds.shape not in (shape, shape[1:]):
         raise InputError(f"time_s: expected {list(shape)} times, one for each sample, got shape {seconds.shape}")
@@ -86,12 +87,12 @@ def as_times(time_s: Any, shape: tuple[int, ...], contract: Contract) -> NDArray
 def check_order(
     times: NDArray[np.int64], lengths: NDArray[np.int64] | None = None, before: NDArray[np.int64] | None = None
 ) -> None:
-    """See that time does not run backwards.
+    """Check that time does not run backwards.
 
     Args:
         times: int64 [B, T].
-        lengths: int64 [B], the valid steps of each row; None: all are.
-        before: int64 [B], what went before the first step; None: nothing did.
+        lengths: int64 [B], the valid steps of each row; None: all steps.
+        before: int64 [B], the time before the first step; None: there was none.
 
     Raises:
         InputError: names the row and the step.
@@ -109,16 +110,16 @@ def check_order(
 def backwards(before: Any, after: Any, place: str = "") -> InputError:
     """Say that a sample is older than the one before it."""
     return InputError(
-        f"time_s: runs backwards{place}: {before} is followed by {after}; sort the samples, or begin anew where the "
-        "clock was set back"
+        f"time_s: runs backwards{place}: {before}, then {after}; sort the samples, or start a new series (in a stream: "
+        "reset()) where the clock was set back"
     )
 
 
 def _as_seconds(time_s: Any) -> NDArray[Any]:
-    """Give whole seconds: what is finer is rounded down."""
+    """Convert to whole seconds, rounded down."""
     try:
         array = np.asarray(time_s)
-    except (ValueError, TypeError, RuntimeError) as error:  # ragged, or of a library that numpy cannot look into
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged, or from a library that numpy cannot read
         raise InputError(f"time_s: expected an array of times, got {type(time_s).__name__}: {error}") from error
     if type(time_s).__module__.startswith("numpy.ma") and np.any(time_s.mask):
         raise InputError("time_s: expected a time for each sample, got a masked array")
@@ -137,7 +138,7 @@ def _as_seconds(time_s: Any) -> NDArray[Any]:
         if not np.isfinite(array).all():
             raise InputError("time_s: expected a time for each sample, got NaN or infinity")
         far = float(array.flat[abs(array).argmax()])
-        if abs(far) > MAX_TIME_S:  # beyond, the cast wraps around
+        if abs(far) > MAX_TIME_S:  # larger values wrap around in the cast
             raise InputError(_beyond(int(far)))
         whole: NDArray[np.int64] = np.floor(array).astype(np.int64)
         return whole
@@ -149,7 +150,7 @@ def _as_seconds(time_s: Any) -> NDArray[Any]:
 
 
 def _beyond(value: int) -> str:
-    """Word a time that is none, and the unit it was probably meant in."""
+    """Say that a time is too far from 1970, and which unit was probably meant."""
     units = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
     meant = next((f"; if these are {unit}, divide by {n}" for unit, n in units.items() if abs(value) < 10**10 * n), "")
     return f"time_s: expected seconds since 1970, within {MAX_TIME_S} of it, got {value}{meant}"

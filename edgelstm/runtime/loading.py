@@ -27,25 +27,27 @@ def load(
     Args:
         path: a file written by `edgelstm export`.
         device: `"cpu"`, `"cuda"`, `"tensorrt"`, another execution provider by its onnxruntime name, or `"auto"`: the
-            one that is fastest on the golden vectors, unless the environment variable `EDGELSTM_DEVICE` names one.
-            There is no fallback: what cannot run there in whole is an error.
-        threads: for the work inside one call; None for one, or two where the network is wide enough to gain by it.
-        unverified: take a file that was altered since export, by an optimizer for instance, or that has operators
-            which FORMAT.md does not name. It still needs its contract and golden vectors, and is first tried in a
-            child process with limits (0.3 s, Linux only). `Predictor.let_pass` lists what would have been refused.
-        provider_options: for the device, as onnxruntime documents them.
-        spinning: let threads that wait for work burn their cores.
-        arena: keep memory for the next call; it grows without bound on changing shapes.
+            fastest on the golden vectors, unless the environment variable `EDGELSTM_DEVICE` names one. There is no
+            fallback: a device that cannot run the whole file is an error.
+        threads: threads inside one call; None: two if the network is wide enough to gain by it, else one.
+        unverified: accept a file that was altered since export, for instance by an optimizer, or that has operators
+            outside FORMAT.md. It still needs its contract and golden vectors, and is first tried in a child process
+            with limits (0.3 s, Linux only). `Predictor.let_pass` lists what was accepted.
+        provider_options: options of the device, as onnxruntime documents them.
+        spinning: let idle threads spin, which keeps their cores busy.
+        arena: keep memory for the next call; it grows without bound if shapes change.
 
     Returns:
         A predictor, ready to run.
 
     Raises:
-        ModelFileNotFoundError: there is no such file.
-        ModelFileError: the file is damaged, altered, foreign or of a newer format; or the child process died of it.
-        ProviderError: the device is not to be had; says whether the package, the driver, the version or the network
-            is wrong, and what to install.
-        InputError: `path` is no path, an unknown device, no thread, or options that nobody reads.
+        ModelFileNotFoundError: the file does not exist.
+        ModelFileError: the file is damaged, altered, not from edgelstm or of a newer format; or the child process that
+            tried it died.
+        ProviderError: the device is unavailable; the message says whether the package, the driver, the version or the
+            network is wrong, and what to install.
+        InputError: `path` is not a path, the device is unknown, `threads` is below 1, or the device does not take the
+            options.
 
     Example:
         >>> predictor = load("models/co2/co2.fp32.onnx", device="auto")
@@ -56,7 +58,7 @@ def load(
     """
     model_file = read_model_file(path, unverified)
     if unverified:
-        from edgelstm.runtime.trial import try_in_child  # subprocess: a millisecond that only this way takes
+        from edgelstm.runtime.trial import try_in_child  # imports subprocess: 1 ms that other loads save
 
         try_in_child(model_file.content, os.fspath(path))
     return open_model_file(
@@ -73,7 +75,7 @@ def open_model_file(
     spinning: bool = False,
     arena: bool = False,
 ) -> Predictor:
-    """Open a model file that has been read and checked; as `load` does.
+    """Open a model file that was read and checked, as `load` does.
 
     Raises:
         ProviderError, InputError, ModelFileError: as for `load`.
@@ -85,7 +87,7 @@ def open_model_file(
     if device != AUTO:
         return open_on(device)
     if provider_options:
-        raise InputError("provider_options: they are for one device; name it instead of 'auto'")
-    from edgelstm.runtime.choice import choose  # only this way needs it
+        raise InputError("provider_options: they are for one device, got 'auto'; name the device")
+    from edgelstm.runtime.choice import choose  # only `auto` needs it
 
     return choose(open_on)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array32
 from edgelstm.contract import STATES, Contract
-from edgelstm.errors import InputError, ModelFileError
+from edgelstm.errors import InputError, ModelFileError, counted
 from edgelstm.runtime.clock import as_times, check_order
 from edgelstm.runtime.engine.providers import Choice, device_of
 from edgelstm.runtime.engine.session import Settings, create_session
@@ -28,16 +28,16 @@ from edgelstm.runtime.streams.streams import Streams
 
 
 class Predictor:
-    """A loaded model file. Any number of threads may share it, each with streams of its own.
+    """A loaded model file. Any number of threads may share it, each with its own streams.
 
     Attributes:
         contract: what the file says about itself.
         golden: its recorded inputs and outputs, for `edgelstm.runtime.replay`.
         digest: SHA-256 of the file without its own hex digits, as 64 hex digits.
-        device: what it runs on.
-        choice: how that came about, where it was loaded with `"auto"`; else None.
-        threads: for the work inside one call.
-        let_pass: what would have been refused, had the file not been loaded with `unverified`.
+        device: the device that it runs on.
+        choice: how the device was chosen, if the file was loaded with `"auto"`; else None.
+        threads: number of threads inside one call.
+        let_pass: what was accepted only because of `unverified`.
     """
 
     def __init__(
@@ -69,33 +69,34 @@ class Predictor:
 
     @property
     def bare(self) -> Predictor:
-        """The same file in the units of its graph, as golden vectors are: itself where no channel has an origin."""
+        """The same file in the units of its graph and golden vectors; itself if no channel has an origin."""
         return self._bare or self
 
     def predict(self, x: Any, lengths: Any = None, time_s: Any = None) -> Array32:
         """Predict from one window or a batch of windows, always from a zero state.
 
-        An int8 file is run row by row, each without its padding: its kernels take the range of the activations over
-        all they are given, so that a row would change with its neighbours, and with zeros behind its end.
+        An int8 file is run row by row, each without its padding: its kernels take one range of the activations over a
+        whole call, so a row would change with its neighbours, and with zeros after its end.
 
         Args:
             x: [T, F] or [B, T, F] numbers, in the physical units of `contract.inputs`. A window file takes
                 T = `contract.window`, with `lengths` any T up to that; a carried file any T of at least 1. Tokens
                 are whole numbers [T] or [B, T].
             lengths: for a file that takes them, the valid steps of each row, a whole number or [B]; None: all are.
-                What lies behind them changes nothing.
-            time_s: for a file that takes times, the moment of each sample: seconds since 1970, UTC, or
-                `numpy.datetime64`, [T] or [B, T]; fractions of a second are left out; they may not run backwards within
+                Later steps change nothing.
+            time_s: for a file that takes times, the time of each sample: seconds since 1970, UTC, or
+                `numpy.datetime64`, [T] or [B, T]; fractions of a second are dropped; times may not run backwards within
                 a row.
 
         Returns:
             float32 [K, O] or [B, K, O], in the physical units of `contract.outputs`; a carried file answers
             at every step: [T, K, O] or [B, T, K, O]. To classify: [C] or [B, C]; to label: [T, O] or [B, T, O],
-            NaN behind the length of a row. float64 where an output has an origin.
+            NaN after the length of a row. float64 if an output has an origin.
 
         Raises:
-            InputError: a wrong shape, no numbers, NaN or infinity; lengths or times that are missing or not taken.
-            SharingError: this process is a fork that must not use the session.
+            InputError: a wrong shape, not numbers, NaN or infinity; lengths or times that are missing, or that the file
+                does not take.
+            SharingError: this process was forked and must not use the session.
 
         Example:
             >>> import numpy as np
@@ -128,8 +129,8 @@ class Predictor:
             y: [..., C] probabilities, as `predict` or a stream gave them.
 
         Returns:
-            Text [...], the name of an output; empty where there is no answer: behind the length of a row, or of a
-            stream that is not ready. To one answer [C] a single name.
+            Text [...], the name of an output; empty where there is no answer: after the length of a row, or from a
+            stream that is not ready. For one answer [C], a single name.
 
         Raises:
             InputError: the file answers with numbers, or the last axis is not C.
@@ -157,15 +158,15 @@ class Predictor:
         """Start a stream that takes one sample at a time, from a zero state.
 
         Args:
-            batch: how many independent streams step together, all of them at every step; see `streams` for others.
-            state: `"carried"` or `"window"`, to be sure of what the file was made for; None: whatever that is.
+            batch: number of independent streams that step together, all of them at every step; otherwise see `streams`.
+            state: `"carried"` or `"window"`, to require this state of the file; None: take either.
 
         Returns:
             A new `Stream`; it does not share state with any other.
 
         Raises:
             InputError: `batch` is not a whole number of at least 1, or the file was made for another `state`.
-            SharingError: this process is a fork that must not use the session.
+            SharingError: this process was forked and must not use the session.
 
         Example:
             >>> from edgelstm import load
@@ -191,19 +192,19 @@ class Predictor:
         """Start many independent streams; those that have a sample are stepped in one call.
 
         Args:
-            count: how many, from a zero state; others may join later.
+            count: number of streams, from a zero state; others may join later.
             state: as for `stream`.
-            exact: False runs all rows of an int8 file in one call: many times as fast, but their activations share
-                a range, so that an answer moves with its neighbours (`contract.fidelity.neighbour_difference`). Other
-                files run in one call and are exact anyway.
-            names: of streams that are called by name, not by number; `[]` where all join later.
+            exact: False runs all rows of an int8 file in one call: many times as fast, but the rows share one range of
+                activations, so an answer changes with its neighbours (`contract.fidelity.neighbour_difference`). Other
+                files always run in one call and are exact.
+            names: names of the streams, to use names instead of numbers; `[]` if all join later.
 
         Returns:
             New `Streams`, or with names `NamedStreams`.
 
         Raises:
-            InputError: `count` is not a whole number of at least 0, or stands beside names; a name that is no text or
-                comes twice; or the file was made for another `state`.
+            InputError: `count` is not a whole number of at least 0, or is given with names; a name is not a text or
+                occurs twice; or the file was made for another `state`.
             SharingError: as for `stream`.
 
         Example:
@@ -229,12 +230,12 @@ class Predictor:
             return
         if own == "window":
             why = (
-                f"it was trained from a zero state over {self.contract.window} steps and has no state to carry on; its "
-                "stream runs the last window at every step. For a file that goes on for ever: edgelstm export RUN "
+                f"it was trained from a zero state over {self.contract.window} steps and has no state to carry; its "
+                "stream runs the last window at every step. For a file that steps for ever: edgelstm export RUN "
                 "--state carried, best of a network that was trained so"
             )
         else:
-            why = "it carries its state on; for windows that begin from a zero state, use predict"
+            why = "it carries its state; for windows from a zero state, use predict"
         raise InputError(f"state: expected {own!r}, which is what this file was made for, got {state!r}: {why}")
 
     def _check_shape(self, x: NDArray[Any], single: int) -> None:
@@ -244,19 +245,17 @@ class Predictor:
             raise InputError(f"expected one window [{axes}] or a batch [B, {axes}], got shape {x.shape}")
         steps = x.shape[x.ndim - single]
         if self.contract.lengths and steps > window:
-            raise InputError(f"expected windows of at most {window} steps, as this network was trained, got {steps}")
+            raise InputError(f"expected windows of at most {window} steps, as in training, got {steps}")
         if self.contract.state == "window" and not self.contract.lengths and steps != window:
-            raise InputError(
-                f"expected windows of {window} steps, which is what this network was trained on, got {steps}"
-            )
-        if 0 in x.shape:  # onnxruntime 1.32 ends the whole process on an empty batch
+            raise InputError(f"expected windows of {window} steps, as in training, got {steps}")
+        if 0 in x.shape:  # an empty batch kills the process in onnxruntime 1.32
             raise InputError(f"expected at least one row and one step, got shape {x.shape}")
 
     def _as_lengths(self, lengths: Any, shape: tuple[int, ...], single: int) -> NDArray[np.int64] | None:
-        """One length for each row; a length of 0 is refused, onnxruntime would silently answer it."""
+        """Check one length for each row; 0 is refused, because onnxruntime would silently answer it."""
         if not self.contract.lengths:
             if lengths is not None:
-                raise InputError("lengths: this file takes none, its windows are whole")
+                raise InputError("lengths: this file takes none, all its windows are complete; omit lengths")
             return None
         if len(shape) not in (single, single + 1):
             raise InputError(f"expected one window or a batch of them, got shape {shape}")
@@ -264,7 +263,8 @@ class Predictor:
         steps = shape[len(shape) - single]
         valid = np.full(rows, steps) if lengths is None else np.atleast_1d(np.asarray(lengths))
         if valid.dtype.kind not in "iu" or valid.shape != (rows,):
-            raise InputError(f"lengths: expected {rows} whole number(s), got {valid.dtype} of shape {valid.shape}")
+            expected = counted(rows, "whole number")
+            raise InputError(f"lengths: expected {expected}, got {valid.dtype} of shape {valid.shape}")
         if rows and steps and not 1 <= valid.min() <= valid.max() <= steps:
             raise InputError(f"lengths: expected 1 to {steps} steps in each row, got {valid.min()} to {valid.max()}")
         return valid.astype(np.int64)
@@ -272,7 +272,7 @@ class Predictor:
     def _as_times(
         self, time_s: Any, shape: tuple[int, ...], lengths: NDArray[np.int64] | None
     ) -> NDArray[np.int64] | None:
-        """One time for each sample; behind the length of a row they may be anything whole, and become 0."""
+        """Check one time for each sample; after the length of a row any whole number is accepted, and becomes 0."""
         times = as_times(time_s, shape, self.contract)
         if times is not None:
             check_order(times, lengths)
@@ -281,7 +281,7 @@ class Predictor:
     def _run_rows(
         self, batch: NDArray[Any], lengths: NDArray[np.int64] | None, times: NDArray[np.int64] | None
     ) -> Array32:
-        """Run each row by itself, up to its length; answers behind it are NaN."""
+        """Run each row alone, up to its length; answers after it are NaN."""
         found = []
         for i in range(len(batch)):
             end = batch.shape[1] if lengths is None else int(lengths[i])
@@ -310,7 +310,7 @@ class Predictor:
             y, as the graph gives it.
 
         Raises:
-            SharingError: this process is a fork that must not use the session.
+            SharingError: this process was forked and must not use the session.
         """
         feeds: dict[str, NDArray[Any]] = {"x": batch}
         if lengths is not None:
@@ -329,7 +329,7 @@ class Predictor:
 
 
 def _without_origins(predictor: Predictor) -> Predictor:
-    """Share everything with a predictor but the origins of its contract."""
+    """Copy a predictor without the origins of its contract; everything else is shared."""
     bare = object.__new__(Predictor)
     bare.__dict__.update(predictor.__dict__)
     bare.contract, bare._bare = predictor.contract.bare, None
@@ -337,7 +337,7 @@ def _without_origins(predictor: Predictor) -> Predictor:
 
 
 def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> None:
-    """See that the graph takes and gives what the contract says, by name and fixed sizes."""
+    """Check that the graph takes and gives what the contract says, by name and fixed sizes."""
     steps = ("T",) if contract.every_step else ()
     x: tuple[int | str, ...] = ("B", "T") if contract.tokens else ("B", "T", len(contract.inputs))
     inputs = {"x": x} | {s.input: s.shape for s in contract.states}
@@ -356,7 +356,7 @@ def _check_graph(session: onnxruntime.InferenceSession, contract: Contract) -> N
 
 
 def _without_padding(x: Any, lengths: NDArray[np.int64], single: int) -> Any:
-    """Put zeros behind the length of each row: padding may hold anything, NaN too, and must not be refused for it."""
+    """Set zeros after the length of each row: padding may hold anything, even NaN, and must not cause a refusal."""
     x = np.array(x)
     rows = x if x.ndim > single else x[np.newaxis]
     rows[np.arange(rows.shape[1]) >= lengths[:, np.newaxis]] = 0

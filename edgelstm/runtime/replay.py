@@ -1,7 +1,7 @@
 """Replay golden vectors on this machine.
 
-They prove two different things. Against the outputs that *this very file* gave at export, the machine must be
-right. Against the outputs of the trained network, one sees what the precision cost.
+They show two different things: whether this machine reproduces the outputs that *this very file* gave at export, and,
+against the outputs of the trained network, what the precision costs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edgelstm.runtime.predictor import Predictor
 
 
 class Replay(NamedTuple):
-    """What came out when the golden vectors were run on this machine.
+    """The result of running the golden vectors on this machine.
 
     Attributes:
         rows: how many windows were run, one at a time.
@@ -49,7 +49,7 @@ def replay(predictor: Predictor) -> Replay:
         The worst differences, and whether they are within the file's tolerance.
 
     Raises:
-        ModelFileError: the graph answers in another shape than it declares.
+        ModelFileError: the shape of the answers is not the declared one.
     """
     predictor = predictor.bare
     golden = predictor.golden
@@ -57,7 +57,7 @@ def replay(predictor: Predictor) -> Replay:
     for y in rows:
         if y.shape != golden.file.shape[1:]:
             raise ModelFileError(
-                f"the graph answers in the shape {y.shape}, its golden vectors have {golden.file.shape[1:]}; "
+                f"the graph gives answers of shape {y.shape}, its golden vectors have {golden.file.shape[1:]}; "
                 "the file is damaged, export it again"
             )
     y = np.stack(rows)
@@ -73,7 +73,7 @@ def replay(predictor: Predictor) -> Replay:
 
 
 def golden_rows(golden: Golden) -> list[tuple[NDArray[Any], int | None, NDArray[np.int64] | None]]:
-    """List what `Predictor.predict` takes for each golden window: x, its length and its times where the file does."""
+    """List the arguments of `Predictor.predict` for each golden window: x, length and times (None if not taken)."""
     nothing = [None] * len(golden.x)
     lengths = nothing if golden.lengths is None else golden.lengths.tolist()
     times = nothing if golden.times is None else list(golden.times)
@@ -81,15 +81,15 @@ def golden_rows(golden: Golden) -> list[tuple[NDArray[Any], int | None, NDArray[
 
 
 def passing_times(golden: Golden) -> Iterator[int | None]:
-    """Give times for samples that are stepped on and on, a second apart from the first golden one; None for none.
+    """Yield times for an endless stream, one second apart from the first golden time on; None if the file takes none.
 
-    The golden times themselves run backwards from one window to the next, which no stream takes.
+    The golden times themselves run backwards from one window to the next, which streams refuse.
     """
     return repeat(None) if golden.times is None else count(int(golden.times[0, 0]))
 
 
 def _without_padding(answers: NDArray[np.float32], golden: Golden) -> NDArray[np.float32]:
-    """Put zeros behind the length of each row of [G, T, ...], where there is no answer."""
+    """Set zeros after the length of each row of [G, T, ...], where there is no answer."""
     if golden.lengths is None:
         return answers
     answers = answers.copy()

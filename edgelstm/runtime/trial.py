@@ -1,8 +1,8 @@
-"""Try a file that is not verified in a child process with limits, before this process loads it.
+"""Try an unverified file in a child process with limits, before this process loads it.
 
-The structure of such a file is as safe as that of any other (`edgelstm.runtime.file.structure`), but its operators may
-be any that onnxruntime knows, and nobody says who wrote it. What it then asks of memory and time, and whether a kernel
-falls over it, is seen in a process that may die.
+The structure of such a file is as safe as that of any other (`edgelstm.runtime.file.structure`), but it may use any
+operator that onnxruntime knows, and its author is unknown. The child process shows how much memory and time it takes,
+and whether it crashes a kernel.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 
 from edgelstm.errors import EdgeLstmError, ModelFileError
 
-# Above what Python, numpy and onnxruntime take, 0.2 GiB. Measured: 6 MiB for the co2 file of 79 kB.
+# Beyond the 0.2 GiB of Python, numpy and onnxruntime. Measured: 6 MiB for the co2 file of 79 kB.
 MEMORY_BYTES = 512 * 2**20
 MEMORY_PER_BYTE = 16
 CPU_S = 30
@@ -21,7 +21,7 @@ WALL_S = 60
 
 _REFUSED = 3
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from edgelstm.runtime.trial import _try; _try()"
-# y = Identity(x), float32 [1]: onnxruntime looks at the processor when it opens its first session.
+# y = Identity(x), float32 [1]: onnxruntime inspects the processor when it opens its first session.
 IDENTITY = (
     b'\x08\x08:7\n\x10\n\x01x\x12\x01y"\x08Identity\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01b\x0f\n'
     b"\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x11"
@@ -29,18 +29,18 @@ IDENTITY = (
 
 
 def try_in_child(content: bytes, name: str = "model file") -> None:
-    """Load a model file in a child process and run its golden windows there; on the CPU, whatever the device will be.
+    """Load a model file in a child process and run its golden windows there, on the CPU whatever the device will be.
 
     The child may use `CPU_S` seconds of processor time, `WALL_S` seconds in all, and `MEMORY_BYTES` of address space
-    plus `MEMORY_PER_BYTE` for each byte of the file. It can open no file, write none and leave no core. Whether its
-    answers are right is not asked here: `edgelstm.runtime.replay` does.
+    plus `MEMORY_PER_BYTE` for each byte of the file. It cannot open or write files, or leave a core dump. The answers
+    are not checked here, but by `edgelstm.runtime.replay`.
 
     Args:
         content: the whole file.
-        name: how to call it in an error.
+        name: its name in errors.
 
     Raises:
-        ModelFileError: the child refused the file, died, or took too long; or this platform is not Linux.
+        ModelFileError: the child refused the file, died, or took too long; or this system is not Linux.
 
     Example:
         >>> from pathlib import Path
@@ -48,7 +48,7 @@ def try_in_child(content: bytes, name: str = "model file") -> None:
     """
     if sys.platform != "linux":
         raise ModelFileError(
-            f"{name}: cannot be tried: the limits of the child process are Linux's, this is {sys.platform}"
+            f"{name}: cannot be tried: the limits of the child process need Linux, this is {sys.platform}"
         )
     if not sys.executable:
         raise ModelFileError(f"{name}: cannot be tried: this Python does not know its own executable")
@@ -61,11 +61,13 @@ def try_in_child(content: bytes, name: str = "model file") -> None:
             timeout=WALL_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise ModelFileError(f"{name}: tried in a child process, it did not end within {WALL_S} s") from error
+        raise ModelFileError(f"{name}: in a trial child process it did not end within {WALL_S} s") from error
     if child.returncode == _REFUSED:
-        raise ModelFileError(f"{name}: tried in a child process: {child.stdout[:500].decode(errors='replace').strip()}")
+        raise ModelFileError(
+            f"{name}: refused in a trial child process: {child.stdout[:500].decode(errors='replace').strip()}"
+        )
     if child.returncode:
-        raise ModelFileError(f"{name}: tried in a child process, it {_ending(child.returncode)}; do not use this file")
+        raise ModelFileError(f"{name}: in a trial child process it {_ending(child.returncode)}; do not use this file")
 
 
 def _ending(code: int) -> str:
@@ -77,7 +79,7 @@ def _ending(code: int) -> str:
 
 
 def _try() -> None:
-    """Be the child: read the file from stdin, load it, run it; say why not on stdout."""
+    """Run in the child: read the file from stdin, load it and run it; print the reason of a failure to stdout."""
     try:
         from edgelstm.runtime.engine.session import Settings, create_session
         from edgelstm.runtime.file.model_file import compute_digest, parse_model_file
@@ -93,7 +95,7 @@ def _try() -> None:
             predictor.bare.predict(*row)
     except EdgeLstmError as error:
         _refuse(str(error))
-    except Exception as error:  # onnxruntime's errors have no common base but this
+    except Exception as error:  # onnxruntime's errors share no other base class
         _refuse(f"{type(error).__name__}: {error}")
 
 
@@ -103,7 +105,7 @@ def _refuse(reason: str) -> None:
 
 
 def _limit(memory_bytes: int) -> None:
-    """From here on: no file is opened or written, no core is left, and memory and time have an end."""
+    """From here on, allow no open or written files and no core dump, and limit memory and time."""
     import resource
 
     with open("/proc/self/statm", encoding="ascii") as file:

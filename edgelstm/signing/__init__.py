@@ -1,6 +1,6 @@
 """Sign a file and verify its signature, in minisign's formats: `minisign` verifies what this signs, and the reverse.
 
-A digest says that a file is whole; a signature says who vouches for it.
+A digest shows that a file is undamaged; a signature shows who vouches for it.
 """
 
 from __future__ import annotations

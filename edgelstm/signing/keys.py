@@ -1,4 +1,4 @@
-"""Keys, and their files in minisign's formats; a password locks a secret one by scrypt.
+"""Keys, and their files in minisign's formats; scrypt protects a secret key with a password.
 
 Source: https://jedisct1.github.io/minisign/ (formats), libsodium (scrypt parameters).
 """
@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 from edgelstm.errors import SigningFileError, require
 from edgelstm.signing.text import PUBLIC_BYTES, SECRET_BYTES, decoded, hex_of, lines_of, read_text_file, text_file
 
-PURE = b"Ed"  # what stands before every key, and before signatures over the bytes themselves (minisign before 0.9)
+PURE = b"Ed"  # before every key, and before signatures over the bytes themselves (minisign before 0.9)
 _SCRYPT, _NO_KDF, _BLAKE2B = b"Sc", b"\0\0", b"B2"
 _LOCKED_BYTES = 104  # key id, seed, public point, checksum
 
-# crypto_pwhash_scryptsalsa208sha256_*_SENSITIVE: what minisign takes, and the most that is computed for a file.
+# crypto_pwhash_scryptsalsa208sha256_*_SENSITIVE: minisign's values, and the most that is computed for a file.
 OPSLIMIT, MEMLIMIT = 2**25, 2**30
 
 
 class PublicKey(NamedTuple):
-    """What everybody may have.
+    """The public part of a key, for everybody.
 
     Attributes:
-        key_id: 8 bytes that tell keys apart.
+        key_id: 8 bytes that identify the key.
         point: 32 bytes of Ed25519.
     """
 
@@ -39,10 +39,10 @@ class PublicKey(NamedTuple):
 
 
 class SecretKey(NamedTuple):
-    """What signs. Its `repr` does not show it.
+    """The secret part of a key, which signs. Its `repr` does not show it.
 
     Attributes:
-        key_id: 8 bytes that tell keys apart.
+        key_id: 8 bytes that identify the key.
         seed: 32 bytes of Ed25519, the secret.
         point: 32 bytes of the public key.
     """
@@ -53,7 +53,7 @@ class SecretKey(NamedTuple):
 
     @property
     def public(self) -> PublicKey:
-        """The other half."""
+        """The public key of the pair."""
         return PublicKey(self.key_id, self.point)
 
     def __repr__(self) -> str:
@@ -61,7 +61,7 @@ class SecretKey(NamedTuple):
 
 
 def new_key() -> SecretKey:
-    """Draw a new key.
+    """Draw a new key at random.
 
     Raises:
         MissingDependencyError: cryptography is not installed.
@@ -78,7 +78,7 @@ def find_public_key(given: str | os.PathLike[str]) -> PublicKey:
     """Read a public key from its file, or from its 56 characters as minisign prints them.
 
     Raises:
-        SigningFileError: neither.
+        SigningFileError: it is neither.
     """
     text = os.fspath(given)
     if re.fullmatch(r"RW[A-Za-z0-9+/]{54}", text):
@@ -95,7 +95,7 @@ def read_public_key(content: bytes, name: str = "public key") -> PublicKey:
     """Read the content of a public key file.
 
     Raises:
-        SigningFileError: this is no public key.
+        SigningFileError: it is not a public key.
 
     Example:
         >>> key = new_key().public
@@ -106,10 +106,10 @@ def read_public_key(content: bytes, name: str = "public key") -> PublicKey:
 
 
 def write_secret_key(key: SecretKey, password: str | None) -> bytes:
-    """Write the content of a secret key file, locked with a password by scrypt; None leaves it open.
+    """Write the content of a secret key file, locked with a password by scrypt; None: not locked.
 
     Raises:
-        SigningFileError: there is no gibibyte of memory for scrypt.
+        SigningFileError: less than a GiB of memory is free, which scrypt needs.
         MissingDependencyError: cryptography is not installed.
 
     Example:
@@ -132,7 +132,7 @@ def is_locked(content: bytes, name: str = "secret key") -> bool:
     """Tell whether a secret key file needs a password.
 
     Raises:
-        SigningFileError: this is no secret key.
+        SigningFileError: it is not a secret key.
     """
     return _secret_bytes(content, name)[2:4] == _SCRYPT
 
@@ -143,17 +143,17 @@ def read_secret_key(content: bytes, password: str | None, name: str = "secret ke
     Args:
         content: as minisign or `write_secret_key` wrote it.
         password: for a locked one.
-        name: how to call it in an error.
+        name: its name in errors.
 
     Raises:
-        SigningFileError: this is no secret key, it is damaged, or the password is wrong or missing.
+        SigningFileError: it is not a secret key, it is damaged, or the password is wrong or missing.
         MissingDependencyError: cryptography is not installed.
     """
     record = _secret_bytes(content, name)
     salt, numbers, plain = record[6:38], record[38:54], record[54:]
     locked = record[2:4] == _SCRYPT
     if locked and password is None:
-        raise SigningFileError(f"{name}: this secret key is locked, its password is needed")
+        raise SigningFileError(f"{name}: this secret key is locked and needs its password")
     if locked:
         opslimit, memlimit = (int.from_bytes(part, "little") for part in (numbers[:8], numbers[8:]))
         plain = _crossed(plain, _stream(password or "", salt, opslimit, memlimit, name))
@@ -162,7 +162,7 @@ def read_secret_key(content: bytes, password: str | None, name: str = "secret ke
     if not summed:
         raise SigningFileError(f"{name}: " + ("the password is wrong" if locked else "this secret key is damaged"))
     if key.point != _point(key.seed):
-        raise SigningFileError(f"{name}: this secret key is damaged: its two halves do not belong together")
+        raise SigningFileError(f"{name}: this secret key is damaged: its public and secret parts do not match")
     return key
 
 
@@ -190,9 +190,9 @@ def _crossed(a: bytes, b: bytes) -> bytes:
 
 
 def _stream(password: str, salt: bytes, opslimit: int, memlimit: int, name: str) -> bytes:
-    """Stretch a password over what it locks."""
+    """Stretch a password to the length of the locked bytes."""
     if opslimit > OPSLIMIT or memlimit > MEMLIMIT:
-        raise SigningFileError(f"{name}: its password asks for more memory or work than minisign ever does")
+        raise SigningFileError(f"{name}: its password needs more memory or work than minisign ever uses")
     n, r, p = _scrypt_parameters(opslimit, memlimit)
     scrypt: Any = require("cryptography.hazmat.primitives.kdf.scrypt", "sign")
     try:
@@ -204,7 +204,7 @@ def _stream(password: str, salt: bytes, opslimit: int, memlimit: int, name: str)
 
 
 def _scrypt_parameters(opslimit: int, memlimit: int) -> tuple[int, int, int]:
-    """Give N, r and p as libsodium's `pickparams` (pwhash_scryptsalsa208sha256.c) chooses them."""
+    """Return N, r and p as libsodium's `pickparams` (pwhash_scryptsalsa208sha256.c) chooses them."""
     opslimit, r = max(opslimit, 32768), 8
     bounded = opslimit < memlimit // 32
     most = opslimit // (4 * r) if bounded else memlimit // (128 * r)

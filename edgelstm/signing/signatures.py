@@ -1,4 +1,4 @@
-"""Sign bytes and verify signatures over them. The functions work on bytes, `verify_file` alone reads the disk."""
+"""Sign bytes and verify signatures over them. The functions work on bytes; only `verify_file` reads the disk."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from edgelstm.signing.keys import PURE, PublicKey, SecretKey, ed25519, find_publ
 from edgelstm.signing.text import SIGNATURE_BYTES, TRUSTED, decoded, hex_of, lines_of, read_text_file, text_file
 
 SUFFIX = ".minisig"
-MAX_FILE_BYTES = 2**31 - 1  # as a model file may have
-MAX_COMMENT_BYTES = 8000  # minisign reads 8192 with the words in front
+MAX_FILE_BYTES = 2**31 - 1  # the limit of a model file
+MAX_COMMENT_BYTES = 8000  # minisign reads 8192, with the words before it
 _HASHED = b"ED"  # over the BLAKE2b-512 of the bytes
-_SHOWN = {c: repr(chr(c))[1:-1] for c in (*range(32), *range(127, 160)) if c != 9}  # control characters but the tab
+_SHOWN = {c: repr(chr(c))[1:-1] for c in (*range(32), *range(127, 160)) if c != 9}  # control characters except tab
 
 
 class Signed(NamedTuple):
-    """A file whose signature holds.
+    """A file with a valid signature.
 
     Attributes:
         content: the bytes that were verified: use these, the file may have changed since.
-        key: that signed it.
-        comment: what the signer vouches for beside the bytes.
+        key: the key that signed it.
+        comment: the trusted comment, signed with the bytes.
     """
 
     content: bytes
@@ -43,9 +43,9 @@ def sign(content: bytes, key: SecretKey, comment: str) -> bytes:
     """Sign bytes: the content of a `.minisig` file.
 
     Args:
-        content: of the file to sign.
-        key: that signs.
-        comment: one line that is signed as well.
+        content: bytes of the file to sign.
+        key: the key that signs.
+        comment: one line, signed too.
 
     Raises:
         InputError: the comment is not one line of text, or too long.
@@ -57,7 +57,7 @@ def sign(content: bytes, key: SecretKey, comment: str) -> bytes:
         >>> verify(b"weights", sign(b"weights", key, "for the gateway"), key.public)
         'for the gateway'
     """
-    trusted = comment.encode(errors="surrogateescape")  # a file's name may be no UTF-8
+    trusted = comment.encode(errors="surrogateescape")  # a file name may not be UTF-8
     if comment.translate(_SHOWN) != comment or len(trusted) > MAX_COMMENT_BYTES:
         raise InputError(f"comment: expected one line of text, {MAX_COMMENT_BYTES} bytes at most, got {comment!r:.80}")
     private = ed25519().Ed25519PrivateKey.from_private_bytes(key.seed)
@@ -70,17 +70,17 @@ def verify(content: bytes, signature: bytes, key: PublicKey, name: str = "file")
     """Verify a signature over bytes and over its own trusted comment.
 
     Args:
-        content: of the signed file.
-        signature: of its `.minisig` file; made by edgelstm or minisign, prehashed or not.
-        key: that must have signed.
-        name: how to call the file in an error.
+        content: bytes of the signed file.
+        signature: content of its `.minisig` file, from edgelstm or minisign, prehashed or not.
+        key: the key that must have signed.
+        name: name of the file in errors.
 
     Returns:
-        The trusted comment, with control characters written out.
+        The trusted comment, with control characters escaped.
 
     Raises:
-        SignatureError: another key signed, or the file, the signature or the comment were altered.
-        SigningFileError: this is no signature.
+        SignatureError: another key signed, or the file, the signature or the comment was altered.
+        SigningFileError: it is not a signature.
         MissingDependencyError: cryptography is not installed.
     """
     lines = lines_of(signature, 4, f"{name}{SUFFIX}")
@@ -91,31 +91,31 @@ def verify(content: bytes, signature: bytes, key: PublicKey, name: str = "file")
     trusted = lines[2][len(TRUSTED) :]
     over_comment = decoded(lines[3], 64, f"{name}{SUFFIX}")
     if key_id != key.key_id:
-        raise SignatureError(f"{name}: was signed with the key {hex_of(key_id)}, expected {key.name}; do not use it")
+        raise SignatureError(f"{name}: signed with the key {hex_of(key_id)}, expected {key.name}; do not use the file")
     if not _holds(key, made, content if algorithm == PURE else hashlib.blake2b(content).digest()):
         raise SignatureError(
-            f"{name}: the signature does not hold: the file or its signature was altered, or the signature belongs to "
-            "another file; do not use it"
+            f"{name}: invalid signature: the file or its signature was altered, or they do not belong together; do not "
+            "use the file"
         )
     if not _holds(key, over_comment, made + trusted):
-        raise SignatureError(f"{name}: the trusted comment of its signature was altered; do not use the file")
+        raise SignatureError(f"{name}: invalid signature: its trusted comment was altered; do not use the file")
     return trusted.decode(errors="backslashreplace").translate(_SHOWN)
 
 
 def verify_file(path: str | os.PathLike[str], key: PublicKey | str | os.PathLike[str]) -> Signed:
-    """Verify a file by the signature beside it, `PATH.minisig`.
+    """Verify a file with the signature beside it, `PATH.minisig`.
 
     Args:
         path: the signed file.
         key: the public key; the path of its file; or its 56 characters.
 
     Returns:
-        The verified bytes, and who vouches for them. To run a model without reading it a second time:
+        The verified bytes, and who signed them. To run a model without reading it again:
         `Predictor(parse_model_file(signed.content))`, both from `edgelstm.runtime`.
 
     Raises:
-        SignatureError: the signature does not hold.
-        SigningFileError: key or signature are missing or malformed.
+        SignatureError: the signature is invalid.
+        SigningFileError: the key or the signature is missing or malformed.
         ModelFileNotFoundError: there is no file at `path`.
         ModelFileError: the file cannot be read.
         MissingDependencyError: cryptography is not installed.
@@ -144,7 +144,7 @@ def _file_content(name: str) -> bytes:
                 raise ModelFileError(f"{name}: expected a file of at most {MAX_FILE_BYTES} bytes")
             return file.read()
     except FileNotFoundError as error:
-        raise ModelFileNotFoundError(f"{name}: there is no such file") from error
+        raise ModelFileNotFoundError(f"{name}: file not found") from error
     except OSError as error:
         raise ModelFileError(f"{name}: cannot be read: {error.strerror or error}") from error
 

@@ -1,4 +1,4 @@
-"""The text files of minisign: a line of comment and a line of base64, twice in a signature."""
+"""The text files of minisign: a comment line and a base64 line, twice in a signature."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_TEXT_BYTES = 2**14
 
 
 def read_text_file(path: str | os.PathLike[str]) -> bytes:
-    """Read a key or signature, which is never large.
+    """Read a key or a signature, a small file.
 
     Raises:
         SigningFileError: it cannot be read, or is too large.
@@ -24,7 +24,7 @@ def read_text_file(path: str | os.PathLike[str]) -> bytes:
         with open(name, "rb") as file:
             content = file.read(_MAX_TEXT_BYTES + 1)
     except FileNotFoundError as error:
-        raise SigningFileError(f"{name}: there is no such file") from error
+        raise SigningFileError(f"{name}: file not found") from error
     except OSError as error:
         raise SigningFileError(f"{name}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a NUL in the path
@@ -35,7 +35,7 @@ def read_text_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def text_file(*parts: bytes) -> bytes:
-    """Lay out a comment and its base64, and a second pair of a signature."""
+    """Lay out a comment and its base64, and the second pair of a signature."""
     comments, records = parts[::2], parts[1::2]
     heads = (UNTRUSTED, TRUSTED)
     return b"".join(
@@ -45,10 +45,10 @@ def text_file(*parts: bytes) -> bytes:
 
 
 def lines_of(content: bytes, count: int, name: str) -> list[bytes]:
-    """Split a file into its lines, whatever ends them.
+    """Split a file into lines, with any line ending.
 
     Raises:
-        SigningFileError: there are more or fewer, or the first is no comment.
+        SigningFileError: there are more or fewer lines, or the first is not a comment.
     """
     lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
     while lines and not lines[-1]:
@@ -65,7 +65,7 @@ def decoded(line: bytes, size: int, name: str) -> bytes:
     """Decode a line of base64.
 
     Raises:
-        SigningFileError: it is none, or of another size.
+        SigningFileError: it is not base64, or of another size.
     """
     try:
         record = base64.b64decode(line, validate=True)
@@ -73,7 +73,7 @@ def decoded(line: bytes, size: int, name: str) -> bytes:
         raise SigningFileError(f"{name}: expected base64, got something else ({error})") from error
     if {len(record), size} == {PUBLIC_BYTES, SECRET_BYTES}:
         found, wanted = ("secret", "public") if size == PUBLIC_BYTES else ("public", "secret")
-        raise SigningFileError(f"{name}: this is a {found} key, expected the {wanted} one of the pair")
+        raise SigningFileError(f"{name}: expected the {wanted} key of the pair, got the {found} key")
     if len(record) != size:
         raise SigningFileError(f"{name}: expected base64 of {size} bytes, got {len(record)}")
     return record

@@ -131,5 +131,5 @@ def test_a_file_that_takes_times_gets_them(co2):
 
 
 def test_a_word_without_a_branch_is_an_error():
-    with pytest.raises(AssertionError, match="expected a known value, got 'sing'"):
+    with pytest.raises(AssertionError, match="expected a known word, got 'sing'"):
         assert_never("sing")

@@ -114,9 +114,9 @@ def attack_one(content):
 def _stage(error):
     text = str(error)
     stages = {
-        "digest": r"the bytes were altered|the digest is damaged",
+        "digest": r"the file was altered|the digest is damaged",
         "operators and opsets": r"is not on the list|is unknown; expected IR",
-        "wire format": r"truncated, damaged or no ONNX|the file is empty",
+        "wire format": r"truncated, damaged or not an ONNX|the file is empty",
         "metadata": r"without an edgelstm contract|the metadata",
         "golden vectors": r"golden vectors",
     }

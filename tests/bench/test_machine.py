@@ -145,4 +145,4 @@ def test_what_began_meanwhile_counts_and_what_was_before_does_not():
     assert between([condition(), condition(), condition()]) == ()
     assert between([condition(), condition(("throttled",)), condition()]) == ("throttled",)
     assert between([condition(since_boot=("a",)), condition(since_boot=("a", "b"))]) == ("b",)
-    assert between([condition(events=5), condition(events=7)]) == ("2 throttling event(s) of the processor",)
+    assert between([condition(events=5), condition(events=7)]) == ("2 throttling events of the processor",)

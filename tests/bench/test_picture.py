@@ -27,5 +27,5 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
 
     original = builtins.__import__
     monkeypatch.setattr("importlib.import_module", refuse)
-    with pytest.raises(MissingDependencyError, match=r"edgelstm\[train\]"):
+    with pytest.raises(MissingDependencyError, match=r"edgelstm\[report\]"):
         draw_result(OLD)

@@ -62,7 +62,7 @@ def worker(monkeypatch):
     ("arguments", "complaint"),
     [
         (["--only", "cmaps"], "--only: there is no case 'cmaps'; did you mean 'cmapss'?"),
-        (["--only", "co2,"], "--only: there is no case ''; there are co2,"),
+        (["--only", "co2,"], "--only: there is no case ''; expected one of co2,"),
         (["--seeds", "0,one"], "--seeds: expected whole numbers such as 0,1,2, got '0,one'"),
         (["--seeds", "-1"], "--seeds: expected"),
     ],

@@ -187,7 +187,7 @@ def newer(entries):
 
 
 MODEL_FILES = {
-    "missing": (lambda source, target: target, "there is no such file"),
+    "missing": (lambda source, target: target, "file not found"),
     "empty": (lambda source, target: target.write_bytes(b"") or 0, "the file is empty"),
     "truncated": (lambda source, target: target.write_bytes(source.read_bytes()[:-100]), "truncated"),
     "one byte altered": (

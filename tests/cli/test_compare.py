@@ -68,7 +68,7 @@ def test_a_carried_file_is_scored_while_its_state_goes_on(cli_here, carried_file
 def test_without_a_table_the_rest_is_measured_all_the_same(cli_here, window_files):
     process = cli_here("compare", window_files.fp32, window_files.int8, *QUICK)
     assert process.returncode == 0, process.stderr
-    assert "without test data nobody knows what it costs" in process.stdout
+    assert "without test data its accuracy is unknown" in process.stdout
     rows = [line for line in process.stdout.splitlines() if line.startswith("small.")]
     assert len([row for row in rows if " - " in row]) == 2
 
@@ -116,7 +116,7 @@ def test_it_runs_again_on_a_device_where_nothing_heavy_is_installed(window_files
 
 REFUSED = {
     "another network": (lambda w, c: [w.fp32, c.fp32], [], "only files of one network can be compared"),
-    "a missing file": (lambda w, c: [w.fp32, "none.onnx"], [], "none.onnx: there is no such file"),
+    "a missing file": (lambda w, c: [w.fp32, "none.onnx"], [], "none.onnx: file not found"),
     "a missing table": (lambda w, c: [w.fp32, w.int8], ["--data", "none.csv"], "none.csv: file not found"),
     "another column": (lambda w, c: [w.fp32], ["--data", "other.csv"], "no column 'co2'"),
     "too short a table": (lambda w, c: [w.fp32], ["--data", "short.csv"], "24 rows, one window needs 27"),

@@ -42,7 +42,7 @@ def test_verify_says_what_auto_chose_and_why(cli_here, window_files, monkeypatch
     monkeypatch.setenv("EDGELSTM_DEVICE", "cpu")
     process = cli_here("verify", window_files.fp32, "--device", "auto")
     assert process.returncode == 0, process.stderr
-    assert "EDGELSTM_DEVICE=cpu says so" in process.stdout
+    assert "set by EDGELSTM_DEVICE=cpu" in process.stdout
 
 
 def test_bench_records_the_device_and_the_threads_that_were_chosen(cli_here, window_files, tmp_path, monkeypatch):

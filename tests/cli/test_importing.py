@@ -49,7 +49,7 @@ def test_with_test_data_the_precisions_are_judged(net, cli_here, tmp_path):
     assert "without test data" not in process.stdout
     exported = cli_here("export", "run", "--quantize", "int8w", "--max-metric-drop", "5%")
     assert exported.returncode == 0, exported.stderr
-    assert "nobody knows what it costs" not in exported.stdout
+    assert "its accuracy is unknown" not in exported.stdout
     assert "test RMSE (C)" in exported.stdout
     contract = json.loads((tmp_path / "run" / "run.json").read_text())["contract"]
     assert contract["sample_period_s"] == 86400

@@ -64,9 +64,9 @@ def another_key(folder):
 
 
 FALSE = {
-    "an altered file": (alter_file, "the signature does not hold"),
-    "an altered comment": (alter_comment, "trusted comment of its signature was altered"),
-    "another key": (another_key, "was signed with the key"),
+    "an altered file": (alter_file, "invalid signature: the file or its signature was altered"),
+    "an altered comment": (alter_comment, "invalid signature: its trusted comment was altered"),
+    "another key": (another_key, "signed with the key"),
 }
 
 
@@ -87,14 +87,14 @@ def test_a_signature_that_does_not_hold_is_one_line_and_exit_1_before_anything_i
 
 
 MALFORMED = {
-    "no signature": (lambda folder: (folder / "a.onnx.minisig").unlink(), "a.onnx.minisig: there is no such file"),
+    "no signature": (lambda folder: (folder / "a.onnx.minisig").unlink(), "a.onnx.minisig: file not found"),
     "an empty signature": (lambda folder: (folder / "a.onnx.minisig").write_bytes(b""), "expected 4 lines"),
-    "no key": (lambda folder: (folder / "release.pub").unlink(), "release.pub: there is no such file"),
+    "no key": (lambda folder: (folder / "release.pub").unlink(), "release.pub: file not found"),
     "a secret key": (
         lambda folder: shutil.copy(folder / "release.key", folder / "release.pub"),
-        "this is a secret key, expected the public one",
+        "expected the public key of the pair, got the secret key",
     ),
-    "no model": (lambda folder: (folder / "a.onnx").unlink(), "a.onnx: there is no such file"),
+    "no model": (lambda folder: (folder / "a.onnx").unlink(), "a.onnx: file not found"),
 }
 
 

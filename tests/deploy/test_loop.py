@@ -202,14 +202,14 @@ def test_a_stopped_stream_goes_on_where_it_was_and_an_old_or_foreign_state_does_
     run([0, 1], **{**kept, "RESUME_WITHIN_S": "0"})
     second, log = run([2, 3], **kept)
     assert first + second == expected
-    assert "<6>going on from the state" in log
+    assert "<6>resuming from the state" in log
     assert run([0], **{**kept, "RESUME_WITHIN_S": "1e-9"})[0] == expected[:1]
     run([5], **kept)
     (tmp_path / "stream.npz").write_bytes(b"PK damaged")
     answers, log = run([0], **kept)
     assert answers == expected[:1]
     assert "<4>" in log
-    assert "starting from nothing" in log
+    assert "starting from zero" in log
     status, answers, log = feed("340\n", CO2, **kept)
     assert status == 0
     assert answers[0]["sample"] == 1

@@ -74,14 +74,14 @@ def test_1_21_0_on_a_new_core_is_fine(facts_of):
 
 def test_another_build_that_dies_of_sigill_lacks_its_processor(facts_of):
     broken = found(judge_facts(facts_of("Pi 5"), DIED), "onnxruntime")
-    assert "has instructions that this processor lacks" in broken.found
+    assert "uses instructions that this processor lacks" in broken.found
 
 
 def test_a_32_bit_system_has_no_wheel_and_is_told_so(facts_of):
     findings = judge_facts(facts_of("armv7", installed={"builds": {}, "bits": 32}), MISSING)
     assert "32-bit ARM" in found(findings, "processor").found
     assert "python3-onnxruntime" in found(findings, "processor").mend
-    assert "there is no wheel for this device" in found(findings, "onnxruntime").mend
+    assert "no wheel exists for this device" in found(findings, "onnxruntime").mend
 
 
 def test_a_32_bit_python_on_a_64_bit_kernel_is_told(facts_of):
@@ -184,17 +184,17 @@ def test_telemetry_is_told_from_1_29_on(facts_of, version, value, level):
 @pytest.mark.parametrize(
     ("bits", "level", "words"),
     [
-        ("0x0", OK, "none since it was started"),
-        ("0x50000", WARN, "since it was started: the voltage is too low, it is throttled (0x50000)"),
+        ("0x0", OK, "none since boot"),
+        ("0x50000", WARN, "since boot: the voltage is too low, it is throttled (0x50000)"),
         ("0x50005", FAIL, "now: the voltage is too low, it is throttled (0x50005)"),
         ("0x80008", WARN, "now: the soft temperature limit is active (0x80008)"),
-        ("0x20000", WARN, "since it was started: the frequency is capped (0x20000)"),
+        ("0x20000", WARN, "since boot: the frequency is capped (0x20000)"),
     ],
 )
 def test_throttling_bits_are_read_for_now_and_since_the_start(facts_of, bits, level, words):
     told = found(judge_facts(facts_of("Pi 4", throttled=bits), WORKS), "throttling")
     assert (told.level, told.found) == (level, words)
-    assert (told.mend == "a better power supply and cable") == bool(int(bits, 16) & 0x10001)
+    assert (told.mend == "use a better power supply and cable") == bool(int(bits, 16) & 0x10001)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_an_onnxruntime_that_hangs_is_a_finding(fake_onnxruntime):
             "cannot be imported: ImportError: libgomp.so.1: cannot open",
         ),
         ("raise SystemExit(7)", "cannot be imported: SystemExit: 7"),
-        ("import os; os._exit(7)", "ended with status 7: nothing said"),
+        ("import os; os._exit(7)", "ended with status 7: no message"),
         ("import numpy_of_another_name", "No module named 'numpy_of_another_name'"),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_cuda_build_that_does_not_start_is_worth_a_warning_and_no_failure(fake
     fake_onnxruntime(f"__version__ = '1.32.0'; get_available_providers = lambda: {providers}", "1.32.0")
     last = examine().findings[-1]
     assert (last.level, last.what) == ("warn", "CUDA")
-    assert "this needs onnxruntime, whose files are gone" in last.found
+    assert "this needs onnxruntime, but its files are missing" in last.found
 
 
 def test_a_package_whose_record_is_damaged_is_still_seen(fake_onnxruntime, tmp_path):
@@ -119,7 +119,7 @@ def test_a_model_file_that_computes_something_else_here_is_told(window_files, tm
 
 def test_a_damaged_model_file_is_told_in_its_own_words(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"nonsense")
-    assert "truncated, damaged or no ONNX file" in examine(tmp_path / "a.onnx").findings[-1].found
+    assert "truncated, damaged or not an ONNX file" in examine(tmp_path / "a.onnx").findings[-1].found
     assert try_file(str(tmp_path / "a.onnx")).refused
 
 
@@ -131,7 +131,7 @@ def test_a_model_file_is_not_tried_without_an_onnxruntime(fake_onnxruntime, wind
 def test_a_model_file_that_is_not_there_is_bad_input(cli_here, tmp_path):
     with pytest.raises(ModelFileNotFoundError):
         examine(tmp_path / "none.onnx")
-    assert_one_line_and_exit_2(cli_here("doctor", "none.onnx"), "there is no such file")
+    assert_one_line_and_exit_2(cli_here("doctor", "none.onnx"), "file not found")
 
 
 def test_the_command_fits_on_a_screen_and_exits_0_where_nothing_is_broken(cli_here, window_files):

@@ -25,5 +25,5 @@ def test_it_goes_from_the_command_line_to_a_device(keras_files, cli_here):
     assert "LSTM 1 -> 50, sigmoid/relu + last step" in imported.stdout, imported.stderr
     assert "wrote runs/first; next: edgelstm export runs/first --quantize" in imported.stdout
     exported = cli_here("export", "runs/first", "--quantize")
-    assert "without test data nobody knows what it costs" in exported.stdout, exported.stderr
+    assert "without test data its accuracy is unknown" in exported.stdout, exported.stderr
     assert cli_here("verify", "runs/first/first.int8.onnx").returncode == 0

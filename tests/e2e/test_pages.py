@@ -180,6 +180,4 @@ def test_the_picture_of_the_rooms_is_the_import_contract():
         if bracket in " ┌":
             drawn.append([])
         drawn[-1].append(room)
-    here = {path.stem for path in (ROOT / "edgelstm").iterdir()}
-    drawn = [there for rank in drawn if (there := [room for room in rank if room in here])]
     assert [sorted(rank) for rank in drawn] == [sorted(rank.split(" | ")) for rank in layers if rank != "__main__"]

@@ -119,4 +119,4 @@ def test_the_doctor_examines_a_device_with_numpy_and_onnxruntime_alone(device):
         ORT_DISABLE_TELEMETRY="1",
     )
     assert process.returncode == 0, process.stderr
-    assert process.stdout.startswith("True co2.int8.onnx: 5 golden window(s)")
+    assert process.stdout.startswith("True co2.int8.onnx: 5 golden windows")

@@ -141,7 +141,7 @@ def test_the_file_with_times_takes_times_and_knows_what_is_known_ahead():
     np.testing.assert_allclose(answers[-1], golden.file[1], atol=1e-4)
     another_day = predictor.predict(golden.x, time_s=golden.times + 3 * 86_400)
     assert np.abs(another_day - golden.file).max() > 0.01
-    with pytest.raises(InputError, match="this file takes the time of each sample"):
+    with pytest.raises(InputError, match="this file needs the time of each sample"):
         predictor.predict(golden.x)
 
 

@@ -145,7 +145,7 @@ def test_the_first_prediction_imports_no_more_of_numpy(window_files):
     assert "numpy.ma" not in names
 
 
-@pytest.mark.parametrize(("empty", "words"), [(False, "which is not installed"), (True, "whose files are gone")])
+@pytest.mark.parametrize(("empty", "words"), [(False, "which is not installed"), (True, "but its files are missing")])
 def test_without_onnxruntime_an_error_names_the_install_that_mends_it(tmp_path, empty, words):
     (tmp_path / "onnxruntime").mkdir()
     hide = f"sys.path.insert(0, {str(tmp_path)!r})" if empty else "sys.modules['onnxruntime'] = None"

@@ -124,7 +124,7 @@ def test_another_number_of_axes_is_refused(window, carried, shape):
 
 @pytest.mark.parametrize("shape", [(24,), (24, 2), (2, 24, 0), ()], ids=str)
 def test_another_number_of_channels_is_refused(window, shape):
-    with pytest.raises(InputError, match=r"expected 1 channel\(s\) \(co2\)"):
+    with pytest.raises(InputError, match=r"expected 1 channel \(co2\)"):
         window.predict(np.zeros(shape))
 
 
@@ -142,7 +142,7 @@ def test_a_missing_sample_is_refused_with_its_place(window):
 
 
 def test_a_missing_file_is_told_as_such(tmp_path):
-    with pytest.raises(ModelFileNotFoundError, match=r"none\.onnx: there is no such file"):
+    with pytest.raises(ModelFileNotFoundError, match=r"none\.onnx: file not found"):
         load(tmp_path / "none.onnx")
 
 

@@ -86,7 +86,7 @@ def test_a_graph_that_answers_in_another_shape_than_it_says_is_refused(window_fi
     last = model.graph.node[-1]
     assert last.output == ["y"]
     last.input[0] = "from_last"  # [B, T, 1] in the place of [B, K, 1]
-    with pytest.raises(ModelFileError, match=r"answers in the shape \(24, 1\), its golden vectors have \(3, 1\)"):
+    with pytest.raises(ModelFileError, match=r"answers of shape \(24, 1\), its golden vectors have \(3, 1\)"):
         replay(Predictor(parse_model_file(resealed(model))))
 
 

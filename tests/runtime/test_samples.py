@@ -102,7 +102,7 @@ def test_none_among_numbers_is_a_missing_sample(x):
     found = as_float32(x)
     assert (found.dtype, found.shape) == (np.float32, np.shape(x))
     np.testing.assert_array_equal(found.reshape(-1, 2)[-1], [1, np.nan])
-    with pytest.raises(InputError, match=r"got nan at \[.*1\] \(channel 'wind'\); fill or leave out missing"):
+    with pytest.raises(InputError, match=r"got nan at \[.*1\] \(channel 'wind'\); fill or remove missing"):
         as_samples(x, BOTH)
 
 
@@ -114,7 +114,7 @@ def test_a_ragged_list_is_refused(x):
 
 @pytest.mark.parametrize("x", [1.0, [1], [[1, 2, 3]], [], [[]], np.zeros((3, 0)), np.zeros((2, 1))], ids=repr)
 def test_another_number_of_channels_is_refused_with_their_names(x):
-    with pytest.raises(InputError, match=r"expected 2 channel\(s\) \(level, wind\) on the last axis, got shape"):
+    with pytest.raises(InputError, match=r"expected 2 channels \(level, wind\) on the last axis, got shape"):
         as_samples(x, BOTH)
 
 

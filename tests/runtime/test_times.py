@@ -126,18 +126,18 @@ def test_one_row_of_times_serves_all_rows(by_window):
 def test_a_file_of_times_needs_them_and_another_takes_none(timed, window, carried_files):
     x = some(7, WINDOW)
     for call in (timed.predict, timed.stream().run):
-        with pytest.raises(InputError, match=r"^time_s: this file takes the time of each sample"):
+        with pytest.raises(InputError, match=r"^time_s: this file needs the time of each sample"):
             call(x)
-    with pytest.raises(InputError, match=r"^time_s: this file takes the time"):
+    with pytest.raises(InputError, match=r"^time_s: this file needs the time"):
         timed.stream().step(x[0])
-    with pytest.raises(InputError, match=r"^time_s: this file takes the time"):
+    with pytest.raises(InputError, match=r"^time_s: this file needs the time"):
         timed.streams(1).step(x[:1])
     plain = load(carried_files.fp32)
     for call in (plain.stream().step, plain.streams(1).step):
-        with pytest.raises(InputError, match=r"^time_s: this file takes no times$"):
+        with pytest.raises(InputError, match=r"^time_s: this file takes no times; omit time_s$"):
             call([[330.0]], time_s=[NOON])
     for call in (window.predict, window.stream().run):
-        with pytest.raises(InputError, match=r"^time_s: this file takes no times$"):
+        with pytest.raises(InputError, match=r"^time_s: this file takes no times; omit time_s$"):
             call(np.full((24, 1), 330.0), time_s=np.arange(24))
 
 
@@ -200,7 +200,7 @@ def test_seconds_that_are_something_else_are_recognized(by_window, unit):
 def test_the_message_names_where_time_runs_backwards(by_window):
     times = moments(2, WINDOW)
     times[1, 2] = times[1, 1] - 1
-    with pytest.raises(InputError, match=rf"in row 1 at step 2: {times[1, 1]} is followed by {times[1, 2]}; "):
+    with pytest.raises(InputError, match=rf"in row 1 at step 2: {times[1, 1]}, then {times[1, 2]}; "):
         by_window.predict(some(1, 2, WINDOW), time_s=times)
 
 
@@ -260,7 +260,7 @@ def test_a_step_back_in_time_is_refused_and_changes_nothing_and_the_same_second_
     stream.run(x[:5], NOON + np.arange(5))
     before = stream.state
     for call, sample in ((stream.step, x[5]), (stream.run, x[5:6])):
-        with pytest.raises(InputError, match=f"runs backwards.*: {NOON + 4} is followed by {NOON + 3}; "):
+        with pytest.raises(InputError, match=f"runs backwards.*: {NOON + 4}, then {NOON + 3}; "):
             call(sample, NOON + 3 if sample.ndim == 1 else [NOON + 3])
     np.testing.assert_equal(stream.state, before)
     assert np.isfinite(stream.step(x[5], NOON + 4)).all()
@@ -338,7 +338,7 @@ def test_one_of_many_that_goes_back_in_time_stops_all_and_changes_nothing(timed)
     many = timed.streams(3)
     many.step(some(17, 3), time_s=[NOON, NOON + 5, NOON])
     before = [many.snapshot(i) for i in range(3)]
-    with pytest.raises(InputError, match=f"for the sample of row 1: {NOON + 5} is followed by {NOON + 4}"):
+    with pytest.raises(InputError, match=f"for the sample of row 1: {NOON + 5}, then {NOON + 4}"):
         many.step(some(18, 3), time_s=NOON + 4)
     np.testing.assert_equal([many.snapshot(i) for i in range(3)], before)
     many.leave([1])

@@ -59,7 +59,7 @@ def test_altered_weights_are_refused_unless_asked_for(model, write, content):
     with pytest.raises(ModelFileError, match=r"altered since export.*unverified=True"):
         load(path)
     predictor = load(path, unverified=True)
-    assert [reason.split(":")[0] for reason in predictor.let_pass] == ["the bytes were altered since export"]
+    assert [reason.split(":")[0] for reason in predictor.let_pass] == ["the file was altered since export"]
     result = replay(predictor)
     assert not result.passed
     np.testing.assert_allclose(result.file_error, 1, rtol=1e-4)
@@ -117,14 +117,14 @@ def test_a_large_file_passes_the_limits():
 
 def test_what_onnxruntime_refuses_the_child_refuses(model, write):
     next(node for node in model.graph.node if node.op_type == "Erf").op_type = "NoSuchOperator"
-    with pytest.raises(ModelFileError, match=r"tried in a child process: .*NoSuchOperator"):
+    with pytest.raises(ModelFileError, match=r"refused in a trial child process: .*NoSuchOperator"):
         load(write(model.SerializeToString()), unverified=True)
 
 
 def test_a_graph_that_wants_more_memory_than_there_is(model, write):
     model.graph.initializer.append(numpy_helper.from_array(np.array([2**30, 4], np.int64), "large"))
     heavy(model, "ConstantOfShape", ["large"])
-    with pytest.raises(ModelFileError, match=r"tried in a child process.*alloc"):
+    with pytest.raises(ModelFileError, match=r"refused in a trial child process.*alloc"):
         load(write(resealed(model)), unverified=True)
 
 
@@ -158,7 +158,7 @@ def test_the_processor_time_has_an_end(monkeypatch):
 def test_how_a_child_ended_is_told(monkeypatch, code, ending):
     monkeypatch.setattr(trial, "_CHILD", code)
     monkeypatch.setattr(trial, "WALL_S", 1 if "sleep" in code else 60)
-    with pytest.raises(ModelFileError, match=f"in a child process, it {ending}"):
+    with pytest.raises(ModelFileError, match=f"in a trial child process it {ending}"):
         trial.try_in_child(b"x" * 2**20, "here")
 
 
@@ -187,13 +187,13 @@ def test_inspect_verify_and_predict_say_what_they_let_pass(cli_here, model, writ
         assert cli_here(*command).returncode == 2
     told = cli_here("inspect", path, "--unverified")
     assert told.returncode == 0
-    assert "UNVERIFIED: the bytes were altered" in told.stdout
+    assert "UNVERIFIED: the file was altered" in told.stdout
     told = cli_here("verify", path, "--unverified")
     assert told.returncode == 0
     assert "ALTERED since export" in told.stdout
     told = cli_here("predict", path, "data.csv", "--unverified")
     assert told.returncode == 0
-    assert "unverified: the bytes were altered" in told.stderr
+    assert "unverified: the file was altered" in told.stderr
     assert cli_here("bench", path, "--unverified", "--seconds", "0.01").returncode == 0
 
 

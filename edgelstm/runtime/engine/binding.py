@@ -1,4 +1,4 @@
-"""Bind numpy buffers to a session once, and call it over them again and again."""
+"""Bind numpy buffers to a session once, for many calls."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ Buffers = Mapping[str, NDArray[Any]]
 
 
 def bind(session: onnxruntime.InferenceSession, inputs: Buffers, outputs: Buffers) -> Callable[[], None]:
-    """Bind contiguous buffers by their memory, and give a call that runs the session once over them.
+    """Bind the memory of contiguous buffers, and return a function that runs the session on them once.
 
-    It goes to the extension module itself where that is to be had, with empty `RunOptions` made once: 1 to 2 us less
-    than `InferenceSession.run_with_iobinding` (decision 0015), which is called where it is not.
+    The function calls the extension module directly if possible, with empty `RunOptions` made once: 1 to 2 us less than
+    `InferenceSession.run_with_iobinding` (decision 0015), which is the fallback.
 
-    On any device but the CPU buffers are handed over at every call instead: onnxruntime copies what is bound to the
-    device's memory when it is bound, and later calls would silently run on what was there then (microsoft/onnxruntime
-    issue 5857).
+    On other devices than the CPU, buffers are passed at every call instead: onnxruntime copies a bound input to the
+    device when it is bound, and later calls would silently run on these old values (microsoft/onnxruntime issue 5857).
 
     Args:
         session: an open session.
-        inputs: by name, all that the graph takes; their memory is bound, so the caller keeps them.
-        outputs: by name, those that are wanted; likewise.
+        inputs: by name, all inputs of the graph; their memory is bound, so the caller must keep them.
+        outputs: by name, the wanted outputs; the caller must keep them too.
 
     Returns:
-        A call without arguments. The outputs lie in their buffers when it returns.
+        A function without arguments. When it returns, the outputs are in their buffers.
     """
     if session.get_providers() != ["CPUExecutionProvider"]:
         return partial(_run_by_copy, session, inputs, outputs)
@@ -46,6 +45,6 @@ def bind(session: onnxruntime.InferenceSession, inputs: Buffers, outputs: Buffer
 
 
 def _run_by_copy(session: onnxruntime.InferenceSession, inputs: Buffers, outputs: Buffers) -> None:
-    """Run once, with the inputs as they are now, and copy what comes out into the outputs' buffers."""
+    """Run once with the current inputs, and copy the answers into the output buffers."""
     for buffer, answer in zip(outputs.values(), session.run(list(outputs), inputs), strict=True):
         np.copyto(buffer, answer)

@@ -1,7 +1,7 @@
-"""Execution providers: what they are called, and why one is not to be had.
+"""Execution providers: their names, and why one is unavailable.
 
-Every refusal says what is wrong: the package, the driver, the version, or the network. What was found on the machine
-is gathered by `look` and worded by functions that take it, so that each case can be tried without its hardware.
+Every refusal names the cause: the package, the driver, the version, or the network. `look` gathers the facts of the
+machine and other functions word them, so that each case can be tested without its hardware.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from edgelstm.host import JETPACK_6_WHEELS, ROOT, Root, installed_builds, jetpac
 
 AUTO = "auto"
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
-# What TensorRT cannot take runs on CUDA beside it, still on the GPU.
+# Nodes that TensorRT cannot run fall to CUDA, still on the GPU.
 DEVICES = {"cpu": (CPU,), "cuda": (CUDA,), "tensorrt": (TENSORRT, CUDA)}
 
-# From Ampere on, CUDA would round every factor to ten bits, and a file would no longer be what was exported.
+# From Ampere on, CUDA would round every factor to ten bits, and results would differ from those at export.
 DEFAULT_OPTIONS = {CUDA: {"use_tf32": "0"}}
 
 _PACKAGES = {
@@ -35,18 +35,18 @@ _PACKAGES = {
     "QNNExecutionProvider": "onnxruntime-qnn",
 }
 _LIBRARIES = {CUDA: "libonnxruntime_providers_cuda.so", TENSORRT: "libonnxruntime_providers_tensorrt.so"}
-# A desktop card, a Jetson of either driver, Windows' Linux subsystem.
+# A desktop card, a Jetson with either driver, Windows Subsystem for Linux.
 _GPU_NODES = ("dev/nvidia[0-9]*", "dev/nvhost-gpu", "dev/nvgpu/igpu0", "dev/dxg")
 
 
 class Choice(NamedTuple):
-    """What `device="auto"` came to.
+    """The result of `device="auto"`.
 
     Attributes:
-        device: what was chosen.
+        device: the chosen device.
         reason: why, in one sentence.
         golden_us: the median time of one golden window on each device that was tried, in microseconds.
-        refused: why others did not come into question, by device.
+        refused: why other devices were refused, by device.
     """
 
     device: str
@@ -56,16 +56,16 @@ class Choice(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What there is on a machine that tells why a provider is not to be had.
+    """The facts of a machine that explain why a provider is unavailable.
 
     Attributes:
-        version: of onnxruntime.
+        version: version of onnxruntime.
         builds: its installed packages and their versions; several overwrite each other.
         jetpack: the major version on a Jetson, else None.
-        nodes: the device files of NVIDIA GPUs; None where they were not looked for, as on other systems than Linux.
-        driver: the system's message where libcuda cannot be loaded; None: it can.
-        library: the same of the provider's own library, for one of the libraries that it needs.
-        cuda: the version of CUDA that this build was made for, where it tells.
+        nodes: the device files of NVIDIA GPUs; None if not looked for, as on other systems than Linux.
+        driver: the system's message if libcuda cannot be loaded, else None.
+        library: the same for the provider's own library, or one that it needs.
+        cuda: the version of CUDA that this build was made for, if known.
     """
 
     version: str
@@ -78,7 +78,7 @@ class Found(NamedTuple):
 
 
 def providers_of(device: str) -> tuple[str, ...]:
-    """Give the execution providers of a device, the one that was asked for first.
+    """Return the execution providers of a device, the requested one first.
 
     Args:
         device: a key of `DEVICES`, or the name of an execution provider that onnxruntime knows.
@@ -103,7 +103,7 @@ def providers_of(device: str) -> tuple[str, ...]:
 
 
 def device_of(provider: str) -> str:
-    """Give the short name of an execution provider where it has one.
+    """Return the short name of an execution provider, or its own name if it has none.
 
     Example:
         >>> device_of("CUDAExecutionProvider"), device_of("OpenVINOExecutionProvider")
@@ -113,14 +113,14 @@ def device_of(provider: str) -> str:
 
 
 def preload_libraries(provider: str) -> None:
-    """Let onnxruntime find the CUDA libraries that pip installed beside it; what it lacks is told when it fails."""
+    """Let onnxruntime find the CUDA libraries that pip installed; a missing one is reported when the session fails."""
     if provider in _LIBRARIES and hasattr(onnxruntime, "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it did not find
             onnxruntime.preload_dlls()
 
 
 def look(provider: str, root: Root = ROOT) -> Found:
-    """Gather what tells why a provider is not to be had."""
+    """Gather the facts that explain why a provider is unavailable."""
     found = Found(onnxruntime.__version__, installed_builds(), jetpack(root))
     if provider not in _LIBRARIES or sys.platform != "linux":
         return found
@@ -134,38 +134,38 @@ def look(provider: str, root: Root = ROOT) -> Found:
 
 
 def _loading(library: str) -> str | None:
-    """Load a shared library; give the system's message where it, or one that it needs, is not there."""
+    """Load a shared library; return the system's message if it, or one that it needs, is missing."""
     import ctypes  # only a failure needs it
 
     try:
         ctypes.CDLL(library)
     except OSError as error:
-        # A provider's library takes symbols from onnxruntime, which are missing here and mean nothing.
+        # A provider's library takes symbols from onnxruntime, which are missing here; that is no fault.
         return None if "undefined symbol" in str(error) else str(error)
     return None
 
 
 def not_built_in(device: str, found: Found) -> str:
-    """Say why this onnxruntime does not have the provider at all: it is the wrong package, or two are mixed up."""
+    """Say why this onnxruntime lacks the provider: it is the wrong package, or two are mixed."""
     provider = providers_of(device)[0]
     package = _PACKAGES.get(provider)
     wrong = f"{device} was asked for, but the package is wrong: "
     installed = " and ".join(f"{name} {version}" for name, version in found.builds.items())
     if package is None:
         return (
-            f"{wrong}no package on PyPI is known that brings the {provider} for this machine; use a build of "
-            "onnxruntime that has it, or device 'cpu'"
+            f"{wrong}no package on PyPI is known to have the {provider} for this machine; use a build of onnxruntime "
+            "that has it, or device 'cpu'"
         )
     install = _install(package, found)
     if len(found.builds) > 1:
         return (
-            f"{wrong}{installed} are installed at once, overwrite each other's files, and a build without it came out "
-            f"on top: pip uninstall -y {' '.join(found.builds)}; then {install}; or use device 'cpu'"
+            f"{wrong}{installed} are installed together, overwrite each other's files, and the one in use lacks it: "
+            f"pip uninstall -y {' '.join(found.builds)}; then {install}; or use device 'cpu'"
         )
     if not found.builds:
         return (
-            f"{wrong}onnxruntime {found.version} was not installed by pip, but by the system or by hand, without it: "
-            f"in an environment of its own (python3 -m venv), {install}; or use device 'cpu'"
+            f"{wrong}onnxruntime {found.version} lacks it, and was installed by the system or by hand, not by pip: "
+            f"in a new environment (python3 -m venv), {install}; or use device 'cpu'"
         )
     return (
         f"{wrong}{installed} is a build without it: pip uninstall -y {' '.join(found.builds)}; then {install}; or use "
@@ -183,36 +183,36 @@ def did_not_start(device: str, found: Found, reason: str) -> str:
         return asked + _version_words(provider, found, found.library)
     if provider in _LIBRARIES:
         return (
-            f"{asked}the version is wrong, or an option: onnxruntime {found.version}{_for_cuda(found)} could not start "
+            f"{asked}the version or an option is wrong: onnxruntime {found.version}{_for_cuda(found)} could not start "
             f"it: {reason}; compare with the CUDA version that nvidia-smi prints"
         )
     return (
-        f"{asked}onnxruntime {found.version} could not start it: {reason}; what it needs: "
+        f"{asked}onnxruntime {found.version} could not start it: {reason}; for its requirements see "
         "https://onnxruntime.ai/docs/execution-providers"
     )
 
 
 def left_on_cpu(device: str, nodes: Sequence[str], reason: str) -> str:
     """Say which nodes of a network a provider cannot run."""
-    which = ", ".join(dict.fromkeys(nodes)) or reason
-    hint = "int8 LSTMs run on CPUs alone: use the fp32 or fp16 file"
+    which = f"{', '.join(dict.fromkeys(nodes))} would run on the CPU" if nodes else reason
+    hint = "int8 LSTMs run on CPUs only: use the fp32 or fp16 file"
     quantized = any(node.startswith("DynamicQuantize") for node in nodes) or not nodes
     return (
-        f"{device} was asked for, but the network is wrong for it: it cannot run {which}, which would be left on the "
-        f"CPU; {hint + ', ' if quantized else ''}or use device 'cpu'"
+        f"{device} was asked for, but it cannot run this network: {which}; "
+        f"{hint + ', or device' if quantized else 'use device'} 'cpu'"
     )
 
 
 def _driver_words(found: Found) -> str:
     if not found.nodes:
         return (
-            f"the driver is wrong: there is no NVIDIA GPU here (no /dev/nvidia0; "
-            f"{found.driver or 'libcuda.so.1 loads'}): install the driver until nvidia-smi lists the GPU; in a "
-            f"container, start it with {_container_option(found)}; or use device 'cpu'"
+            f"the driver is wrong: no NVIDIA GPU was found (no /dev/nvidia0; {found.driver or 'libcuda.so.1 loads'}): "
+            "install the driver until nvidia-smi lists the GPU; start a container with "
+            f"{_container_option(found)}; or use device 'cpu'"
         )
     return (
         f"the driver is wrong: there is a GPU ({found.nodes[0]}), but its library cannot be loaded ({found.driver}): "
-        f"install the driver until nvidia-smi lists the GPU; in a container, start it with {_container_option(found)}"
+        f"install the driver until nvidia-smi lists the GPU; start a container with {_container_option(found)}"
     )
 
 
@@ -227,8 +227,8 @@ def _version_words(provider: str, found: Found, message: str) -> str:
         mend = f"{JETPACK_6_WHEELS} (JetPack 6), or a build for the CUDA of JetPack {found.jetpack}"
     else:
         mend = (
-            f"pip install 'onnxruntime-gpu[cuda,cudnn]=={found.version}' brings its libraries; or install a build for "
-            "the CUDA that is here"
+            f"pip install 'onnxruntime-gpu[cuda,cudnn]=={found.version}' for its libraries, or install a build for the "
+            "CUDA of this machine"
         )
     return f"the version is wrong: onnxruntime {found.version}{_for_cuda(found)} cannot load {message}: {mend}"
 
@@ -244,7 +244,7 @@ def _install(package: str, found: Found) -> str:
 
 
 def nodes_on_cpu(session: Any) -> list[str]:
-    """List the operators that a session runs on the CPU; empty where this onnxruntime (below 1.24) does not tell."""
+    """List the operators that a session runs on the CPU; empty if this onnxruntime (below 1.24) cannot say."""
     if not hasattr(session, "get_provider_graph_assignment_info"):
         return []
     parts = [part for part in session.get_provider_graph_assignment_info() if part.ep_name == CPU]

@@ -1,4 +1,4 @@
-"""Make an onnxruntime session with the settings a small device wants."""
+"""Open an onnxruntime session with settings for a small device."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import onnxruntime
 
-from edgelstm.errors import InputError, ModelFileError, ProviderError
+from edgelstm.errors import InputError, ModelFileError, ProviderError, one_line
 from edgelstm.runtime.engine import providers
 
-# What goes wrong is raised; logged beside, it would be told twice.
+# Errors are raised; a log would report them twice.
 _FATAL_ONLY = 4
 _LOG_DEFAULT = 2
 
@@ -20,10 +20,10 @@ class Settings(NamedTuple):
 
     Attributes:
         device: a key of `providers.DEVICES`, or the name of an execution provider.
-        threads: for the work inside one call, at least 1.
-        provider_options: what onnxruntime documents for the provider, such as `{"device_id": "1"}` for CUDA.
-        spinning: let threads that wait for work burn their cores, which shortens a call with several threads.
-        arena: keep memory for the next call. It grows without bound on changing shapes (microsoft/onnxruntime 11627).
+        threads: threads inside one call, at least 1.
+        provider_options: options that onnxruntime documents for the provider, such as `{"device_id": "1"}` for CUDA.
+        spinning: let idle threads spin: they keep their cores busy, but a call with several threads gets shorter.
+        arena: keep memory for the next call. It grows without bound if shapes change (microsoft/onnxruntime 11627).
     """
 
     device: str = "cpu"
@@ -41,12 +41,12 @@ def create_session(content: bytes, settings: Settings, folded: bool = False) -> 
     Args:
         content: the bytes of the file.
         settings: how.
-        folded: turn weights that are stored as int8 back into float32 while loading. Left in the graph, that is done
-            anew at every call: 64 against 27 us for a step of 256 units.
+        folded: convert int8 weights to float32 at load time. Otherwise the graph converts them at every call: 64
+            instead of 27 us for a step of 256 units.
 
     Raises:
-        InputError: an unknown device, no thread, or options that nobody reads.
-        ProviderError: the device is not to be had, or cannot run every node; it says why.
+        InputError: an unknown device, fewer threads than 1, or options that the device does not take.
+        ProviderError: the device is unavailable, or cannot run every node; the message says why.
         ModelFileError: onnxruntime refuses the graph.
     """
     _check_settings(settings)
@@ -62,9 +62,9 @@ def create_session(content: bytes, settings: Settings, folded: bool = False) -> 
         if provider in session.get_providers():
             return session
         error = ProviderError(providers.did_not_start(settings.device, providers.look(provider), "it gave no reason"))
-    except Exception as failure:  # onnxruntime's errors have no common base but this
-        _open_on_cpu(content, Settings(), folded)  # a graph that the CPU refuses as well is the file's fault
-        error = ProviderError(_why(content, settings, folded, _first_line(failure)))
+    except Exception as failure:  # onnxruntime's errors share no other base class
+        _open_on_cpu(content, Settings(), folded)  # a graph that the CPU refuses too is a fault of the file
+        error = ProviderError(_why(content, settings, folded, one_line(failure)))
         error.__cause__ = failure
     finally:
         onnxruntime.set_default_logger_severity(_LOG_DEFAULT)
@@ -75,20 +75,18 @@ def _open_on_cpu(content: bytes, settings: Settings, folded: bool) -> onnxruntim
     try:
         return _open(content, settings, _session_options(settings, folded, strict=False))
     except Exception as error:  # as above
-        raise ModelFileError(
-            f"onnxruntime {onnxruntime.__version__} refuses the graph: {_first_line(error)}"
-        ) from error
+        raise ModelFileError(f"onnxruntime {onnxruntime.__version__} refuses the graph: {one_line(error)}") from error
 
 
 def _why(content: bytes, settings: Settings, folded: bool, reason: str) -> str:
-    """Find out why a provider failed, by opening the file once more with the rest left to the CPU."""
+    """Find out why a provider failed, by opening the file again with the rest left to the CPU."""
     provider = providers.providers_of(settings.device)[0]
     options = _session_options(settings, folded, strict=False)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     try:
         session = _open(content, settings, options)
     except Exception as error:  # as above
-        return providers.did_not_start(settings.device, providers.look(provider), _first_line(error))
+        return providers.did_not_start(settings.device, providers.look(provider), one_line(error))
     if provider not in session.get_providers():
         return providers.did_not_start(settings.device, providers.look(provider), reason)
     return providers.left_on_cpu(settings.device, providers.nodes_on_cpu(session), reason)
@@ -118,7 +116,7 @@ def _session_options(settings: Settings, folded: bool, strict: bool) -> onnxrunt
 
 def _check_settings(settings: Settings) -> None:
     if settings.device == providers.AUTO:
-        raise InputError("device: 'auto' is for edgelstm.load, which tries the devices; here expected one of them")
+        raise InputError("device: expected one device, got 'auto', which edgelstm.load alone resolves")
     providers.providers_of(settings.device)
     if type(settings.threads) is not int or settings.threads < 1:
         raise InputError(f"threads: expected a whole number of at least 1, got {settings.threads!r}")
@@ -127,11 +125,7 @@ def _check_settings(settings: Settings) -> None:
             f"provider_options: expected a dict of names and values, got {type(settings.provider_options).__name__}"
         )
     if settings.device == "cpu" and settings.provider_options:
-        raise InputError("provider_options: the CPU takes none; leave them out, or name the device that they are for")
+        raise InputError("provider_options: the CPU takes none; omit them, or name the device that they are for")
     for name in ("spinning", "arena"):
         if type(getattr(settings, name)) is not bool:
             raise InputError(f"{name}: expected True or False, got {getattr(settings, name)!r}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

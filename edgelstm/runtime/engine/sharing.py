@@ -1,4 +1,4 @@
-"""Who may use a session, and where: one thread for each stream, no pickle, and after a fork only what cannot hang."""
+"""Who may use a session: one thread per stream, no pickle, and after a fork only sessions that cannot hang."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from edgelstm.errors import SharingError
 
 
 class Token:
-    """What says whether a stream or predictor is inside onnxruntime just now, and why it may not go there any more.
+    """Record whether a stream or predictor is inside onnxruntime now, and why it may no longer enter.
 
-    A stream pops its only entry of `free` before a step and puts it back behind: a list does both in one
-    uninterruptible piece, 0.04 us together, where `threading.Lock` takes 0.1 and asks for a `finally` all the same.
+    A stream pops the only entry of `free` before a step and puts it back after it. Both are atomic and take 0.04 us
+    together; `threading.Lock` takes 0.1 us and needs a `finally` too.
 
     Attributes:
-        free: one entry while no thread steps the stream; empty while one does, and for good in a child that must not.
+        free: one entry while no thread steps the stream; empty while one does, and for ever in a forked child that must
+            not.
         inside: one entry for each thread that is inside a predictor.
-        reason: why nothing is allowed in this process; empty where all is well.
-        session: whose threads and locks a fork may break.
+        reason: why the session must not be used in this process; empty if it may.
+        session: the session, whose threads and locks a fork may break.
     """
 
     __slots__ = ("__weakref__", "free", "inside", "reason", "session")
@@ -46,8 +47,8 @@ class Token:
         """Say why the stream may not be used now."""
         return SharingError(
             self.reason
-            or "this stream is being used by another thread, or by the step that this call came from: a stream belongs "
-            "to one thread at a time; make one for each with predictor.stream(), or put a lock around this one"
+            or "this stream is in use by another thread, or by the step that made this call: use one stream per thread "
+            "(predictor.stream()), or put a lock around this one"
         )
 
 
@@ -55,22 +56,22 @@ _TOKENS: weakref.WeakSet[Token] = weakref.WeakSet()
 
 
 def refuse_pickle(self: Any, protocol: object = None) -> NoReturn:
-    """Be the `__reduce_ex__` of what holds a session, which lives in one process.
+    """Refuse to pickle: the `__reduce_ex__` of a class that holds a session, which lives in one process.
 
     Raises:
         SharingError: always.
     """
     what = type(self).__name__
     way = (
-        "send the path of its file, and load that there"
+        "send the path of its file, and load it there"
         if what == "Predictor"
-        else "send its state (a snapshot of plain arrays), and give that to a stream of the same file there"
+        else "send its state (a snapshot of plain arrays), and assign it to a stream of the same file there"
     )
-    raise SharingError(f"a {what} can be neither pickled nor copied, its session lives in this process: {way}")
+    raise SharingError(f"a {what} cannot be pickled or copied, because its session lives in this process: {way}")
 
 
 def _check_after_fork() -> None:
-    """In the child, refuse every session that could hang: a fork copies no thread, and locks as they are."""
+    """In the child, refuse every session that could hang: a fork copies locks as they are, but no threads."""
     tokens = list(_TOKENS)
     entered = {id(token.session) for token in tokens if token.inside or not token.free}
     for token in tokens:
@@ -83,7 +84,7 @@ def _check_after_fork() -> None:
 def _obstacle(session: onnxruntime.InferenceSession, entered: bool) -> str:
     provider = session.get_providers()[0]
     if provider != "CPUExecutionProvider":
-        return f"this process was forked, and {provider} does not go on in a forked process"
+        return f"this process was forked, and {provider} does not work after a fork"
     if session.get_session_options().intra_op_num_threads != 1:
         return "this process was forked, and the threads of the session stayed in its parent"
     if entered:

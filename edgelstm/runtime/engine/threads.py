@@ -5,13 +5,13 @@ from __future__ import annotations
 from edgelstm.host import available_cores
 from edgelstm.runtime.file.summary import recurrent_width
 
-# See benchmarks/results/threads.md: below, a second thread made steps and windows slower.
+# Below this width, a second thread made steps and windows slower: see benchmarks/results/threads.md.
 WIDE = 1024
 MOST = 2  # more were never measured
 
 
 def choose_threads(content: bytes) -> int:
-    """Choose for a checked model file: one thread, or two where it is wide and the host has the cores for it.
+    """Choose for a checked model file: two threads if it is wide and the host has the cores, else one.
 
     Args:
         content: the whole file.
@@ -21,8 +21,7 @@ def choose_threads(content: bytes) -> int:
         >>> choose_threads(Path("models/co2/co2.fp32.onnx").read_bytes())
         1
     """
-    # The recurrent weights of a wide layer are 4 WIDE * WIDE numbers, at least a byte each: most files are not
-    # walked for it.
+    # The recurrent weights of a wide layer are 4 WIDE * WIDE numbers of at least one byte: most files are too small.
     if len(content) < 4 * WIDE**2 or recurrent_width(content) < WIDE:
         return 1
     return max(1, min(MOST, int(available_cores())))

@@ -18,17 +18,17 @@ PYPI, OTHER = "pypi", "other"
 
 
 class Golden(NamedTuple):
-    """A few real windows and what came out of them.
+    """A few real windows and their outputs.
 
     Attributes:
         x: float32 [G, T, F], in physical units, or tokens int64 [G, T].
-        network: float32 [G, K, O] (carried: [G, T, K, O]), what the trained network gave in torch.
-        file: like `network`, what this very file gave at export, one row at a time.
+        network: float32 [G, K, O] (carried: [G, T, K, O]), the outputs of the trained network in torch.
+        file: like `network`, the outputs of this very file at export, one row at a time.
         tolerance: how far a replay may be from `file`, per output channel in physical units: under `"pypi"`
             for the onnxruntime wheels of PyPI, under `"other"` for any other build. int8 kernels round
             differently from build to build (measured: 2e-7 between PyPI wheels, 2e-3 on Debian's builds).
-        lengths: int64 [G], the valid steps of each window; None where the file takes none.
-        times: int64 [G, T], the moment of each sample in seconds since 1970, UTC; None where the file takes none.
+        lengths: int64 [G], the valid steps of each window; None if the file takes none.
+        times: int64 [G, T], the time of each sample in seconds since 1970, UTC; None if the file takes none.
     """
 
     x: NDArray[Any]
@@ -39,7 +39,7 @@ class Golden(NamedTuple):
     times: NDArray[np.int64] | None = None
 
     def to_json(self) -> str:
-        """Write as JSON, the arrays as base64 of their little-endian numbers."""
+        """Write as JSON, arrays as base64 of their little-endian numbers."""
         lengths = None if self.lengths is None else tuple(map(int, self.lengths))
         times = None if self.times is None else _encode(self.times)
         arrays = _encode(self.x), _encode(self.network), _encode(self.file)
@@ -60,7 +60,7 @@ class Golden(NamedTuple):
         x, network, file = _decode(record.x), _decode(record.network), _decode(record.file)
         outputs = file.shape[-1:] and file.shape[-1]
         if record.lengths and not 1 <= min(record.lengths) <= max(record.lengths) < 2**63:
-            raise ModelFileError("the golden vectors are damaged: a length that no window has")
+            raise ModelFileError("the golden vectors are damaged: a length is out of range")
         lengths = None if record.lengths is None else np.array(record.lengths, np.int64)
         fits = x.ndim in (2, 3) and file.ndim in (2, 3, 4) and network.shape == file.shape and len(x) == len(file) >= 1
         fits = fits and file.dtype == network.dtype == np.float32 and (x.dtype == np.int64) == (x.ndim == 2)
@@ -70,7 +70,7 @@ class Golden(NamedTuple):
         fits = fits and (times is None or -MAX_TIME_S <= times.min() <= times.max() <= MAX_TIME_S)
         valid = lengths is None or (len(lengths) == len(x) and lengths.max() <= x.shape[1])
         if not (fits and complete and valid) or any(len(t) != outputs for t in record.tolerance.values()):
-            raise ModelFileError("the golden vectors are damaged: their shapes do not fit each other")
+            raise ModelFileError("the golden vectors are damaged: their shapes do not match")
         if times is not None:
             _check_order(times, lengths)
         return cls(x, network, file, record.tolerance, lengths, times)
@@ -84,7 +84,7 @@ def _check_order(times: NDArray[np.int64], lengths: NDArray[np.int64] | None) ->
 
 
 def worst_by_channel(a: Array32, b: Array32) -> tuple[float, ...]:
-    """Give the largest absolute difference per channel of the last axis; NaN counts as infinite."""
+    """Return the largest absolute difference per channel of the last axis; NaN counts as infinite."""
     difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
     worst = np.nan_to_num(difference, nan=np.inf).max(axis=tuple(range(difference.ndim - 1)))
     return tuple(float(value) for value in worst)

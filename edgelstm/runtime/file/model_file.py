@@ -1,7 +1,7 @@
 """Read and check a model file before onnxruntime sees a byte of it.
 
-The session options depend on the contract, and damaged files stop here. The same code finds the place of the
-digest for the exporter, so that there is one idea of where it lies.
+The session options depend on the contract, and damaged files stop here. The exporter finds the place of the digest with
+the same code, so that it is defined once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ModelFile(NamedTuple):
         contract: what the file says about itself.
         golden: recorded inputs and outputs.
         digest: SHA-256 over every byte but its own hex digits, as 64 hex digits.
-        let_pass: what would have been refused, had it not been read with `unverified`, one sentence each.
+        let_pass: what was accepted only because of `unverified`, one sentence each.
     """
 
     content: bytes
@@ -53,7 +53,7 @@ def read_model_file(path: str | os.PathLike[str], unverified: bool = False) -> M
     Raises:
         ModelFileNotFoundError: there is no file at `path`.
         ModelFileError: it cannot be read, or does not pass the checks.
-        InputError: `path` is no path.
+        InputError: `path` is not a path.
     """
     name = _path_of(path)
     try:
@@ -65,7 +65,7 @@ def read_model_file(path: str | os.PathLike[str], unverified: bool = False) -> M
                 raise ModelFileError(f"{name}: expected at most {MAX_FILE_BYTES} bytes, got {status.st_size}")
             content = file.read()
     except FileNotFoundError as error:
-        raise ModelFileNotFoundError(f"{name}: there is no such file") from error
+        raise ModelFileNotFoundError(f"{name}: file not found") from error
     except OSError as error:
         raise ModelFileError(f"{name}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a NUL in the path
@@ -74,14 +74,14 @@ def read_model_file(path: str | os.PathLike[str], unverified: bool = False) -> M
 
 
 def _path_of(path: Any) -> str:
-    """Give the text of a path; a number would be an open file, and bytes are probably the content of one."""
+    """Return the text of a path; a number would be an open file, and bytes are probably the content of one."""
     name = os.fspath(path) if isinstance(path, os.PathLike) else path
     if isinstance(name, str):
         return name
     if isinstance(name, (bytes, bytearray, memoryview)):
         raise InputError(
-            f"expected the path of a model file, got {len(name):,} bytes: write them to a file, or give what is in one "
-            "to Predictor(parse_model_file(content)) of edgelstm.runtime"
+            f"expected the path of a model file, got {len(name):,} bytes: write them to a file, or open the content of "
+            "a file with Predictor(parse_model_file(content)) of edgelstm.runtime"
         )
     raise InputError(f"expected the path of a model file, a str or a pathlib.Path, got {type(name).__name__}")
 
@@ -91,12 +91,12 @@ def parse_model_file(content: bytes, name: str = "model file", unverified: bool 
 
     Args:
         content: the whole file.
-        name: how to call it in an error.
-        unverified: let a wrong digest and foreign operators and opsets pass, and list them in `let_pass`. The rest is
-            refused all the same.
+        name: its name in errors.
+        unverified: accept a wrong digest and foreign operators and opsets, and list them in `let_pass`. Everything else
+            is still refused.
 
     Raises:
-        ModelFileError: it is empty, truncated, altered, no ONNX file, has no contract, or a graph that is refused.
+        ModelFileError: it is empty, truncated, altered, not an ONNX file, or has no contract or a refused graph.
         ContractError: the contract is damaged or of a newer format.
     """
     spans = _metadata_spans(content, name)
@@ -122,13 +122,13 @@ def parse_model_file(content: bytes, name: str = "model file", unverified: bool 
 
 
 def digest_span(content: bytes) -> tuple[int, int]:
-    """Find where the hex digits of the digest lie in the file."""
+    """Find the place of the digest's hex digits in the file."""
     return _metadata_spans(content, "model file")[DIGEST_KEY]
 
 
 def compute_digest(content: bytes, span: tuple[int, int]) -> str:
     """Hash every byte of the file but those of the span, as 64 lower-case hex digits (SHA-256)."""
-    import hashlib  # brings in OpenSSL: 5 ms that `import edgelstm.runtime` need not take
+    import hashlib  # imports OpenSSL: 5 ms that `import edgelstm.runtime` saves
 
     hasher = hashlib.sha256(memoryview(content)[: span[0]])
     hasher.update(memoryview(content)[span[1] :])
@@ -147,14 +147,14 @@ def _metadata_spans(content: bytes, name: str) -> dict[str, tuple[int, int]]:
             if field_name == "metadata_props" and field.wire_type == BYTES:
                 key, span = _metadata_entry(content, field)
                 if key in spans:
-                    raise DamagedProtobufError(f"the metadata {key!r} is given twice")
+                    raise DamagedProtobufError(f"the metadata {key!r} occurs twice")
                 spans[key] = span
             if len(spans) > MAX_ENTRIES:
                 raise DamagedProtobufError(f"more than {MAX_ENTRIES} metadata entries")
     except (DamagedProtobufError, UnicodeDecodeError) as error:
-        raise ModelFileError(f"{name}: truncated, damaged or no ONNX file: {error}") from error
+        raise ModelFileError(f"{name}: truncated, damaged or not an ONNX file: {error}") from error
     if seen["ir_version"] != 1 or seen["graph"] != 1:
-        raise ModelFileError(f"{name}: truncated, damaged or no ONNX file: expected one graph and one IR version")
+        raise ModelFileError(f"{name}: truncated, damaged or not an ONNX file: expected one graph and one IR version")
     return spans
 
 
@@ -171,7 +171,7 @@ def _metadata_entry(content: bytes, entry: Field) -> tuple[str, tuple[int, int]]
 
 
 def _check_golden(golden: Golden, contract: Contract) -> None:
-    """See that the golden vectors are windows and answers of this contract."""
+    """Check that the golden vectors fit the contract."""
     steps = golden.x.shape[1:2] if contract.every_step else ()
     windows: tuple[int, ...] = (len(golden.x), contract.window)
     if not contract.tokens:
@@ -194,12 +194,12 @@ def _text(content: bytes, span: tuple[int, int], name: str) -> str:
 
 
 def _check_digest(content: bytes, span: tuple[int, int], name: str) -> tuple[str, tuple[str, ...]]:
-    """Compute the digest; give it, and what is wrong with the one that the file tells."""
+    """Compute the digest; return it, and what is wrong with the recorded one."""
     recorded = _text(content, span, name)
     computed = compute_digest(content, span)
     if not re.fullmatch(r"[0-9a-f]{64}", recorded):
         return computed, (f"the digest is damaged: expected 64 hex digits, got {recorded[:70]!r}",)
     if computed != recorded:
-        told = f"the digest says {recorded[:12]}, they give {computed[:12]}"
-        return computed, (f"the bytes were altered since export: {told}",)
+        both = f"recorded digest {recorded[:12]}, computed {computed[:12]}"
+        return computed, (f"the file was altered since export: {both}",)
     return computed, ()

@@ -1,6 +1,6 @@
-"""A bounded reader of the protobuf wire format, enough to look into an ONNX file before onnxruntime does.
+"""A bounded reader of the protobuf wire format, enough to check an ONNX file before onnxruntime reads it.
 
-Every length is checked against what is left before it is used, and nothing is copied but what is asked for.
+Every length is checked against the bytes left before it is used, and only requested data is copied.
 Source: protobuf.dev, "Encoding"; field numbers from onnx/onnx.proto3.
 """
 
@@ -23,7 +23,7 @@ class Field(NamedTuple):
     Attributes:
         number: the field number of the message's schema.
         wire_type: `VARINT`, `FIXED64`, `BYTES` or `FIXED32`.
-        value: of a varint; 0 otherwise.
+        value: the number of a varint, else 0.
         start, end: the span of the content of a `BYTES` field.
     """
 
@@ -38,7 +38,7 @@ def fields(data: bytes | memoryview, start: int, end: int) -> Iterator[Field]:
     """Walk the fields of the message that lies at `data[start:end]`.
 
     Raises:
-        DamagedProtobufError: a varint or a length runs out of the message, or a wire type is unknown.
+        DamagedProtobufError: a varint or a length runs past the message, or a wire type is unknown.
     """
     position = start
     while position < end:
@@ -55,14 +55,14 @@ def fields(data: bytes | memoryview, start: int, end: int) -> Iterator[Field]:
         elif wire_type in (FIXED64, FIXED32):
             position += 8 if wire_type == FIXED64 else 4
         else:
-            raise DamagedProtobufError(f"wire type {wire_type} at byte {position}")
+            raise DamagedProtobufError(f"unknown wire type {wire_type} at byte {position}")
         if position > end:
             raise DamagedProtobufError(f"a field runs {position - end} bytes past its message at byte {content}")
         yield Field(number, wire_type, value, content, position)
 
 
 def varint(data: bytes | memoryview, position: int, end: int) -> tuple[int, int]:
-    """Read one base-128 number; give it and the position behind it.
+    """Read one base-128 number; return it and the position after it.
 
     Raises:
         DamagedProtobufError: it is cut off, or longer than ten bytes.

@@ -1,7 +1,7 @@
-"""The messages of an ONNX file as a reader takes them: which fields, of what kind, how often and how long.
+"""The messages of an ONNX file that a reader accepts: which fields, of what kind, how often and how long.
 
-Protobuf merges a field that is given twice and skips what it does not know; a reader that did the same would not see
-what onnxruntime sees. Field numbers from onnx/onnx.proto3.
+Protobuf merges a field that occurs twice and skips unknown ones; a reader that did the same would not see what
+onnxruntime sees. Field numbers from onnx/onnx.proto3.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from edgelstm.errors import ModelFileError
+from edgelstm.errors import ModelFileError, counted
 from edgelstm.runtime.file.protobuf import BYTES, FIXED32, VARINT, DamagedProtobufError, Field, fields, varint
 
 MAX_NODES = 4096
@@ -26,7 +26,7 @@ MAX_ENTRIES = 256
 
 
 class Kind(NamedTuple):
-    """What a field holds: its wire types, and the most bytes where it has a length."""
+    """What a field holds: its wire types, and the largest number of bytes if it has a length."""
 
     wire_types: tuple[int, ...]
     most_bytes: int = 2**31
@@ -42,12 +42,12 @@ _MESSAGE = Kind((BYTES,))
 
 
 class Schema(NamedTuple):
-    """The fields of a message that a reader takes, and a reason for some that it does not.
+    """The fields of a message that a reader accepts, and what some refused ones are.
 
     Attributes:
-        name: of the message, for people.
-        fields: by number: name, kind, and how often it may come.
-        refused: by number: what it would bring.
+        name: name of the message, for people.
+        fields: by number: name, kind, and how often it may occur.
+        refused: by number: what it would add.
     """
 
     name: str
@@ -140,7 +140,7 @@ TENSOR = Schema(
         14: ("data_location", _NUMBER, 1),
         16: ("metadata_props", _MESSAGE, MAX_ENTRIES),
     },
-    {3: "segments", 6: "strings", 11: "uint64 data", 13: "external data: all of a file must lie inside it"},
+    {3: "segments", 6: "strings", 11: "uint64 data", 13: "external data: all data must be inside the file"},
 )
 VALUE = Schema(
     "value",
@@ -160,24 +160,24 @@ Message = dict[str, list[Field]]
 
 
 def whole(content: bytes) -> Field:
-    """Give a file as the field that a message in it would be."""
+    """Return the field that spans a whole file, as if it were a message inside another."""
     return Field(0, BYTES, 0, 0, len(content))
 
 
 def named_fields(content: bytes, span: Field, schema: Schema) -> Iterator[tuple[str, Field]]:
-    """Walk the fields of a message, unchecked, and name them by its schema; one that it does not take has no name."""
+    """Walk the fields of a message, unchecked, with their names in its schema; empty for a field outside it."""
     for field in fields(content, span.start, span.end):
         known = schema.fields.get(field.number)
         yield known[0] if known else "", field
 
 
 def read_message(content: bytes, span: Field, schema: Schema, place: str = "") -> Message:
-    """Read the fields of a message by its schema; see that each is known, of its type, and not given too often."""
+    """Read the fields of a message by its schema; check that each is known, of its type, and not too frequent."""
     message: Message = {}
     for name, field in named_fields(content, span, schema):
         if not name:
             what = schema.refused.get(field.number, f"an unknown field {field.number}")
-            raise ModelFileError(f"{place or 'a ' + schema.name} has {what}; such a file is not taken")
+            raise ModelFileError(f"{place or 'a ' + schema.name} has {what}; such files are refused")
         _, kind, most = schema.fields[field.number]
         if field.wire_type not in kind.wire_types:
             raise DamagedProtobufError(f"{name} of a {schema.name} has the wire type {field.wire_type}")
@@ -186,17 +186,17 @@ def read_message(content: bytes, span: Field, schema: Schema, place: str = "") -
         found = message.setdefault(name, [])
         found.append(field)
         if len(found) > most:
-            raise ModelFileError(f"{place or 'a ' + schema.name} has more than {most} field(s) {name}")
+            raise ModelFileError(f"{place or 'a ' + schema.name} has more than {counted(most, 'field')} {name}")
     return message
 
 
 def number(message: Message, name: str) -> int:
-    """Give a number; 0 where it is absent, as protobuf does."""
+    """Return a number; 0 if it is absent, as in protobuf."""
     return message[name][0].value if name in message else 0
 
 
 def numbers(content: bytes, message: Message, name: str) -> list[int]:
-    """Give repeated numbers; protobuf writers may pack them into one field."""
+    """Return repeated numbers; protobuf writers may pack them into one field."""
     found: list[int] = []
     for field in message.get(name, ()):
         if field.wire_type == VARINT:
@@ -210,11 +210,11 @@ def numbers(content: bytes, message: Message, name: str) -> list[int]:
 
 
 def text(content: bytes, message: Message, name: str) -> str:
-    """Give a text; empty where it is absent."""
+    """Return a text; empty if it is absent."""
     field = message[name][0] if name in message else None
     return content[field.start : field.end].decode() if field else ""
 
 
 def texts(content: bytes, message: Message, name: str) -> list[str]:
-    """Give repeated texts."""
+    """Return repeated texts."""
     return [content[field.start : field.end].decode() for field in message.get(name, ())]

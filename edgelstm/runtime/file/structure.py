@@ -1,7 +1,8 @@
 """Check the whole structure of a model file before onnxruntime sees a byte of it.
 
-FORMAT.md, "What a reader refuses", is the specification. Onnxruntime below 1.24 follows the paths that a tensor names
-out of its folder, runs any operator it knows, and loads many a damaged graph; what is not on a list here is refused.
+FORMAT.md, "What a reader refuses", is the specification. onnxruntime below 1.24 follows the paths of a tensor out of
+the model's folder, runs any operator it knows, and loads many damaged graphs; anything that is not on a list here is
+refused.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from edgelstm.runtime.file.schema import MAX_DIM, MAX_RANK, Message, number, num
 IR_VERSION = 8
 OPSETS = {"": 17, "com.microsoft": 1}
 
-# Pure functions of their inputs: none is random, keeps a state, knows strings or sequences, holds a graph, or opens a
-# file. FORMAT.md names the same.
+# Pure functions of their inputs: none is random, keeps a state, uses strings or sequences, holds a graph, or opens a
+# file. FORMAT.md has the same list.
 _AI_ONNX = """
 Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast Ceil Celu Clip Concat Constant ConstantOfShape Conv
 ConvTranspose Cos CumSum DequantizeLinear Div DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand Flatten Floor GRU
@@ -36,10 +37,10 @@ OPERATORS = {"": frozenset(_AI_ONNX.split()), "com.microsoft": frozenset(_MICROS
 ELEMENT_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8}
 _FLOAT, _INT64, _BOOL, _HALF, _DOUBLE = 1, 7, 9, 10, 11
 
-# What the elements of a value may be: real numbers; whole ones; whole ones that are known and neither 0 nor -1.
+# What the elements of a value may be: real numbers; whole numbers; known whole numbers other than 0 and -1.
 _REAL, _WHOLE, _DIVISOR = "real", "whole", "divisor"
 _WHOLE_GIVERS = {"Shape", "ArgMax", "ArgMin", "MatMulInteger", "QuantizeLinear", "DynamicQuantizeLinear"}
-_WHOLE_BESIDE = {"TopK", "MaxPool", "DynamicQuantizeLinear"}  # their outputs behind the first
+_WHOLE_BESIDE = {"TopK", "MaxPool", "DynamicQuantizeLinear"}  # their outputs after the first are whole
 _MAX_DIVISORS = 64
 _KEEPS_AXES = {"Cast", "DequantizeLinear", "Identity"}
 _RECURRENT = {"LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"}
@@ -51,7 +52,7 @@ _ATTRIBUTE_FIELD = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "
 
 
 class _Value(NamedTuple):
-    """What is known of a value: the kind of its elements, and how many axes it has; None where that is computed."""
+    """What is known of a value: the kind of its elements, and its number of axes; None if that is computed."""
 
     kind: str
     axes: int | None = None
@@ -64,8 +65,8 @@ def check_structure(content: bytes) -> tuple[str, ...]:
         content: the whole file.
 
     Returns:
-        What makes the file foreign, one sentence each: operators that are not on the list, other domains, another
-        opset or IR version. Empty for what `edgelstm export` writes.
+        What makes the file foreign, one sentence each: operators that are not on the list, other domains, another opset
+        or IR version. Empty for files of `edgelstm export`.
 
     Raises:
         ModelFileError: a damaged message, an unknown or repeated field, data outside of the file, control flow,
@@ -98,17 +99,17 @@ def _foreign_versions(content: bytes, model: Message) -> list[str]:
     for field in model.get("opset_import", ()):
         opset = read_message(content, field, schema.OPSET)
         domain, version = text(content, opset, "domain"), number(opset, "version")
-        _expect(domain not in domains, f"the opset of {_domain(domain)} is given twice")
+        _expect(domain not in domains, f"the opset of {_domain(domain)} occurs twice")
         domains.add(domain)
         if OPSETS.get(domain) != version:
             found[f"opset of {_domain(domain)}"] = version
-    _expect("" in domains, "no opset of ai.onnx is given")
+    _expect("" in domains, "the opset of ai.onnx is missing")
     known = ", ".join(f"{_domain(domain)} {version}" for domain, version in OPSETS.items())
     return [f"{what} {version} is unknown; expected IR {IR_VERSION}, {known}" for what, version in found.items()]
 
 
 def _check_graph(content: bytes, graph: Message) -> list[str]:
-    """Walk the graph as it would run: each value must be there before a node asks for it."""
+    """Walk the graph in the order of a run: each value must exist before a node uses it."""
     _check_entries(content, graph)
     text(content, graph, "name")
     known: dict[str, _Value] = {}
@@ -124,7 +125,7 @@ def _check_graph(content: bytes, graph: Message) -> list[str]:
     given: dict[str, _Value] = {}
     for field in graph.get("output", ()):
         name, value = _check_value(content, field)
-        _expect(name in known, f"no node gives the output {name!r}")
+        _expect(name in known, f"nothing defines the output {name!r}")
         _define(given, name, value)
     for field in graph.get("value_info", ()):
         _check_value(content, field)
@@ -132,23 +133,23 @@ def _check_graph(content: bytes, graph: Message) -> list[str]:
 
 
 def _check_node(content: bytes, field: Field, known: dict[str, _Value]) -> tuple[str, str]:
-    """Check one node and add what it gives to the known values; give its domain and operator."""
+    """Check one node and add its outputs to the known values; return its domain and operator."""
     node = read_message(content, field, schema.NODE)
     _check_entries(content, node)
     operator, domain = text(content, node, "op_type"), text(content, node, "domain")
     place = f"node {text(content, node, 'name')!r} ({operator!r})"
     inputs = texts(content, node, "input")
     for name in inputs:
-        _expect(not name or name in known, f"{place} takes {name!r}, which nothing before it gives")
+        _expect(not name or name in known, f"{place} uses {name!r}, which nothing before it defines")
     attributes: dict[str, _Value] = {}
     for attribute in node.get("attribute", ()):
         name, value = _check_attribute(content, attribute, place)
-        _expect(name not in attributes, f"{place}: the attribute {name!r} is given twice")
+        _expect(name not in attributes, f"{place}: the attribute {name!r} occurs twice")
         attributes[name] = value
     values = [known.get(name, _Value(_REAL)) for name in inputs]
     _check_fatal(operator, values, place)
     outputs = texts(content, node, "output")
-    _expect(any(outputs), f"{place} gives nothing")
+    _expect(any(outputs), f"{place} has no output")
     given = _given(operator, values, attributes)
     for i, name in enumerate(outputs):
         if name:
@@ -157,15 +158,17 @@ def _check_node(content: bytes, field: Field, known: dict[str, _Value]) -> tuple
 
 
 def _check_fatal(operator: str, values: list[_Value], place: str) -> None:
-    """Refuse what ends the whole process in onnxruntime 1.23.2 or 1.32.0: SIGFPE, SIGSEGV or SIGABRT, tried out."""
+    """Refuse what kills the process in onnxruntime 1.23.2 or 1.32.0 (tested): SIGFPE, SIGSEGV or SIGABRT."""
     if operator in ("Div", "Mod") and len(values) > 1:
         _expect(
-            values[1].kind != _WHOLE, f"{place} divides by whole numbers that may be 0 or -1: that ends the process"
+            values[1].kind != _WHOLE, f"{place} divides by whole numbers that may be 0 or -1: that kills the process"
         )
     if operator == "Squeeze":
-        _expect(values[1:2] != [] and values[1].kind != _REAL, f"{place} has no axes: a batch of one would go as well")
+        _expect(
+            values[1:2] != [] and values[1].kind != _REAL, f"{place} has no axes: it would remove a batch of one too"
+        )
     if operator in _RECURRENT:
-        _expect(all(value.axes in (3, None) for value in values[1:3]), f"{place} has weights of other than 3 axes")
+        _expect(all(value.axes in (3, None) for value in values[1:3]), f"{place} has weights without 3 axes")
     if operator in ("Conv", "ConvTranspose"):
         _expect(
             all(value.axes is None or value.axes >= 3 for value in values[1:2]),
@@ -174,7 +177,7 @@ def _check_fatal(operator: str, values: list[_Value], place: str) -> None:
 
 
 def _given(operator: str, values: list[_Value], attributes: dict[str, _Value]) -> _Value:
-    """Tell what an operator gives: numbers of the kind of its first input, but for a few."""
+    """Infer the outputs of an operator: numbers of the kind of its first input, with a few exceptions."""
     if operator in _WHOLE_GIVERS:
         return _Value(_WHOLE)
     if operator == "Constant" and len(attributes) == 1:
@@ -192,15 +195,15 @@ def _given(operator: str, values: list[_Value], attributes: dict[str, _Value]) -
 
 
 def _check_attribute(content: bytes, field: Field, place: str) -> tuple[str, _Value]:
-    """Check that an attribute holds what its type says and nothing beside; give its name and what it makes."""
+    """Check that an attribute holds the field of its type and no other; return its name and value."""
     attribute = read_message(content, field, schema.ATTRIBUTE, place)
     name = text(content, attribute, "name")
     place = f"{place}: the attribute {name!r}"
     kind = _ATTRIBUTE_FIELD.get(number(attribute, "type"))
-    _expect(kind is not None, f"{place} has the type {number(attribute, 'type')}, which is not taken")
+    _expect(kind is not None, f"{place} has the unsupported type {number(attribute, 'type')}")
     beside = [value for value in _ATTRIBUTE_FIELD.values() if value != kind and value in attribute]
     _expect(not beside, f"{place} holds {kind} and {', '.join(beside)} at once")
-    _expect(name not in ("value_string", "value_strings"), f"{place} makes a string")
+    _expect(name not in ("value_string", "value_strings"), f"{place} is a string")
     whole = [
         value if value < 2**63 else value - 2**64 for key in ("i", "ints") for value in numbers(content, attribute, key)
     ]
@@ -208,7 +211,7 @@ def _check_attribute(content: bytes, field: Field, place: str) -> tuple[str, _Va
     fits = name != "batch_dims" or all(0 <= value <= MAX_RANK for value in whole)
     _expect(fits, f"{place} must be from 0 to {MAX_RANK}")
     fatal = name in _AT_LEAST_ONE and min(whole, default=1) < 1
-    _expect(not fatal, f"{place} must be at least 1: less ends the process")
+    _expect(not fatal, f"{place} must be at least 1: less kills the process")
     texts(content, attribute, "strings")
     if name in ("to", "dtype", "output_datatype"):
         return name, _Value(_check_data_type(number(attribute, "i"), place))
@@ -218,17 +221,19 @@ def _check_attribute(content: bytes, field: Field, place: str) -> tuple[str, _Va
 
 
 def _check_tensor(content: bytes, field: Field, place: str = "") -> tuple[str, _Value]:
-    """Check that a tensor has one data field of the size of its shape and type; give its name and what it holds."""
+    """Check that a tensor has one data field of the size of its shape and type; return its name and value."""
     tensor = read_message(content, field, schema.TENSOR, place)
     _check_entries(content, tensor)
     name = text(content, tensor, "name")
     place = place or f"tensor {name!r}"
-    _expect(number(tensor, "data_location") == 0, f"{place} has external data: all of a file must lie inside it")
+    _expect(number(tensor, "data_location") == 0, f"{place} has external data: all data must be inside the file")
     data_type, dims = number(tensor, "data_type"), numbers(content, tensor, "dims")
     kind = _check_data_type(data_type, place)
     _check_dims(dims, place)
     elements = math.prod(dims)
-    _expect(bool(elements) or (data_type == _INT64 and len(dims) == 1), f"{place} has the shape {dims}: no element")
+    _expect(
+        bool(elements) or (data_type == _INT64 and len(dims) == 1), f"{place} has the shape {dims}, without elements"
+    )
     found = [(key, tensor[key][0]) for key in _DATA if key in tensor]
     _expect(len(found) == 1 or not (found or elements), f"{place} has {len(found)} data fields, expected one")
     for key, data in found:
@@ -246,19 +251,17 @@ def _whole_kind(content: bytes, data: Field, size: int) -> str:
 
 
 def _count(content: bytes, data: Field, key: str, data_type: int, place: str) -> float:
-    """Count the elements that a data field holds; a fraction where the last is cut."""
+    """Count the elements of a data field; a fraction if the last one is cut off."""
     length = data.end - data.start
     span = content[data.start : data.end] if data_type == _BOOL or key in ("int32_data", "int64_data") else b""
     _expect(
         data_type != _BOOL or not span.translate(None, b"\0\1"),
-        f"{place} is of bool and holds more than true and false",
+        f"{place} is bool and holds values other than 0 and 1",
     )
     if key == "raw_data":
         return length / ELEMENT_BYTES[data_type]
     fits = {"float_data": data_type == _FLOAT, "double_data": data_type == _DOUBLE, "int64_data": data_type == _INT64}
-    _expect(
-        fits.get(key, data_type not in (_FLOAT, _DOUBLE, _INT64)), f"{place} has its data of type {data_type} in {key}"
-    )
+    _expect(fits.get(key, data_type not in (_FLOAT, _DOUBLE, _INT64)), f"{place} has data of type {data_type} in {key}")
     if key in ("float_data", "double_data"):
         return length / ELEMENT_BYTES[data_type]
     ends = len(span.translate(None, bytes(range(128, 256))))  # the last byte of each number is below 128
@@ -266,7 +269,7 @@ def _count(content: bytes, data: Field, key: str, data_type: int, place: str) ->
 
 
 def _check_value(content: bytes, field: Field) -> tuple[str, _Value]:
-    """Check the name, type and shape of a value; give its name and what it is."""
+    """Check the name, type and shape of a value; return its name and value."""
     value = read_message(content, field, schema.VALUE)
     _check_entries(content, value)
     name, kind = text(content, value, "name"), _WHOLE
@@ -294,7 +297,7 @@ def _check_entries(content: bytes, message: Message) -> None:
 
 
 def _check_data_type(data_type: int, place: str) -> str:
-    _expect(data_type in ELEMENT_BYTES, f"{place} is of the data type {data_type}, which is not taken")
+    _expect(data_type in ELEMENT_BYTES, f"{place} has the unsupported data type {data_type}")
     return _REAL if data_type in (_FLOAT, _HALF, _DOUBLE) else _WHOLE
 
 
@@ -305,7 +308,7 @@ def _check_dims(dims: list[int], place: str) -> None:
 
 def _define(known: dict[str, _Value], name: str, value: _Value) -> None:
     _expect(bool(name), "a value has no name")
-    _expect(name not in known, f"the value {name!r} is given twice")
+    _expect(name not in known, f"the value {name!r} is defined twice")
     known[name] = value
 
 

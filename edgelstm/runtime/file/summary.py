@@ -1,4 +1,4 @@
-"""What a checked file's graph is made of, read without the onnx package."""
+"""Summarize the graph of a checked file, without the onnx package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edgelstm.runtime.file.schema import Message, number, numbers, read_message,
 
 
 class GraphSummary(NamedTuple):
-    """What a graph is made of, for people.
+    """A summary of a graph, for people.
 
     Attributes:
-        ir_version: of the ONNX file.
+        ir_version: IR version of the ONNX file.
         opsets: version by domain; `""` is the standard one.
         nodes: how many nodes of each operator, most frequent first.
         parameters: how many numbers the initializers hold.
@@ -55,7 +55,7 @@ def summarize_graph(content: bytes) -> GraphSummary:
 
 
 def recurrent_width(content: bytes) -> int:
-    """Tell the hidden size of the widest recurrent layer of a checked model file; 0 where there is none.
+    """Return the hidden size of the widest recurrent layer of a checked model file; 0 if there is none.
 
     Raises:
         ModelFileError: the graph does not follow the wire format.

@@ -1,1 +1,1 @@
-"""Keep bad samples out of a stream, count them, and say how far they are from training."""
+"""Keep bad samples out of a stream, count them, and measure the drift from training."""

@@ -1,4 +1,4 @@
-"""Say how far what a device sees is from what its network was trained on: the population stability index."""
+"""Measure how far the samples of a device have drifted from training: the population stability index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgelstm.errors import InputError
 from edgelstm.runtime.samples import as_float32, from_origins
 
 THRESHOLD = 0.25
-# A bin that is empty counts as this share; the logarithm of 0 is no number. A convention, like the thresholds.
+# An empty bin counts as this share, because log(0) is undefined. A convention, like the thresholds.
 FLOOR = 1e-4
 
 _LEVELS = np.array(QUANTILE_LEVELS)
@@ -23,11 +23,10 @@ class Drift(NamedTuple):
     """How far a window of samples is from the training part.
 
     Attributes:
-        psi: the population stability index by channel. By convention below 0.1 is no change worth a word, from 0.25
-            on a large one. None where there is nothing to say: no training statistics, or fewer than half of the
-            window's values were measured.
-        measured: how many values of the window the index is over, by channel.
-        threshold: from which on a channel is called drifted.
+        psi: the population stability index by channel. By convention, below 0.1 is a negligible change, 0.25 and more a
+            large one. None if unknown: no training statistics, or fewer than half of the window's values were measured.
+        measured: how many values of the window the index uses, by channel.
+        threshold: the index from which a channel counts as drifted.
     """
 
     psi: dict[str, float | None]
@@ -43,10 +42,10 @@ class Drift(NamedTuple):
 def measure_drift(samples: Any, channels: tuple[Channel, ...], threshold: float = THRESHOLD) -> Drift:
     """Compare a window of samples with the training quantiles, channel by channel.
 
-    The eleven quantiles make ten bins that held a tenth of the training each; the outer two are open. The index is
-    the sum over the bins of (share - 0.1) ln(share / 0.1): Siddiqi, Credit Risk Scorecards (2006), there with the
-    thresholds 0.1 and 0.25. A quantile that many samples sit on (a valve that is mostly shut, a constant) may divide
-    those between the bins on both its sides, and does it in the way that is nearest to the training.
+    The eleven quantiles make ten bins that held a tenth of the training each; the outer two are open. The index is the
+    sum over the bins of (share - 0.1) ln(share / 0.1): Siddiqi, Credit Risk Scorecards (2006), there with the
+    thresholds 0.1 and 0.25. Many samples may equal one quantile (a valve that is mostly shut, a constant); they are
+    divided between the bins on both sides, as close to the training shares as possible.
 
     Without any change the index is about 9 / n for n independent samples (Yurdakul, Statistical Properties of
     Population Stability Index, 2018): 0.009 at 1,000, but 0.09 at 100. A series is not independent: a window that
@@ -54,9 +53,9 @@ def measure_drift(samples: Any, channels: tuple[Channel, ...], threshold: float 
     window over whole cycles.
 
     Args:
-        samples: [N, F] numbers, in the physical units of `channels`; what is NaN or infinite is left out.
+        samples: [N, F] numbers, in the physical units of `channels`; NaN and infinity are ignored.
         channels: `contract.inputs`.
-        threshold: from which on a channel is called drifted.
+        threshold: the index from which a channel counts as drifted.
 
     Raises:
         InputError: not numbers, or another number of channels.
@@ -89,13 +88,13 @@ def measure_drift(samples: Any, channels: tuple[Channel, ...], threshold: float 
 
 
 def _shares_up_to(ordered: NDArray[np.float32], quantiles: tuple[float, ...]) -> NDArray[np.float64]:
-    """Give what share of one channel's sorted values is below each inner edge, and what is not above it: [2, 9]."""
+    """Return the shares of one channel's sorted values below each inner edge, and up to it: [2, 9]."""
     edges = np.array(quantiles[1:-1], np.float32)
     return np.array([ordered.searchsorted(edges, "left"), ordered.searchsorted(edges, "right")]) / len(ordered)
 
 
 def _stability_indices(shares: NDArray[np.float64]) -> list[float]:
-    """Give the index of each channel from what `_shares_up_to` gave: [N, 2, 9]."""
+    """Compute the index of each channel from the results of `_shares_up_to`, [N, 2, 9]."""
     up_to = np.tile(_LEVELS, (len(shares), 1))
     up_to[:, 1:-1] = up_to[:, 1:-1].clip(shares[:, 0], shares[:, 1])
     share = np.maximum(up_to[:, 1:] - up_to[:, :-1], FLOOR)

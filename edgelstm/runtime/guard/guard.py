@@ -1,4 +1,4 @@
-"""What to do with samples that are not as they should be, and how many of them came."""
+"""What to do with bad samples, and how many of them came."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ _CHOICES = {
     "on_range": ("count", "clip", "missing"),
 }
 
-MAX_HOLD = 3  # where neither the guard nor training says
+MAX_HOLD = 3  # if neither the guard nor training sets it
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What to do with samples that are not as they should be.
+    """What to do with bad samples.
 
     Attributes:
         on_missing: a value is NaN or infinite, or there is no sample: `"hold"` takes the channel's last good value,
-            `"reset"` begins anew with the next whole sample, `"error"` refuses the sample.
-        on_gap: more than one period has passed since the last sample: `"hold"` steps the last sample again for each
-            one that is missing, `"reset"` begins anew with this sample, `"error"` refuses it. Seen only if samples come
-            with times and the contract has a `sample_period_s`. Periods are those of the rhythm of training: to a
-            network of business days Friday to Monday is no gap, nor are up to ten days without one, which were taken
-            for holidays in training too.
+            `"reset"` starts again with the next complete sample, `"error"` refuses the sample.
+        on_gap: more than one period has passed since the last sample: `"hold"` repeats the last sample once for each
+            missing one, `"reset"` starts again with this sample, `"error"` refuses it. Detected only if samples have
+            times and the contract has a `sample_period_s`. Periods follow the rhythm of training: for business days,
+            Friday to Monday is no gap, nor are up to ten days without a sample, which count as holidays in training
+            too.
         max_hold: for how many steps in a row a channel may hold its value, gaps included; one more is a reset. None: as
-            many as training filled (`contract.reading.max_gap`), or 3 where it had no limit.
-        on_late: a sample is older than the last one, has its time, or comes too early: `"drop"` or `"error"`.
-        max_late: how many samples in a row are dropped for being older than the last one; one more, and the clock has
-            been set back, which is a gap of unknown length. Else one time in the far future would shut the stream.
-        tolerance: how far two samples may be from one period apart, in periods.
-        on_range: a value is outside what the channel had in training: `"count"` it and let it through, `"clip"` it,
-            or treat it as `"missing"`.
-        margin: how far below the smallest and above the largest training value is still inside, in parts of the range
+            many as training filled (`contract.reading.max_gap`), or 3 if it had no limit.
+        on_late: a sample is older than the last one, has the same time, or comes too early: `"drop"` or `"error"`.
+        max_late: how many samples in a row are dropped for being older than the last one; one more means that the clock
+            was set back, a gap of unknown length. Without this limit, one time in the far future would block the
+            stream.
+        tolerance: how far the distance of two samples may differ from one period, in periods.
+        on_range: a value is outside the training range of its channel: `"count"` it and accept it, `"clip"` it, or
+            treat it as `"missing"`.
+        margin: how far below the smallest and above the largest training value is still inside, as a share of the range
             between them; `float("inf")` for a series with a trend.
-        drift_window: over how many samples drift is measured; 0 measures none.
-        drift_threshold: the population stability index from which on a channel is called drifted.
+        drift_window: number of samples over which drift is measured; 0: drift is not measured.
+        drift_threshold: the population stability index from which a channel counts as drifted.
 
     Raises:
-        InputError: on construction, for a value that is none of these.
+        InputError: on construction, for any other value.
 
     Example:
         >>> Guard(on_missing="skip")
@@ -87,7 +88,7 @@ class ChannelCounts(NamedTuple):
         nan: NaN, or there was no sample.
         infinite: infinite, or beyond what float32 holds.
         out_of_range: outside the trained range and its margin.
-        held: steps in which the last good value stood in, gaps left out.
+        held: steps that used the last good value instead, without those that filled gaps.
     """
 
     nan: int
@@ -97,17 +98,19 @@ class ChannelCounts(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What came and what became of it. Each sample is one of the first seven, which add up to all calls of `step`.
+    """How many samples came, by what happened to them.
+
+    The first seven add up to all calls of `step`.
 
     Attributes:
-        clean: stepped as they came, out of range or not.
+        clean: stepped unchanged, out of range or not.
         mended: stepped with a value held or clipped.
         missing: not stepped: a value was missing and there was none to hold.
-        late, duplicate, early: dropped: older than the last sample, of its time, or less than a period behind it.
+        late, duplicate, early: dropped: older than the last sample, of the same time, or less than a period after it.
         refused: raised an `InputError`.
         gaps: how often samples were missing between two times.
-        filled: steps that stood in for those.
-        resets: how often the state began anew because of a sample.
+        filled: steps that filled these gaps.
+        resets: how often a sample reset the state.
         channels: what was wrong with their values, by name.
     """
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array32
 from edgelstm.contract import Channel
-from edgelstm.errors import InputError, SharingError
+from edgelstm.errors import InputError, SharingError, counted
 from edgelstm.reading import Reading
 from edgelstm.runtime.clock import NS, as_ns
 from edgelstm.runtime.guard.drift import Drift, measure_drift
@@ -23,14 +23,14 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 class GuardedStream:
-    """A `Stream` with a guard in front of its state; takes one sample at a time.
+    """A `Stream` with a guard before its state; takes one sample at a time.
 
-    A bad sample never reaches the state: it is mended, or left out, or refused, as the guard says, and counted. A
-    sample that is refused changes nothing but the counts. After a reset the stream is what it was at the start: a
-    window network must see a whole window again until it is `ready`, a carried one answers at the next sample,
-    from a zero state, as its training began. Values held before a reset are forgotten: the next sample must be whole.
+    A bad sample never reaches the state: it is fixed, skipped or refused, as the guard says, and counted. A refused
+    sample changes nothing but the counts. A reset returns the stream to its start: a window network must see a whole
+    window before it is `ready` again, a carried one answers at the next sample, from a zero state as in training.
+    Values held before a reset are forgotten: the next sample must be complete.
 
-    It belongs to one thread at a time, a second one is refused; `counts` and `drift` may be asked for from another.
+    One thread may use it at a time, a second one is refused; `counts` and `drift` may be read from another.
 
     Example:
         >>> from edgelstm import load
@@ -49,14 +49,14 @@ class GuardedStream:
         """Start a new stream of a predictor.
 
         Args:
-            predictor: of measurements.
+            predictor: a predictor of measurements.
             guard: None takes the defaults of `Guard`.
 
         Raises:
             InputError: the file takes tokens; a guard is for measurements.
         """
         if predictor.contract.tokens:
-            raise InputError("a guard watches measurements, and this file takes tokens: use predictor.stream()")
+            raise InputError("a guard is for measurements, but this file takes tokens: use predictor.stream()")
         self._inputs, self._origins = predictor.contract.inputs, origins_of(predictor.contract.outputs)
         contract, self._guard = predictor.bare.contract, guard or Guard()
         self._max_hold = _max_hold(self._guard, contract.reading)
@@ -65,11 +65,11 @@ class GuardedStream:
         self._no_answer = np.full([int(size) for size in contract.answer_shape()], np.nan, np.float32)
         self._stream = predictor.bare.stream()
         plain = contract is predictor.contract
-        self._quick = _FLOAT32 if plain else np.dtype(np.void)  # what goes into the ring as it is
+        self._quick = _FLOAT32 if plain else np.dtype(np.void)  # the dtype that enters the ring unchanged
         self._moved = not plain and bool(self._origins.any())
         self._free: list[None] = [None]  # empty while a thread is inside; see edgelstm.runtime.engine.sharing
         self._low, self._high = _limits(contract.inputs, self._guard.margin)
-        # One row more than the window: the next sample is read into it before anything is known about it.
+        # One row more than the window: the next sample is written into it before it is checked.
         self._ring = np.full((max(self._guard.drift_window, 1) + 1, *self._shape), np.nan, np.float32)
         self._at = 0
         self._inside = np.zeros((2, *self._shape), bool)
@@ -83,9 +83,9 @@ class GuardedStream:
         self._begin()
 
     def _begin(self) -> None:
-        """Know nothing of what came before."""
-        self._good: Array32 | None = None  # what would be held, channel by channel
-        self._held = self._no_holds  # int64 [F], for how many steps in a row it was
+        """Forget everything that came before."""
+        self._good: Array32 | None = None  # the value to hold, by channel
+        self._held = self._no_holds  # int64 [F], for how many steps in a row it was held
         self._time: int | None = None
         self._late = 0  # samples in a row
         self._answered = False
@@ -97,32 +97,32 @@ class GuardedStream:
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
-        """A copy of the state behind the guard, as `Stream.state` gives it."""
+        """A copy of the stream's state, as `Stream.state` gives it."""
         return self._stream.state
 
     @property
     def counts(self) -> Counts:
-        """A snapshot of what came since the stream was made, for logs and metrics."""
+        """A snapshot of all counts since the stream was made, for logs and metrics."""
         columns = zip(*(tally.tolist() for tally in self._channel_tallies.values()), strict=True)
         names = (channel.name for channel in self._channels)
         return Counts(**self._tallies, channels={n: ChannelCounts(*c) for n, c in zip(names, columns, strict=True)})
 
     def drift(self) -> Drift:
-        """Compare the last `drift_window` samples with the training, as they came: see `measure_drift`.
+        """Compare the last `drift_window` samples, as they came, with training: see `measure_drift`.
 
-        Dropped and refused samples are not among them, nor are steps that filled a gap. Costs tens of microseconds
-        for each channel, at the call and not at the steps; once per window is often enough.
+        Dropped and refused samples are not included, nor are steps that filled a gap. A call costs tens of microseconds
+        for each channel, steps cost no more; once per window is enough.
 
         Raises:
             InputError: the guard has no drift window.
         """
         if not self._guard.drift_window:
-            raise InputError("drift: this guard has no window, drift_window is 0")
+            raise InputError("drift: this guard has no window; give it a drift_window above 0")
         rows = np.concatenate([self._ring[: self._at], self._ring[self._at + 1 :]])
         return measure_drift(rows, self._channels, self._guard.drift_threshold)
 
     def reset(self) -> None:
-        """Begin anew: zero state, nothing held, no last time. Counts and the drift window go on."""
+        """Start again: zero state, nothing held, no last time. Counts and the drift window continue."""
         self._enter()
         try:
             self._stream.reset()
@@ -131,23 +131,23 @@ class GuardedStream:
             self._free.append(None)
 
     def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> NDArray[Any]:
-        """Take one sample and give the prediction after it.
+        """Take one sample and return the prediction after it.
 
         Args:
-            sample: [F] numbers in the physical units of `contract.inputs`; None, NaN or infinite where a value is
-                missing; None where a whole sample is.
+            sample: [F] numbers in the physical units of `contract.inputs`; None, NaN or infinity for a missing value,
+                None for a missing sample.
             time_s: when it was taken: seconds since 1970, UTC, whole or not, such as `time.time()`, or a
-                `numpy.datetime64`. None where samples have no times; once one had, all must have until `reset`. A file
-                that takes times takes these. Where neither file nor rhythm looks at the calendar, seconds of any other
-                clock do as well.
+                `numpy.datetime64`. None if samples have no times; after one with a time, all must have one until
+                `reset`. A file that takes times gets these. If neither file nor rhythm uses the calendar, seconds of
+                any other clock work as well.
             copy: False gives a view of the stream's own buffer, which the next step overwrites.
 
         Returns:
-            float32 [K, O], in the physical units of `contract.outputs`, float64 where one has an origin; NaN while not
+            float32 [K, O], in the physical units of `contract.outputs`, float64 if one has an origin; NaN while not
             `ready`.
 
         Raises:
-            InputError: a wrong shape, no numbers, no time, or what the guard is to refuse; all is as it was before.
+            InputError: a wrong shape, not numbers, no time, or a sample that the guard refuses; nothing has changed.
             SharingError: another thread is stepping this stream; nothing is counted.
         """
         self._enter()
@@ -165,7 +165,7 @@ class GuardedStream:
             self._free.pop()
         except IndexError:
             raise SharingError(
-                "this guarded stream is being used by another thread: make one for each, or put a lock around this one"
+                "this guarded stream is in use by another thread: use one per thread, or put a lock around this one"
             ) from None
 
     def _step(self, sample: Any, time_s: Any, copy: bool) -> Array32:
@@ -195,7 +195,7 @@ class GuardedStream:
         return answer
 
     def _seconds(self, ns: int | None) -> int | None:
-        """Turn a time into what the file takes."""
+        """Convert a time for the file: whole seconds, or None if it takes none."""
         return ns // NS if ns is not None and self._timed else None
 
     def _as_row(self, sample: Any) -> Array32 | float:
@@ -204,7 +204,8 @@ class GuardedStream:
         row = as_float32(from_origins(sample, self._inputs))
         if row.shape != self._shape:
             names = ", ".join(channel.name for channel in self._channels)
-            raise InputError(f"expected one sample [F] of {self._shape[0]} channel(s) ({names}), got shape {row.shape}")
+            channels = counted(self._shape[0], "channel")
+            raise InputError(f"expected one sample [F] of {channels} ({names}), got shape {row.shape}")
         return row
 
     def _reason_to_drop(self, ns: int) -> str | None:
@@ -226,11 +227,11 @@ class GuardedStream:
         return self._no_answer.copy()
 
     def _gap_before(self, ns: int) -> int | None:
-        """Count the samples that are missing before this one; None where there is no gap."""
+        """Count the samples that are missing before this one; None if there is no gap."""
         if self._time is None:
             return None
         if ns < self._time:
-            missing = self._max_hold + 1  # the clock was set back: nobody knows how many
+            missing = self._max_hold + 1  # the clock was set back: an unknown number
         elif not self._pace.behind(self._time, ns, 1 + self._guard.tolerance):
             return None
         else:
@@ -238,7 +239,7 @@ class GuardedStream:
         if self._guard.on_gap == "error":
             late_s = (ns - self._time) / NS
             raise InputError(
-                f"time_s: {late_s:g} s after the last sample, expected {self._period()}; reset() begins anew"
+                f"time_s: {late_s:g} s after the last sample, expected {self._period()}; call reset() to start again"
             )
         return missing
 
@@ -246,11 +247,11 @@ class GuardedStream:
         return self._pace.words(self._guard.tolerance)
 
     def _mend(self, x: Array32, ns: int | None, gap: int | None) -> tuple[Array32 | None, NDArray[np.int64]]:
-        """Give what is to be stepped in place of a sample, x itself or None for nothing, and what was held how long."""
+        """Return what to step for a sample (x itself, a copy, None for nothing), and how long each value was held."""
         row, missing = self._judge(x)
         if missing.any() and self._guard.on_missing == "error":
             names = ", ".join(c.name for c, gone in zip(self._channels, missing, strict=True) if gone)
-            raise InputError(f"expected a whole sample, but there is no good value for {names}; reset() begins anew")
+            raise InputError(f"expected a complete sample, got no valid value for {names}; call reset() to start again")
         if ns is not None and gap is not None:
             self._bridge(ns, gap)
         held = np.where(missing, self._held + 1, 0)
@@ -264,7 +265,7 @@ class GuardedStream:
         return row, held
 
     def _judge(self, x: Array32) -> tuple[Array32, NDArray[np.bool_]]:
-        """Count what is wrong with a sample; give it clipped if so asked, and which of its values are missing."""
+        """Count what is wrong with a sample; return it, clipped if so asked, and which of its values are missing."""
         missing = ~np.isfinite(x)
         outside = ~(missing | self._inside.all(axis=0))
         self._channel_tallies["nan"] += np.isnan(x)
@@ -275,10 +276,10 @@ class GuardedStream:
         return x.copy(), missing | outside if self._guard.on_range == "missing" else missing
 
     def _bridge(self, ns: int, gap: int) -> None:
-        """Stand in for the samples that are missing between two times, or begin anew."""
+        """Fill in the samples that are missing between two times, or start again."""
         self._tallies["gaps"] += 1
         before = self._time or 0
-        self._time = self._pace.back(ns)  # should the network refuse the sample itself
+        self._time = self._pace.back(ns)  # in case the network refuses the sample itself
         if self._guard.on_gap == "reset" or self._held.max() + gap > self._max_hold:
             self._restart()
         elif self._good is not None:
@@ -295,7 +296,7 @@ class GuardedStream:
 
 
 def _max_hold(guard: Guard, reading: Reading | None) -> int:
-    """Give for how long values are held: as the guard says, else as long as training filled, else `MAX_HOLD`."""
+    """Return for how many steps values are held: set by the guard, else by training, else `MAX_HOLD`."""
     if guard.max_hold is not None:
         return guard.max_hold
     filled = None if reading is None else reading.max_gap
@@ -303,7 +304,7 @@ def _max_hold(guard: Guard, reading: Reading | None) -> int:
 
 
 def _limits(channels: tuple[Channel, ...], margin: float) -> tuple[Array32, Array32]:
-    """Give the smallest and largest value [F] that is inside; without statistics all that is finite is."""
+    """Return the smallest and largest value [F] that is inside; without statistics all finite values are."""
     limits = np.array([[-_LARGEST] * len(channels), [_LARGEST] * len(channels)])
     for i, channel in enumerate(channels):
         if channel.statistics is not None and margin != np.inf:

@@ -1,4 +1,4 @@
-"""How far the samples of a stream lie apart: a fixed time, or a rhythm of the calendar."""
+"""The distance between samples of a stream: a fixed time, or a rhythm of the calendar."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _UTC = (None, "UTC", "Etc/UTC")
 
 
 class Pace:
-    """What lies between two samples of a contract; moments are nanoseconds since 1970, UTC.
+    """The distance between two samples of a contract; times are nanoseconds since 1970, UTC.
 
     A fixed period is counted in whole numbers, from any moment. Business days, months, and days of a zone whose clocks
-    change are counted on the calendar, a few microseconds a sample.
+    change are counted on the calendar, which takes a few microseconds per sample.
 
     Example:
         >>> from edgelstm import load
         >>> weekly = Pace(load("models/co2/co2.fp32.onnx").contract)
         >>> weekly.between(0, 3 * 7 * 86400 * NS), weekly.words(0.5)
-        (2, '604800 s, give or take 302400')
+        (2, '604800 s +/- 302400 s')
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -33,15 +33,16 @@ class Pace:
         self._zone = time.zone if time else None
 
     def before(self, last: int, now: int, periods: float) -> bool:
-        """Whether a moment is fewer periods behind another; False where nobody knows the period."""
+        """Whether `now` is fewer than `periods` after `last`; False if the period is unknown."""
         if self._rhythm is not None:
             return self._count(last, now) < periods
         return bool(self._period_ns) and now - last < (self._period_ns or 0) * periods
 
     def behind(self, last: int, now: int, periods: float) -> bool:
-        """Whether a moment is more periods behind another; False where nobody knows the period.
+        """Whether `now` is more than `periods` after `last`; False if the period is unknown.
 
-        Business days have holidays, which nobody lists: up to `HOLIDAYS` in a row are none, as where tables are read.
+        Holidays are not listed anywhere: up to `HOLIDAYS` business days in a row without a sample count as holidays, as
+            when tables are read.
         """
         if self._rhythm is not None:
             holidays = HOLIDAYS if self._rhythm.unit == "business day" else 0
@@ -49,28 +50,28 @@ class Pace:
         return bool(self._period_ns) and now - last > (self._period_ns or 0) * periods
 
     def between(self, last: int, now: int) -> int:
-        """Count the samples that belong between two."""
+        """Count the samples missing between two."""
         return round(self._count(last, now)) - 1
 
     def after(self, last: int, steps: int) -> int:
-        """Give the moment of the sample that comes so many steps later."""
+        """Return the time of the sample `steps` later."""
         if self._rhythm is not None:
             return _as_ns(after(_as_times(last), self._rhythm, steps, self._zone))
         return last + steps * self._whole
 
     def back(self, now: int) -> int:
-        """Give the moment of the sample before."""
+        """Return the time of the sample before."""
         if self._rhythm is not None:
             return self.after(now, -1)
         return now - self._whole
 
     def words(self, tolerance: float) -> str:
-        """Say what is expected between two samples, give or take a share of it."""
+        """Say which distance is expected between two samples, with its tolerance."""
         if not self._period_ns:
             return "a later time"
         if self._rhythm is not None:
-            return f"one {self._rhythm.name}, give or take {tolerance:g} of it"
-        return f"{self._period_ns / NS:g} s, give or take {tolerance * self._period_ns / NS:g}"
+            return f"one {self._rhythm.name} +/- {tolerance:g}"
+        return f"{self._period_ns / NS:g} s +/- {tolerance * self._period_ns / NS:g} s"
 
     @property
     def _whole(self) -> int:
@@ -84,7 +85,7 @@ class Pace:
 
 
 def _calendar(reading: Reading | None) -> Rhythm | None:
-    """Give the rhythm of a reading if it is no fixed number of seconds: a day is one where no clock changes."""
+    """Return the rhythm of a reading unless it is a fixed number of seconds, as a day is where no clock changes."""
     rhythm = reading and reading.rhythm
     if not reading or not rhythm or rhythm.unit == "second":
         return None

@@ -1,4 +1,4 @@
-"""Streams that are called by names: those of the machines whose samples they get."""
+"""Streams with names, such as those of the machines that send the samples."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from edgelstm.runtime.streams.streams import Streams
 class NamedStreams:
     """Many independent streams by name; made by `Predictor.streams(names=...)`.
 
-    Each name has a state of its own, and answers as a `Stream` that steps alone. A name that comes for the first time
-    joins from a zero state: a machine that training never saw gets its forecast. As in `Streams`, an error leaves all
-    as they were, names included, and they belong to one thread at a time.
+    Each name has its own state, and the answers of a separate `Stream`. A new name joins from a zero state: a machine
+    that training never saw gets a forecast too. As in `Streams`, an error leaves everything unchanged, names included,
+    and one thread may use them at a time.
     """
 
     def __init__(self, streams: Streams, names: Iterable[str]) -> None:
@@ -36,29 +36,29 @@ class NamedStreams:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names there are, in the order in which they joined."""
+        """All names, in the order in which they joined."""
         return tuple(self._numbers)
 
     @property
     def ready(self) -> dict[str, bool]:
-        """Which of them gave a prediction at their last step."""
+        """By name, whether its last step gave a prediction."""
         places = np.searchsorted(self._streams.numbers, list(self._numbers.values()))
         ready = self._streams.ready
         return {name: bool(ready[place]) for name, place in zip(self._numbers, places, strict=True)}
 
     def step(self, samples: Mapping[str, Any], time_s: Any = None) -> dict[str, NDArray[Any]]:
-        """Take a sample for some names and give the predictions after it.
+        """Take a sample for some names and return the predictions after it.
 
         Args:
             samples: by name, each [F] numbers in the physical units of `contract.inputs`; a new name joins.
-            time_s: for a file that takes times, the moment of the samples as for `Stream.step`: one for all, or one
-                by name.
+            time_s: for a file that takes times, the time of the samples as for `Stream.step`: one for all, or one for
+                each name.
 
         Returns:
             By name, float32 [K, O] in the physical units of `contract.outputs`; NaN for a stream that is not ready.
 
         Raises:
-            InputError: a name that is no text, a name without a moment, or as for `Streams.step`; nothing has changed.
+            InputError: a name that is not a text, a name without a time, or as for `Streams.step`; nothing has changed.
             SharingError: as for `Streams.step`.
 
         Example:
@@ -88,7 +88,7 @@ class NamedStreams:
         """Drop streams.
 
         Raises:
-            InputError: there is no such name.
+            InputError: an unknown name.
         """
         numbers = self._known(names)
         self._streams.leave(list(numbers.values()))
@@ -96,13 +96,13 @@ class NamedStreams:
             del self._numbers[name]
 
     def reset(self, names: Iterable[str] | None = None) -> None:
-        """Let streams forget everything: zero state, empty window.
+        """Reset streams: zero state, empty window.
 
         Args:
-            names: of the streams; None: all.
+            names: names of the streams; None: all.
 
         Raises:
-            InputError: there is no such name.
+            InputError: an unknown name.
         """
         self._streams.reset(None if names is None else list(self._known(names).values()))
 
@@ -110,7 +110,7 @@ class NamedStreams:
         """Copy the state of one stream, as `Streams.snapshot` does.
 
         Raises:
-            InputError: there is no such name.
+            InputError: an unknown name.
         """
         return self._streams.snapshot(self._known([name])[name])
 
@@ -118,7 +118,7 @@ class NamedStreams:
         """Give a stream the state of another; a new name joins.
 
         Raises:
-            InputError: the snapshot is another file's or damaged; nothing has changed.
+            InputError: the snapshot is damaged or of another file; nothing has changed.
         """
         new = [name for name in _checked([name]) if name not in self._numbers]
         self._join(new)
@@ -136,13 +136,13 @@ class NamedStreams:
         found = {}
         for name in _checked(names):
             if name not in self._numbers:
-                raise InputError(f"there is no stream {name!r}; those there are: NamedStreams.names")
+                raise InputError(f"there is no stream {name!r}; NamedStreams.names lists them all")
             found[name] = self._numbers[name]
         return found
 
 
 def _checked(names: Iterable[str]) -> list[str]:
-    """See that names are texts, each once."""
+    """Check that names are texts and all different."""
     if isinstance(names, str):
         raise InputError(f"names: expected a list of names, got the text {names!r}: put it into a list")
     found = list(names)
@@ -151,15 +151,15 @@ def _checked(names: Iterable[str]) -> list[str]:
             raise InputError(f"names: expected texts, got {name!r}")
     if len(set(found)) < len(found):
         twice = next(name for name in found if found.count(name) > 1)
-        raise InputError(f"names: {twice!r} comes twice")
+        raise InputError(f"names: {twice!r} occurs twice")
     return found
 
 
 def _moments(time_s: Any, names: list[str]) -> Any:
-    """One moment for all, or one for each name in their order."""
+    """Return one time for all, or one for each name in their order."""
     if not isinstance(time_s, Mapping):
         return time_s
     missing = [name for name in names if name not in time_s]
     if missing:
-        raise InputError(f"time_s: expected a moment for each name, got none for {missing[0]!r}")
+        raise InputError(f"time_s: expected a time for each name, got none for {missing[0]!r}")
     return [time_s[name] for name in names]

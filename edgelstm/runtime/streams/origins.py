@@ -1,4 +1,4 @@
-"""Streams of a file whose channels have origins: physical float64 outside, what is left of it in float32 inside."""
+"""Streams of a file whose channels have origins: physical float64 outside, float32 without the origin inside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgelstm.runtime.streams.streams import Streams
 
 
 class OriginStream(Stream):
-    """A `Stream` that takes the origins off its samples and adds them to its answers, float64.
+    """A `Stream` that subtracts the origins from its samples and adds them to its answers, in float64.
 
     Its `state` is that of the graph, without origins.
     """
@@ -28,12 +28,12 @@ class OriginStream(Stream):
         return super().step(from_origins(sample, self._inputs), time_s, copy=False) + self._origins
 
     def run(self, chunk: Any, time_s: Any = None) -> NDArray[Any]:
-        """Take a piece of a series as `Stream.run` does; the answers are float64."""
+        """Take a part of a series as `Stream.run` does; the answers are float64."""
         return super().run(from_origins(chunk, self._inputs), time_s) + self._origins
 
 
 class OriginStreams(Streams):
-    """`Streams` that take the origins off their samples and add them to their answers, float64."""
+    """`Streams` that subtract the origins from their samples and add them to their answers, in float64."""
 
     def __init__(self, session: onnxruntime.InferenceSession, contract: Contract, count: int, exact: bool) -> None:
         self._inputs, self._origins = contract.inputs, origins_of(contract.outputs)

@@ -1,4 +1,4 @@
-"""The buffers that a step reads and writes, and the calls over them: what one stream and many are made of."""
+"""The buffers that a step reads and writes, and the calls that run on them, for one stream and for many."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ class Room(NamedTuple):
     """The buffers of a call.
 
     Attributes:
-        given: what the graph takes of samples: `"x"` and, where it takes it, `"time_s"`.
-        y: what it gives.
-        old, new: what the streams kept, and will keep: state tensors, and of `given` what `kept_windows` names. Only a
-            room of `make_turns` has those in `old`; many streams move their windows on from where they keep them.
-        lengths: where the graph takes them, the whole window.
-        apart: each row is run by itself, so that each lies in memory by itself.
+        given: the inputs that come from samples: `"x"` and, if the graph takes it, `"time_s"`.
+        y: the answers.
+        old, new: what the streams keep, before and after the call: state tensors, and the inputs that `kept_windows`
+            names. Only a room of `make_turns` has these inputs in `old`; many streams shift their windows from where
+            they keep them.
+        lengths: if the graph takes them, the whole window.
+        apart: each row is run alone, so each has its own contiguous memory.
     """
 
     given: dict[str, NDArray[Any]]
@@ -36,7 +37,7 @@ class Room(NamedTuple):
 
 
 def make_room(contract: Contract, rows: int, apart: bool) -> Room:
-    """Make the buffers of a call of so many rows, or of a call for each."""
+    """Make the buffers of one call for all rows, or of one call for each row."""
     given = zero_given(contract, rows)
     new = {**zero_states(contract, rows, apart), **{name: given[name] for name in kept_windows(contract)}}
     y, lengths = zero_y(contract, rows, given["x"].shape[1]), np.full(rows, contract.window, np.int64)
@@ -44,7 +45,7 @@ def make_room(contract: Contract, rows: int, apart: bool) -> Room:
 
 
 def make_turns(contract: Contract, rows: int, apart: bool) -> tuple[Room, Room]:
-    """Make two rooms of which each reads what the other keeps, so that nothing is copied from step to step."""
+    """Make two rooms, each of which reads what the other writes, so that nothing is copied between steps."""
     room, other = make_room(contract, rows, apart), zero_given(contract, rows)
     windows = {name: other[name] for name in kept_windows(contract)}
     first = room._replace(old={**room.old, **windows})
@@ -52,7 +53,7 @@ def make_turns(contract: Contract, rows: int, apart: bool) -> tuple[Room, Room]:
 
 
 def bind_room(session: onnxruntime.InferenceSession, contract: Contract, room: Room) -> Callable[[], None]:
-    """Bind the rows of a room: the call runs them together, or one behind the other where they are to be apart."""
+    """Bind the rows of a room: the call runs them together, or one after the other if they are apart."""
     if room.apart:
         return in_turn(bind_rows(session, contract, room))
     inputs = {**room.old, **room.given} | ({"lengths": room.lengths} if contract.lengths else {})
@@ -61,13 +62,13 @@ def bind_room(session: onnxruntime.InferenceSession, contract: Contract, room: R
 
 
 def bind_rows(session: onnxruntime.InferenceSession, contract: Contract, room: Room) -> list[Callable[[], None]]:
-    """Bind each row of a room whose rows are apart, which neighbours in a call would change: those of an int8 file."""
+    """Bind each row of a room whose rows are apart: those of an int8 file, which neighbours in a call would change."""
     rows = [rows_of(contract, room, row, row + 1) for row in range(len(room.lengths))]
     return [bind_room(session, contract, row._replace(apart=False)) for row in rows]
 
 
 def in_turn(runs: Sequence[Callable[[], None]]) -> Callable[[], None]:
-    """Make one call of several."""
+    """Combine several calls into one."""
     if len(runs) == 1:
         return runs[0]
 
@@ -79,7 +80,7 @@ def in_turn(runs: Sequence[Callable[[], None]]) -> Callable[[], None]:
 
 
 def rows_of(contract: Contract, room: Room, start: int, stop: int) -> Room:
-    """Give the rows from one to another; where they are not apart, the first ones, packed as a call takes them."""
+    """Return the rows from `start` to `stop`; if they are not apart, the first ones, packed as a call takes them."""
     axes = batch_axes(contract)
 
     def part(buffer: NDArray[Any], axis: int = 0) -> NDArray[Any]:
@@ -92,22 +93,22 @@ def rows_of(contract: Contract, room: Room, start: int, stop: int) -> Room:
 
 
 def batch_axes(contract: Contract) -> dict[str, int]:
-    """Tell which axis of each thing that a stream keeps is B."""
+    """Return the batch axis of each array that a stream keeps."""
     return {s.input: s.shape.index("B") for s in contract.states} | dict.fromkeys(kept_windows(contract), 0)
 
 
 def last_of(contract: Contract, y: Array32) -> Array32:
-    """Give the answers behind the last step, [B, ...], of what a graph gave."""
+    """Return the answers after the last step, [B, ...], from the output of a graph."""
     return y[:, -1] if contract.every_step else y
 
 
 def zero_states(contract: Contract, batch: int, apart: bool = False) -> dict[str, Array32]:
-    """Make the state tensors of so many streams that begin, by their input names; none for a window file.
+    """Make the state tensors of new streams, by their input names; none for a window file.
 
     Args:
         contract: names them.
-        batch: how many streams.
-        apart: let the numbers of each stream lie together in memory, whatever axes come before B.
+        batch: number of streams.
+        apart: store the numbers of each stream together, whatever axes come before B.
     """
     states: dict[str, Array32] = {}
     for state in contract.states:
@@ -120,11 +121,11 @@ def zero_states(contract: Contract, batch: int, apart: bool = False) -> dict[str
 
 
 def zero_given(contract: Contract, batch: int) -> dict[str, NDArray[Any]]:
-    """Make what one call of a stream takes of its samples.
+    """Make the inputs of one call that come from samples.
 
     Returns:
-        `"x"`: [B, 1, F] of a carried file, else [B, T, F]; tokens have no F. `"time_s"` int64 [B, 1] or [B, T] where
-        the file takes times.
+        `"x"`: [B, 1, F] for a carried file, else [B, T, F]; tokens have no F. `"time_s"` int64 [B, 1] or [B, T] if the
+        file takes times.
     """
     steps = 1 if contract.states else contract.window
     channels = () if contract.tokens else (len(contract.inputs),)
@@ -133,11 +134,11 @@ def zero_given(contract: Contract, batch: int) -> dict[str, NDArray[Any]]:
 
 
 def kept_windows(contract: Contract) -> tuple[str, ...]:
-    """Tell what a stream keeps of its samples: all of a window file's last window, of a carried one the last time."""
+    """Name what a stream keeps of its samples: the last window for a window file, the last time for a carried one."""
     return (() if contract.states else ("x",)) + (("time_s",) if contract.times else ())
 
 
 def zero_y(contract: Contract, batch: int, steps: int) -> NDArray[np.float32]:
-    """Make the y that a graph gives to x of so many steps."""
+    """Make the output y of a graph for `steps` steps."""
     leading = (batch, steps) if contract.every_step else (batch,)
     return np.zeros([int(size) for size in contract.answer_shape(*leading)], np.float32)

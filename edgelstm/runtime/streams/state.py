@@ -1,4 +1,4 @@
-"""What may become the state of a stream: a snapshot that came from elsewhere, and what a step has made."""
+"""Check what may become the state of a stream: a snapshot from elsewhere, or the result of a step."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAX_SEEN = 2**62  # samples; a stream at 1 MHz gets there in 146,000 years
 
 
 def check_snapshot(snapshot: Any, expected: dict[str, NDArray[Any]], contract: Contract) -> None:
-    """See that a snapshot can be put back where `expected` was taken.
+    """Check that a snapshot can be restored where `expected` was taken.
 
     Raises:
-        InputError: another file's, another batch's, damaged.
+        InputError: it is damaged, or of another file or batch.
     """
     if not isinstance(snapshot, dict) or snapshot.keys() != expected.keys():
         got = ", ".join(map(str, snapshot)) if isinstance(snapshot, dict) else type(snapshot).__name__
@@ -47,7 +47,7 @@ def _check_tokens(x: NDArray[np.int64], contract: Contract) -> None:
 
 
 def _check_kept_times(times: NDArray[np.int64], seen: int, contract: Contract) -> None:
-    """Look at the times that came with a sample; those before the first one are zeros."""
+    """Check the times that came with a sample; those before the first one are zeros."""
     known = times[:, max(0, times.shape[1] - seen) :]
     try:
         as_times(known, known.shape, contract)
@@ -61,26 +61,26 @@ def _describe(value: Any) -> str:
 
 
 def all_rows_finite(y: Array32, axes: int = 1) -> bool:
-    """See whether a state may be kept, by the first number of each answer: NaN in a state reaches all of them.
+    """Check whether a state may be kept, by the first number of each answer: NaN in a state reaches all of them.
 
     Args:
         y: answers [B, ...], or with two axes [B, T, ...].
-        axes: how many there are before an answer.
+        axes: number of axes before an answer.
     """
     first: tuple[Any, ...] = (..., *[0] * (y.ndim - axes))
     return b"\0" not in np.isfinite(y[first]).tobytes()
 
 
 def beyond() -> InputError:
-    """Say why an answer, and the state behind it, is not kept."""
+    """Say why an answer, and its state, is not kept."""
     return InputError(
-        "expected samples within what the network can compute with, got one so large that it answers NaN or infinity; "
-        "the state is as it was"
+        "expected samples that the network can compute, got one so large that the answer is NaN or infinity; the state "
+        "is unchanged"
     )
 
 
 def check_rows(y: Array32, axes: int = 1) -> None:
-    """See that the states behind some answers may be kept.
+    """Check that the states of some answers may be kept.
 
     Raises:
         InputError: one answer is NaN or infinite.

@@ -1,4 +1,4 @@
-"""Step a model file sample by sample, the way its contract allows."""
+"""Step a model file sample by sample, as its contract allows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from edgelstm.runtime.samples import as_x
 from edgelstm.runtime.streams.room import Room, bind_room, last_of, make_turns
 from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_rows, check_snapshot
 
-_SUMMED = 48  # channels up to which a sum of Python floats is the cheapest look for NaN: 0.16 us for 8, 0.57 for any F
-_ndarray, _ALL = np.ndarray, slice(None)  # looked up and made once
+_SUMMED = 48  # channels up to which a sum of Python floats is the cheapest check for NaN: 0.16 us for 8, 0.57 for any F
+_ndarray, _ALL = np.ndarray, slice(None)  # looked up or made once
 _SECONDS = frozenset((int, float))
 _WINDOWS = 256  # windows of a chunk that are run in one call
 
@@ -29,15 +29,14 @@ _WINDOWS = 256  # windows of a chunk that are run in one call
 class Stream:
     """One or more independent streams that step together; made by `Predictor.stream`.
 
-    A carried network carries its state on: in fp32 the answers equal those of the same samples given as one
-    window, bit for bit, however they are split. A window network was never trained for that: its stream keeps
-    the last `contract.window` samples and runs them from a zero state at every step; until it has as many,
-    `ready` is False and the answers are NaN. A file that takes times is told that of each sample; they may not run
-    backwards.
+    A carried network keeps its state between steps: in fp32 the answers equal those of the same samples given as one
+    window, bit for bit, however they are split. A window network was not trained for that: its stream keeps the last
+    `contract.window` samples and runs them from a zero state at every step; until it has that many, `ready` is False
+    and the answers are NaN. A file that takes times needs the time of each sample; times may not run backwards.
 
-    Whatever a step depends on lies twice, and a step goes from one to the other: an error, or a Ctrl-C, leaves the
-    stream as it was. A stream belongs to one thread at a time; a second one is refused. It is neither pickled nor
-    copied: its `state` is. After a fork the child may go on with it if the session has one thread.
+    The state is stored twice, and a step reads one copy and writes the other: an error, or a Ctrl-C, leaves the stream
+    unchanged. One thread may use a stream at a time; a second one is refused. A stream cannot be pickled or copied, but
+    its `state` can. After a fork the child may continue with it if the session has one thread.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, contract: Contract, batch: int) -> None:
@@ -52,7 +51,7 @@ class Stream:
         self._token = Token(session)
         self._free = self._token.free
         self._timed = contract.times
-        # An int8 file's neighbours would change each other's answers.
+        # In an int8 file, rows of one call would change each other's answers.
         self._rooms = make_turns(contract, batch, apart=contract.precision == "int8")
         self._runs = tuple(bind_room(session, contract, room) for room in self._rooms)
         self._moves = () if self._carried else _moves(self._rooms, "x")
@@ -60,7 +59,7 @@ class Stream:
         self._answer = last_of(contract, self._rooms[0].y)
         self._first = self._answer[0]
         self._probe = memoryview(self._first.reshape(-1)[:1])
-        # What a sample is written to and looked at before the stream knows of it.
+        # A sample is written here and checked before it enters the stream.
         x = self._rooms[0].given["x"]
         self._new = x[:, 0] if self._carried else x[:, 0].copy()
         self._finite = np.empty(self._new.shape, bool)
@@ -75,24 +74,24 @@ class Stream:
         return self._seen >= self._needed
 
     def step(self, sample: Any, time_s: Any = None, copy: bool = True) -> Array32:
-        """Take one sample per stream and give the predictions after it.
+        """Take one sample per stream and return the predictions after it.
 
-        Quickest is a float32 array of the shape [F]; other numbers are converted, which takes a few microseconds.
+        A float32 array of shape [F] is fastest; other numbers are converted, which takes a few microseconds.
 
         Args:
             sample: [F] numbers (if `batch` is 1) or [B, F], in the physical units of `contract.inputs`.
             time_s: for a file that takes times, when the sample was taken: seconds since 1970, UTC, such as
-                `time.time()`, or a `numpy.datetime64`; one, or [B]. Fractions of a second are left out.
+                `time.time()`, or a `numpy.datetime64`; one, or [B]. Fractions of a second are dropped.
             copy: False gives a view of the stream's own buffer, which the next step overwrites.
 
         Returns:
             float32 [K, O] or [B, K, O], in the physical units of `contract.outputs`; NaN while not `ready`.
 
         Raises:
-            InputError: a wrong shape, no numbers, NaN or infinity, or numbers so large that the network answers NaN or
-                infinity to them; no time, one before that of the last sample, or one that the file does not take; the
-                state is as it was before.
-            SharingError: another thread is stepping this stream, or this process is a fork that must not.
+            InputError: a wrong shape, not numbers, NaN or infinity, or numbers so large that the network answers NaN or
+                infinity; no time, one before that of the last sample, or one that the file does not take; the state is
+                unchanged.
+            SharingError: another thread is stepping this stream, or this process was forked and must not.
 
         Example:
             >>> from edgelstm import load
@@ -137,17 +136,17 @@ class Stream:
             self._free.append(None)
 
     def run(self, chunk: Any, time_s: Any = None) -> Array32:
-        """Take a piece of a series and give the predictions after each of its samples, as so many steps would.
+        """Take a part of a series and return the predictions after each of its samples, as single steps would.
 
-        Much quicker than steps, but for an int8 file: its kernel ranges the activations of a whole call, so that
-        here too it takes sample by sample. An error leaves the stream as it was before the piece.
+        Much faster than steps, except for an int8 file: its kernel takes one range of the activations over a call, so
+        it runs sample by sample here too. An error leaves the stream as it was before this part.
 
         Args:
             chunk: [T, F] numbers (if `batch` is 1) or [B, T, F], in the physical units of `contract.inputs`.
-            time_s: for a file that takes times, those of the samples as for `step`: [T], or [B, T].
+            time_s: for a file that takes times, the times of the samples as for `step`: [T], or [B, T].
 
         Returns:
-            float32 [T, K, O] or [B, T, K, O]; NaN where a window file had not seen a whole window.
+            float32 [T, K, O] or [B, T, K, O]; NaN until a window file has seen a whole window.
 
         Raises:
             InputError: no samples, or as for `step`.
@@ -200,11 +199,11 @@ class Stream:
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
-        """A snapshot that may be assigned back, here or to a stream of the same file and batch elsewhere.
+        """A snapshot that may be assigned to this stream, or to one of the same file and batch elsewhere.
 
         Returns:
             Copies: `"seen"` int64 [1], the samples so far; a window file's `"x"` float32 [B, T, F]; a carried
-            file's state tensors under their input names, as in `contract.states`; of a file that takes times
+            file's state tensors under their input names, as in `contract.states`; for a file that takes times,
             `"time_s"` int64, those of the window [B, T] or the last one [B, 1].
         """
         with self._token:
@@ -217,7 +216,7 @@ class Stream:
             self._restore(snapshot)
 
     def _take(self, sample: Any) -> bool:
-        """Check and convert any sample; tell whether it came as [F]."""
+        """Check and convert any sample; return whether it came as [F]."""
         samples = as_x(sample, self._contract.inputs)
         single = samples.shape == self._new.shape[1:] and self._batch == 1
         if not single and samples.shape != self._new.shape:
@@ -229,7 +228,7 @@ class Stream:
         return single
 
     def _take_time(self, time_s: Any) -> None:
-        """Check the time of a sample and move it into the window that this step runs; nothing else reads it before."""
+        """Check the time of a sample and write it into the window of this step; nothing else reads it earlier."""
         known = self._timed and type(time_s) in _SECONDS and -MAX_TIME_S <= time_s <= MAX_TIME_S
         times: Any = floor(time_s) if known else as_times(time_s, (self._batch,), self._contract)
         kept, moved, last, before = self._time_moves[self._turn]
@@ -239,14 +238,14 @@ class Stream:
         last[...] = times
 
     def _check_times(self, times: NDArray[np.int64]) -> None:
-        """See that the times of a piece go on from the last one."""
+        """Check that the times of a part continue from the last one."""
         check_order(times, before=self._rooms[self._turn].old["time_s"][:, -1] if self._seen else None)
 
     def _all_finite(self) -> bool:
         return b"\0" not in np.isfinite(self._new, self._finite).tobytes()
 
     def _run_carried(self, given: dict[str, NDArray[Any]]) -> Array32:
-        """All steps in one call; the new state goes where the next step reads."""
+        """Run all steps in one call; the new state goes where the next step reads."""
         room = self._rooms[self._turn]
         states = self._contract.states
         y, *values = self._session.run(["y", *(state.output for state in states)], {**room.old, **given})
@@ -257,7 +256,7 @@ class Stream:
         return y  # type: ignore[no-any-return]
 
     def _run_steps(self, given: dict[str, NDArray[Any]]) -> Array32:
-        """Step by step, as `step` does; an error puts everything back."""
+        """Run step by step, as `step` does; an error restores everything."""
         count = given["x"].shape[1]
         y = np.empty((self._batch, count, *self._answer.shape[1:]), np.float32)
         before = self._snapshot()
@@ -276,7 +275,7 @@ class Stream:
         return y
 
     def _run_windows(self, given: dict[str, NDArray[Any]]) -> Array32:
-        """Every window that ends in the piece, many in one call; an int8 file's one by one."""
+        """Run every window that ends in the part, many in one call, or one by one for an int8 file."""
         count, window = given["x"].shape[1], self._contract.window
         old = self._rooms[self._turn].old
         series = {name: np.concatenate([old[name], given[name]], axis=1) for name in given}
@@ -303,14 +302,14 @@ class Stream:
         self._keep({name: snapshot[name] for name in self._rooms[0].old}, int(snapshot["seen"][0]))
 
     def _keep(self, values: Mapping[str, NDArray[Any]], seen: int) -> None:
-        """Write what is kept where it does not lie, then turn to it: an interruption leaves the old one whole."""
+        """Write the new state to the unused copy, then switch to it: an interruption leaves the old one complete."""
         for name, value in values.items():
             self._rooms[self._turn].new[name][...] = value
         self._seen, self._turn = seen, 1 - self._turn
 
 
 def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given: dict[str, NDArray[Any]]) -> Array32:
-    """Run windows of a window file from a zero state, and give the answers behind their last steps, [B, ...]."""
+    """Run windows of a window file from a zero state, and return the answers after their last steps, [B, ...]."""
     feeds = dict(given)
     if contract.lengths:
         feeds["lengths"] = np.full(len(given["x"]), contract.window, np.int64)
@@ -318,6 +317,6 @@ def run_windows(session: onnxruntime.InferenceSession, contract: Contract, given
 
 
 def _moves(rooms: tuple[Room, Room], name: str) -> tuple[tuple[NDArray[Any], ...], ...]:
-    """Views that move a window on, in either turn: where its last samples go, those, where the next goes, the last."""
+    """Views to shift a window, in either turn: target and source of its last samples, the next place, the last."""
     turns = ((room.new[name], room.old[name]) for room in rooms)
     return tuple((new[:, :-1], old[:, 1:], new[:, -1], old[:, -1]) for new, old in turns)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.arrays import Array32
 from edgelstm.contract import Contract
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, counted
 from edgelstm.runtime.clock import as_times, backwards
 from edgelstm.runtime.engine.sharing import Token, refuse_pickle
 from edgelstm.runtime.samples import as_x
@@ -30,19 +30,18 @@ from edgelstm.runtime.streams.state import all_rows_finite, beyond, check_snapsh
 
 Places = slice | NDArray[np.int64]
 MAX_STREAMS = 2**24
-MAX_ROWS = 256  # of one call: 1,000 rows of 64 units fall out of a cache of 1 MB, 1.9 instead of 0.7 us for each
+MAX_ROWS = 256  # in one call: 1,000 rows of 64 units exceed a cache of 1 MB and take 1.9 instead of 0.7 us each
 
 
 class Streams:
-    """Many independent streams, of which those that have a sample are stepped together; made by `Predictor.streams`.
+    """Many independent streams; those that have a sample are stepped together; made by `Predictor.streams`.
 
-    A stream has a number from `join` until it leaves; a number that was left is given to a later one. Each has a
-    state of its own, and in fp32 its answers are those of a `Stream` that steps alone, bit for bit (with ELU, SELU
-    or softplus between layers: to the last bit or so). An int8 file is run row by row, to the same end, unless made
-    with `exact=False`.
+    A stream has a number from `join` until it leaves; free numbers are used again. Each has its own state, and in fp32
+    its answers are those of a separate `Stream`, bit for bit (with ELU, SELU or softplus between layers: to the last
+    bit or so). An int8 file is run row by row for the same reason, unless made with `exact=False`.
 
-    As in a `Stream`, an error leaves all streams as they were; until a stream of a window file has seen a whole window,
-    its answers are NaN and it is not `ready`. They belong to one thread at a time.
+    As in a `Stream`, an error leaves all streams unchanged; until a stream of a window file has seen a whole window,
+    its answers are NaN and it is not `ready`. One thread may use them at a time.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, contract: Contract, count: int, exact: bool) -> None:
@@ -53,10 +52,10 @@ class Streams:
         self._axes = batch_axes(contract)
         self._alive = np.zeros(0, bool)
         self._seen = np.zeros(0, np.int64)
-        self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all goes from one to the other
+        self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all reads one and writes the other
         self._nothing = last_of(contract, zero_y(contract, 0, 1))
         self._room = make_room(contract, 1, apart=exact and contract.precision == "int8")
-        self._singles: list[Callable[[], None]] = []  # the call of each row of the room, where they are apart
+        self._singles: list[Callable[[], None]] = []  # the call of each row of the room, if they are apart
         self._blocks: dict[int, _Block] = {}
         if type(count) is not int or not 0 <= count <= MAX_STREAMS:
             raise InputError(f"count: expected a whole number from 0 to {MAX_STREAMS}, got {count!r}")
@@ -70,7 +69,7 @@ class Streams:
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """The streams there are, ascending: int64 [N]."""
+        """The numbers of all streams, ascending: int64 [N]."""
         return np.flatnonzero(self._alive)
 
     @property
@@ -80,22 +79,22 @@ class Streams:
         return ready
 
     def step(self, samples: Any, at: Any = None, time_s: Any = None) -> Array32:
-        """Take a sample for some streams and give the predictions after it.
+        """Take a sample for some streams and return the predictions after it.
 
         Args:
             samples: [M, F] numbers, one row for each stream of `at`, in the physical units of `contract.inputs`.
             at: the numbers of the streams that have a sample, int [M], each once, in any order; None: all. Or a mask
-                over `numbers`, bool [N]: `samples` then has N rows, of which those of the others may hold anything.
-            time_s: for a file that takes times, the moment of the samples as for `Stream.step`: one for all, or one
-                for each row.
+                over `numbers`, bool [N]: `samples` then has N rows, and those outside the mask are ignored.
+            time_s: for a file that takes times, the time of the samples as for `Stream.step`: one for all, or one for
+                each row.
 
         Returns:
             float32 [M, K, O] in the order of `samples`, in the physical units of `contract.outputs`; NaN for a stream
-            that is not ready or, under a mask, was not stepped.
+            that is not ready or, with a mask, was not stepped.
 
         Raises:
-            InputError: a number of no stream or twice, a wrong shape, or as for `Stream.step`; nothing has changed.
-            SharingError: another thread is using these streams, or this process is a fork that must not.
+            InputError: an unknown or repeated number, a wrong shape, or as for `Stream.step`; nothing has changed.
+            SharingError: another thread is using these streams, or this process was forked and must not.
 
         Example:
             >>> from edgelstm import load
@@ -127,13 +126,13 @@ class Streams:
         """Add streams, from a zero state; the others keep theirs.
 
         Args:
-            count: how many.
+            count: number of new streams.
 
         Returns:
             Their numbers, int64 [count].
 
         Raises:
-            InputError: no whole number of at least 1, or more than 2**24 streams in all.
+            InputError: not a whole number of at least 1, or more than 2**24 streams in all.
 
         Example:
             >>> from edgelstm import load
@@ -155,25 +154,25 @@ class Streams:
             return places
 
     def leave(self, at: Any) -> None:
-        """Drop streams; their numbers may be given to others.
+        """Drop streams; their numbers may be used again.
 
         Args:
             at: their numbers, int [M].
 
         Raises:
-            InputError: a number of no stream, or twice.
+            InputError: an unknown or repeated number.
         """
         with self._token:
             self._alive[self._places(at)] = False
 
     def reset(self, at: Any = None) -> None:
-        """Let streams forget everything: zero state, empty window.
+        """Reset streams: zero state, empty window.
 
         Args:
             at: their numbers, int [M]; None: all.
 
         Raises:
-            InputError: a number of no stream, or twice.
+            InputError: an unknown or repeated number.
         """
         with self._token:
             self._forget(self._places(at))
@@ -182,7 +181,7 @@ class Streams:
         """Copy the state of one stream, for `restore` or for the `state` of a `Stream` of the same file.
 
         Args:
-            number: of the stream.
+            number: number of the stream.
 
         Returns:
             As `Stream.state` gives it, for a batch of one.
@@ -200,14 +199,14 @@ class Streams:
             return self._snapshot(self._places([number]))
 
     def restore(self, number: int, snapshot: dict[str, NDArray[Any]]) -> None:
-        """Give a stream the state of another, of here or of a `Stream` of the same file.
+        """Set the state of a stream to that of another one, here or a `Stream` of the same file.
 
         Args:
-            number: of the stream.
+            number: number of the stream.
             snapshot: what `snapshot` or `Stream.state` gave.
 
         Raises:
-            InputError: there is no such stream, or the snapshot is another file's or damaged; nothing has changed.
+            InputError: there is no such stream, or the snapshot is damaged or of another file; nothing has changed.
         """
         with self._token:
             place = self._places([number])
@@ -215,7 +214,7 @@ class Streams:
             self._set({name: snapshot[name] for name in self._axes}, place, snapshot["seen"])
 
     def _mask(self, at: Any) -> NDArray[np.bool_] | None:
-        """Give `at` if it is a mask over the streams there are."""
+        """Return `at` if it is a mask over all streams."""
         mask = None if at is None else np.asarray(at)
         if mask is None or mask.dtype != bool:
             return None
@@ -224,7 +223,7 @@ class Streams:
         return mask
 
     def _places(self, at: Any) -> Places:
-        """Check the numbers of streams; a slice is all of them, without a gap."""
+        """Check the numbers of streams; a slice means all of them, without a gap."""
         if at is None:
             return slice(0, len(self._alive)) if self._alive.all() else np.flatnonzero(self._alive)
         numbers = np.asarray(at)
@@ -234,18 +233,18 @@ class Streams:
         inside = (places >= 0) & (places < len(self._alive))
         known = inside & self._alive[np.where(inside, places, 0)] if len(self._alive) else inside
         if not known.all():
-            raise InputError(f"at: there is no stream {numbers[~known][0]}; those there are: Streams.numbers")
+            raise InputError(f"at: there is no stream {numbers[~known][0]}; Streams.numbers lists them all")
         hits = np.bincount(places, minlength=1)
         if hits.max() > 1:
-            raise InputError(f"at: stream {hits.argmax()} comes twice; a step takes one sample for each")
+            raise InputError(f"at: stream {hits.argmax()} occurs twice; a step takes one sample for each")
         return places
 
     def _check_samples(self, samples: Any, count: int) -> NDArray[Any]:
         channels = () if self._contract.tokens else (len(self._contract.inputs),)
         x = as_x(samples, self._contract.inputs) if count or np.size(samples) else np.zeros((0, *channels))
         if x.shape != (count, *channels):
-            one = f" of {channels[0]} channel(s)" if channels else ""
-            raise InputError(f"expected a sample{one} for each of {count} stream(s), got shape {x.shape}")
+            one = f" of {counted(channels[0], 'channel')}" if channels else ""
+            raise InputError(f"expected a sample{one} for each of {counted(count, 'stream')}, got shape {x.shape}")
         return x
 
     def _check_times(self, times: NDArray[np.int64], places: Places) -> None:
@@ -256,8 +255,8 @@ class Streams:
             raise backwards(before[row], times[row], f" for the sample of row {row}")
 
     def _step(self, given: dict[str, NDArray[Any]], places: Places, count: int) -> Array32:
-        """Run all parts, then keep what came out."""
-        size = -(-count // -(-count // MAX_ROWS))  # even: they share their buffers
+        """Run all parts, then keep the results."""
+        size = -(-count // -(-count // MAX_ROWS))  # even sizes, because parts share their buffers
         starts = range(0, count, size)
         parts = [_part(places, start, min(start + size, count)) for start in starts]
         seen = self._seen[places] + 1
@@ -290,7 +289,7 @@ class Streams:
     def _run(
         self, given: dict[str, NDArray[Any]], places: Places, ready: bool, copy: bool
     ) -> tuple[Array32, dict[str, NDArray[Any]]]:
-        """Run some streams in one call; give their answers and what is still to be kept; of all, it is set by."""
+        """Run some streams in one call; return their answers and the states still to keep (none if all are run)."""
         run, room = self._block(len(given["x"]))
         for name, rows in given.items():
             buffer = room.given[name]
@@ -308,7 +307,7 @@ class Streams:
         return answer, {name: tensor.copy() for name, tensor in room.new.items()} if copy else room.new
 
     def _block(self, count: int) -> _Block:
-        """Give the call for so many rows, bound once; all calls share their buffers, so that memory stays flat."""
+        """Return the call for `count` rows, bound once; all calls share their buffers, so that memory stays flat."""
         rows = len(self._room.lengths)
         if count > rows:
             self._blocks.clear()
@@ -358,14 +357,14 @@ class Streams:
 
 
 class _Block(NamedTuple):
-    """The call of so many rows, and the part of the room that it runs over."""
+    """The call for some number of rows, and the part of the room that it runs on."""
 
     run: Callable[[], None]
     room: Room
 
 
 def _surely(keep: Callable[[], None]) -> None:
-    """Do it to the end, and again if a Ctrl-C came in between: half of a state is none."""
+    """Run to the end, and again if a Ctrl-C interrupts: half a state is useless."""
     try:
         keep()
     except BaseException:
@@ -382,10 +381,10 @@ def _count(places: Places, capacity: int) -> int:
 
 
 def _rows_of(samples: Any, mask: NDArray[np.bool_]) -> Any:
-    """Take the samples of the streams under the mask, before anything is asked of the others."""
+    """Take the samples of the streams in the mask, before the others are checked."""
     rows = samples if isinstance(samples, np.ndarray) else np.array(samples, object)
     if rows.ndim == 0 or len(rows) != len(mask):
         raise InputError(
-            f"expected a sample for each of {len(mask)} streams, those of the mask and the others, got {rows.shape}"
+            f"expected a sample for each of {len(mask)} streams, in the mask or not, got shape {rows.shape}"
         )
     return rows[mask] if isinstance(samples, np.ndarray) else rows[mask].tolist()

@@ -137,10 +137,10 @@ def test_a_step_that_breaks_off_leaves_the_stream_as_it_was(predictor, error):
 
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_what_holds_a_session_is_neither_pickled_nor_copied(predictor, duplicate):
-    with pytest.raises(SharingError, match=r"a Predictor can be neither pickled nor copied.*the path of its file"):
+    with pytest.raises(SharingError, match=r"a Predictor cannot be pickled or copied.*the path of its file"):
         duplicate(predictor)
     for stream in (predictor.stream(), predictor.streams(1)):
-        with pytest.raises(SharingError, match=r"a Streams? can be neither pickled nor copied.*send its state"):
+        with pytest.raises(SharingError, match=r"a Streams? cannot be pickled or copied.*send its state"):
             duplicate(stream)
 
 

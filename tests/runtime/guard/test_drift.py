@@ -158,7 +158,7 @@ def test_a_guard_without_a_window_has_no_drift(co2):
     guarded = GuardedStream(co2, Guard(drift_window=0))
     guarded.step([330.0])
     guarded.step([float("nan")])
-    with pytest.raises(InputError, match="drift_window is 0"):
+    with pytest.raises(InputError, match="give it a drift_window above 0"):
         guarded.drift()
 
 

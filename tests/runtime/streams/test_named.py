@@ -88,7 +88,7 @@ def test_a_sample_that_is_none_changes_nothing_and_no_name_joins(carried, sample
 
 
 def test_names_that_are_not_there_or_come_twice_are_refused(window):
-    with pytest.raises(InputError, match="'a' comes twice"):
+    with pytest.raises(InputError, match="'a' occurs twice"):
         window.streams(names=["a", "b", "a"])
     with pytest.raises(InputError, match="got the text 'pump'"):
         window.streams(names="pump")

@@ -256,7 +256,7 @@ def test_a_number_that_overflows_inside_the_network_poisons_no_state(state):
         lambda: many.step([huge], at=[1]),
         lambda: pair.step([huge, huge]),
     ):
-        with pytest.raises(InputError, match="so large that it answers NaN or infinity"):
+        with pytest.raises(InputError, match="so large that the answer is NaN or infinity"):
             use()
     assert _bytes(stream.state) == _bytes(many.snapshot(0)) == _bytes(many.snapshot(1)) == before
     stream.reset()

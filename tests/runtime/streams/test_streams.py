@@ -130,7 +130,7 @@ def test_an_answer_of_many_streams_belongs_to_the_caller(carried):
         ([0, 5], "there is no stream 5"),
         ([-1, 0], "there is no stream -1"),
         ([0, 3], "there is no stream 3"),
-        ([0, 0], "stream 0 comes twice"),
+        ([0, 0], "stream 0 occurs twice"),
         ([0.0, 1.0], "expected numbers of streams"),
         ([[0, 1]], "expected numbers of streams"),
         (["0", "1"], "expected numbers of streams"),
