@@ -149,7 +149,7 @@ def seasonal_error(values, season, horizon=3, window=24):
 
 BAD = {
     "a file alone": (["FILE"], "contains no data"),
-    "no such run": (["nowhere"], "there is no such file"),
+    "no such run": (["nowhere"], "file not found"),
     "no such table": (["FILE", "nothing.csv"], "nothing.csv: file not found"),
     "an option without a table": (["RUN", "--time", "date"], "--time needs a table"),
     "a device for a run": (["RUN", "--device", "cuda"], "need a model file, got a run"),
