@@ -228,7 +228,7 @@ def test_a_file_that_answers_nan_is_refused_and_never_recommended(window_files, 
 
     monkeypatch.setattr(broken, "predict", half_nan)
     for windows in (None, read_run(window_files.run).heldout):
-        with pytest.raises(InputError, match=f"{window_files.int8.name}: answers NaN or infinity"):
+        with pytest.raises(InputError, match=f"{window_files.int8.name}: gives NaN or infinity"):
             judge(candidates, windows, seconds=0)
 
 

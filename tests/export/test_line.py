@@ -104,7 +104,9 @@ def test_the_command_writes_it_and_tells_its_score(tmp_path, cli_here):
         refused = cli_here("export", "run", "--line", *more)
         assert refused.returncode == 2
         assert refused.stderr.count("\n") == 1
-        assert "--line: one product over a window has no other precision and no state" in refused.stderr
+        assert (
+            "--line excludes --quantize and --state: a straight line has one precision and no state" in refused.stderr
+        )
 
 
 @pytest.mark.parametrize("start", [True, False])

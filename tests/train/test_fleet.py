@@ -129,7 +129,7 @@ def test_a_training_on_a_fleet_scores_each_store_by_its_own_spread_and_says_so(t
     np.testing.assert_array_equal(again.spreads, fitted.problem.test.spreads)
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Which series are difficult?" in page
-    assert "ahead of the best baseline on" in page
+    assert "better than the best baseline on" in page
 
 
 @pytest.mark.parametrize("scaling", ["relative", "instance"])

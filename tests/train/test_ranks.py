@@ -169,7 +169,9 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     begun.send_signal(signal.SIGINT)
     out, err = begun.communicate(timeout=900)
     assert begun.returncode == 130
-    assert err.splitlines()[-1].startswith("interrupted; the best weights so far are kept, `edgelstm train --resume")
+    assert err.splitlines()[-1].startswith(
+        "interrupted; the best weights so far are kept; resume with `edgelstm train --resume"
+    )
     assert "Traceback" not in err
     assert "kept epoch" in out
     assert all_end(pids)
