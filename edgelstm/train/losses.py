@@ -88,6 +88,8 @@ def number_loss(name: str, masked: bool) -> Loss:
 
     def loss(z: Tensor, truth: Tensor) -> Tensor:
         known = ~truth.isnan()
+        if known.all():  # picking all of them took a seventieth of a training
+            return elementwise(z, truth)
         return elementwise(z[known], truth[known]) if known.any() else 0 * z.sum()
 
     return loss
