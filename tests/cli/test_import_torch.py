@@ -87,7 +87,7 @@ BAD = {
     "no such file": ((), None, "cannot be read"),
     "no weights": ((), b"{}", "expected a state dict"),
     "an unknown task": (("--task", "guess"), b'{"a.weight": [[1]]}', "task: expected one of"),
-    "no LSTM": ((), b'{"a.weight": [[1]]}', "no tensor of an LSTM"),
+    "no LSTM": ((), b'{"a.weight": [[1]]}', "expected the tensors of an LSTM"),
     "wrong shapes": (
         (),
         b'{"a.weight_ih_l0": [[1]], "a.weight_hh_l0": [[1], [1]], "b.weight": [[1]]}',

@@ -108,7 +108,7 @@ def test_series_of_a_format_that_has_many_are_classified_one_by_one(cli_here, fi
 @pytest.mark.parametrize(
     ("kind", "rows", "expected"),
     [
-        ("classes", STEPS + 1, "got 7; if these are several, name the column that tells"),
+        ("classes", STEPS + 1, "got 7; if these are several series, name the column"),
         ("whole classes", STEPS - 1, "series stdin: expected 6 samples"),
         ("whole classes", STEPS + 1, "series stdin: expected 6 samples"),
     ],
@@ -253,7 +253,7 @@ def test_a_table_that_ends_before_what_must_be_known_ahead_is_refused(cli_here, 
     expected = "a forecast from the last sample (row 9) needs 'pressure' up to row 11, but the table ends at row 9"
     assert_one_line_and_exit_2(cli_here("predict", path, "-", input=table_of(*x.T)), expected)
     process = cli_here("predict", path, "-", "--all", input=table_of(*x[: STEPS + 1].T))
-    assert_one_line_and_exit_2(process, "a table of at least 8, got one of 7 rows")
+    assert_one_line_and_exit_2(process, "known 2 steps ahead, so at least 8 rows, got 7")
     plan = [*x[:STEPS, 1].astype(str), "", str(x[STEPS, 1])]
     process = cli_here("predict", path, "-", input=table_of([*x[:STEPS, 0].astype(str), "", ""], plan))
     assert_one_line_and_exit_2(process, "column 'pressure' at row 5")

@@ -216,7 +216,7 @@ def test_a_newer_format_is_named(folder):
 
 def test_a_contract_that_contradicts_itself_is_refused(folder):
     edit(folder, lambda record: record["contract"].update(state="carried"))
-    with pytest.raises(RunError, match=r"state is 'carried' but 0 state tensors"):
+    with pytest.raises(RunError, match=r"state is 'carried', but 0 state tensors"):
         read_run(folder)
 
 

@@ -103,7 +103,7 @@ def test_a_run_is_only_replaced_when_asked_to(tmp_path):
 
 REFUSED = [
     ({"x": X * np.array([1, 0], np.float32)}, DataError, r"column 'x1' is constant"),
-    ({"scaling": "relative"}, DataError, r"the values of 'y0' in the window, which is not among the inputs"),
+    ({"scaling": "relative"}, DataError, r"needs the past of 'y0', which is not among the inputs"),
     ({"patience": 3}, RecipeError, r"early stopping needs validation data"),
     ({"hiden_size": 3}, RecipeError, r"did you mean 'hidden_size'"),
     ({"epoch": 3}, RecipeError, r"did you mean 'epochs'"),
