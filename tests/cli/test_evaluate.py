@@ -149,7 +149,7 @@ def seasonal_error(values, season, horizon=3, window=24):
 
 BAD = {
     "a file alone": (["FILE"], "brings no data"),
-    "no such run": (["nowhere"], "there is no such file"),
+    "no such run": (["nowhere"], "file not found"),
     "no such table": (["FILE", "nothing.csv"], "there is no such file"),
     "an option without a table": (["RUN", "--time", "date"], "--time: means something for a table only"),
     "a device for a run": (["RUN", "--device", "cuda"], "mean something for a file only"),
