@@ -10,7 +10,16 @@ import pytest
 from edgelstm.contract import Channel
 from edgelstm.data.baselines import forecast
 from edgelstm.data.baselines.forecast import baselines
-from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, RIDGE_BYTES, Ridge, measures, ridge_bytes, robust
+from edgelstm.data.baselines.ridge import (
+    RIDGE_ALPHAS,
+    RIDGE_BYTES,
+    Ridge,
+    measures,
+    moments_of,
+    ridge_bytes,
+    robust,
+    scaled_mse,
+)
 from edgelstm.data.windows import end_to_end, from_arrays, from_rows
 from tests.data.baselines.plain import huber, least_squares
 
@@ -72,6 +81,27 @@ def test_ridge_without_the_past_of_the_targets_starts_from_their_mean():
 
 def test_the_penalties_are_the_powers_of_ten_from_a_thousandth_to_a_thousand():
     assert pytest.approx([10.0**power for power in range(-3, 4)]) == RIDGE_ALPHAS
+
+
+@pytest.mark.parametrize(("share", "varies"), [(1.5e-7, True), (0.7e-7, False)])
+@pytest.mark.parametrize("size", [1e-10, 1.0, 1e6])
+def test_a_column_stands_still_where_it_moves_by_less_than_float32_can_tell(size, share, varies):
+    """That is a ten millionth of its level, in whatever unit."""
+    x = size * (1 + share * np.array([[1.0], [-1.0]] * 50))
+    moments = moments_of([(x, np.array([[1.0], [-1.0]] * 50), np.ones(100))])
+    assert moments.scale == pytest.approx(size * share if varies else 1.0, rel=1e-2)
+    weight, bias = moments.solve(0.0 if varies else 1.0)
+    assert (x @ weight + bias)[0, 0] == pytest.approx(1.0 if varies else 0.0, rel=0.05)
+
+
+def test_targets_that_nobody_knows_are_no_error_on_validation():
+    x = np.zeros((3, 4, 1), np.float32)
+    y = np.array([[[5.0], [np.nan]], [[np.nan], [np.nan]], [[-2.0], [4.0]]], np.float32)
+    rows = noise(40)
+    line = Ridge(from_rows(rows, rows, 0, 4, 2, 1), None, np.ones(1), (0,)).linear
+    off = line.bias[np.newaxis] - y  # of windows that do not move
+    expected = np.nansum((off / 2.0) ** 2)
+    assert scaled_mse(line, from_arrays(x, y, (0,)), np.array([2.0])) == pytest.approx(expected)
 
 
 def spiked(seed, spread=(1.0, 1.0)):
