@@ -12,11 +12,10 @@ from edgelstm.errors import DataError, ExportError, RecipeError, RunError, Train
 from edgelstm.export import export_run
 from edgelstm.recipe.file import check_recipe
 from edgelstm.run import read_run
-from edgelstm.train import finetune, fit, fit_recipe, loop, resume_recipe
+from edgelstm.train import finetune, fit, fit_recipe, loop, resume_recipe, tasks
 from edgelstm.train.defaults import settle
 from edgelstm.train.networks.quantized import QuantizedNetwork
 from edgelstm.train.setup import make_network
-from edgelstm.train.tasks import TASKS
 from tests.conftest import train_small
 
 SMALL = {"window__stride": 8, "training__epochs": 4, "network__scaling": "relative"}
@@ -143,7 +142,7 @@ def started(first, path, **changes):
     """The network that fine-tuning begins with."""
     start = {"network__start": first.recipe.network.start, "quantization__start": str(first.run.path)}
     asked = asked_of(path, **start, **changes)
-    problem = TASKS["forecast"].read(asked)
+    problem = tasks.TASKS["forecast"].read(asked)
     return make_network(problem, settle(asked, problem)).network
 
 

@@ -142,10 +142,8 @@ def test_for_a_file_it_learns_from_the_data_that_it_was_trained_on_and_in_float3
     mine = folder / "changing.csv"
     mine.write_text(table.read_text())
     first = finetune(imported.path, folder / "on mine", asked=asking(mine, 1))
-    *lines, last = mine.read_text().splitlines()
-    mine.write_text("\n".join([*lines, last.replace("lie", "walk").replace("walk", "lie") + "?"]))
-    assert finetune(first.run.path, folder / "same columns", epochs=1).run.record.tuned_for[0] == "int8"
-    *lines, last = lines
+    assert finetune(first.run.path, folder / "same rows", epochs=1).run.record.tuned_for[0] == "int8"
+    *lines, _ = mine.read_text().splitlines()
     mine.write_text("\n".join(lines))
     with pytest.raises(DataError, match="was trained on other data; bring that back, or give the table with --data"):
         finetune(first.run.path, folder / "other rows", epochs=1)
