@@ -144,8 +144,8 @@ def _load_start(network: LstmNetwork, problem: Problem, run: Run) -> None:
     """Take the weights of a run, and see that they are of such a network, trained on this data."""
     if run.record.network != network.plan.network:
         raise RecipeError(f"quantization.start: {run.path} holds another network than the recipe asks for")
-    # How far a start was off scales the answers of a network that has one; its inputs are scaled as they were measured.
-    names = CONSTANTS[:2] if network.plan.network.highway else CONSTANTS
+    # How far a start was off scales the answers of a network that has one; the rest is as it was measured.
+    names = [name for name in CONSTANTS if name != "output_scale" or not network.plan.network.highway]
     scaling = {name: getattr(network, name).numpy() for name in names if name in run.weights}
     same_scaling = all(np.array_equal(run.weights[name], tensor) for name, tensor in scaling.items())
     if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:

@@ -161,10 +161,9 @@ def test_one_other_value_is_other_data_and_so_is_another_scale(first, tmp_path):
         started(first, path, split__borders=[58, 75, 90])
 
 
-def test_without_a_line_another_target_is_other_data(first, tmp_path):
-    if first.run.record.network.highway is None:
-        with pytest.raises(DataError, match="was trained on other data"):
-            started(first, columns(tmp_path / "t.csv"), data__targets=["z"])
+def test_another_target_of_the_same_table_is_other_data(first, tmp_path):
+    with pytest.raises(DataError, match="was trained on other data"):
+        started(first, columns(tmp_path / "t.csv"), data__targets=["z"])
 
 
 def press_ctrl_c(monkeypatch, times):
