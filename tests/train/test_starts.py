@@ -248,8 +248,9 @@ def test_the_network_learns_in_units_of_what_the_start_leaves_and_never_of_nothi
     assert weights["output_scale"] == pytest.approx(off if off else left * y.std(), rel=1e-3)
 
 
-def test_the_quantiles_that_a_network_begins_with_are_those_of_validation(tmp_path):
-    training, validation, levels = walks(60), walks(60, 1, size=7.0), (0.1, 0.5, 0.9)
+@pytest.mark.parametrize("levels", [(0.1, 0.5, 0.9), (0.2, 0.9)])
+def test_the_quantiles_that_a_network_begins_with_are_those_of_validation(tmp_path, levels):
+    training, validation = walks(60), walks(60, 1, size=7.0)
     run = begun(tmp_path / "run", training, validation, start="persistence", quantiles=levels).run
     offsets = np.quantile(validation[1] - validation[0][:, -1:], levels)
     expected = run.golden_x[:, -1:] + offsets
@@ -276,10 +277,11 @@ def test_channels_that_share_a_network_share_the_unit_it_learns_in(tmp_path, sha
 
 def test_channels_that_share_a_network_begin_with_quantiles_of_them_all(tmp_path):
     rng, levels = np.random.default_rng(0), (0.1, 0.5, 0.9)
-    training, validation = (off_by(rng.normal(size=50), size, 300 * size) for size in (1.0, 3.0))
+    parts = [[off_by(rng.normal(size=50), size, 300 * size) for size in (part, 5 * part)] for part in (1.0, 3.0)]
+    training, validation = ((one[0], np.concatenate([one[1], two[1]], axis=1)) for one, two in parts)  # two steps
     run = begun(tmp_path / "run", training, validation, quantiles=levels, shared=True, **TWO).run
-    offsets = np.quantile(validation[1] - validation[0][:, -1:], levels)
-    expected = run.golden_x[:, -1:, :, np.newaxis] + offsets
+    offsets = np.quantile(validation[1] - validation[0][:, -1:], levels, axis=(0, 2))  # of each step
+    expected = run.golden_x[:, -1:, :, np.newaxis] + offsets.T[np.newaxis, :, np.newaxis]
     np.testing.assert_allclose(run.golden_y, expected.reshape(run.golden_y.shape), rtol=1e-3, atol=1e-2)
 
 
@@ -287,9 +289,11 @@ def test_what_a_start_leaves_is_asked_of_so_many_windows_from_the_first_to_the_l
     assert starts.MEASURED == 20_000
     monkeypatch.setattr(starts, "MEASURED", 3)
     x, _ = walks(41)
-    y = (x[:, -1:] + np.arange(1, 42)[:, np.newaxis, np.newaxis]).astype(np.float32)
+    off = np.ones(41)
+    off[[0, 20, 40]] = 30, 21, 10
+    y = (x[:, -1:] + off[:, np.newaxis, np.newaxis]).astype(np.float32)
     weights = begun(tmp_path / "run", (x, y), (x, y), start="persistence").run.weights
-    assert weights["output_scale"] == pytest.approx(np.sqrt((1 + 21**2 + 41**2) / 3), rel=1e-3)
+    assert weights["output_scale"] == pytest.approx(np.sqrt((30**2 + 21**2 + 10**2) / 3), rel=1e-3)
 
 
 @pytest.mark.parametrize(
