@@ -144,8 +144,8 @@ def _load_start(network: LstmNetwork, problem: Problem, run: Run) -> None:
     """Load the weights of a run, and check that they belong to the same network and data."""
     if run.record.network != network.plan.network:
         raise RecipeError(f"quantization.start: {run.path} has a different network than the recipe; use its recipe")
-    # In a network with a start, the residual of the start scales the answers: only the inputs are scaled as measured.
-    names = CONSTANTS[:2] if network.plan.network.highway else CONSTANTS
+    # In a network with a start, the residual of the start scales the answers; all else is scaled as measured.
+    names = [name for name in CONSTANTS if name != "output_scale" or not network.plan.network.highway]
     scaling = {name: getattr(network, name).numpy() for name in names if name in run.weights}
     same_scaling = all(np.array_equal(run.weights[name], tensor) for name, tensor in scaling.items())
     if run.record.contract.provenance.data_sha256 != problem.data_sha256 or not same_scaling:

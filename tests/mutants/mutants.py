@@ -3,8 +3,8 @@
     python -m tests.mutants.mutants --mutants 400 --output benchmarks/results
 
 Everything is kept in .mutants/ when it is known: Ctrl-C loses the mutants that are being tried, a second start goes on.
-What was killed stays killed while its file is the same, what survived is tried again when a test has changed. Exit
-status 1 below 90 %, when a control did not live, or when mutants are left.
+What was killed stays killed while the code of its file is the same but for texts for people; what survived is tried
+again when a test has changed. Exit status 1 below 90 %, when a control did not live, or when mutants are left.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from queue import Queue
 from tests.mutants.covering import ROOT, Covering, digest, environment, folders, record, room_of
 from tests.mutants.operators import Mutant, apply, mutants_of
 from tests.mutants.report import write
+from tests.mutants.texts import code_digest
 
 KEPT = ROOT / ".mutants"
 CONTROLS = 20
@@ -150,9 +151,9 @@ class Results:
     """What is known of mutants: a line each, written at once."""
 
     def __init__(self, path: Path):
-        """Read what holds still: a kill as long as its file is the same, all else as long as the tests are, too."""
+        """Read what holds still: a kill as long as its code is the same, all else as long as the tests are, too."""
         self._path, self._tests = path, digest(ROOT / "tests", ROOT / "edgelstm")
-        self._known = {}
+        self._codes, self._known = {}, {}
         for line in path.read_text().splitlines() if path.exists() else ():
             result = json.loads(line)
             if result["version"] == self._version(result["file"], result["outcome"]):
@@ -171,8 +172,9 @@ class Results:
             file.write(json.dumps(self._known[key]) + "\n")
 
     def _version(self, file, outcome):
-        source = hashlib.sha256((ROOT / file).read_bytes()).hexdigest()[:12] if (ROOT / file).exists() else ""
-        return source if outcome == "killed" else f"{source} {self._tests}"
+        if file not in self._codes:
+            self._codes[file] = code_digest((ROOT / file).read_text()) if (ROOT / file).exists() else ""
+        return self._codes[file] if outcome == "killed" else f"{self._codes[file]} {self._tests}"
 
 
 def main() -> int:

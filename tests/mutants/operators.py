@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests.mutants.texts import without_texts
+
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
@@ -29,7 +31,7 @@ class Mutant(NamedTuple):
     end: int
     lines: tuple[int, ...]  # a test that runs one of these covers it
     names: tuple[str, ...]  # outside functions: what runs a line with one of these names, anywhere, covers it
-    key: str  # stays the same when other lines of the file move
+    key: str  # stays the same when other lines of the file move and when a text for people changes
 
 
 class Place(NamedTuple):
@@ -59,7 +61,8 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
         if kind == "option ignored" and isinstance(node, ast.stmt):  # stands before the first line of a function
             before, end = "", start
         lines, names = _covered_by(node, place)
-        change = f"{file} {kind} {getattr(place.function, 'name', names)} {before} {after}"
+        what = before and ast.unparse(without_texts(node)), ast.unparse(without_texts(ast.parse(after.strip())))
+        change = f"{file} {kind} {getattr(place.function, 'name', names)} {' '.join(what)}"
         same[change] += 1
         key = f"{change} {same[change]}"
         found.append(Mutant(file, node.lineno, kind, before, after, start, end, lines, names, key))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.operators import apply, mutants_of
+from tests.mutants.texts import code_digest
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,6 +85,53 @@ def test_mutants_are_told_apart_by_more_than_their_lines():
     before = [m.key for m in mutants_of("a.py", "def f(a): return a[1], a[1]")]
     assert len({*before}) == len(before) == 4
     assert [m.key for m in mutants_of("a.py", "\n\ndef f(a): return a[1], a[1]")] == before
+
+
+SAID = """
+def f(a: Annotated[int, Option(help="How many rows.")] = 2):
+    'Count.'
+    # twice, for luck
+    if a == "mean":
+        raise E(f"needs {a} rows", "or more")
+    check(a, "every row")
+"""
+REWORDED = """
+def f(a: Annotated[int, Option(help="The number of rows, two by default.")] = 2):
+    'Tell the number.'
+    if a == "mean":  # once
+        raise E(f"fewer rows than {a:3d}: give more", 'at least so many')
+    check(
+        a,
+        "all the rows",
+    )
+"""
+
+
+def test_other_words_for_people_leave_a_mutant_what_it_is():
+    assert code_digest(REWORDED) == code_digest(SAID)
+    keys = [mutant.key for mutant in mutants_of("a.py", SAID)]
+    assert [mutant.key for mutant in mutants_of("a.py", REWORDED)] == keys
+    assert len({*keys}) == len(keys) == 6
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"mean"', '"median"'),
+        ("= 2", "= 3"),
+        ("==", "!="),
+        ("check(a", "check(b"),
+        ("= 2", '= " "'),
+        ("raise E", "raise F"),
+    ],
+)
+def test_other_code_is_another_version(before, after):
+    assert code_digest(SAID.replace(before, after)) != code_digest(SAID)
+
+
+@pytest.mark.parametrize("text", ["' '", "', '", "f'{a} '", "f'{a}'", "'mean'", "('a', 'b')"])
+def test_separators_and_words_are_no_texts(text):
+    assert code_digest(f"b = {text}") != code_digest("b = ''")
 
 
 @pytest.mark.parametrize("name", ["rhythm.py", "runtime/predictor.py", "recipe/sections.py"])

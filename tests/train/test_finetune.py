@@ -11,9 +11,12 @@ import pytest
 from edgelstm.contract import Quantization
 from edgelstm.errors import DataError, ExportError, RecipeError, RunError, TrainingError
 from edgelstm.export import export_run
+from edgelstm.recipe.file import check_recipe
 from edgelstm.run import read_run
-from edgelstm.train import finetune, fit, loop, resume_recipe
+from edgelstm.train import finetune, fit, fit_recipe, loop, resume_recipe, tasks
+from edgelstm.train.defaults import settle
 from edgelstm.train.networks.quantized import QuantizedNetwork
+from edgelstm.train.setup import make_network
 from tests.conftest import train_small
 
 SMALL = {"window__stride": 8, "training__epochs": 4, "network__scaling": "relative"}
@@ -117,6 +120,62 @@ def test_arrays_are_fine_tuned_by_fit(tmp_path):
     with pytest.raises(DataError, match="other data"):
         fit(2 * x, x[:, -1], tmp_path / "other", quantization=asked, **options)
     assert not (tmp_path / "other").exists()
+
+
+def columns(path, changed=0.0):
+    values = np.random.default_rng(0).normal(size=(90, 2)).cumsum(0)
+    values[-1] += changed  # in the test part: no scale is measured there
+    np.savetxt(path, values, delimiter=",", header="y,z", comments="")
+    return str(path)
+
+
+def asked_of(path, **changes):
+    content = {
+        "data": {"path": path, "features": ["y", "z"], "targets": ["y"]},
+        "split": {"borders": [60, 75, 90]},
+        "window": {"steps": 4},
+        "network": {"hidden_size": 2, "scaling": "standard"},
+        "training": {"epochs": 1, "threads": 1},
+    }
+    for key, value in changes.items():
+        section, name = key.split("__")
+        content.setdefault(section, {})[name] = value
+    return check_recipe(content, "test")
+
+
+@pytest.fixture(scope="module", params=["auto", "none"])
+def first(request, tmp_path_factory):
+    """A run with a line past its LSTM, and one without."""
+    folder = tmp_path_factory.mktemp("first")
+    return fit_recipe(asked_of(columns(folder / "t.csv"), network__start=request.param), folder / "run")
+
+
+def started(first, path, **changes):
+    """The network that fine-tuning begins with."""
+    start = {"network__start": first.recipe.network.start, "quantization__start": str(first.run.path)}
+    asked = asked_of(path, **start, **changes)
+    problem = tasks.TASKS["forecast"].read(asked)
+    return make_network(problem, settle(asked, problem)).network
+
+
+def test_fine_tuning_begins_with_the_weights_of_the_run(first, tmp_path):
+    network = started(first, columns(tmp_path / "elsewhere.csv"))
+    for name, tensor in network.state_dict().items():
+        np.testing.assert_array_equal(tensor, first.run.weights[name], err_msg=name)
+
+
+def test_one_other_value_is_other_data_and_so_is_another_scale(first, tmp_path):
+    """The value is one that nothing is learnt from; the border moves what scales are measured on, of the same file."""
+    path = columns(tmp_path / "t.csv")
+    with pytest.raises(DataError, match="was trained on other data"):
+        started(first, columns(tmp_path / "other.csv", changed=0.5))
+    with pytest.raises(DataError, match="was trained on other data"):
+        started(first, path, split__borders=[58, 75, 90])
+
+
+def test_another_target_of_the_same_table_is_other_data(first, tmp_path):
+    with pytest.raises(DataError, match="was trained on other data"):
+        started(first, columns(tmp_path / "t.csv"), data__targets=["z"])
 
 
 def press_ctrl_c(monkeypatch, times):

@@ -146,6 +146,19 @@ def assert_scores_as_simulated(fitted, folder):
     }
 
 
+def test_for_a_file_it_learns_from_the_data_that_it_was_trained_on_and_in_float32_from_any(imported, table, folder):
+    mine = folder / "changing.csv"
+    mine.write_text(table.read_text())
+    first = finetune(imported.path, folder / "on mine", asked=asking(mine, 1))
+    assert finetune(first.run.path, folder / "same rows", epochs=1).run.record.tuned_for[0] == "int8"
+    *lines, _ = mine.read_text().splitlines()
+    mine.write_text("\n".join(lines))
+    with pytest.raises(DataError, match="was trained on other data; bring that back, or give the table with --data"):
+        finetune(first.run.path, folder / "other rows", epochs=1)
+    assert not (folder / "other rows").exists()
+    assert finetune(first.run.path, folder / "on", asked=asking(mine, 1)).run.record.tuned_for is None
+
+
 def test_an_imported_run_learns_the_arithmetic_of_a_file_at_once(imported, table, folder):
     fitted = finetune(imported.path, asked=asking(table), precision="int8", epochs=1)
     assert fitted.run.path.name == "net-int8"

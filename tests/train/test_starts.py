@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from edgelstm.data.baselines.scaled import ScaledLine
 from edgelstm.errors import RecipeError
 from edgelstm.recipe.file import check_recipe
-from edgelstm.train import fit, fit_recipe
+from edgelstm.train import fit, fit_recipe, starts
 from edgelstm.train.defaults import settle
 from edgelstm.train.setup import make_network
 from edgelstm.train.tasks import TASKS
@@ -246,12 +248,99 @@ def test_the_network_learns_in_units_of_what_the_start_leaves_and_never_of_nothi
     assert weights["output_scale"] == pytest.approx(off if off else left * y.std(), rel=1e-3)
 
 
-def test_the_quantiles_that_a_network_begins_with_are_those_of_validation(tmp_path):
-    training, validation, levels = walks(60), walks(60, 1, size=7.0), (0.1, 0.5, 0.9)
+@pytest.mark.parametrize("levels", [(0.1, 0.5, 0.9), (0.2, 0.9)])
+def test_the_quantiles_that_a_network_begins_with_are_those_of_validation(tmp_path, levels):
+    training, validation = walks(60), walks(60, 1, size=7.0)
     run = begun(tmp_path / "run", training, validation, start="persistence", quantiles=levels).run
     offsets = np.quantile(validation[1] - validation[0][:, -1:], levels)
     expected = run.golden_x[:, -1:] + offsets
     np.testing.assert_allclose(run.golden_y, expected, rtol=1e-4, atol=1e-3)
+
+
+def off_by(signs, *sizes):
+    """Windows of two walks, one of them fifty times as large, and targets that are off their last values by so much."""
+    x = walks(len(signs))[0] * np.array([1.0, 50.0], np.float32)
+    return x, (x[:, -1:] + np.array(sizes) * signs[:, np.newaxis, np.newaxis]).astype(np.float32)
+
+
+TWO = {"inputs": ("a", "b"), "outputs": ("a", "b"), "start": "persistence", "scaling": "none"}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_channels_that_share_a_network_share_the_unit_it_learns_in(tmp_path, shared):
+    """That is the root of the mean square of what the start leaves of all of them."""
+    x, y = off_by(np.where(np.arange(40) % 2, 1, -1), 0.5, 60.0)
+    weights = begun(tmp_path / "run", (x, y), (x, y), shared=shared, **TWO).run.weights
+    expected = np.sqrt((0.5**2 + 60**2) / 2) if shared else [0.5, 60.0]
+    np.testing.assert_allclose(weights["output_scale"], expected, rtol=1e-3)
+
+
+def test_channels_that_share_a_network_begin_with_quantiles_of_them_all(tmp_path):
+    rng, levels = np.random.default_rng(0), (0.1, 0.5, 0.9)
+    parts = [[off_by(rng.normal(size=50), size, 300 * size) for size in (part, 5 * part)] for part in (1.0, 3.0)]
+    training, validation = ((one[0], np.concatenate([one[1], two[1]], axis=1)) for one, two in parts)  # two steps
+    run = begun(tmp_path / "run", training, validation, quantiles=levels, shared=True, **TWO).run
+    offsets = np.quantile(validation[1] - validation[0][:, -1:], levels, axis=(0, 2))  # of each step
+    expected = run.golden_x[:, -1:, :, np.newaxis] + offsets.T[np.newaxis, :, np.newaxis]
+    np.testing.assert_allclose(run.golden_y, expected.reshape(run.golden_y.shape), rtol=1e-3, atol=1e-2)
+
+
+def test_what_a_start_leaves_is_asked_of_so_many_windows_from_the_first_to_the_last(tmp_path, monkeypatch):
+    assert starts.MEASURED == 20_000
+    monkeypatch.setattr(starts, "MEASURED", 3)
+    x, _ = walks(41)
+    off = np.ones(41)
+    off[[0, 20, 40]] = 30, 21, 10
+    y = (x[:, -1:] + off[:, np.newaxis, np.newaxis]).astype(np.float32)
+    weights = begun(tmp_path / "run", (x, y), (x, y), start="persistence").run.weights
+    assert weights["output_scale"] == pytest.approx(np.sqrt((30**2 + 21**2 + 10**2) / 3), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "inputs", "shared", "words"),
+    [
+        ({"steps": 512, "horizon": 512}, 1, False, ""),
+        ({"steps": 512, "horizon": 513}, 1, False, "262,656 weights, more than 262,144"),
+        ({"steps": 512, "horizon": 128}, 2, False, ""),
+        ({"steps": 513, "horizon": 128}, 2, False, "262,656 weights"),
+        ({"steps": 512, "horizon": 512}, 2, True, ""),
+        ({"x_starts": np.arange(8)}, 1, False, ""),
+        ({"x_starts": np.arange(7)}, 1, False, "7 training windows are too few"),
+    ],
+)
+def test_a_start_has_so_many_weights_at_most_and_windows_at_least(tmp_path, changes, inputs, shared, words):
+    """Of T K O F weights; channels that share a network share those of one."""
+    both = {"data__targets": list(NAMES)} if inputs == 2 else {"data__features": ["y"]}
+    problem = TASKS["forecast"].read(recipe(write(tmp_path, seasonal_series()), network__shared=shared, **both))
+    horizon = changes.get("horizon", problem.horizon)
+    found = replace(problem, training=replace(problem.training, **changes), horizon=horizon)
+    said = starts._none_because(found, recipe("x.csv", network__shared=shared).network)
+    assert words in said if words else said == ""
+
+
+@pytest.mark.parametrize(
+    ("scaling", "shared", "none"),
+    [
+        ("standard", False, False),
+        ("minmax", False, False),
+        ("relative", False, True),
+        ("instance", False, True),
+        ("standard", True, True),
+    ],
+)
+def test_a_start_without_the_past_of_the_targets_is_in_units_that_do_not_need_it(tmp_path, scaling, shared, none):
+    problem = TASKS["forecast"].read(recipe(write(tmp_path, seasonal_series()), data__features=["z"]))
+    network = recipe("x.csv", network__scaling=scaling, network__shared=shared).network
+    assert starts._none_because(problem, network) == (
+        "no start: the past of the targets is not among the inputs" if none else ""
+    )
+
+
+def test_a_start_is_told_by_its_shares_from_half_a_hundredth_on():
+    line = ScaledLine(np.zeros((1, 1)), np.zeros(1))
+    shares = {"a": 0.0049, "b": 0.3, "c": 0.6901, "d": 0.005}
+    assert starts.Start(line, shares, 1.0).words == "0.69 c + 0.30 b + 0.01 d"
+    assert starts.Start(line, {"a": 0.0049, "b": 0.9951}, 1.0).words == "b"
 
 
 @pytest.mark.parametrize(("loss", "alone"), [("mse", False), ("mae", True)])

@@ -49,3 +49,22 @@ def test_what_is_wanted_is_given_up_as_far_as_a_limit_asks():
     assert found[1] == pytest.approx(0.2, abs=0.03)
     np.testing.assert_array_equal(nearest_that_holds(wanted, safe, products, 10.0), wanted)
     np.testing.assert_array_equal(nearest_that_holds(wanted, safe, products, 0.0), safe)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.004, 0.9])
+def test_two_forecasts_that_are_nearly_alike_have_the_shares_of_their_closed_form(share):
+    """Errors a and b of a correlation of nearly one: the search goes on until its steps are a billionth."""
+    common, own = np.array([1.0, 1.0]), np.sqrt(0.02 / np.array([share, 1 - share]))
+    products = np.outer(common, common) + np.diag(own**2) / 2
+    expected = own[::-1] ** 2 / (own**2).sum()
+    np.testing.assert_allclose(best_shares(products), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("limit", [1.0, 1.7, 5.4])
+def test_the_way_from_the_wanted_to_the_safe_has_forty_steps_and_ends_at_the_first_that_holds(limit):
+    products, safe, wanted = np.diag([1.0, 9.0]), np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    found = nearest_that_holds(wanted, safe, products, limit)
+    step = round(40 * found[0])
+    np.testing.assert_allclose(found, [step / 40, 1 - step / 40])
+    before = np.array([step - 1, 41 - step]) / 40
+    assert error_of(found, products) <= limit < error_of(before, products)

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.contract import Channel
-from edgelstm.data.baselines import forecast
 from edgelstm.data.baselines.forecast import baselines, persistence, seasonal_naive
-from edgelstm.data.baselines.ridge import RIDGE_ALPHAS, Ridge, ridge_bytes
+from edgelstm.data.baselines.ridge import Ridge
 from edgelstm.data.parts import Cut, fraction_borders, split
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.read import read
@@ -69,72 +68,6 @@ def test_seasonal_naive_adds_the_drift_of_a_season_to_the_last_season(season, mo
 )
 def test_the_season_is_a_day_a_week_or_a_year(period_s, season):
     assert season_of(period_s) == season
-
-
-def least_squares(x, y, base, alpha, own=(0,)):
-    """Ridge by one augmented least-squares problem on standardized columns: gives a forecaster."""
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    relative = np.isin(np.arange(x.shape[-1]), own)
-    z = (x - x[:, -1:] * relative).reshape(len(x), -1)
-    offset, scale = z.mean(axis=0), z.std(axis=0)
-    scale[scale < 1e-9] = 1
-    t = (y - base).reshape(len(y), -1)
-    rows = np.vstack([(z - offset) / scale, np.sqrt(alpha) * np.eye(z.shape[1])])
-    goal = np.vstack([t - t.mean(axis=0), np.zeros((z.shape[1], t.shape[1]))])
-    weights = np.linalg.lstsq(rows, goal, rcond=None)[0]
-
-    def forecast(x, base):
-        z = (x - x[:, -1:] * relative).reshape(len(x), -1)
-        return ((z - offset) / scale @ weights + t.mean(axis=0)).reshape(len(x), *y.shape[1:]) + base
-
-    return forecast
-
-
-def test_ridge_equals_an_augmented_least_squares_problem():
-    rows = noise(300, 3)
-    windows = from_rows(rows, rows[:, [2, 0]], 0, 6, 4, 1)
-    x, y = windows.x(), windows.y()
-    base = x[:, -1:, [2, 0]].astype(np.float64)
-    ridge = Ridge(windows, None, np.ones(2), (2, 0))
-    assert ridge.alpha == 1.0
-    expected = least_squares(x, y, base, 1.0, (2, 0))(x, base)
-    np.testing.assert_allclose(everything(ridge.linear.forecaster(windows), windows), expected, rtol=1e-4, atol=1e-4)
-
-
-def test_ridge_chooses_the_penalty_that_is_best_on_validation():
-    training, validation = noise(150, seed=1), noise(80, seed=2)
-    windows = [from_rows(rows, rows, 0, 12, 2, 1) for rows in (training, validation)]
-    ridge = Ridge(*windows, np.ones(1), (0,))
-
-    def validation_error(alpha):
-        x, y = windows[0].x(), windows[0].y()
-        forecast = least_squares(x, y, x[:, -1:].astype(np.float64), alpha)
-        x, y = windows[1].x(), windows[1].y()
-        return ((forecast(x, x[:, -1:]) - y) ** 2).mean()
-
-    errors = {alpha: validation_error(alpha) for alpha in RIDGE_ALPHAS}
-    assert ridge.alpha == min(errors, key=errors.get)
-    assert ridge.alpha != 1.0  # else this test could not tell a choice from the default
-
-
-def test_ridge_learns_more_windows_than_fit_at_once_exactly():
-    rows = noise(2600)
-    windows = from_rows(rows, rows, 0, 5, 1, 1)
-    x, y = windows.x(), windows.y()
-    expected = least_squares(x, y, x[:, -1:].astype(np.float64), 1.0)(x, x[:, -1:])
-    found = everything(Ridge(windows, None, np.ones(1), (0,)).linear.forecaster(windows), windows)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_ridge_without_the_past_of_the_targets_starts_from_their_mean():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 5, 2)).astype(np.float32)
-    y = (x[:, :1, :1] - x[:, -1:, :1] + 100 + 0.01 * rng.normal(size=(200, 1, 1))).astype(np.float32)
-    windows = from_arrays(x, y, ())
-    found = everything(Ridge(windows, None, np.ones(1), ()).linear.forecaster(windows), windows)
-    expected = least_squares(x, y, y.mean(axis=0, dtype=np.float64), 1.0, ())(x, y.mean(axis=0, dtype=np.float64))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert np.abs(found - y).max() < 0.1
 
 
 @pytest.mark.parametrize("baseline", [persistence, lambda windows: seasonal_naive(windows, 2)])
@@ -196,13 +129,3 @@ def test_baselines_that_need_the_past_of_the_targets_are_left_out_without_it():
         rng.normal(size=(50, 4, 1)).astype(np.float32), rng.normal(size=(50, 2, 1)).astype(np.float32), ()
     )
     assert list(baselines(windows, None, (Channel("y", None, "float32", None),), 2, ())) == ["ridge"]
-
-
-def test_ridge_is_left_out_where_its_equations_would_take_more_memory_than_a_training(monkeypatch):
-    rows = noise(60, 3)
-    windows = from_rows(rows, rows[:, :2], 0, 6, 4, 1)
-    assert ridge_bytes(windows) == 8 * (18 * 18 + 18 * 8)
-    outputs = tuple(Channel(name, None, "float32", None) for name in "ab")
-    assert "ridge" in baselines(windows, None, outputs, None, (0, 1))
-    monkeypatch.setattr(forecast, "RIDGE_BYTES", ridge_bytes(windows) - 1)
-    assert list(baselines(windows, None, outputs, None, (0, 1))) == ["persistence"]
