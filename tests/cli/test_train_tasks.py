@@ -125,7 +125,7 @@ def test_a_training_tells_of_accuracy_and_of_series(cli_here, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "12 series, 102 rows" in done.stderr
     assert "sequences/s" in done.stderr
-    for words in ("trained 8 series", "LSTM", "majority", "test accuracy", "edgelstm export run"):
+    for words in ("trained 8 sequences", "LSTM", "majority", "test accuracy", "edgelstm export run"):
         assert words in done.stdout
     labelled = cli_here("train", "t.csv", *NUMBERS, "--unit", "load=kW", *SMALL, "--overwrite")
     assert "steps/s" in labelled.stderr

@@ -213,7 +213,7 @@ FILES = {
     "a config that is a list": (lambda path: write_keras(path, members={"config.json": "[]"}), "expected an object"),
     "a key twice": (
         lambda path: write_keras(path, members={"config.json": '{"class_name": "A", "class_name": "B"}'}),
-        "given twice",
+        "occurs twice",
     ),
     "a nested config": (
         lambda path: write_keras(path, members={"config.json": '{"a":' * 100_000 + "1" + "}" * 100_000}),

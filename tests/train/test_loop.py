@@ -35,7 +35,8 @@ LENGTHS = (30, 12, 25, 7, 40, 18)
 
 
 def series(channels):
-    return [RNG.normal(size=(n, channels)).astype(np.float32).cumsum(0) for n in LENGTHS]
+    rng = np.random.default_rng(channels)
+    return [rng.normal(size=(n, channels)).astype(np.float32).cumsum(0) for n in LENGTHS]
 
 
 WINDOWS = RNG.normal(size=(50, 8, 2)).astype(np.float32)

@@ -51,7 +51,7 @@ def test_numbers_that_nobody_knows_are_left_out_of_the_mean(name, of):
 @pytest.mark.parametrize("targets", [1, 2])
 def test_the_pinball_loss_weighs_what_is_above_by_the_level_and_what_is_below_by_the_rest(targets):
     truth = TRUTH[..., :targets]
-    answers = RNG.normal(size=(*truth.shape, len(LEVELS)))
+    answers = np.random.default_rng(6).normal(size=(*truth.shape, len(LEVELS)))
     error = truth[..., np.newaxis] - answers
     expected = np.where(error > 0, error * np.array(LEVELS), error * (np.array(LEVELS) - 1))
     z = answers.reshape(*truth.shape[:-1], -1)  # the levels of the first target, then those of the next
@@ -137,7 +137,8 @@ def test_channels_weigh_as_in_the_scaled_metrics(levels):
     asked = problem("quantile" if levels else "number", levels=levels)
     asked.outputs = tuple(SimpleNamespace(spread=value) for value in np.repeat(spread, count))
     output_scale = torch.from_numpy(np.repeat(scale, count))
-    y, truth = RNG.normal(size=(5, 4, 3 * count)), RNG.normal(size=(5, 4, 3))  # in physical units
+    rng = np.random.default_rng(7)
+    y, truth = rng.normal(size=(5, 4, 3 * count)), rng.normal(size=(5, 4, 3))  # in physical units
     learnt, looked_at = losses_of(asked, TrainingRecipe(), False, output_scale)
     found = learnt(given(y) / output_scale, given(truth / scale))
     error = (truth[..., np.newaxis] - y.reshape(5, 4, 3, count)) / spread[:, np.newaxis] / (scale / spread).mean()

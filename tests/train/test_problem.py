@@ -119,10 +119,10 @@ def test_a_validation_file_stands_alone_where_no_test_is_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("split", "complaint"),
     [
-        ({"split__validation_path": "b.csv"}, r"split\.test_path: .* needs one too: give it with --test-file"),
+        ({"split__validation_path": "b.csv"}, r"split\.test_path: .* needs a file too: give it with --test-file"),
         (
             {"split__test_path": "b.csv", "split__training": 0.7},
-            r"expected fractions of the first file that sum to 1, got 0\.85: leave split\.training out",
+            r"expected fractions of the first file that sum to 1, got 0\.85: remove split\.training",
         ),
     ],
 )

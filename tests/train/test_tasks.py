@@ -350,7 +350,7 @@ def test_levels_that_lie_close_together_have_names_of_their_own(plans):
 
 
 def test_shared_channels_of_arrays_are_those_of_x_in_their_order():
-    x = RNG.normal(size=(20, 8, 2)).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(20, 8, 2)).astype(np.float32)
     data = {"path": "", "targets": ["y"]}
     recipe = check_recipe({"data": data, "window": {"steps": 8}, "network": {"shared": True}}, "test")
     for y, outputs in ((x[:, :2], ("b", "a")), (x[:, :2, :1], ("a",)), (x[:, :2], ("b", "c"))):
@@ -361,7 +361,7 @@ def test_shared_channels_of_arrays_are_those_of_x_in_their_order():
 
 
 def test_windows_to_forecast_from_have_their_own_steps(tmp_path):
-    x = RNG.normal(size=(20, 8, 2)).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(20, 8, 2)).astype(np.float32)
     with pytest.raises(RecipeError, match="fit: steps: forecast windows have the steps of x; remove it"):
         fit(x, x[:, :2], tmp_path / "run", steps=9)
     assert not (tmp_path / "run").exists()

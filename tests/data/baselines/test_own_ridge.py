@@ -59,7 +59,7 @@ def test_each_target_has_the_line_of_its_own_channel_over_windows_of_one_size(po
     for target, channel in enumerate(OWN):
         np.testing.assert_allclose(found.linear.weight[:, target, :, channel].T, expected[target], atol=1e-6)
     everything = np.arange(len(windows))
-    np.testing.assert_allclose(found.forecaster(windows)(everything), answers(expected, windows), rtol=1e-5)
+    np.testing.assert_allclose(found.linear.forecaster(windows)(everything), answers(expected, windows), rtol=1e-5)
     assert not found.linear.bias.any()
     assert np.count_nonzero(found.linear.weight) == HORIZON * 2 * (STEPS - 1)  # not from the others, nor the last
 

@@ -40,7 +40,7 @@ def test_ridge_equals_an_augmented_least_squares_problem():
     ridge = Ridge(windows, None, np.ones(2), (2, 0))
     assert ridge.alpha == 1.0
     expected = least_squares(x, y, base, 1.0, (2, 0))(x, base)
-    np.testing.assert_allclose(everything(ridge.forecaster(windows), windows), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(everything(ridge.linear.forecaster(windows), windows), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_ridge_chooses_the_penalty_that_is_best_on_validation():
@@ -64,7 +64,7 @@ def test_ridge_learns_more_windows_than_fit_at_once_exactly():
     windows = from_rows(rows, rows, 0, 5, 1, 1)
     x, y = windows.x(), windows.y()
     expected = least_squares(x, y, x[:, -1:].astype(np.float64), 1.0)(x, x[:, -1:])
-    found = everything(Ridge(windows, None, np.ones(1), (0,)).forecaster(windows), windows)
+    found = everything(Ridge(windows, None, np.ones(1), (0,)).linear.forecaster(windows), windows)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -73,7 +73,7 @@ def test_ridge_without_the_past_of_the_targets_starts_from_their_mean():
     x = rng.normal(size=(200, 5, 2)).astype(np.float32)
     y = (x[:, :1, :1] - x[:, -1:, :1] + 100 + 0.01 * rng.normal(size=(200, 1, 1))).astype(np.float32)
     windows = from_arrays(x, y, ())
-    found = everything(Ridge(windows, None, np.ones(1), ()).forecaster(windows), windows)
+    found = everything(Ridge(windows, None, np.ones(1), ()).linear.forecaster(windows), windows)
     expected = least_squares(x, y, y.mean(axis=0, dtype=np.float64), 1.0, ())(x, y.mean(axis=0, dtype=np.float64))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert np.abs(found - y).max() < 0.1
@@ -131,8 +131,10 @@ def test_outliers_count_less_by_the_weights_of_huber_three_times(validated):
         expected = min(errors, key=errors.get)
         assert expected != 100.0  # else a choice could not be told
     assert found.alpha == expected
-    np.testing.assert_allclose(everything(found.forecaster(windows), windows), lines[expected](x, base), atol=1e-4)
-    assert np.abs(everything(first.forecaster(windows), windows) - lines[expected](x, base)).max() > 0.1
+    np.testing.assert_allclose(
+        everything(found.linear.forecaster(windows), windows), lines[expected](x, base), atol=1e-4
+    )
+    assert np.abs(everything(first.linear.forecaster(windows), windows) - lines[expected](x, base)).max() > 0.1
 
 
 def test_windows_without_an_error_all_count():
