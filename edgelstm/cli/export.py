@@ -179,7 +179,7 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
         ]
         for file in judgement.files
     ]
-    alone = "series by series" if contract.task == "classify" else "window by window"
+    alone = "series by series" if contract.traits.whole_series else "window by window"
     mode = f"with a state carried over {judgement.steps:,} steps" if judgement.steps else alone
     if judgement.series > 1:
         mode += f", starting from zero for each of {judgement.series} series"

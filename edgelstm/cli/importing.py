@@ -158,10 +158,10 @@ def _judged_by(imported: Imported, data: str, about: Given) -> tuple[Imported, E
     from edgelstm.data.readers.asking import Asking
     from edgelstm.importers import draft_contract
 
-    if imported.task == "label" and "label" in about:
+    if imported.traits.every_step and "label" in about:
         imported = replace(imported, classes=_probabilities(imported))
     found = read_examples(table_of(data), draft_contract(imported), **{"gaps": "drop", **about})
-    if imported.task == "forecast" and found.series > 1:
+    if imported.traits.has_horizon and found.series > 1:
         raise DataError(f"{data}: expected one series, the table holds {found.series}")
     for line in found.report:
         print(f"edgelstm: {line}", file=sys.stderr)
@@ -187,7 +187,7 @@ def show_imported(run: Run, file: Path) -> None:
     contract, source = run.record.contract, run.record.recipe
     inputs, outputs = (", ".join(c.name for c in channels) for channels in (contract.inputs, contract.outputs))
     print(f"{file.name}: Keras {contract.provenance.versions['keras']}")
-    steps = f", {counted(contract.horizon, 'step')}" if contract.task == "forecast" else ""
+    steps = f", {counted(contract.horizon, 'step')}" if contract.traits.has_horizon else ""
     carried = "; stateful: the state is carried over" if contract.state == "carried" else ""
     print(f"input: {contract.window} steps of {inputs}; task: {contract.task} {outputs}{steps}{carried}\n")
     rows = [

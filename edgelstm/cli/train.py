@@ -13,7 +13,6 @@ import typer
 from edgelstm.cli.options import Panelled, usual_words
 from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, names_flags, recipe_options
 from edgelstm.cli.words import figure_words, table
-from edgelstm.data.examples import NOUNS
 from edgelstm.errors import RecipeError, counted
 from edgelstm.recipe import load_recipe, render_recipe
 from edgelstm.recipe.sections import SplitRecipe
@@ -125,7 +124,7 @@ def _show(train: Callable[[], Fitted]) -> None:
 
 def show_fitted(fitted: Fitted) -> None:
     """Print the result, and where it was written."""
-    count = counted(len(fitted.problem.training), *NOUNS[fitted.problem.task])
+    count = counted(len(fitted.problem.training), *fitted.problem.traits.nouns)
     print(f"trained {count} in {fitted.seconds:.1f} s, {_kept(fitted)}")
     for line in _advice(fitted):
         print(line)

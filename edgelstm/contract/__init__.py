@@ -30,6 +30,7 @@ from edgelstm.contract.parts import (
     Statistics,
     Task,
 )
+from edgelstm.contract.traits import Traits, traits_of
 
 __all__ = [
     "ANSWERS",
@@ -55,4 +56,6 @@ __all__ = [
     "StateTensor",
     "Statistics",
     "Task",
+    "Traits",
+    "traits_of",
 ]

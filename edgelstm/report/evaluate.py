@@ -87,7 +87,7 @@ def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
         len(examples),
         {name: watched[name].scored for name in part.networks},
         {**{name: watched[name].scored for name in part.baselines}, **known},
-        {name: found.by_step for name, found in watched.items()} if contract.task == "forecast" else {},
+        {name: found.by_step for name, found in watched.items()} if contract.traits.has_horizon else {},
         None if axis is None else _over_time(axis, losses, contract.answer),
         _overview(examples, watched[first].answers, typical, contract) if isinstance(examples, Windows) else None,
         _pairs(examples, watched[first].answers, contract),
