@@ -16,7 +16,7 @@ from edgelstm.errors import InputError
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Channel, Contract, Precision
+    from edgelstm.contract import Channel, Contract
     from edgelstm.data.examples import Examples
     from edgelstm.export import Export, ExportedFile
     from edgelstm.network import Network
@@ -64,7 +64,7 @@ def export(
     ] = False,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
-    from edgelstm.contract import CLIPS, HEADS, Quantization
+    from edgelstm.contract import CLIPS, HEADS, PRECISIONS, Quantization
     from edgelstm.export import export_run
 
     _one_of("--quantize", quantize, (None, *QUANTIZE))
@@ -76,7 +76,7 @@ def export(
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
     given = per_tensor or clip is not None or head is not None
-    every: list[Precision] = ["int8", "int8w", "fp16"]
+    every = [precision for precision in PRECISIONS if precision != "fp32"]
     precisions = every if quantize == "auto" else [precision for precision in every if precision == quantize]
     exported = export_run(
         run,

@@ -30,7 +30,7 @@ from edgelstm.contract.parts import (
     Statistics,
     Task,
 )
-from edgelstm.contract.traits import Traits, traits_of
+from edgelstm.contract.traits import Traits, has_integers, runs_rows_apart, traits_of
 
 __all__ = [
     "ANSWERS",
@@ -57,5 +57,7 @@ __all__ = [
     "Statistics",
     "Task",
     "Traits",
+    "has_integers",
+    "runs_rows_apart",
     "traits_of",
 ]

@@ -18,6 +18,7 @@ from edgelstm.contract.parts import (
     Channel,
     StateTensor,
 )
+from edgelstm.contract.traits import has_integers
 from edgelstm.errors import ContractError
 from edgelstm.reading import DUPLICATES, ENCODINGS, GAPS, UNITS, Dialect, Reading, Rhythm
 
@@ -79,7 +80,7 @@ def _check_shape(contract: Contract) -> None:
 def _check_quantization(contract: Contract) -> None:
     quantization = contract.quantization
     _require(
-        (quantization is not None) == (contract.precision in ("int8", "int8w")),
+        (quantization is not None) == (has_integers(contract.precision)),
         f"precision {contract.precision} and quantization {quantization} contradict each other",
     )
     if quantization is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edgelstm.contract.parts import ANSWERS, STATES, Answer, State, Task
+from edgelstm.contract.parts import ANSWERS, STATES, Answer, Precision, State, Task
 from edgelstm.errors import assert_never
 
 
@@ -87,3 +87,35 @@ def traits_of(task: Task) -> Traits:
             return _LABEL
         case _:
             assert_never(task)
+
+
+def has_integers(precision: Precision) -> bool:
+    """Say whether weights become integers with scales.
+
+    Example:
+        >>> [precision for precision in ("fp32", "int8", "int8w", "fp16") if has_integers(precision)]
+        ['int8', 'int8w']
+    """
+    match precision:
+        case "int8" | "int8w":
+            return True
+        case "fp32" | "fp16":
+            return False
+        case _:
+            assert_never(precision)
+
+
+def runs_rows_apart(precision: Precision) -> bool:
+    """Say whether rows must be run one by one, because those of one call would change each other's answers.
+
+    Example:
+        >>> [precision for precision in ("fp32", "int8", "int8w", "fp16") if runs_rows_apart(precision)]
+        ['int8']
+    """
+    match precision:
+        case "int8":  # activations are quantized by their range in the call
+            return True
+        case "fp32" | "int8w" | "fp16":
+            return False
+        case _:
+            assert_never(precision)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
-from edgelstm.contract import Contract
+from edgelstm.contract import Answer, Contract
 from edgelstm.data.examples import Examples
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.windows import Windows
@@ -134,7 +134,7 @@ def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tup
     return to_origins(truth, first)[:, 0], to_origins(answer, first)[:, 0]
 
 
-def _over_time(axis: Axis, losses: dict[str, Array64], answer: str) -> OverTime:
+def _over_time(axis: Axis, losses: dict[str, Array64], answer: Answer) -> OverTime:
     """Average the losses over equally long stretches of the axis."""
     low, high = int(axis.at.min()), int(axis.at.max())
     count = min(STRETCHES, high - low + 1)
