@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
 from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
 from edgelstm.cli.words import figure_words, fraction, metric_words, microseconds, network_words, table
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, either
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
@@ -100,7 +100,7 @@ def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> No
 def _needs_quantize(option: str, value: object, quantize: str | None, known: tuple[str, ...]) -> None:
     """Refuse an option that would be ignored."""
     if value is not None and quantize not in known:
-        raise InputError(f"{option} needs --quantize {', '.join(known[:-1])} or {known[-1]}")
+        raise InputError(f"{option} needs --quantize {either(known)}")
 
 
 @reads_a_table("--format")

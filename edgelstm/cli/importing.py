@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
-from edgelstm.errors import DataError, InputError, counted
+from edgelstm.contract import STATES, TASKS
+from edgelstm.errors import DataError, InputError, counted, either
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, State, Task
@@ -38,9 +39,9 @@ def import_torch(
     window: Annotated[int, typer.Option(min=1, help="Steps of a training window.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run and its files. [name of the weights]")] = None,
-    task: Annotated[str, typer.Option(help="Task: forecast, classify or label.")] = "forecast",
+    task: Annotated[str, typer.Option(help=f"Task: {either(TASKS)}.")] = "forecast",
     horizon: Annotated[int, typer.Option(min=1, help="Steps forecast at once.")] = 1,
-    state: Annotated[str, typer.Option(help="State as trained: window or carried.")] = "window",
+    state: Annotated[str, typer.Option(help=f"State as trained: {either(STATES)}.")] = "window",
     input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
     output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     activation: Annotated[str, typer.Option(help="Function between linear layers: relu, ..., none.")] = "",
@@ -92,7 +93,7 @@ def import_keras(
     input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
     output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
-    task: Annotated[str | None, typer.Option(help="Task: forecast, classify, label. [by the last layer]")] = None,
+    task: Annotated[str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. [by the last layer]")] = None,
     data: Annotated[str | None, typer.Option(help="Test table with inputs and outputs, to compare precisions.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the classes in --data.")] = None,
     *,

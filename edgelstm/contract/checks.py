@@ -19,7 +19,7 @@ from edgelstm.contract.parts import (
     StateTensor,
 )
 from edgelstm.contract.traits import has_integers
-from edgelstm.errors import ContractError
+from edgelstm.errors import ContractError, either
 from edgelstm.reading import DUPLICATES, ENCODINGS, GAPS, UNITS, Dialect, Reading, Rhythm
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _check_shape(contract: Contract) -> None:
     _require(not (states and contract.lengths), "a carried file is stepped and takes no lengths")
     _require(traits.has_horizon or contract.horizon == 1, f"the task {contract.task} needs a horizon of 1")
     subject = "a forecast" if traits.has_horizon else f"the task {contract.task}"
-    _require(contract.answer in traits.answers, f"{subject} needs the answer {' or '.join(map(repr, traits.answers))}")
+    _require(contract.answer in traits.answers, f"{subject} needs the answer {either(map(repr, traits.answers))}")
 
 
 def _check_quantization(contract: Contract) -> None:

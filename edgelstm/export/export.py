@@ -23,7 +23,7 @@ from edgelstm.bench.timer import time_calls
 from edgelstm.contract import STATES, Contract, Fidelity, Metrics, Precision, Quantization, Score, has_integers
 from edgelstm.data.inputs import Inputs
 from edgelstm.data.scores.metric import drop_of, figure_of
-from edgelstm.errors import ExportError, InputError, ParityError
+from edgelstm.errors import ExportError, InputError, ParityError, either
 from edgelstm.export.graph import build_graph
 from edgelstm.export.line import line_of
 from edgelstm.export.pack import pack
@@ -250,7 +250,7 @@ def _fp32_graph(run: Run) -> onnx.ModelProto:
 def _with_state(run: Run, state: str | None) -> Run:
     """Change a run of a window network so that it carries its state, if it can; the contract records the change."""
     if state not in (None, *STATES):
-        raise InputError(f"state: expected {' or '.join(STATES)}, got {state!r}")
+        raise InputError(f"state: expected {either(STATES)}, got {state!r}")
     contract, network = run.record.contract, run.record.network
     if state is None or state == contract.state:
         return run

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from edgelstm.contract import TASKS, Task, Traits, traits_of
+from edgelstm.errors import either
 from edgelstm.options import Option
 from edgelstm.recipe.sections import (
     DataRecipe,
@@ -104,7 +105,7 @@ def _task_fits(recipe: Recipe) -> str:
         tasks = [task for task in TASKS if getattr(traits_of(task), trait)]
         for key, asked in keys.items():
             if asked and recipe.task not in tasks:
-                return f"{key} is for the task {' or '.join(tasks)}, this is {recipe.task}: remove it"
+                return f"{key} is for the task {either(tasks)}, this is {recipe.task}: remove it"
     if recipe.traits.has_horizon and recipe.split.groups is not None:
         return "split.groups is not for forecasts, whose series are split in time: remove it"
     return ""
@@ -113,7 +114,7 @@ def _task_fits(recipe: Recipe) -> str:
 def _state_fits(recipe: Recipe) -> str:
     states = recipe.traits.states
     if recipe.network.state not in states:
-        expected = " or ".join(map(repr, states))
+        expected = either(map(repr, states))
         return f"network.state: expected {expected} for the task {recipe.task}, got {recipe.network.state!r}"
     return ""
 

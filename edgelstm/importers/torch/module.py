@@ -13,7 +13,7 @@ from torch import nn
 from edgelstm.arrays import Array
 from edgelstm.contract import STATES, TASKS, Channel, State, Task, traits_of
 from edgelstm.data.windows import Windows
-from edgelstm.errors import InputError, NetworkError, RunError, counted
+from edgelstm.errors import InputError, NetworkError, RunError, counted, either
 from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
 from edgelstm.importers.torch.call import BatchShape, Lengths, Subject, prepare
 from edgelstm.importers.torch.foreign import Shape
@@ -169,7 +169,7 @@ def _check_arguments(
     if task not in TASKS:
         raise InputError(f"task: expected one of {', '.join(TASKS)}, got {task!r}")
     if state not in STATES:
-        raise InputError(f"state: expected {' or '.join(STATES)}, got {state!r}")
+        raise InputError(f"state: expected {either(STATES)}, got {state!r}")
     if window < 1 or horizon < 1:
         raise InputError(f"window, horizon: expected at least 1, got {window}, {horizon}")
     if horizon > 1 and not traits_of(task).has_horizon:
