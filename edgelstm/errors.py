@@ -7,6 +7,7 @@ Each one is an `EdgeLstmError` and also the builtin that a caller would expect, 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from types import ModuleType
 from typing import NoReturn
 
@@ -145,6 +146,17 @@ def counted(count: int, noun: str, plural: str = "") -> str:
         ('1 row', '1,200 rows', '2 entries')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def either(words: Iterable[str]) -> str:
+    """Write words as a choice.
+
+    Example:
+        >>> either(["int8"]), either(["int8", "int8w", "fp16"])
+        ('int8', 'int8, int8w or fp16')
+    """
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def assert_never(value: NoReturn) -> NoReturn:

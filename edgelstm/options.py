@@ -8,9 +8,14 @@ library, because a device reads tables too and has no pydantic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
+from edgelstm.errors import either
 from edgelstm.reading import ENCODINGS, Duplicates, Gaps
+
+# The formats of tables that can be read, and what people call them. `edgelstm.data.readers.formats.FORMATS` reads them.
+TableFormat: TypeAlias = Literal["csv", "parquet", "ts", "cmapss"]
+TABLE_FORMATS: dict[TableFormat, str] = {"csv": "CSV", "parquet": "Parquet", "ts": ".ts", "cmapss": "C-MAPSS"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class TableOptions:
             instead="as the first argument",
         ),
     ]
-    format: Annotated[str | None, Option("file format: csv, parquet, ts, cmapss", "by the file extension")] = None
+    format: Annotated[str | None, Option(f"file format: {', '.join(TABLE_FORMATS)}", "by the file extension")] = None
     delimiter: Annotated[str | None, Option("field delimiter: ',', ';', '|', tab or blank", "detected")] = None
     decimal: Annotated[Literal[".", ","] | None, Option("decimal sign", "detected")] = None
     encoding: Annotated[str | None, Option(f"encoding of the file: {', '.join(ENCODINGS)}", "detected")] = None
@@ -78,6 +83,16 @@ class TableOptions:
     resample: Annotated[
         str | None, Option("average into bins of this length: 10m, 1h, 1d, 1w, 1mo, 1q, 1y", "not averaged")
     ] = None
+
+
+def table_formats() -> str:
+    """List the formats of tables for people.
+
+    Example:
+        >>> table_formats()
+        'CSV, Parquet, .ts or C-MAPSS'
+    """
+    return either(TABLE_FORMATS.values())
 
 
 def asked_as(key: str) -> str:

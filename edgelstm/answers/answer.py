@@ -55,10 +55,12 @@ def answer(predictor: Predictor, samples: Samples, *, every_row: bool = False) -
 
 def _of_one(predictor: Predictor, series: Series, samples: Samples, every_row: bool) -> Answers:
     task = predictor.contract.task
-    if task == "forecast":
-        return forecast(predictor, series, samples, every_row)
-    if task == "classify":
-        return classify(predictor, series, samples)
-    if task == "label":
-        return label(predictor, series, samples)
-    assert_never(task)
+    match task:
+        case "forecast":
+            return forecast(predictor, series, samples, every_row)
+        case "classify":
+            return classify(predictor, series, samples)
+        case "label":
+            return label(predictor, series, samples)
+        case _:
+            assert_never(task)

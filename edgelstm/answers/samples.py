@@ -8,12 +8,12 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Contract, Task
+from edgelstm.contract import Contract, Task, traits_of
 from edgelstm.data.asked import names_of, policy_of, read_for
 from edgelstm.data.causal import Filling
 from edgelstm.data.rows import known_ahead
 from edgelstm.data.series import Series
-from edgelstm.errors import DataError, InputError, assert_never
+from edgelstm.errors import DataError, InputError
 from edgelstm.reading import Reading, Rhythm
 from edgelstm.runtime.samples import as_numbers
 
@@ -111,14 +111,10 @@ def check_every_row(task: Task, every_row: bool) -> None:
     Raises:
         InputError: it does not.
     """
-    if not every_row or task == "forecast":
+    traits = traits_of(task)
+    if not every_row or traits.has_horizon:
         return
-    if task == "classify":
-        why = "gives one answer for each series"
-    elif task == "label":
-        why = "answers every row anyway"
-    else:
-        assert_never(task)
+    why = "answers every row anyway" if traits.every_step else "gives one answer for each series"
     raise InputError(f"--all is for forecasts only; this file was trained to {task} and {why}")
 
 

@@ -69,16 +69,16 @@ def read_examples(source: str | Path | IO[Any], contract: Contract, label: str |
     found = read_for(contract, source, {**given, "gaps": gaps}, targets, column)
     channels = (*contract.inputs, *contract.outputs)
     series = tuple(like_channels(one, channels) for one in found.series)
-    if contract.task == "forecast":
+    if contract.traits.has_horizon:
         return _judged(*_windows(series, contract, targets, found, gaps), found)
     classes = tuple(channel.name for channel in contract.outputs) if contract.answer == "class" else ()
     wanted = Wanted(
         inputs=names_of(contract.inputs),
         targets=targets,
         classes=classes,
-        every_step=contract.task == "label",
+        every_step=contract.traits.every_step,
         missing=gaps,
-        steps=contract.window if contract.task == "classify" else None,
+        steps=contract.window if contract.traits.whole_series else None,
         times=series[0].time is not None,
         max_gap=found.reading.max_gap,
         categories=_categories(contract),

@@ -73,7 +73,7 @@ def evaluate(
     about_table = {**reading, **({"label": label} if label else {})}
     load_as = {"device": device, "threads": threads, "unverified": unverified}
     run, predictor, name = _open(subject, load_as, provider_options(provider_option))
-    if season is not None and predictor.contract.task != "forecast":
+    if season is not None and not predictor.contract.traits.has_horizon:
         raise InputError(f"--season is for forecasts only; this file was trained to {predictor.contract.task}")
     found = _data(run, data, predictor.contract, about_table)
     evaluation = _evaluate(predictor, name, found, season)

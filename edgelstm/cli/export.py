@@ -12,11 +12,11 @@ from typer.core import TyperCommand
 from edgelstm.cli.device import Device, ProviderOption, Threads, provider_options
 from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
 from edgelstm.cli.words import figure_words, fraction, metric_words, microseconds, network_words, table
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, either
 
 if TYPE_CHECKING:
     from edgelstm.bench import Judgement
-    from edgelstm.contract import Channel, Contract, Precision
+    from edgelstm.contract import Channel, Contract
     from edgelstm.data.examples import Examples
     from edgelstm.export import Export, ExportedFile
     from edgelstm.network import Network
@@ -64,7 +64,7 @@ def export(
     ] = False,
 ) -> None:
     """Write the ONNX files of a run: fp32, and other precisions on request."""
-    from edgelstm.contract import CLIPS, HEADS, Quantization
+    from edgelstm.contract import CLIPS, HEADS, PRECISIONS, Quantization
     from edgelstm.export import export_run
 
     _one_of("--quantize", quantize, (None, *QUANTIZE))
@@ -76,7 +76,7 @@ def export(
     for option, value in (("--per-tensor", per_tensor or None), ("--clip", clip), ("--head", head)):
         _needs_quantize(option, value, quantize, ("int8", "int8w", "auto"))
     given = per_tensor or clip is not None or head is not None
-    every: list[Precision] = ["int8", "int8w", "fp16"]
+    every = [precision for precision in PRECISIONS if precision != "fp32"]
     precisions = every if quantize == "auto" else [precision for precision in every if precision == quantize]
     exported = export_run(
         run,
@@ -100,7 +100,7 @@ def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> No
 def _needs_quantize(option: str, value: object, quantize: str | None, known: tuple[str, ...]) -> None:
     """Refuse an option that would be ignored."""
     if value is not None and quantize not in known:
-        raise InputError(f"{option} needs --quantize {', '.join(known[:-1])} or {known[-1]}")
+        raise InputError(f"{option} needs --quantize {either(known)}")
 
 
 @reads_a_table("--format")
@@ -179,7 +179,7 @@ def judgement_words(judgement: Judgement, contract: Contract) -> str:
         ]
         for file in judgement.files
     ]
-    alone = "series by series" if contract.task == "classify" else "window by window"
+    alone = "series by series" if contract.traits.whole_series else "window by window"
     mode = f"with a state carried over {judgement.steps:,} steps" if judgement.steps else alone
     if judgement.series > 1:
         mode += f", starting from zero for each of {judgement.series} series"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from edgelstm.cli.reading import Given, option_of, reads_a_table, table_of
-from edgelstm.errors import DataError, InputError, counted
+from edgelstm.contract import STATES, TASKS
+from edgelstm.errors import DataError, InputError, counted, either
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, State, Task
@@ -38,9 +39,9 @@ def import_torch(
     window: Annotated[int, typer.Option(min=1, help="Steps of a training window.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run and its files. [name of the weights]")] = None,
-    task: Annotated[str, typer.Option(help="Task: forecast, classify or label.")] = "forecast",
+    task: Annotated[str, typer.Option(help=f"Task: {either(TASKS)}.")] = "forecast",
     horizon: Annotated[int, typer.Option(min=1, help="Steps forecast at once.")] = 1,
-    state: Annotated[str, typer.Option(help="State as trained: window or carried.")] = "window",
+    state: Annotated[str, typer.Option(help=f"State as trained: {either(STATES)}.")] = "window",
     input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
     output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     activation: Annotated[str, typer.Option(help="Function between linear layers: relu, ..., none.")] = "",
@@ -92,7 +93,7 @@ def import_keras(
     input_: Annotated[list[str] | None, typer.Option("--input", help="Name of an input; repeatable. [x0]")] = None,
     output_name: Annotated[list[str] | None, typer.Option(help="Name of an output; repeatable. [y0]")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Unit of a channel, co2=ppm; repeatable.")] = None,
-    task: Annotated[str | None, typer.Option(help="Task: forecast, classify, label. [by the last layer]")] = None,
+    task: Annotated[str | None, typer.Option(help=f"Task: {', '.join(TASKS)}. [by the last layer]")] = None,
     data: Annotated[str | None, typer.Option(help="Test table with inputs and outputs, to compare precisions.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the classes in --data.")] = None,
     *,
@@ -158,10 +159,10 @@ def _judged_by(imported: Imported, data: str, about: Given) -> tuple[Imported, E
     from edgelstm.data.readers.asking import Asking
     from edgelstm.importers import draft_contract
 
-    if imported.task == "label" and "label" in about:
+    if imported.traits.every_step and "label" in about:
         imported = replace(imported, classes=_probabilities(imported))
     found = read_examples(table_of(data), draft_contract(imported), **{"gaps": "drop", **about})
-    if imported.task == "forecast" and found.series > 1:
+    if imported.traits.has_horizon and found.series > 1:
         raise DataError(f"{data}: expected one series, the table holds {found.series}")
     for line in found.report:
         print(f"edgelstm: {line}", file=sys.stderr)
@@ -187,7 +188,7 @@ def show_imported(run: Run, file: Path) -> None:
     contract, source = run.record.contract, run.record.recipe
     inputs, outputs = (", ".join(c.name for c in channels) for channels in (contract.inputs, contract.outputs))
     print(f"{file.name}: Keras {contract.provenance.versions['keras']}")
-    steps = f", {counted(contract.horizon, 'step')}" if contract.task == "forecast" else ""
+    steps = f", {counted(contract.horizon, 'step')}" if contract.traits.has_horizon else ""
     carried = "; stateful: the state is carried over" if contract.state == "carried" else ""
     print(f"input: {contract.window} steps of {inputs}; task: {contract.task} {outputs}{steps}{carried}\n")
     rows = [

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgelstm.cli.words import figure_words, network_words, table
-from edgelstm.data.examples import NOUNS
 from edgelstm.data.scores.figures import figures_of
-from edgelstm.errors import counted
+from edgelstm.errors import assert_never, counted
 
 if TYPE_CHECKING:
     from edgelstm.contract import Channel, Contract, Metrics, Provenance
@@ -57,7 +56,7 @@ def _metrics_table(part: Metrics, contract: Contract) -> str:
     figures = figures_of(contract)
     rows = [[name, *(figure_words(score, figure.key) for figure in figures)] for name, score in found]
     names = [figure.words for figure in figures]
-    return table([f"{part.part}, {counted(part.windows, *NOUNS[contract.task])}", *names], rows)
+    return table([f"{part.part}, {counted(part.windows, *contract.traits.nouns)}", *names], rows)
 
 
 def _sees(contract: Contract) -> str:
@@ -68,17 +67,25 @@ def _sees(contract: Contract) -> str:
 
 def _answers(contract: Contract) -> str:
     """Write what comes out, and how often."""
-    often = f"{counted(contract.horizon, 'step')} of" if contract.task == "forecast" else "one for each sequence,"
+    often = f"{counted(contract.horizon, 'step')} of" if contract.traits.has_horizon else "one for each sequence,"
     if contract.every_step:
-        often = "at every step" + (f" {often}" if contract.task == "forecast" else "")
-    names = ", ".join(channel.name for channel in contract.outputs)
-    if contract.answer == "class":
-        return f"{often} one of {len(contract.outputs)} classes: {names}"
-    if contract.answer == "number":
-        return f"{often} {_channels(contract.outputs)}"
+        often = "at every step" + (f" {often}" if contract.traits.has_horizon else "")
+    match contract.answer:
+        case "class":
+            names = ", ".join(channel.name for channel in contract.outputs)
+            return f"{often} one of {len(contract.outputs)} classes: {names}"
+        case "number":
+            return f"{often} {_channels(contract.outputs)}"
+        case "quantile":
+            return f"{often} {_quantiles(contract)}"
+        case _:
+            assert_never(contract.answer)
+
+
+def _quantiles(contract: Contract) -> str:
     columns = [channel._replace(name=channel.source) for channel in contract.targets]
     levels = [channel.quantile for channel in contract.outputs if channel.source == contract.outputs[0].source]
-    return f"{often} {_channels(tuple(columns))}, quantiles {', '.join(f'{level:g}' for level in levels if level)}"
+    return f"{_channels(tuple(columns))}, quantiles {', '.join(f'{level:g}' for level in levels if level)}"
 
 
 def reading_words(reading: Reading) -> str:

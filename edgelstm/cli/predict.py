@@ -12,13 +12,17 @@ import typer
 from edgelstm.cli.device import Device, File, ProviderOption, Threads, Unverified, provider_options
 from edgelstm.cli.reading import Given, reads_a_table, table_of
 from edgelstm.files import write_whole
+from edgelstm.options import table_formats
 
 
 @reads_a_table("--data-format")
 def predict(
     file: File,
     data: Annotated[
-        str, typer.Argument(help="Table with the input columns, as in training: CSV, Parquet, or - for a CSV on stdin.")
+        str,
+        typer.Argument(
+            help=f"Table with the input columns, as in training: {table_formats()}, or - for a CSV on stdin."
+        ),
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="Output file, - for stdout.")] = "-",
     kind: Annotated[

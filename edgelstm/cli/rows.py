@@ -90,13 +90,15 @@ def format_of(output: str, asked: str | None) -> str:
 
 def _columns(task: Task) -> tuple[str, ...]:
     """List the result columns besides the outputs."""
-    if task == "forecast":
-        return "origin", "time", "row", "step"
-    if task == "classify":
-        return (CLASS,)
-    if task == "label":
-        return "time", "row", CLASS
-    assert_never(task)
+    match task:
+        case "forecast":
+            return "origin", "time", "row", "step"
+        case "classify":
+            return (CLASS,)
+        case "label":
+            return "time", "row", CLASS
+        case _:
+            assert_never(task)
 
 
 def _rows(answers: Answers, wall: Wall, series: str | None) -> list[Row]:

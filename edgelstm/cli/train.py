@@ -13,8 +13,8 @@ import typer
 from edgelstm.cli.options import Panelled, usual_words
 from edgelstm.cli.recipe import Sections, asks_a_recipe, first_flag, names_flags, recipe_options
 from edgelstm.cli.words import figure_words, table
-from edgelstm.data.examples import NOUNS
 from edgelstm.errors import RecipeError, counted
+from edgelstm.options import table_formats
 from edgelstm.recipe import load_recipe, render_recipe
 from edgelstm.recipe.sections import SplitRecipe
 
@@ -37,7 +37,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("train", cls=Panelled)
 @asks_a_recipe(recipe_options("", "data", "split", "window", "network", "training"))
 def train(
-    data: Annotated[str | None, typer.Argument(help="A CSV, Parquet, .ts or C-MAPSS file, or builtin:co2.")] = None,
+    data: Annotated[str | None, typer.Argument(help=f"A {table_formats()} file, or builtin:co2.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The run directory. [runs/NAME]")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML); the options below override it.")] = None,
     show_recipe: Annotated[bool, typer.Option("--show-recipe", help="Print the complete recipe and exit.")] = False,
@@ -125,7 +125,7 @@ def _show(train: Callable[[], Fitted]) -> None:
 
 def show_fitted(fitted: Fitted) -> None:
     """Print the result, and where it was written."""
-    count = counted(len(fitted.problem.training), *NOUNS[fitted.problem.task])
+    count = counted(len(fitted.problem.training), *fitted.problem.traits.nouns)
     print(f"trained {count} in {fitted.seconds:.1f} s, {_kept(fitted)}")
     for line in _advice(fitted):
         print(line)

@@ -30,6 +30,7 @@ from edgelstm.contract.parts import (
     Statistics,
     Task,
 )
+from edgelstm.contract.traits import Traits, has_integers, runs_rows_apart, traits_of
 
 __all__ = [
     "ANSWERS",
@@ -55,4 +56,8 @@ __all__ = [
     "StateTensor",
     "Statistics",
     "Task",
+    "Traits",
+    "has_integers",
+    "runs_rows_apart",
+    "traits_of",
 ]

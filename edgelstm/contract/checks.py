@@ -18,7 +18,8 @@ from edgelstm.contract.parts import (
     Channel,
     StateTensor,
 )
-from edgelstm.errors import ContractError
+from edgelstm.contract.traits import has_integers
+from edgelstm.errors import ContractError, either
 from edgelstm.reading import DUPLICATES, ENCODINGS, GAPS, UNITS, Dialect, Reading, Rhythm
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def check_contract(contract: Contract) -> None:
     _check_origins(contract)
     _check_answer(contract)
     _check_states(contract.states)
-    _require(contract.task == "forecast" or not contract.many_series, "many_series is for forecasts only")
+    _require(contract.traits.has_horizon or not contract.many_series, "many_series is for forecasts only")
     if contract.reading is not None:
         _check_reading(contract.reading)
         _check_reading_fits(contract, contract.reading)
@@ -60,7 +61,7 @@ def _check_words(contract: Contract) -> None:
 
 def _check_shape(contract: Contract) -> None:
     """See that window, horizon, state and answers fit the task."""
-    task, states = contract.task, contract.states
+    traits, states = contract.traits, contract.states
     _require(contract.window >= 1 and contract.horizon >= 1, "window and horizon must be at least 1")
     _require(bool(contract.inputs) and bool(contract.outputs), "there must be at least one input and one output")
     period = contract.sample_period_s
@@ -71,15 +72,15 @@ def _check_shape(contract: Contract) -> None:
     )
     _require(contract.trained_state == "window" or bool(states), "trained_state is 'carried', but there is no state")
     _require(not (states and contract.lengths), "a carried file is stepped and takes no lengths")
-    _require(task == "forecast" or contract.horizon == 1, f"the task {task} needs a horizon of 1")
-    _require(task != "classify" or contract.answer == "class", "the task classify needs the answer 'class'")
-    _require(task != "forecast" or contract.answer != "class", "a forecast needs the answer 'number' or 'quantile'")
+    _require(traits.has_horizon or contract.horizon == 1, f"the task {contract.task} needs a horizon of 1")
+    subject = "a forecast" if traits.has_horizon else f"the task {contract.task}"
+    _require(contract.answer in traits.answers, f"{subject} needs the answer {either(map(repr, traits.answers))}")
 
 
 def _check_quantization(contract: Contract) -> None:
     quantization = contract.quantization
     _require(
-        (quantization is not None) == (contract.precision in ("int8", "int8w")),
+        (quantization is not None) == (has_integers(contract.precision)),
         f"precision {contract.precision} and quantization {quantization} contradict each other",
     )
     if quantization is not None:

@@ -19,7 +19,8 @@ from edgelstm.contract.parts import (
     StateTensor,
     Task,
 )
-from edgelstm.errors import ContractError
+from edgelstm.contract.traits import Traits, traits_of
+from edgelstm.errors import ContractError, assert_never
 from edgelstm.reading import Reading
 from edgelstm.strict_json import StrictJsonError, decode, dumps, parse
 
@@ -106,9 +107,14 @@ upgrade edgelstm on this device or export again with the older version
         return replace(self, inputs=inputs, outputs=outputs)
 
     @property
+    def traits(self) -> Traits:
+        """The traits of its task."""
+        return traits_of(self.task)
+
+    @property
     def every_step(self) -> bool:
         """Whether there is an answer at every step: y has the axis T after B."""
-        return self.state == "carried" or self.task == "label"
+        return self.state == "carried" or self.traits.every_step
 
     @property
     def targets(self) -> tuple[Channel, ...]:
@@ -118,9 +124,15 @@ upgrade edgelstm on this device or export again with the older version
     @property
     def metric(self) -> str:
         """The one figure of a score that decides which of two files is better."""
-        if self.answer == "class":
-            return "accuracy"
-        name = "pinball" if self.answer == "quantile" else "rmse"
+        match self.answer:
+            case "class":
+                return "accuracy"
+            case "quantile":
+                name = "pinball"
+            case "number":
+                name = "rmse"
+            case _:
+                assert_never(self.answer)
         return name if len(self.targets) == 1 and not self.many_series else f"scaled_{name}"
 
     def answer_shape(self, *leading: int | str) -> tuple[int | str, ...]:
@@ -131,7 +143,7 @@ upgrade edgelstm on this device or export again with the older version
             >>> load("models/co2/co2.fp32.onnx").contract.answer_shape("B")
             ('B', 12, 1)
         """
-        horizon = (self.horizon,) if self.task == "forecast" else ()
+        horizon = (self.horizon,) if self.traits.has_horizon else ()
         return (*leading, *horizon, len(self.outputs))
 
     def to_json(self) -> str:

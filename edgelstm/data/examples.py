@@ -13,6 +13,3 @@ from edgelstm.data.sequences import Sequences
 from edgelstm.data.windows import Windows
 
 Examples: TypeAlias = Windows | Sequences
-
-# What one example of a task is called, and several.
-NOUNS = {"forecast": ("window", "windows"), "classify": ("sequence", "sequences"), "label": ("series", "series")}

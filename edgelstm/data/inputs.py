@@ -84,7 +84,7 @@ def pick_inputs(examples: Examples, contract: Contract, count: int) -> Inputs:
     Raises:
         InputError: as for `inputs_of`.
     """
-    if contract.task == "classify":
+    if contract.traits.whole_series:
         return inputs_of(examples, contract, _of_all_kinds(examples, count))
     lengths = examples.lengths_of()
     enough = np.arange(len(examples)) if contract.lengths else np.flatnonzero(lengths >= contract.window)

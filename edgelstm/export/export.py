@@ -20,10 +20,10 @@ from edgelstm.answers.answerer import Answers, StreamInput, stepped
 from edgelstm.answers.differences import neighbour_difference, stream_difference
 from edgelstm.bench import Judged, Judgement, answers_to_judge, judge, load_candidates
 from edgelstm.bench.timer import time_calls
-from edgelstm.contract import Contract, Fidelity, Metrics, Precision, Quantization, Score
+from edgelstm.contract import STATES, Contract, Fidelity, Metrics, Precision, Quantization, Score, has_integers
 from edgelstm.data.inputs import Inputs
 from edgelstm.data.scores.metric import drop_of, figure_of
-from edgelstm.errors import ExportError, InputError, ParityError
+from edgelstm.errors import ExportError, InputError, ParityError, either
 from edgelstm.export.graph import build_graph
 from edgelstm.export.line import line_of
 from edgelstm.export.pack import pack
@@ -202,7 +202,7 @@ def _make_best(
     made = _make_file(run, folder, precision, convert_graph(graph, precision, form), form, score)
     highway = run.record.network.highway if run.record.network is not None else None
     size = 0 if highway is None else run.weights[f"{highway.name}.weight"].nbytes
-    if precision not in ("int8", "int8w") or form.highway == "int8" or size <= _SMALL_HIGHWAY_BYTES:
+    if not has_integers(precision) or form.highway == "int8" or size <= _SMALL_HIGHWAY_BYTES:
         return made
     form = form._replace(highway="int8")
     smaller = _make_file(run, folder, precision, convert_graph(graph, precision, form), form, score)
@@ -249,8 +249,8 @@ def _fp32_graph(run: Run) -> onnx.ModelProto:
 
 def _with_state(run: Run, state: str | None) -> Run:
     """Change a run of a window network so that it carries its state, if it can; the contract records the change."""
-    if state not in (None, "window", "carried"):
-        raise InputError(f"state: expected window or carried, got {state!r}")
+    if state not in (None, *STATES):
+        raise InputError(f"state: expected {either(STATES)}, got {state!r}")
     contract, network = run.record.contract, run.record.network
     if state is None or state == contract.state:
         return run
@@ -289,7 +289,7 @@ def _make_file(
     contract = replace(
         _with_provenance(run.record.contract),
         precision=precision,
-        quantization=quantization if precision in ("int8", "int8w") else None,
+        quantization=quantization if has_integers(precision) else None,
     )
     draft = _draft(run)
     predictor = Predictor(ModelFile(graph.SerializeToString(), contract, draft, "")).bare

@@ -71,7 +71,7 @@ def build_graph(network: Network, weights: Weights, contract: Contract) -> onnx.
 def _as_answer(graph: Graph, value: Value) -> Value:
     """Reshape the last value, whose size fits, to the shape in the contract."""
     contract = graph.contract
-    if contract.task == "forecast" and (value.axes == "BC" or contract.every_step):
+    if contract.traits.has_horizon and (value.axes == "BC" or contract.every_step):
         value = batch_first(graph, value, keep_direction=True)
         if value.axes == "BT1C" and contract.horizon == 1:
             return value

@@ -65,7 +65,7 @@ def _check_answer(network: Network, contract: Contract) -> None:
     accepted: list[list[str | int]]
     if contract.every_step:
         accepted = [["T", horizon * outputs]]
-    elif contract.task == "forecast":
+    elif contract.traits.has_horizon:
         accepted = [[horizon * outputs], [horizon, outputs]]
     else:
         accepted = [[outputs]]

@@ -63,7 +63,7 @@ def add_linear(graph: Graph, value: Value, layer: Linear, i: int) -> Value:
         inputs = [value.name, W] + ([graph.constant(f"{layer.name}.B", bias)] if bias is not None else [])
         return Value(graph.add("Gemm", inputs, f"linear{i}"), "BC")
     if value.axes not in ("TBC", "BTC", "BT1C"):
-        value = batch_first(graph, value, keep_direction=graph.contract.task == "forecast")
+        value = batch_first(graph, value, keep_direction=graph.contract.traits.has_horizon)
     name = graph.add("MatMul", [value.name, W], f"product{i}")
     if bias is not None:
         name = graph.add("Add", [name, graph.constant(f"{layer.name}.B", bias)], f"linear{i}")

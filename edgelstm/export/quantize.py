@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -11,10 +11,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgelstm.arrays import Array
 from edgelstm.contract import Precision, Quantization
-from edgelstm.errors import ExportError
+from edgelstm.errors import ExportError, assert_never
 from edgelstm.export.highway import WEIGHT
 from edgelstm.quantization import LEVELS, quantize_rows
 
+_Converted = Literal["int8", "int8w", "fp16"]
 MICROSOFT = "com.microsoft"
 
 
@@ -54,7 +55,7 @@ def convert_graph(
 class _Conversion:
     """One pass over the nodes of a model, which is changed in place."""
 
-    def __init__(self, model: onnx.ModelProto, precision: Precision, quantization: Quantization) -> None:
+    def __init__(self, model: onnx.ModelProto, precision: _Converted, quantization: Quantization) -> None:
         self.model = model
         self.precision = precision
         self.quantization = quantization
@@ -68,9 +69,9 @@ class _Conversion:
         quantized = {kind for kind in ("head", "highway") if getattr(self.quantization, kind) == "int8"}
         for node in self.model.graph.node:
             if any(node is lstm for lstm in lstms):
-                {"int8": self._int8, "int8w": self._int8w, "fp16": self._fp16}[self.precision](node)
-            elif self.precision != "fp16" and self._is_product(node) and _part_of(node) in quantized:
-                (self._int8_product if self.precision == "int8" else self._int8w_product)(node)
+                self._convert(node)
+            elif self._is_product(node) and _part_of(node) in quantized:
+                self._convert_product(node)
             else:
                 self.nodes.append(node)
         nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in self.nodes]
@@ -79,6 +80,29 @@ class _Conversion:
         self._write_initializers()
         if self.precision == "int8" and all(o.domain != MICROSOFT for o in self.model.opset_import):
             self.model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
+
+    def _convert(self, node: onnx.NodeProto) -> None:
+        """Convert an LSTM."""
+        match self.precision:
+            case "int8":
+                self._int8(node)
+            case "int8w":
+                self._int8w(node)
+            case "fp16":
+                self._fp16(node)
+            case _:
+                assert_never(self.precision)
+
+    def _convert_product(self, node: onnx.NodeProto) -> None:
+        match self.precision:
+            case "int8":
+                self._int8_product(node)
+            case "int8w":
+                self._int8w_product(node)
+            case "fp16":  # keeps products
+                self.nodes.append(node)
+            case _:
+                assert_never(self.precision)
 
     def _is_constant(self, node: onnx.NodeProto) -> bool:
         return all(name in self.weights for name in node.input[1:4] if name) and len(node.input) >= 3

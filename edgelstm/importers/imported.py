@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from edgelstm import __version__
 from edgelstm.answers.answerer import piece_by_piece
 from edgelstm.arrays import Array
-from edgelstm.contract import FORMAT_VERSION, Channel, Contract, Metrics, Provenance, State, StateTensor, Task
+from edgelstm.contract import (
+    FORMAT_VERSION,
+    Channel,
+    Contract,
+    Metrics,
+    Provenance,
+    State,
+    StateTensor,
+    Task,
+    Traits,
+    traits_of,
+)
 from edgelstm.data.baselines import persistence
 from edgelstm.data.examples import Examples
 from edgelstm.data.inputs import Inputs, inputs_of
@@ -82,6 +93,11 @@ class Imported:
     sample_period_s: float | None = None
     classes: bool = False
     reading: Reading | None = None
+
+    @property
+    def traits(self) -> Traits:
+        """The traits of its task."""
+        return traits_of(self.task)
 
 
 def as_channels(channels: Sequence[str | Channel], size: int, letter: str) -> tuple[Channel, ...]:
@@ -189,7 +205,7 @@ def draft_contract(imported: Imported, test: Examples | None = None) -> Contract
         fidelity=None,
         metrics=(),
         provenance=Provenance({"edgelstm": __version__, **imported.versions}, None, digest, None),
-        answer="class" if imported.task == "classify" or imported.classes else "number",
+        answer="class" if imported.traits.always_classes or imported.classes else "number",
         reading=imported.reading,
     )
 

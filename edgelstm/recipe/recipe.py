@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from edgelstm.contract import Task
+from edgelstm.contract import TASKS, Task, Traits, traits_of
+from edgelstm.errors import either
 from edgelstm.options import Option
 from edgelstm.recipe.sections import (
     DataRecipe,
@@ -20,7 +21,7 @@ from edgelstm.recipe.sections import (
 )
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-LABEL_STEPS = 64  # default steps of a chunk
+CHUNK_STEPS = 64  # default steps of a chunk of a series
 MISSING_TARGETS = "data.targets is missing: give it with --target"
 
 
@@ -40,13 +41,20 @@ class Recipe(Section):
     training: TrainingRecipe = TrainingRecipe()
     quantization: QuantizationRecipe | None = None
 
+    @property
+    def traits(self) -> Traits:
+        """The traits of its task."""
+        return traits_of(self.task)
+
     @model_validator(mode="before")
     @classmethod
-    def _labels_carry_their_state(cls, content: Any) -> Any:
-        """Default to a carried state and chunks for labels, because a device labels sample by sample."""
-        if not isinstance(content, Mapping) or content.get("task") != "label":
+    def _steps_carry_their_state(cls, content: Any) -> Any:
+        """Default to a carried state and chunks for an answer at every step, which a device gives sample by sample."""
+        task = content.get("task") if isinstance(content, Mapping) else None
+        if task not in TASKS or not traits_of(task).every_step:
             return content
-        usual: dict[str, dict[str, Any]] = {"network": {"state": "carried"}, "window": {"steps": LABEL_STEPS}}
+        state = traits_of(task).states[0]
+        usual: dict[str, dict[str, Any]] = {"network": {"state": state}, "window": {"steps": CHUNK_STEPS}}
         sections = {name: content.get(name, {}) for name in usual}
         filled = {name: {**usual[name], **given} for name, given in sections.items() if isinstance(given, Mapping)}
         return {**content, **filled}
@@ -62,7 +70,7 @@ class Recipe(Section):
 
 def _split_fits(recipe: Recipe) -> str:
     split = recipe.split
-    if recipe.task != "forecast" or not (split.validation_path or split.test_path):
+    if not recipe.traits.has_horizon or not (split.validation_path or split.test_path):
         return ""
     if split.test and not split.test_path:  # a fraction at the end would have to come before the validation
         return (
@@ -79,7 +87,7 @@ def _split_fits(recipe: Recipe) -> str:
 
 def _task_fits(recipe: Recipe) -> str:
     data, network, window = recipe.data, recipe.network, recipe.window
-    of_forecasts = {
+    with_horizon = {
         "window.horizon": window.horizon != 1,
         "window.stride": window.stride != 1,
         "window.quantiles": bool(window.quantiles),
@@ -91,29 +99,31 @@ def _task_fits(recipe: Recipe) -> str:
         "training.epoch_windows": recipe.training.epoch_windows is not None,
         f"network.scaling {network.scaling}": network.scaling in ("relative", "instance"),
     }
-    of_labels = {"data.classes": data.classes, "data.cap": data.cap is not None}
-    of_classes = {"data.labels": data.labels is not None}
-    for keys, task in ((of_forecasts, "forecast"), (of_labels, "label"), (of_classes, "classify")):
+    every_step = {"data.classes": data.classes, "data.cap": data.cap is not None}
+    whole_series = {"data.labels": data.labels is not None}
+    for trait, keys in (("has_horizon", with_horizon), ("every_step", every_step), ("whole_series", whole_series)):
+        tasks = [task for task in TASKS if getattr(traits_of(task), trait)]
         for key, asked in keys.items():
-            if asked and recipe.task != task:
-                return f"{key} is for the task {task}, this is {recipe.task}: remove it"
-    if recipe.task == "forecast" and recipe.split.groups is not None:
+            if asked and recipe.task not in tasks:
+                return f"{key} is for the task {either(tasks)}, this is {recipe.task}: remove it"
+    if recipe.traits.has_horizon and recipe.split.groups is not None:
         return "split.groups is not for forecasts, whose series are split in time: remove it"
     return ""
 
 
 def _state_fits(recipe: Recipe) -> str:
-    expected = {"classify": "window", "label": "carried"}.get(recipe.task, recipe.network.state)
-    if recipe.network.state != expected:
-        return f"network.state: expected {expected!r} for the task {recipe.task}, got {recipe.network.state!r}"
+    states = recipe.traits.states
+    if recipe.network.state not in states:
+        expected = either(map(repr, states))
+        return f"network.state: expected {expected} for the task {recipe.task}, got {recipe.network.state!r}"
     return ""
 
 
 def _window_fits(recipe: Recipe) -> str:
     window, segment = recipe.window, recipe.network.segment or 1
-    if recipe.task == "label" and window.steps is None:
+    if recipe.traits.every_step and window.steps is None:
         return "window.steps is missing: give it with --window"
-    if segment > 1 and recipe.task == "classify":
+    if segment > 1 and recipe.traits.takes_lengths:
         return "network.segment needs windows of one length: remove it for this task"
     if window.steps is not None and segment > 1 and window.steps % segment:
         return f"network.segment: expected a divisor of the window of {window.steps} steps, got {segment}"
@@ -122,7 +132,7 @@ def _window_fits(recipe: Recipe) -> str:
 
 def _channels_fit(recipe: Recipe) -> str:
     data, network = recipe.data, recipe.network
-    if recipe.task == "forecast" and not data.targets:
+    if recipe.traits.has_horizon and not data.targets:
         return MISSING_TARGETS
     if network.shared and (data.inputs != data.targets or data.calendar):
         return "network.shared forecasts each channel from itself: give targets alone, without features or calendar"
@@ -135,7 +145,7 @@ def _channels_fit(recipe: Recipe) -> str:
 
 def _loss_fits(recipe: Recipe) -> str:
     training, kind = recipe.training, "numbers"
-    if recipe.task == "classify" or recipe.data.classes:
+    if recipe.traits.always_classes or recipe.data.classes:
         kind = "classes"
     elif recipe.window.quantiles:
         kind = "quantiles"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
-from edgelstm.contract import Contract
+from edgelstm.contract import Answer, Contract
 from edgelstm.data.examples import Examples
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.data.windows import Windows
@@ -87,7 +87,7 @@ def _evaluate(part: Part, contract: Contract) -> PartEvaluation:
         len(examples),
         {name: watched[name].scored for name in part.networks},
         {**{name: watched[name].scored for name in part.baselines}, **known},
-        {name: found.by_step for name, found in watched.items()} if contract.task == "forecast" else {},
+        {name: found.by_step for name, found in watched.items()} if contract.traits.has_horizon else {},
         None if axis is None else _over_time(axis, losses, contract.answer),
         _overview(examples, watched[first].answers, typical, contract) if isinstance(examples, Windows) else None,
         _pairs(examples, watched[first].answers, contract),
@@ -134,7 +134,7 @@ def _pairs(examples: Examples, answers: NDArray[Any], contract: Contract) -> tup
     return to_origins(truth, first)[:, 0], to_origins(answer, first)[:, 0]
 
 
-def _over_time(axis: Axis, losses: dict[str, Array64], answer: str) -> OverTime:
+def _over_time(axis: Axis, losses: dict[str, Array64], answer: Answer) -> OverTime:
     """Average the losses over equally long stretches of the axis."""
     low, high = int(axis.at.min()), int(axis.at.max())
     count = min(STRETCHES, high - low + 1)

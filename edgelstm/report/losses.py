@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array64
-from edgelstm.contract import Contract
+from edgelstm.contract import Answer, Contract
+from edgelstm.errors import assert_never
 
 Loss = Callable[[NDArray[Any], NDArray[Any]], Array64]
 
@@ -23,18 +24,21 @@ def loss_of(contract: Contract) -> Loss:
         With several targets they are in training standard deviations; for many series `by_series` converts them to
         those of each series. K is 1 except for forecasts.
     """
-    if contract.answer == "class":
+    answer = contract.answer
+    if answer == "class":
         return _wrong
     several = len(contract.targets) > 1 and not contract.many_series
     spread = np.array([channel.spread if several else 1.0 for channel in contract.targets])
-    if contract.answer == "quantile":
+    if answer == "quantile":
         levels = np.array([channel.quantile for channel in contract.outputs]).reshape(len(spread), -1)
         return lambda y, truth: _by_step(_pinball(y, truth, levels) / spread)
-    cap = np.array([channel.ceiling for channel in contract.outputs])
-    return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
+    if answer == "number":
+        cap = np.array([channel.ceiling for channel in contract.outputs])
+        return lambda y, truth: _by_step(np.square((y - np.minimum(truth, cap)) / spread))
+    assert_never(answer)
 
 
-def by_series(losses: Array64, spreads: Array64 | None, answer: str) -> Array64:
+def by_series(losses: Array64, spreads: Array64 | None, answer: Answer) -> Array64:
     """Scale the losses [n, K, targets] of many series by the spreads [n, targets] of each; None: unchanged."""
     if spreads is None:
         return losses
@@ -42,7 +46,7 @@ def by_series(losses: Array64, spreads: Array64 | None, answer: str) -> Array64:
     return losses / (spread**2 if answer == "number" else spread)
 
 
-def measure(losses: Array64, answer: str, axis: tuple[int, ...]) -> Array64:
+def measure(losses: Array64, answer: Answer, axis: tuple[int, ...]) -> Array64:
     """Average losses over some axes to their figure; NaN if none is known."""
     mean = mean_known(losses, axis)
     return np.sqrt(mean) if answer == "number" else mean

@@ -54,7 +54,7 @@ def watch(name: str, answerer: Answerer, examples: Examples, contract: Contract,
         sums.append((np.where(known, found, 0.0).sum(axis=0), known.sum(axis=0)))
         indices.append(index)
         losses.append(mean_known(found, (1,)))
-        answers.append(y[:, -1] if contract.task == "forecast" else y)
+        answers.append(y[:, -1] if contract.traits.has_horizon else y)
         return y
 
     scored = score(watched, examples, contract.outputs, contract.answer)

@@ -6,11 +6,10 @@ import numpy as np
 
 from edgelstm.contract import HIGHER_IS_BETTER, Channel, Contract
 from edgelstm.data.baselines.linear import LINE_ALONE
-from edgelstm.data.examples import NOUNS
 from edgelstm.data.scores.figures import FIGURES, SHARES, known_figure, percent_text
 from edgelstm.data.scores.metric import figure_of
 from edgelstm.data.scores.scorer import Scored
-from edgelstm.errors import counted
+from edgelstm.errors import assert_never, counted
 from edgelstm.report.chart import number_text
 from edgelstm.report.evaluation import Axis, Evaluation, PartEvaluation
 
@@ -64,7 +63,7 @@ def count_words(count: int, contract: Contract) -> str:
         >>> count_words(1, load("models/co2/co2.fp32.onnx").contract)
         '1 window'
     """
-    return counted(count, *NOUNS[contract.task])
+    return counted(count, *contract.traits.nouns)
 
 
 def duration_words(seconds: float) -> str:
@@ -95,7 +94,7 @@ def series_words(name: str, contract: Contract) -> str:
         >>> series_words("41", contract), series_words("pump", contract)
         ('window 41', 'pump')
     """
-    return f"{NOUNS[contract.task][0]} {name}" if name.isdecimal() else name
+    return f"{contract.traits.nouns[0]} {name}" if name.isdecimal() else name
 
 
 def moment_words(axis: Axis) -> str:
@@ -116,13 +115,17 @@ def task_words(evaluation: Evaluation) -> str:
     targets = ", ".join(channel_words(channel) for channel in contract.targets[:4])
     targets += f" and {len(contract.targets) - 4} more" if len(contract.targets) > 4 else ""
     classes = f"one of {len(contract.outputs)} classes"
-    if contract.task == "classify":
-        return f"Classifies up to {steps} of {seen} as {classes}{every}."
-    if contract.task == "label":
-        return f"Labels every step with {classes if contract.answer == 'class' else targets}, from {seen}{every}."
-    ahead = f"{contract.horizon} step{'s' if contract.horizon > 1 else ''} ahead,"
-    what = "quantiles of " if contract.answer == "quantile" else ""
-    return f"Forecasts {what}{targets}, {ahead} from {steps} of {seen}{every}."
+    match contract.task:
+        case "classify":
+            return f"Classifies up to {steps} of {seen} as {classes}{every}."
+        case "label":
+            return f"Labels every step with {classes if contract.answer == 'class' else targets}, from {seen}{every}."
+        case "forecast":
+            ahead = f"{contract.horizon} step{'s' if contract.horizon > 1 else ''} ahead,"
+            what = "quantiles of " if contract.answer == "quantile" else ""
+            return f"Forecasts {what}{targets}, {ahead} from {steps} of {seen}{every}."
+        case _:
+            assert_never(contract.task)
 
 
 def verdict_words(part: PartEvaluation, evaluation: Evaluation) -> str:

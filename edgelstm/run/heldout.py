@@ -95,7 +95,7 @@ def _check(examples: Examples, contract: Contract) -> None:
     """Check that no later access can be outside an array."""
     _expect_rows("x_rows", examples.x_rows, len(contract.inputs))
     _expect(
-        (contract.task == "forecast") == isinstance(examples, Windows),
+        contract.traits.has_horizon == isinstance(examples, Windows),
         f"these are not examples of the task {contract.task}",
     )
     times = examples.times
@@ -146,7 +146,7 @@ def _check_sequences(sequences: Sequences, contract: Contract) -> None:
     _expect(alike, "starts, lengths and names differ in length")
     inside = bool(lengths.min() >= 1 and (lengths <= rows - sequences.starts).all())
     _expect(inside, "a series is empty or ends after the last row")
-    _expect(sequences.every_step == (contract.task == "label"), f"these are not targets of the task {contract.task}")
+    _expect(sequences.every_step == contract.traits.every_step, f"these are not targets of the task {contract.task}")
     count, targets = rows if sequences.every_step else len(lengths), sequences.targets
     if contract.answer != "class":
         _expect_rows("targets", targets, len(contract.targets))

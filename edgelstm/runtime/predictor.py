@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array32
-from edgelstm.contract import STATES, Contract
+from edgelstm.contract import STATES, Contract, runs_rows_apart
 from edgelstm.errors import InputError, ModelFileError, counted
 from edgelstm.runtime.clock import as_times, check_order
 from edgelstm.runtime.engine.providers import Choice, device_of
@@ -114,7 +114,7 @@ class Predictor:
         self._check_shape(x, single)
         batch = x if x.ndim > single else x[np.newaxis]
         times = self._as_times(time_s, batch.shape[:2], valid)
-        if self.contract.precision == "int8" and (len(batch) > 1 or valid is not None):
+        if runs_rows_apart(self.contract.precision) and (len(batch) > 1 or valid is not None):
             y = self._run_rows(batch, valid, times)
         else:
             y = self.run_batch(batch, valid, times)

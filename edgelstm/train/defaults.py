@@ -61,7 +61,7 @@ def window_steps(season: int | None, horizon: int, rows: int) -> int:
 def overlaps(recipe: Recipe) -> bool:
     """Whether held-out windows reach back: for forecasts, unless the part is a separate file that may not follow on."""
     split = recipe.split
-    return recipe.task == "forecast" and not (split.validation_path or split.test_path)
+    return recipe.traits.has_horizon and not (split.validation_path or split.test_path)
 
 
 def settle(recipe: Recipe, problem: Problem) -> Recipe:
@@ -134,11 +134,11 @@ def _by_task(recipe: Recipe, problem: Problem) -> dict[str, dict[str, Any]]:
 
 
 def _by_windows(recipe: Recipe, problem: Problem) -> bool:
-    return recipe.task == "forecast" and recipe.network.state == "window" and problem.validation is not None
+    return recipe.traits.has_horizon and recipe.network.state == "window" and problem.validation is not None
 
 
 def _usual(recipe: Recipe, problem: Problem) -> dict[str, dict[str, Any]]:
-    scaling = _scaling(problem) if recipe.task == "forecast" and recipe.network.state == "window" else "standard"
+    scaling = _scaling(problem) if recipe.traits.has_horizon and recipe.network.state == "window" else "standard"
     return {**USUAL, "network": {**USUAL["network"], "scaling": scaling}}
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgelstm import __version__
-from edgelstm.contract import FORMAT_VERSION, Contract, Provenance
+from edgelstm.contract import FORMAT_VERSION, Contract, Provenance, Task, traits_of
 from edgelstm.data.scores.scorer import Scored
 from edgelstm.errors import RecipeError, TrainingError
 from edgelstm.network import carried_states
@@ -91,7 +91,7 @@ def fit(
     y: Any,
     directory: str | Path,
     *,
-    task: str = "forecast",
+    task: Task = "forecast",
     validation: tuple[Any, Any] | float | None = None,
     test: tuple[Any, Any] | None = None,
     name: str = "lstm",
@@ -310,7 +310,7 @@ def _joined(before: Trained, tuned: Trained) -> Trained:
 def _evaluate(network: LstmNetwork, asked: _Asked) -> Evaluation:
     """Evaluate the network, its simulated file if it was fine-tuned, and the baselines."""
     problem, networks = asked.problem, _networks(network, asked.recipe)
-    line = network_of_line(network) if problem.task == "forecast" and network.plan.network.highway else None
+    line = network_of_line(network) if problem.traits.has_horizon and network.plan.network.highway else None
     contract = _draft(network, asked, "")
     parts = [
         Part(part, problem.held_out[part], *found, {}) for part, found in answerers_of(problem, networks, line).items()
@@ -332,7 +332,7 @@ def _make_run(network: LstmNetwork, asked: _Asked, evaluation: Evaluation, best_
     record = RunRecord(RUN_FORMAT_VERSION, contract, network.plan.network, asked.record, best_epoch)
     golden = golden_inputs(problem.test or problem.validation or problem.training, contract)
     y = answer(network, golden.x, golden.lengths, golden.times, rows=1)
-    y = y if problem.task == "forecast" else y[..., 0, :]
+    y = y if problem.traits.has_horizon else y[..., 0, :]
     return Run(directory, record, weights, golden.x, y, problem.test, golden.lengths, golden_times=golden.times)
 
 
@@ -348,7 +348,7 @@ def _draft(network: LstmNetwork, asked: _Asked, weights_sha256: str) -> Contract
         outputs=problem.outputs,
         window=problem.window,
         horizon=problem.horizon,
-        lengths=problem.task == "classify",
+        lengths=problem.traits.takes_lengths,
         state=options.state,
         trained_state=options.state,
         states=carried_states(network.plan.network) if options.state == "carried" else (),
@@ -394,7 +394,7 @@ def _window_of(x: Any) -> int:
 
 
 def _options(
-    name: str, task: str, options: dict[str, Any], quantization: Mapping[str, Any] | None, window: int
+    name: str, task: Task, options: dict[str, Any], quantization: Mapping[str, Any] | None, window: int
 ) -> Recipe:
     """Sort keyword arguments into the sections of a recipe, and check them."""
     places = {
@@ -409,8 +409,8 @@ def _options(
         if key not in places:
             raise RecipeError(f"fit: {key}: unknown option; {nearest(key, list(places))}")
         sections[places[key]][key] = value
-    if task == "forecast" and "steps" in options:
-        raise RecipeError("fit: steps: forecast windows have the steps of x; remove it")
-    if task == "forecast":
+    if task in TASKS and traits_of(task).has_horizon:  # `check_recipe` refuses an unknown task
+        if "steps" in options:
+            raise RecipeError("fit: steps: forecast windows have the steps of x; remove it")
         sections["window"]["steps"] = window
     return check_recipe({"name": name, "task": task, "quantization": quantization, **sections}, "fit")

@@ -118,7 +118,7 @@ def _said_by(run: Run) -> dict[str, dict[str, Any]]:
             "state": contract.state,
         },
     }
-    if contract.task == "label":  # in chunks of any length
+    if contract.traits.every_step:  # in chunks of any length
         found["data"] = {"classes": contract.answer == "class"}
     else:
         found["window"]["steps"] = contract.window
@@ -142,7 +142,7 @@ def check_trainable(run: Run) -> None:
         raise TrainingError(f"{run.path}: was trained here, not imported; start a new training on the other table")
     if network.tokens:
         raise TrainingError(f"{run.path}: its inputs are tokens, which a table cannot hold; expected numeric inputs")
-    if contract.task == "label" and contract.state == "window":
+    if contract.traits.every_step and contract.state == "window":
         raise TrainingError(
             f"{run.path}: labels windows, but training labels whole series; expected a network with carried state"
         )
@@ -155,7 +155,7 @@ def check_trainable(run: Run) -> None:
 
 
 def _check_lengths(run: Run, network: Network) -> None:
-    if run.record.contract.task != "classify":
+    if not run.record.contract.traits.takes_lengths:
         return
     for layer in network.layers:
         if isinstance(layer, (Mask, Segment, Reverse, Repeat, Highway)):

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from edgelstm.contract import Answer
 from edgelstm.data.sequences import UNKNOWN
+from edgelstm.errors import assert_never
 from edgelstm.recipe.sections import TrainingRecipe
 from edgelstm.train.problem import Problem
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-DEFAULTS = {"number": "mse", "quantile": "pinball", "class": "cross-entropy"}
+DEFAULTS: dict[Answer, str] = {"number": "mse", "quantile": "pinball", "class": "cross-entropy"}
 
 _ELEMENTWISE: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
 
@@ -32,17 +34,20 @@ def losses_of(
         every_step: training targets may be unknown, as validation targets always may.
         output_scale: float32 [O], physical units of one scaled unit; None: all channels have the same weight.
     """
-    name = training.loss or DEFAULTS[problem.answer]
-    weights = None if output_scale is None or problem.answer == "class" else channel_weights(problem, output_scale)
-    if problem.answer == "quantile":
+    answer = problem.answer
+    name = training.loss or DEFAULTS[answer]
+    weights = None if output_scale is None or answer == "class" else channel_weights(problem, output_scale)
+    if answer == "quantile":
         loss = weighted(pinball_loss(problem.levels), weights, len(problem.levels))
         return loss, loss
-    if problem.answer == "class":
+    if answer == "class":
         targets = torch.from_numpy(problem.training.targets)  # type: ignore[union-attr]  # classes are in sequences
         weights = balanced(targets, len(problem.outputs)) if training.class_weights == "balanced" else None
         return class_loss(weights, training.label_smoothing), class_loss(weights, 0.0)
-    of_parts = (number_loss(name, masked=every_step), number_loss(name, masked=True))
-    return weighted(of_parts[0], weights, 1), weighted(of_parts[1], weights, 1)
+    if answer == "number":
+        of_parts = (number_loss(name, masked=every_step), number_loss(name, masked=True))
+        return weighted(of_parts[0], weights, 1), weighted(of_parts[1], weights, 1)
+    assert_never(answer)
 
 
 def channel_weights(problem: Problem, output_scale: Tensor) -> Tensor | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Answer, Channel, Task
+from edgelstm.contract import Answer, Channel, Task, Traits, traits_of
 from edgelstm.data.examples import Examples
 from edgelstm.data.series import statistics
 from edgelstm.data.windows import Windows
@@ -49,6 +49,11 @@ class Problem:
     data_sha256: str | None = None
     reading: Reading | None = None
     report: tuple[str, ...] = ()
+
+    @property
+    def traits(self) -> Traits:
+        """The traits of its task."""
+        return traits_of(self.task)
 
     @property
     def held_out(self) -> dict[str, Examples]:

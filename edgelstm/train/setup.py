@@ -61,11 +61,11 @@ def make_network(problem: Problem, recipe: Recipe) -> Made:
     scaling = _scaling(problem, recipe.network.scaling)
     tuned = None if quantization is None or quantization.start is None else read_run(quantization.start)
     chosen = Chosen(None, "")
-    if tuned is None and problem.task == "forecast":
+    if tuned is None and problem.traits.has_horizon:
         loss = training.loss or DEFAULTS[problem.answer]
         chosen = choose_start(problem, scaling, recipe.network, loss)
     of_label = None
-    if tuned is None and problem.task == "label" and recipe.network.start == "auto":
+    if tuned is None and problem.traits.every_step and recipe.network.start == "auto":
         of_label = start_weights(problem, scaling)
     torch.manual_seed(training.seed)
     highway = 1 if of_label is not None else _highway(problem, chosen, tuned)

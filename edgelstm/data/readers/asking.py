@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.contract import Task
 from edgelstm.data.series import Series
 from edgelstm.reading import Reading, TimeForm
 
@@ -20,7 +21,7 @@ class Asking:
     Attributes:
         columns: the channels to read, each once; empty: every column without another task.
         targets: those of them that must hold numbers; in the others text becomes categories.
-        task: one of `edgelstm.contract.TASKS`; for `"label"`, targets must not hold words such as yes and no either.
+        task: what is learned: with an answer at every step, targets must not hold words such as yes and no either.
         label: the column of classes.
         time: the columns that give the time of a row together; empty: rows are equally spaced.
         series: the column that identifies the series of a row.
@@ -42,7 +43,7 @@ class Asking:
 
     columns: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
-    task: str = "forecast"
+    task: Task = "forecast"
     label: str | None = None
     time: tuple[str, ...] = ()
     series: str | None = None

@@ -8,12 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from edgelstm.data.readers.asking import Asking
-from edgelstm.data.readers.formats import FORMATS, read_table
+from edgelstm.data.readers.formats import ENDINGS, read_table
 from edgelstm.data.readers.formats.table import Table
 from edgelstm.errors import DataError
 
 KEYS = ("file", "filename", "file_name", "path", "name", "series")
-_ENDINGS = tuple(ending for known in FORMATS.values() for ending in known.endings)
 SHOWN = 3
 
 
@@ -98,7 +97,7 @@ def _whole(name: str) -> str:
 def _without_ending(name: str) -> str:
     path = PurePosixPath(name.strip().replace("\\", "/"))
     bare = path.with_name(path.name.removesuffix(".gz")) if path.name else path
-    return str(bare.with_suffix("") if bare.suffix.lower() in _ENDINGS else bare)
+    return str(bare.with_suffix("") if bare.suffix.lower() in ENDINGS else bare)
 
 
 def _stem(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.contract import traits_of
 from edgelstm.data.readers.asking import Asking
 from edgelstm.data.readers.columns.categories import one_hot, words_of
 from edgelstm.data.readers.columns.fields import are_bookkept
@@ -83,7 +84,7 @@ def _words(table: Table, column: str, asking: Asking) -> tuple[str, ...] | None:
         return asking.categories[column]
     if asking.like is not None or table.channels:
         return None  # formats that name their channels have no text channels
-    labels = asking.task == "label" and column in asking.targets
+    labels = traits_of(asking.task).every_step and column in asking.targets
     if not table.is_text(column):
         if labels and table.truths(column):
             raise _words_as_labels(table, column, table.truths(column))

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgelstm.data.readers.asking import Asking, Found
-from edgelstm.data.readers.formats import FORMATS
+from edgelstm.data.readers.formats import ENDINGS
 from edgelstm.data.readers.read import BUILTIN, read
 from edgelstm.data.series import Series
 from edgelstm.errors import DataError
 from edgelstm.reading import Reading
 
 FEW = 8  # at most so many files have their digests kept one by one
-_ENDINGS = tuple(ending for known in FORMATS.values() for ending in known.endings)
 
 
 def read_source(source: str | Path | IO[Any], asking: Asking, without: Collection[Path] = ()) -> Found:
@@ -35,7 +34,7 @@ def read_source(source: str | Path | IO[Any], asking: Asking, without: Collectio
     Raises:
         DataError: as for `edgelstm.data.readers.read.read`, or no file, a file with several series, or files that
             differ; names the file.
-        MissingDependencyError: Parquet or resampling without polars.
+        MissingDependencyError: the format or resampling needs a package that is not installed.
 
     Example:
         >>> import tempfile
@@ -67,7 +66,7 @@ def files_of(source: str | Path | IO[Any], without: Collection[Path] = ()) -> tu
     path, out = Path(source), {one.resolve() for one in without}
     if path.is_dir():
         found = [one for one in path.rglob("*") if _is_table(one.relative_to(path)) and one.is_file()]
-        where = f"{path}: expected a folder with files that end in {', '.join(_ENDINGS)}, found none"
+        where = f"{path}: expected a folder with files that end in {', '.join(ENDINGS)}, found none"
     elif glob.has_magic(str(source)) and not path.exists():
         found = [Path(one) for one in glob.glob(str(source), recursive=True) if Path(one).is_file()]
         where = f"{source}: no file matches this pattern"
@@ -89,7 +88,7 @@ def digest_of(series: Sequence[Series]) -> str | None:
 
 def _is_table(path: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.name.lower().removesuffix(".gz").endswith(_ENDINGS)
+    return not hidden and path.name.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
 def _by_number(path: Path) -> list[tuple[int, int, str]]:

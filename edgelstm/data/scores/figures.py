@@ -51,18 +51,20 @@ def figures_of(contract: Contract) -> tuple[Figure, ...]:
     targets, answer = contract.targets, contract.answer
     scaled = "scaled_" if contract.metric.startswith("scaled_") else ""
     unit = None if scaled else targets[0].unit
-    if answer == "class":
-        return tuple(Figure(key, FIGURES[key]) for key in ("accuracy", "macro_f1", "log_loss"))
-    if answer == "number":
-        return tuple(_in_unit(f"{scaled}{key}", unit) for key in ("rmse", "mae"))
-    if answer == "quantile":
-        found = [_in_unit(f"{scaled}pinball", unit)]
-        if len(contract.outputs) > len(targets):
-            found.append(Figure("coverage", FIGURES["coverage"]))
-        if any(channel.quantile == MEDIAN for channel in contract.outputs):
-            found.append(_in_unit(f"{scaled}mae", unit, " of the median"))
-        return tuple(found)
-    assert_never(answer)
+    match answer:
+        case "class":
+            return tuple(Figure(key, FIGURES[key]) for key in ("accuracy", "macro_f1", "log_loss"))
+        case "number":
+            return tuple(_in_unit(f"{scaled}{key}", unit) for key in ("rmse", "mae"))
+        case "quantile":
+            found = [_in_unit(f"{scaled}pinball", unit)]
+            if len(contract.outputs) > len(targets):
+                found.append(Figure("coverage", FIGURES["coverage"]))
+            if any(channel.quantile == MEDIAN for channel in contract.outputs):
+                found.append(_in_unit(f"{scaled}mae", unit, " of the median"))
+            return tuple(found)
+        case _:
+            assert_never(answer)
 
 
 def known_figure(score: Score, key: str) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.contract import Channel
+from edgelstm.contract import Answer, Channel
 from edgelstm.data.examples import Examples
 from edgelstm.data.scores.classes import Classes
 from edgelstm.data.scores.fleet import Fleet
@@ -16,13 +16,14 @@ from edgelstm.data.scores.numbers import Numbers
 from edgelstm.data.scores.quantiles import Quantiles
 from edgelstm.data.scores.scorer import Scored, Scorer
 from edgelstm.data.windows import Index, Windows
+from edgelstm.errors import assert_never
 
 Answerer = Callable[[Index], NDArray[Any]]
 CHUNK = 1024
 
 
 def scorer_of(
-    answer: str, outputs: tuple[Channel, ...], spread_of_targets: NDArray[np.float64] | None = None
+    answer: Answer, outputs: tuple[Channel, ...], spread_of_targets: NDArray[np.float64] | None = None
 ) -> Scorer:
     """Make the scorer of one kind of answer.
 
@@ -35,15 +36,19 @@ def scorer_of(
     spread = np.array([channel.spread for channel in outputs])
     if spread_of_targets is not None:
         spread = np.repeat(spread_of_targets, len(outputs) // len(spread_of_targets))
-    if answer == "class":
-        return Classes(names)
-    if answer == "quantile":
-        columns = tuple(channel.source for channel in outputs)
-        return Quantiles(spread, columns, tuple(channel.quantile or 0.0 for channel in outputs))
-    return Numbers(spread, tuple(channel.cap for channel in outputs))
+    match answer:
+        case "class":
+            return Classes(names)
+        case "quantile":
+            columns = tuple(channel.source for channel in outputs)
+            return Quantiles(spread, columns, tuple(channel.quantile or 0.0 for channel in outputs))
+        case "number":
+            return Numbers(spread, tuple(channel.cap for channel in outputs))
+        case _:
+            assert_never(answer)
 
 
-def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], answer: str) -> Scored:
+def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], answer: Answer) -> Scored:
     """Score an answerer on all examples.
 
     Args:
@@ -80,7 +85,7 @@ def score(answerer: Answerer, examples: Examples, outputs: tuple[Channel, ...], 
     return scorer.result()
 
 
-def _score_fleet(answerer: Answerer, windows: Windows, outputs: tuple[Channel, ...], answer: str) -> Scored:
+def _score_fleet(answerer: Answerer, windows: Windows, outputs: tuple[Channel, ...], answer: Answer) -> Scored:
     spreads = windows.spreads
     if spreads is None:
         raise TypeError("these windows are from one series, expected many")
@@ -91,7 +96,7 @@ def _score_fleet(answerer: Answerer, windows: Windows, outputs: tuple[Channel, .
 
 
 def _score_series(
-    answerer: Answerer, series: Examples, outputs: tuple[Channel, ...], answer: str, scorer: Scorer
+    answerer: Answerer, series: Examples, outputs: tuple[Channel, ...], answer: Answer, scorer: Scorer
 ) -> Scored:
     by_series = []
     for index, name in zip(series.batches(1), series.names, strict=True):

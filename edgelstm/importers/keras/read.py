@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array
-from edgelstm.contract import TASKS, Channel, State, Task
+from edgelstm.contract import TASKS, Channel, State, Task, traits_of
 from edgelstm.data.windows import Windows
 from edgelstm.errors import InputError, NetworkError, counted
 from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
@@ -109,7 +109,7 @@ def read_keras(
         horizon=horizon,
         lengths=False,
         state=state,
-        answer=_answer(found, state, (horizon, size) if task == "forecast" else (size,)),
+        answer=_answer(found, state, (horizon, size) if traits_of(task).has_horizon else (size,)),
         versions={"keras": file.version},
         source={"keras": Path(path).name, "sha256": file.sha256, "layers": [plain(row) for row in found.table]},
     )
@@ -146,10 +146,10 @@ def _task(found: Translated, asked: Task | None) -> Task:
     return asked or fitting[0]
 
 
-def _horizon(found: Translated, task: str, asked: int | None, names: int) -> tuple[int, int]:
+def _horizon(found: Translated, task: Task, asked: int | None, names: int) -> tuple[int, int]:
     """Find K and O: unit k * O + o of the last layer is step k of output o."""
-    units = found.output_size
-    if found.repeated or task != "forecast":
+    units, ahead = found.output_size, traits_of(task).has_horizon
+    if found.repeated or not ahead:
         horizon = found.repeated or 1
     elif found.reshaped:
         horizon = found.reshaped[0]
@@ -157,7 +157,7 @@ def _horizon(found: Translated, task: str, asked: int | None, names: int) -> tup
         horizon = asked or (units // names if names and units % names == 0 else 1)
     if asked not in (None, horizon):
         raise InputError(f"horizon: this network answers {counted(horizon, 'step')}, got {asked}")
-    if found.repeated or task != "forecast":
+    if found.repeated or not ahead:
         return horizon, units
     if horizon < 1 or units % horizon:
         raise InputError(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.arrays import Array
-from edgelstm.contract import Channel
+from edgelstm.contract import Channel, Task, traits_of
 from edgelstm.data.examples import Examples
 from edgelstm.data.sequences import Sequences, lay_out
 from edgelstm.data.windows import Windows, from_arrays
 from edgelstm.errors import InputError
 
 
-def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task: str, lengths: bool) -> Examples:
+def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task: Task, lengths: bool) -> Examples:
     """Convert test arrays to the examples of a task.
 
     Args:
@@ -25,7 +25,8 @@ def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task
     Raises:
         InputError: arrays that do not fit each other or the network, NaN or infinity.
     """
-    if task == "forecast" and lengths:
+    traits = traits_of(task)
+    if traits.has_horizon and lengths:
         raise InputError("test: a forecast from rows with lengths cannot be scored; omit the test data")
     if len(arrays) != 2 + lengths:
         expected = "x, y and lengths, because this network takes lengths" if lengths else "x and y"
@@ -33,7 +34,7 @@ def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task
     x = np.ascontiguousarray(arrays[0], np.float32)
     if x.ndim != 3 or x.shape[1] != window or len(x) == 0:
         raise InputError(f"test: expected x [N, {window}, F], got {list(np.shape(arrays[0]))}")
-    if task == "forecast":
+    if traits.has_horizon:
         return _windows(x, np.ascontiguousarray(arrays[1], np.float32), horizon)
     valid = np.asarray(arrays[2]) if lengths else np.full(len(x), window)
     if valid.dtype.kind not in "iu" or valid.shape != (len(x),) or not 1 <= valid.min() <= valid.max() <= window:
@@ -42,7 +43,7 @@ def held_out_examples(arrays: tuple[Array, ...], window: int, horizon: int, task
     if not all(np.isfinite(row).all() for row in series):
         raise InputError("test: x contains NaN or infinity")
     y = np.asarray(arrays[1])
-    if task == "classify":
+    if traits.whole_series:
         return _classes(series, y)
     return _labels(series, y, window)
 

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from edgelstm.arrays import Array
-from edgelstm.contract import TASKS, Channel, State, Task
+from edgelstm.contract import STATES, TASKS, Channel, State, Task, traits_of
 from edgelstm.data.windows import Windows
-from edgelstm.errors import InputError, NetworkError, RunError, counted
+from edgelstm.errors import InputError, NetworkError, RunError, counted, either
 from edgelstm.importers.imported import Forward, Imported, as_channels, write_imported
 from edgelstm.importers.torch.call import BatchShape, Lengths, Subject, prepare
 from edgelstm.importers.torch.foreign import Shape
@@ -121,7 +121,7 @@ def from_torch(
     shape = _shape(subject, task, horizon, state)
     tries = _tries(subject, window, samples)
     classes = examples is not None and examples.truth_rows.dtype == np.int64
-    if task == "classify" or classes:
+    if traits_of(task).always_classes or classes:
         _check_probabilities(subject, tries)
     read = _read(subject, shape, state, tries)
     taken, given = _input_channels(subject, inputs), as_channels(outputs, shape.answer[-1], "y")
@@ -164,15 +164,15 @@ class _Read:
 
 
 def _check_arguments(
-    window: int, horizon: int, task: str, state: str, lengths: bool, directory: str | Path, overwrite: bool
+    window: int, horizon: int, task: Task, state: State, lengths: bool, directory: str | Path, overwrite: bool
 ) -> None:
     if task not in TASKS:
         raise InputError(f"task: expected one of {', '.join(TASKS)}, got {task!r}")
-    if state not in ("window", "carried"):
-        raise InputError(f"state: expected window or carried, got {state!r}")
+    if state not in STATES:
+        raise InputError(f"state: expected {either(STATES)}, got {state!r}")
     if window < 1 or horizon < 1:
         raise InputError(f"window, horizon: expected at least 1, got {window}, {horizon}")
-    if horizon > 1 and task != "forecast":
+    if horizon > 1 and not traits_of(task).has_horizon:
         raise InputError(f"horizon: expected 1 for the task {task}, got {horizon}")
     if lengths and state == "carried":
         raise InputError("lengths: a network with a carried state is stepped and takes no lengths")
@@ -180,9 +180,9 @@ def _check_arguments(
         raise RunError(f"{directory}: a run already exists there; give another directory, or overwrite=True")
 
 
-def _shape(subject: Subject, task: str, horizon: int, state: str) -> Shape:
+def _shape(subject: Subject, task: Task, horizon: int, state: State) -> Shape:
     """See that the shape of the answers fits the task."""
-    every_step = state == "carried" or task == "label"
+    every_step = state == "carried" or traits_of(task).every_step
     if subject.every_step and not every_step:
         raise NetworkError(
             f"the module answers at every step, {['B', 'T', *subject.answer_sizes]}, expected one answer to {task}; "
@@ -194,7 +194,7 @@ def _shape(subject: Subject, task: str, horizon: int, state: str) -> Shape:
             f"{'state' if state == 'carried' else 'task'} {state if state == 'carried' else task!r}"
         )
     size, given = int(np.prod(subject.answer_sizes)), subject.answer_sizes
-    if task != "forecast":
+    if not traits_of(task).has_horizon:
         return Shape(subject.features, subject.lengths, every_step, (size,), given)
     if size % horizon or (len(given) == 2 and given[0] != horizon) or len(given) > 2:
         raise NetworkError(f"horizon: {horizon} does not fit the module's answer {['B', *given]}: expected [B, K, O]")

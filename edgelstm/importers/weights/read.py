@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array
-from edgelstm.contract import TASKS, Channel, State, Task
+from edgelstm.contract import STATES, TASKS, Channel, State, Task, traits_of
 from edgelstm.errors import InputError, NetworkError, counted
 from edgelstm.importers.imported import Imported, as_channels
 from edgelstm.importers.weights.file import check_finite, read_weights
@@ -97,12 +97,13 @@ def read_torch(
         raise InputError(f"window, horizon: expected at least 1, got {window}, {horizon}")
     weights = read_weights(path)
     check_finite(path, weights)
-    every_step = state == "carried" or task == "label"
+    traits = traits_of(task)
+    every_step = state == "carried" or traits.every_step
     network = _find_network(path, weights, names, every_step)
     size = network.of(Linear)[-1].out_features
     if size % horizon:
         raise InputError(f"horizon: the network's {counted(size, 'output')} cannot be divided into {horizon} steps")
-    answer_sizes = (horizon, size // horizon) if task == "forecast" else (size,)
+    answer_sizes = (horizon, size // horizon) if traits.has_horizon else (size,)
 
     def answer(x: Array, lengths: NDArray[np.int64] | None) -> Array:
         steps = x.shape[1:2] if every_step else ()
@@ -126,10 +127,10 @@ def read_torch(
     )
 
 
-def _check_choices(task: str, state: str, names: Names) -> None:
+def _check_choices(task: Task, state: State, names: Names) -> None:
     choices = {
         "task": (task, TASKS),
-        "state": (state, ("window", "carried")),
+        "state": (state, STATES),
         "activation": (names.activation, ("", "none", *FUNCTIONS)),
         "final": (names.final, ("", *FUNCTIONS)),
         "take": (names.take, ("", LAST, FINAL)),
@@ -137,7 +138,7 @@ def _check_choices(task: str, state: str, names: Names) -> None:
     for key, (value, known) in choices.items():
         if value not in known:
             raise InputError(f"{key}: expected one of {', '.join(filter(None, known))}, got {value!r}")
-    if task == "classify" and names.final not in ("softmax", "sigmoid"):
+    if traits_of(task).always_classes and names.final not in ("softmax", "sigmoid"):
         raise InputError("final: a network that classifies needs softmax or sigmoid at its end: give one of them")
 
 

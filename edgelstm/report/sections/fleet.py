@@ -15,7 +15,7 @@ WORST, BEST = 8, 4  # number of series shown
 
 def each_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     """Lay out the worst and the best series, each with its best baseline."""
-    if evaluation.contract.task != "forecast":
+    if not evaluation.contract.traits.has_horizon:
         return []
     metric = evaluation.contract.metric
     name, scored = next(iter(part.networks.items()))

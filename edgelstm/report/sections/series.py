@@ -28,7 +28,7 @@ MAX_NAMES = 8  # most class names that fit beside an axis
 def by_series(part: PartEvaluation, evaluation: Evaluation) -> list[Section]:
     """Lay out the figures of the worst series."""
     found = next(iter(part.networks.values())).details.get("by_series", [])
-    if len(found) < 2 or evaluation.contract.task == "forecast":
+    if len(found) < 2 or evaluation.contract.traits.has_horizon:
         return []
     columns = figures_of(evaluation.contract)
     key, better = columns[0].key, -1 if evaluation.contract.answer == "class" else 1

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, either
 from edgelstm.runtime.guard.drift import THRESHOLD
 
 _CHOICES = {
@@ -68,8 +68,7 @@ class Guard:
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
-                expected = f"{', '.join(known[:-1])} or {known[-1]}"
-                raise InputError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
+                raise InputError(f"{name}: expected {either(known)}, got {getattr(self, name)!r}")
         for name in ("max_hold", "max_late", "drift_window"):
             if name == "max_hold" and self.max_hold is None:
                 continue

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array32
-from edgelstm.contract import Contract
+from edgelstm.contract import Contract, runs_rows_apart
 from edgelstm.errors import InputError
 from edgelstm.runtime.clock import MAX_TIME_S, as_times, backwards, check_order
 from edgelstm.runtime.engine.sharing import Token, refuse_pickle
@@ -51,8 +51,8 @@ class Stream:
         self._token = Token(session)
         self._free = self._token.free
         self._timed = contract.times
-        # In an int8 file, rows of one call would change each other's answers.
-        self._rooms = make_turns(contract, batch, apart=contract.precision == "int8")
+        self._apart = runs_rows_apart(contract.precision)
+        self._rooms = make_turns(contract, batch, self._apart)
         self._runs = tuple(bind_room(session, contract, room) for room in self._rooms)
         self._moves = () if self._carried else _moves(self._rooms, "x")
         self._time_moves = _moves(self._rooms, "time_s") if contract.times else ()
@@ -182,7 +182,7 @@ class Stream:
                 self._check_times(times)
             if not self._carried:
                 y = self._run_windows(given)
-            elif self._contract.precision == "int8":
+            elif self._apart:
                 y = self._run_steps(given)
             else:
                 y = self._run_carried(given)
@@ -284,7 +284,7 @@ class Stream:
             for name, values in series.items()
         }
         y = np.full((self._batch, count, *self._answer.shape[1:]), np.nan, np.float32)
-        together = 1 if self._contract.precision == "int8" else _WINDOWS
+        together = 1 if self._apart else _WINDOWS
         for row in range(self._batch):
             for start in range(max(0, window - self._seen - 1), count, together):
                 some = slice(start, start + together)

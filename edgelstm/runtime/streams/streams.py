@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgelstm.arrays import Array32
-from edgelstm.contract import Contract
+from edgelstm.contract import Contract, runs_rows_apart
 from edgelstm.errors import InputError, counted
 from edgelstm.runtime.clock import as_times, backwards
 from edgelstm.runtime.engine.sharing import Token, refuse_pickle
@@ -54,7 +54,7 @@ class Streams:
         self._seen = np.zeros(0, np.int64)
         self._kept, self._spare = self._zeros(0), self._zeros(0)  # a step of all reads one and writes the other
         self._nothing = last_of(contract, zero_y(contract, 0, 1))
-        self._room = make_room(contract, 1, apart=exact and contract.precision == "int8")
+        self._room = make_room(contract, 1, apart=exact and runs_rows_apart(contract.precision))
         self._singles: list[Callable[[], None]] = []  # the call of each row of the room, if they are apart
         self._blocks: dict[int, _Block] = {}
         if type(count) is not int or not 0 <= count <= MAX_STREAMS:

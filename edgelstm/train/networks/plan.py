@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgelstm.contract import Answer
 from edgelstm.data.scaling import Scaling
+from edgelstm.errors import assert_never
 from edgelstm.network import (
     FINAL,
     LAST,
@@ -125,7 +127,18 @@ def _layers(problem: Problem, recipe: Recipe, highway: int) -> Iterator[Layer]:
         yield Highway("highway", highway, 1 if options.shared else len(problem.inputs), numbers)
     if options.shared:
         yield Join(len(problem.inputs), outputs)
-    yield Activation("softmax") if problem.answer == "class" else Rescale("output_scale", "output_offset")
+    yield _end(problem.answer)
+
+
+def _end(answer: Answer) -> Layer:
+    """Give the layer that turns the last numbers into answers."""
+    match answer:
+        case "class":
+            return Activation("softmax")
+        case "number" | "quantile":
+            return Rescale("output_scale", "output_offset")
+        case _:
+            assert_never(answer)
 
 
 def _lstms(options: NetworkRecipe, size: int) -> list[Lstm]:

@@ -1,4 +1,4 @@
-"""The tasks that can be trained, one file each; a new task is a file and an entry in this list."""
+"""The tasks, one file each; a new task is a file and an entry in `TASKS`, which a test compares with the recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Common to the tasks classify and label: many series, or one long one, are assigned to the parts."""
+"""Common to the tasks that learn from series: many, or one long one, are assigned to the parts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def deal_out(recipe: Recipe, asking: Asking) -> Dealt:
     Raises:
         DataError: the data cannot be read, or is too little for the requested parts.
     """
-    split, classify = recipe.split, recipe.task == "classify"
+    split = recipe.split
     found = _read(recipe, recipe.data.path, asking)
     like = replace(asking, like=found.reading, categories=found.categories)
     files = {"validation": split.validation_path and (split.validation_path,), "test": split.test_paths}
@@ -89,7 +89,7 @@ def deal_out(recipe: Recipe, asking: Asking) -> Dealt:
     }
     series = found.series
     _refuse_the_same_file([series, *held_out.values()])
-    if len(series) == 1 and not classify:
+    if len(series) == 1 and not recipe.traits.whole_series:
         if split.groups is not None:
             raise DataError("split.groups needs several series; one series is split in time: remove it")
         parts = in_time(series[0], borders_of(recipe, series[0]))
@@ -129,9 +129,9 @@ def lay_out_parts(dealt: Dealt, wanted: Wanted) -> tuple[dict[str, Sequences], t
 
 
 def _read(recipe: Recipe, path: str, asking: Asking) -> Found:
-    """Read a source; for classify, each series with its class."""
+    """Read a source; if a whole series has one class, each with its class."""
     found = read_source(path, asking, tables_beside(recipe))
-    if recipe.task != "classify" or asking.label is not None:
+    if not recipe.traits.whole_series or asking.label is not None:
         return found
     names, files = [one.name for one in found.series], files_of(path, tables_beside(recipe))
     if recipe.data.labels is not None:
@@ -151,7 +151,7 @@ def _dealt(recipe: Recipe, series: tuple[Series, ...]) -> dict[str, tuple[Series
     rest = series
     if split.groups is not None:
         by_group, rest = _grouped(recipe, series)
-    labels = [class_of(one) for one in rest] if recipe.task == "classify" else ()
+    labels = [class_of(one) for one in rest] if recipe.traits.whole_series else ()
     parts = deal(rest, split.fractions, split.seed, labels)
     return {name: parts.get(name, ()) + by_group.get(name, ()) for name in NAMES}
 

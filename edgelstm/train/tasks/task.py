@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from edgelstm import contract
 from edgelstm.data.scores.score import Answerer
 from edgelstm.recipe.recipe import Recipe
 from edgelstm.train.arrays import fraction_of, pair_of
@@ -71,7 +72,7 @@ class Task:
         baselines: fits the baselines on the training part: by name, a function that gives answers on a part.
     """
 
-    name: str
+    name: contract.Task
     read: Callable[[Recipe], Problem]
     from_arrays: Callable[[Arrays, Recipe], Problem]
     baselines: Callable[[Problem], dict[str, Callable[[Any], Answerer]]]

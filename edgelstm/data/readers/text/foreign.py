@@ -1,4 +1,4 @@
-"""Refuse files that are not text tables, and name what they are, whatever their ending says."""
+"""Refuse files that are not tables in any format, and name what they are, whatever their ending says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ _MAGIC = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel spreadsheet (.xls)", _EXPORT),
     (b"%PDF", "a PDF document", "get the data itself, as CSV"),
     (b"SQLite format 3\0", "an SQLite database", "export one of its tables, or a query, as CSV"),
-    (b"PAR1", "a Parquet table", "rename it to .parquet, or give --format parquet"),
     (b"ARROW1", "an Arrow (Feather) table", "write it as Parquet or CSV"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "export one of its tables as Parquet or CSV"),
     (b"\x93NUMPY", "a NumPy array", "write it as CSV with a header"),
