@@ -146,6 +146,14 @@ def test_lengths_of_a_foreign_module_are_its_own(forward, tmp_path):
     assert kinds(found) is None
 
 
+def test_rows_of_a_packed_sequence_are_put_back_by_sorting(tmp_path):
+    """Nothing writes into places that the data tells: one TopK orders the rows, another inverts that order."""
+    exported(Network(masked_mean, lstm=lstm(3, 5), head=nn.Linear(5, 2)), tmp_path, lengths=True)
+    counts = operators(onnx.load(tmp_path / "run" / "network.onnx"))
+    assert counts["TopK"] == 2
+    assert not {"ScatterElements", "Range"} & set(counts)
+
+
 def test_tokens_reach_a_foreign_module(tmp_path):
     module = Network(
         lambda m, x: m.head(m.lstm(m.table(x))[0].mean(1)),

@@ -176,6 +176,14 @@ def test_names_that_do_not_tell_the_network_are_refused(case, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_window_may_be_one_step_long_and_a_horizon_one_step_far(tmp_path):
+    path = written(stacked(a=nn.LSTM(3, 5), c=nn.Linear(5, 1)), tmp_path / "w.pt")
+    contract = import_weights(path, tmp_path / "run", window=1, horizon=1).record.contract
+    assert (contract.window, contract.horizon) == (1, 1)
+    with pytest.raises(InputError, match="expected at least 1, got 8, 0"):
+        import_weights(path, tmp_path / "none", window=8, horizon=0)
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -12,7 +12,7 @@ from edgelstm.contract import Channel
 from edgelstm.data.scaling import measure_rows
 from edgelstm.data.sequences import lay_out
 from edgelstm.run import read_run
-from edgelstm.train import fit
+from edgelstm.train import fit, label_start
 from edgelstm.train.label_start import settle_share, start_weights
 from edgelstm.train.problem import Problem, channels_of, class_channels
 from tests.train.shapes import network_of, planned
@@ -117,6 +117,14 @@ def test_a_network_answers_as_its_start_does_until_it_is_trained():
 )
 def test_nothing_is_started_from_where_nothing_says_that_it_helps(problem):
     assert start_of(problem) is None
+
+
+@pytest.mark.parametrize(("limit", "begun"), [(9, True), (8, False)])
+def test_a_system_of_too_many_unknowns_is_not_solved(monkeypatch, limit, begun):
+    """Three classes of two channels and a bias each."""
+    assert label_start.LARGEST_SYSTEM == 512
+    monkeypatch.setattr(label_start, "LARGEST_SYSTEM", limit)
+    assert (start_of(problem_of(by_light, shift=3.0)) is not None) == begun
 
 
 @pytest.mark.parametrize("added", [(9.0, 0.0, 0.0), (0.0, 0.0, 0.0)], ids=["it spoils", "it says nothing"])

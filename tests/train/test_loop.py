@@ -370,6 +370,15 @@ def test_long_series_are_evaluated_in_pieces_that_carry_their_state(kind, monkey
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
+def test_more_rows_than_steps_that_fit_at_once_are_answered_step_by_step(monkeypatch):
+    problem, network, _ = problem_of("numbers at every step")
+    torch.nn.init.normal_(network.head.weight)
+    x = np.random.default_rng(0).normal(size=(5, 7, len(problem.inputs))).astype(np.float32)
+    whole = answering.answer(network, x)
+    monkeypatch.setattr(answering, "EVALUATED_STEPS", 4)
+    np.testing.assert_allclose(answering.answer(network, x), whole, rtol=1e-5, atol=1e-6)
+
+
 def test_what_is_capped_is_learnt_validated_and_scaled_so():
     problem, network, training = problem_of("numbers at every step")
     assert problem.outputs[0].cap == 2.0

@@ -49,6 +49,30 @@ def test_classes_that_part_cleanly_leave_weights_finite_and_nobody_wrong(shift):
     np.testing.assert_array_equal((x @ weights.T + biases).argmax(axis=1), classes)
 
 
+def zero_of(function, low=0.0, high=50.0):
+    """Where a falling function is nothing, by halves."""
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if function(middle) > 0 else (low, middle)
+    return low
+
+
+def test_weights_of_classes_that_part_cleanly_are_held_by_a_ten_thousandth():
+    """Of x = -1 and 1 the weights are -a and a: log(1 + exp(-2 a)) + 1e-4 a^2 is smallest."""
+    x = np.array([[-1.0], [1.0]] * 3)
+    weights, biases = fit_logistic(x, (x[:, 0] > 0).astype(np.int64), 2)
+    a = zero_of(lambda a: 1 / (1 + np.exp(2 * a)) - 1e-4 * a)
+    np.testing.assert_allclose(weights, [[-a], [a]], rtol=1e-6)
+    np.testing.assert_allclose(biases, 0, atol=1e-9)
+
+
+def test_a_bias_is_held_by_a_billionth():
+    weights, biases = fit_logistic(np.zeros((4, 1)), np.zeros(4, np.int64), 2)
+    b = zero_of(lambda b: 1 / (1 + np.exp(2 * b)) - 1e-9 * b)
+    np.testing.assert_allclose(biases, [b, -b], rtol=1e-6)
+    assert not weights.any()
+
+
 def test_a_class_that_nobody_saw_is_unlikely():
     x = np.random.default_rng(0).normal(size=(50, 2))
     weights, biases = fit_logistic(x, np.zeros(50, np.int64), 3)

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.data.readers.rows.rhythms import duration, find, fits, is_even, length_for, length_of, place_rows
+from edgelstm.data.readers.rows.rhythms import (
+    duration,
+    find,
+    fits,
+    is_even,
+    length_for,
+    length_of,
+    place_rows,
+    steps_of,
+)
 from edgelstm.data.readers.rows.track import Track
 from edgelstm.errors import DataError
 from edgelstm.reading import Rhythm
@@ -268,3 +277,51 @@ def test_a_thousand_series_are_judged_together():
     many = [track(days[: 2 + n % 50]) for n in range(1000)]
     assert find(many, DAY) == Rhythm("day", 1)
     assert timedelta(seconds=Rhythm("day", 1).period_s) == timedelta(days=1)
+
+
+MS, MINUTE, HOUR, DAY_S, YEAR_S = 1e-3, 60, 3600, 86_400, 365.2425 * 86_400
+LENGTHS = {
+    **{"1ms": MS, "2ms": 2 * MS, "5ms": 5 * MS, "10ms": 10 * MS, "20ms": 20 * MS, "50ms": 50 * MS, "100ms": 100 * MS},
+    **{"200ms": 200 * MS, "500ms": 500 * MS, "1s": 1, "2s": 2, "5s": 5, "10s": 10, "15s": 15, "30s": 30},
+    **{"1m": MINUTE, "2m": 2 * MINUTE, "5m": 5 * MINUTE, "10m": 10 * MINUTE, "15m": 15 * MINUTE, "30m": 30 * MINUTE},
+    **{"1h": HOUR, "2h": 2 * HOUR, "3h": 3 * HOUR, "6h": 6 * HOUR, "12h": 12 * HOUR, "1d": DAY_S, "1w": 7 * DAY_S},
+    **{"1mo": YEAR_S / 12, "1q": YEAR_S / 4, "1y": YEAR_S},
+}
+
+
+def test_bins_have_the_next_length_that_is_at_most_a_tenth_shorter_than_a_step():
+    names = list(LENGTHS)
+    for name, longer in zip(names, [*names[1:], "1y"], strict=True):
+        assert length_for(LENGTHS[name] / 0.9 * 0.999) == name
+        assert length_for(LENGTHS[name] / 0.9 * 1.001) == longer
+
+
+@pytest.mark.parametrize(("step", "count"), [(60.1, 60.0), (60.13, 60.13), (59.9, 60.0), (59.87, 59.87)])
+def test_a_step_is_called_by_the_whole_seconds_that_it_is_close_to(step, count):
+    """Within a five hundredth."""
+    assert find([seconds([step] * 20)], 1000) == Rhythm("second", count)
+
+
+@pytest.mark.parametrize(("usual", "count"), [(900, 904.5), (1100, 1100.0)])
+def test_where_the_clock_tells_a_thousandth_of_a_step_the_usual_one_counts_else_the_mean(usual, count):
+    """Of seconds, and of steps half of which are a hundredth longer."""
+    assert find([seconds([usual, 1.01 * usual] * 50)], SECOND) == Rhythm("second", count)
+
+
+@pytest.mark.parametrize(("off", "wrong"), [(2.1, False), (2.3, True)])
+def test_a_step_is_off_by_more_than_a_fiftieth_and_the_resolution(off, wrong):
+    """Of a minute 1.2 s, and one of the clock."""
+    steps = steps_of(seconds([60.0] * 5 + [60.0 + off]), Rhythm("second", 60.0), SECOND)
+    assert steps.wrong.tolist() == [False] * 5 + [wrong]
+
+
+def test_a_clock_as_coarse_as_the_rhythm_tells_half_a_step():
+    steps = [60.0] * 5 + [60.0 + 29.0]
+    assert not steps_of(seconds(steps), Rhythm("second", 60.0), 60 * SECOND).wrong.any()
+    assert steps_of(seconds(steps), Rhythm("second", 60.0), 20 * SECOND).wrong.any()
+
+
+@pytest.mark.parametrize(("restarts", "taken"), [(2, True), (3, False)])
+def test_one_step_in_a_hundred_may_be_a_restart(restarts, taken):
+    steps = [*[600.0] * (200 - restarts), *[1500.0] * restarts]
+    assert fits([seconds(steps)], Rhythm("second", 600.0), SECOND) == taken
