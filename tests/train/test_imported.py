@@ -153,7 +153,7 @@ def test_for_a_file_it_learns_from_the_data_that_it_was_trained_on_and_in_float3
     assert finetune(first.run.path, folder / "same rows", epochs=1).run.record.tuned_for[0] == "int8"
     *lines, _ = mine.read_text().splitlines()
     mine.write_text("\n".join(lines))
-    with pytest.raises(DataError, match="was trained on other data; bring that back, or give the table with --data"):
+    with pytest.raises(DataError, match="was trained on other data; restore it, or give the table with --data"):
         finetune(first.run.path, folder / "other rows", epochs=1)
     assert not (folder / "other rows").exists()
     assert finetune(first.run.path, folder / "on", asked=asking(mine, 1)).run.record.tuned_for is None

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,13 @@ def test_a_process_that_fails_ends_all_and_its_reason_is_told_in_a_line(what, ki
 def train_co2(folder, *more, **variables):
     command = [sys.executable, "-m", "edgelstm", "train", *more, "--output", str(folder)]
     return subprocess.Popen(
-        command, env={**ENVIRONMENT, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
+        command,
+        env={**ENVIRONMENT, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores Ctrl-C
     )
 
 
@@ -129,7 +136,7 @@ CO2 = [
     "--horizon=3",
     "--start=none",
 ]
-CO2 += ["--hidden-size=8", "--segment=1", "--dropout=0", "--scaling=standard", "--epochs=20", "--learning-rate=0.001"]
+CO2 += ["--hidden-size=8", "--segment=1", "--dropout=0", "--scaling=standard", "--epochs=10", "--learning-rate=0.001"]
 CO2 += ["--schedule=constant", "--average=0", "--threads=1"]
 
 
@@ -163,7 +170,7 @@ def all_end(pids, seconds=120):
 def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_doubled_batch(tmp_path):
     """Ctrl-C, then a process that is killed, then a caller that is killed, each behind some epochs."""
     begun = train_co2(tmp_path, *CO2, "--batch-size=8", "--devices=2", "--overwrite")
-    wait_for(begun, "epoch 2/20")
+    wait_for(begun, "epoch 2/10")
     pids = children_of(begun)
     assert len(pids) == 2
     begun.send_signal(signal.SIGINT)
@@ -178,7 +185,7 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     assert read_run(tmp_path).record.best_epoch >= 1
 
     resumed = train_co2(tmp_path, "--resume")
-    wait_for(resumed, "epoch 8/20")
+    wait_for(resumed, "epoch 4/10")
     pids = children_of(resumed)
     os.kill(pids[1], signal.SIGKILL)
     _, err = resumed.communicate(timeout=900)
@@ -187,7 +194,7 @@ def test_whatever_ends_it_a_training_of_two_goes_on_and_ends_like_one_of_the_dou
     assert all_end(pids)
 
     resumed = train_co2(tmp_path, "--resume")
-    wait_for(resumed, "epoch 14/20")
+    wait_for(resumed, "epoch 7/10")
     pids = children_of(resumed)
     resumed.kill()
     resumed.communicate(timeout=900)
