@@ -22,9 +22,11 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from queue import Queue
+from threading import Timer
 
 from tests.mutants.covering import ROOT, Covering, digest, environment, folders, record, room_of
 from tests.mutants.operators import Mutant, apply, mutants_of
@@ -69,7 +71,7 @@ class Trial:
         self.doubtful: set[str] = set()
         self._covering = covering
         self._copies: Queue[Path] = Queue()
-        self._running: set[subprocess.Popen] = set()
+        self._warm: dict[Path, subprocess.Popen] = {}
         git = ["git", "ls-files", "-co", "--exclude-standard"]
         names = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
         for job in range(jobs):
@@ -100,8 +102,9 @@ class Trial:
 
     def stop(self) -> None:
         """End every process of a trial."""
-        for process in tuple(self._running):
-            os.killpg(process.pid, signal.SIGKILL)
+        for process in tuple(self._warm.values()):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _run(self, mutant, tests):
         if not tests:
@@ -121,30 +124,40 @@ class Trial:
         chosen, written = copy / "chosen.json", copy / "verdict.json"
         chosen.write_text(json.dumps(tests))
         written.unlink(missing_ok=True)
-        places = {"MUTANTS_CHOSEN": chosen, "MUTANTS_VERDICT": written, "MUTANTS_CPU_S": limit_s}
-        files = dict.fromkeys(test.split("::")[0] for test in tests)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.verdict", *files],
-            cwd=copy,
-            env=environment(copy) | {name: str(value) for name, value in places.items()},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self._running.add(process)
-        try:
-            process.wait(10 * limit_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self._running.discard(process)
+        places = {"MUTANTS_CHOSEN": str(chosen), "MUTANTS_VERDICT": str(written), "MUTANTS_CPU_S": str(limit_s)}
+        files = list(dict.fromkeys(test.split("::")[0] for test in tests))
+        status = self._status(copy, {"files": files, "environment": places}, 10 * limit_s)
         if not written.exists():
-            slow = process.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+            slow = status in (-signal.SIGXCPU, -signal.SIGKILL)
             return {"outcome": "out of time" if slow else "no verdict", "by": None, "why": "", "tests": len(tests)}
         seen = json.loads(written.read_text())
         by = seen["failed"] and next((test for test in tests if test.startswith(seen["failed"])), tests[0])
         outcome = "killed" if by else "survived" if seen["passed"] else "nothing ran"
         return {"outcome": outcome, "by": by, "why": seen["why"], "tests": len(tests)}
+
+    def _status(self, copy, request, limit_s):
+        """Let the warm process of a copy run pytest; give its exit status, that of a kill where it takes too long."""
+        process = self._warm.get(copy) or self._started(copy)
+        timer = Timer(limit_s, os.killpg, (process.pid, signal.SIGKILL))
+        timer.start()
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            status = process.stdout.readline()
+        except BrokenPipeError:
+            status = ""
+        finally:
+            timer.cancel()
+        if status:
+            return int(status)
+        self._warm.pop(copy)
+        return process.wait()
+
+    def _started(self, copy):
+        command = [sys.executable, "-m", "tests.mutants.warm"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._warm[copy] = subprocess.Popen(command, cwd=copy, env=environment(copy), start_new_session=True, **pipes)
+        return self._warm[copy]
 
 
 class Results:
@@ -195,6 +208,7 @@ def main() -> int:
         tasks += [(m.key, m, trial.mutant) for m in chosen]
         tasks = [task for task in tasks if results.of(task[0]) is None]
         _try_all(tasks, results, trial, arguments.jobs, begun + 60 * arguments.minutes)
+        trial.stop()
         doubtful = sorted(trial.doubtful)
     controls = [results.of(f"control of {m.key}") for m in chosen[:CONTROLS]]
     tried = [result for m in chosen if (result := results.of(m.key))]
