@@ -155,3 +155,10 @@ def test_what_cannot_be_learnt_from_is_refused(given, wanted, complaint):
 def test_a_stretch_of_no_rows_has_no_sample():
     with pytest.raises(DataError, match="series p has no samples"):
         sequences_of([Stretch(series([1, 2], "p", "aa"), 1, 1)], TO_LABEL, "test")
+
+
+def test_a_gap_in_a_word_repeats_the_last_one_and_one_in_numbers_is_interpolated():
+    one = series([[0.0, 0.0], [np.nan, np.nan], [1.0, 1.0]], labels=("a", "a", "a"))
+    wanted = Wanted(("x", "y"), (), ("a",), every_step=True, missing="interpolate", max_gap=1, categories=("y",))
+    found, _ = sequences_of(whole([one]), wanted, "training")
+    np.testing.assert_array_equal(found.padded(np.array([0]))[0][0], [[0.0, 0.0], [0.5, 0.0], [1.0, 1.0]])

@@ -121,6 +121,8 @@ def _walk(node, place) -> Iterator[tuple[ast.AST, str, str, Place]]:
 
 
 def _function(node, place):
+    if any(_name(decorator) == "overload" for decorator in node.decorator_list):
+        return  # a hint
     inner = Place(statement=node, function=node)
     arguments = node.args
     for hint in (argument.annotation for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)):
@@ -165,6 +167,8 @@ def _changes(node, place) -> Iterator[tuple[str, str]]:
 
 def _constants(node, place):
     value = node.value
+    if place.keyword == "strict":  # of zip: an assertion
+        return
     if isinstance(value, bool):
         yield f"truth{place.what}", str(not value)
     elif isinstance(value, int):

@@ -28,6 +28,25 @@ def test_ticks_of_numbers_stand_where_they_say(low, length):
         assert float(tick.text) == pytest.approx(near, rel=1e-3, abs=1e-3 * (high - low))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.0, 0.01, ("0.000", "0.002", "0.004", "0.006", "0.008", "0.010")),
+        (0.0, 0.0005, ("0.0000", "0.0001", "0.0002", "0.0003", "0.0004", "0.0005")),
+        (0.0, 0.00005, ("0", "1e-05", "2e-05", "3e-05", "4e-05", "5e-05")),  # five decimals are too many
+        (0.0, 999_999.0, ("0", "200000", "400000", "600000", "800000")),
+        (0.0, 1e6, ("0", "2e+05", "4e+05", "6e+05", "8e+05", "1e+06")),  # so are seven digits
+        (
+            1e9 - 2,
+            1e9 + 2,
+            ("999999998", "999999999", "1000000000", "1000000001", "1000000002"),
+        ),  # but for a small step
+    ],
+)
+def test_ticks_of_numbers_are_short_and_told_apart(low, high, texts):
+    assert tuple(tick.text for tick in number_ticks(low, high, 5)) == texts
+
+
 @given(SECONDS, st.integers(1, 10**10))
 def test_ticks_of_time_grow_and_are_few(low, length):
     ticks = time_ticks(low, low + length)
