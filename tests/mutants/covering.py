@@ -15,7 +15,7 @@ from pathlib import Path
 import coverage
 
 ROOT = Path(__file__).parents[2]
-BUDGET_S = 60  # of processor time for a mutant, by what its tests took when they were recorded
+BUDGETS_S = (60, 180)  # of processor time for a mutant, by what its tests took when recorded; more for one that lived
 
 
 def digest(*paths: Path) -> str:
@@ -79,7 +79,7 @@ class Covering:
                     for context in contexts:
                         lines[line] |= users.get(context, set())
 
-    def tests_for(self, mutant, doubtful) -> list[str]:
+    def tests_for(self, mutant, without, budget_s: float = BUDGETS_S[0]) -> list[str]:
         """Give the tests that run the mutant's lines: those of its own room first, then the fastest, up to a budget.
 
         What only runs in processes of its own is recorded nowhere: then the tests that run any line of the file, or
@@ -91,11 +91,11 @@ class Covering:
         found = found or set().union(*self._lines[mutant.file].values())
         room = room_of(mutant.file)
         own = {name for name in self.tests if name.startswith((f"tests/{room}/", f"tests/test_{room}"))}
-        order = sorted((found or own) - doubtful, key=lambda name: (name not in own, self.tests[name]["seconds"], name))
+        order = sorted((found or own) - without, key=lambda name: (name not in own, self.tests[name]["seconds"], name))
         chosen, seconds = [], 0.0
         for name in order:
             seconds += self.tests[name]["seconds"]
-            if chosen and seconds > BUDGET_S:
+            if chosen and seconds > budget_s:
                 break
             chosen.append(name)
         return chosen

@@ -28,7 +28,7 @@ from py_compile import PycInvalidationMode
 from queue import Queue
 from threading import Timer
 
-from tests.mutants.covering import ROOT, Covering, digest, environment, folders, record, room_of
+from tests.mutants.covering import BUDGETS_S, ROOT, Covering, digest, environment, folders, record, room_of
 from tests.mutants.operators import Mutant, apply, mutants_of
 from tests.mutants.report import write
 from tests.mutants.texts import code_digest
@@ -89,16 +89,26 @@ class Trial:
         return self._run(nothing, tests or self._covering.tests_for(mutant, self.doubtful))
 
     def mutant(self, mutant: Mutant) -> dict:
-        """Try a mutant; a test that fails must pass alone without it, or it judges no more."""
+        """Try a mutant; a test that fails must pass alone without it, or it judges no more.
+
+        What lives is tried on more tests.
+        """
+        tests, passed = self._covering.tests_for(mutant, self.doubtful), set()
         while True:
-            verdict = self._run(mutant, self._covering.tests_for(mutant, self.doubtful))
+            verdict = self._run(mutant, tests)
             judge = verdict["by"]
+            if verdict["outcome"] == "survived" and not passed:
+                passed = set(tests)
+                tests = self._covering.tests_for(mutant, passed | self.doubtful, BUDGETS_S[1])
+                if tests:
+                    continue
             if verdict["outcome"] != "killed" or judge in self.trusted:
-                return verdict
+                return verdict | {"tests": len(passed.union(tests))}
             if self.control(mutant, [judge])["outcome"] == "survived":
                 self.trusted.add(judge)
                 return verdict
             self.doubtful.add(judge)
+            tests = self._covering.tests_for(mutant, passed | self.doubtful, BUDGETS_S[len(passed) > 0])
 
     def stop(self) -> None:
         """End every process of a trial."""

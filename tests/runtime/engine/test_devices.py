@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -222,6 +224,14 @@ def test_auto_takes_the_device_on_which_the_golden_windows_are_fastest(two_devic
     assert predictor.device == predictor.choice.device == fast
     assert predictor.choice.golden_us[fast] < predictor.choice.golden_us[slow]
     assert predictor.choice.reason.startswith(f"{fast}, by the time of one golden window: {fast}")
+
+
+def test_auto_tells_times_in_microseconds(two_devices, monkeypatch):
+    ticks = count(0, 7_000)  # ns, as if each look at the clock took 7 us
+    monkeypatch.setattr("time.perf_counter_ns", lambda: next(ticks))
+    predictor = two_devices(cpu={}, cuda={})
+    assert predictor.choice.golden_us == {"cpu": 7.0, "cuda": 7.0}
+    assert "cpu 7 us" in predictor.choice.reason
 
 
 def test_auto_takes_no_device_that_computes_something_else(two_devices):

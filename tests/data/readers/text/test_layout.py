@@ -300,3 +300,13 @@ def test_of_many_comments_that_which_has_the_asked_columns_names_them():
     assert table(text, columns=("v",)).columns == ("t", "v")
     assert table(text, columns=("K",)).columns == ("s", "K")
     assert table(text).columns == ("by", "me")
+
+
+def test_a_column_that_begins_with_0_or_1_needs_no_option():
+    assert columns("1\n7\n3\n4\n") == {"1": [1, 7, 3, 4]}
+    assert columns("0\n7\n3\n4\n") == {"1": [0, 7, 3, 4]}
+
+
+def test_below_the_header_only_the_time_may_lack_a_unit():
+    assert columns("t,a,b,c\n,m,m,m\n1,2,3,4\n5,6,7,8\n")["c"] == [4, 8]
+    assert "line 2: expected a number in column 'a', got 'm'" in complaint("t,a,b,c\n,m,m,\n1,2,3,4\n5,6,7,8\n")
