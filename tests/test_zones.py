@@ -15,6 +15,7 @@ from edgelstm.errors import DataError, MissingDependencyError
 from edgelstm.zones import find_zone, to_local, to_utc
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Sao_Paulo", "UTC"]
+ZONES += ["Pacific/Fiji"]  # set its clocks back in January
 MOMENTS = st.datetimes(datetime(1950, 1, 1), datetime(2060, 1, 1))
 
 

@@ -73,3 +73,8 @@ def test_a_number_beyond_float32_is_named():
     series.values[3, 1] = -1e39
     with pytest.raises(DataError, match=r"column 'plan' is -1e\+39 at row 4, which is too large for float32"):
         split(series, ("plan",), ("heat",), (10, 10, 10), Cut(2, 1, 1, False, "error"))
+
+
+def test_a_column_known_ahead_is_moved_by_no_step_unless_some_are_given():
+    rows, _ = rows_of(table(4), ("heat", "plan"), 0, 4, "error", ("plan",))
+    assert rows.tolist() == [[float(i), 1000.0 + i] for i in range(4)]

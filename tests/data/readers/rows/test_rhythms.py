@@ -325,3 +325,10 @@ def test_a_clock_as_coarse_as_the_rhythm_tells_half_a_step():
 def test_one_step_in_a_hundred_may_be_a_restart(restarts, taken):
     steps = [*[600.0] * (200 - restarts), *[1500.0] * restarts]
     assert fits([seconds(steps)], Rhythm("second", 600.0), SECOND) == taken
+
+
+@pytest.mark.parametrize(("off", "expected"), [(0.0009, 1 / 3), (0.0012, 0.334)])
+def test_three_rows_a_second_are_so_within_a_thousandth(off, expected):
+    """Beyond it the period is one of whole milliseconds."""
+    rhythm = find([track(START + (np.arange(20) * round((1 + off) / 3 * 1e6)).astype("timedelta64[us]"))], 1)
+    assert rhythm == Rhythm("second", pytest.approx(expected))

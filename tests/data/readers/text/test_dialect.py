@@ -111,3 +111,7 @@ def test_days_of_several_words_do_not_make_blanks_the_delimiter(day):
     found = table(f"t,v\n{day} 00:00,1.5\n{day} 01:00,2.5\n")
     assert found.dialect.delimiter == ","
     assert found.numbers("v").tolist() == [1.5, 2.5]
+
+
+def test_a_header_behind_lines_of_several_widths_begins_the_table():
+    assert columns("A,B,C\nStation,Berlin\nX,Y,Z\nt,v\n0,1\n1,2\n") == {"t": [0, 1], "v": [1, 2]}

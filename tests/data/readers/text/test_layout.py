@@ -80,6 +80,7 @@ def test_a_logger_file_has_its_names_in_line_2_and_no_rows_in_3_and_4():
     assert found.columns == ("TIMESTAMP", "RECORD", "AirTC")
     assert [str(value) for value in found.numbers("AirTC")] == ["12.5", NAN]
     assert found.place(0) == "stdin: line 5"
+    assert found.dialect.skip_rows == 0
     assert "TOA5" in found.notes[0]
     assert "lines 3 and 4" in found.notes[0]
     assert "the table is empty" in complaint(content.split('"2016')[0])

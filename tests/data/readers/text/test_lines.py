@@ -1,0 +1,22 @@
+"""Tables of plain lines have a fast path, which gives up where it may be wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgelstm.data.readers.text.lines import even
+
+
+def floats(fields, decimal="."):
+    found = even("".join(f"x;{field}\n" for field in fields), ";", 2, 1).floats(1, decimal)
+    return None if found is None else found.tolist()
+
+
+def test_plain_numbers_are_read_at_once():
+    assert floats(["1", "-2.5", " +3e5", "0.25E-2"]) == [1, -2.5, 3e5, 0.0025]
+    assert floats(["1,5", "-2"], ",") == [1.5, -2]
+
+
+@pytest.mark.parametrize("field", ["", "NA", "nan", "1_0", "1-2", "é", "0" * 33])
+def test_what_is_no_plain_number_is_left_to_the_slow_path(field):
+    assert floats([field]) is None
