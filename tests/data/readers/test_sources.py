@@ -82,6 +82,14 @@ def test_words_are_gathered_from_all_files(tmp_path):
     assert found.series[1].values[:, 1:].tolist() == [[0, 0, 1], [0, 1, 0], [0, 1, 0]]
 
 
+def test_words_of_a_file_whose_bytes_may_be_a_mixture_are_read_as_those_of_the_largest(tmp_path):
+    (tmp_path / "a.csv").write_bytes("v,wind\n0,Ã¤\n1,Süd\n".encode("latin-1"))
+    (tmp_path / "b.csv").write_bytes(("v,wind\n" + "1,Süd\n2,Nord\n" * 9).encode("latin-1"))
+    with pytest.raises(DataError, match="expected UTF-8 as on other lines"):
+        read_source(tmp_path / "a.csv", Asking(columns=("v",)))
+    assert read_source(tmp_path, Asking(columns=("v", "wind"))).categories == {"wind": ("Nord", "Süd", "Ã¤")}
+
+
 DIFFERENT = {
     "a column is missing": "t,heat\n2024-01-01 00:00:00,1\n2024-01-01 00:01:00,2\n",
     "another rhythm": "t,heat,load\n2024-01-01,1,1\n2024-01-02,2,2\n2024-01-03,2,2\n",
