@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgelstm.data.seasons import find_season
+from edgelstm.data.seasons import find_season, season_of
 from edgelstm.data.series import Series
 from edgelstm.reading import Rhythm
 
@@ -111,3 +111,9 @@ def test_a_season_of_up_to_400_samples_is_looked_for(season, found):
 def test_the_shortest_of_seasons_that_are_about_as_clear_is_taken(long, found):
     """A third of a season counts as the season where it is at least nine tenths as clear: 0.95 and 0.7 here."""
     assert find_season(None, [series(wave(10, noise=0) + long * wave(30, noise=0))], "v").samples == found
+
+
+@pytest.mark.parametrize(("hours", "samples"), [(8, 3), (12, 2), (13, 674), (23, 381), (24, 7), (25, 351)])
+def test_a_day_with_less_than_two_samples_is_no_season(hours, samples):
+    """Then it is a year, of 8765.82 hours, but a week of days."""
+    assert season_of(hours * 3600.0) == samples

@@ -90,6 +90,16 @@ def test_words_of_a_file_whose_bytes_may_be_a_mixture_are_read_as_those_of_the_l
     assert read_source(tmp_path, Asking(columns=("v", "wind"))).categories == {"wind": ("Nord", "Süd", "Ã¤")}
 
 
+def test_the_decimal_sign_of_one_file_holds_for_those_behind_it_where_the_largest_has_none(tmp_path):
+    (tmp_path / "a.csv").write_text("v;w\n1,5;7\n2,25;8\n")
+    (tmp_path / "b.csv").write_text("v;w\n" + "3;7\n4;8\n" * 9)
+    (tmp_path / "c.csv").write_text("v;w\n1,500;7\n2,500;8\n")
+    with pytest.raises(DataError, match="could be 1500 or 1.5"):
+        read_source(tmp_path / "c.csv", Asking(columns=("v", "w")))
+    found = read_source(tmp_path, Asking(columns=("v", "w"))).series
+    assert [one.values[:2, 0].tolist() for one in found] == [[1.5, 2.25], [3, 4], [1.5, 2.5]]
+
+
 DIFFERENT = {
     "a column is missing": "t,heat\n2024-01-01 00:00:00,1\n2024-01-01 00:01:00,2\n",
     "another rhythm": "t,heat,load\n2024-01-01,1,1\n2024-01-02,2,2\n2024-01-03,2,2\n",

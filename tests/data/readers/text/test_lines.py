@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgelstm.data.readers.text.lines import even
+from edgelstm.data.readers.text.lines import Row, even, split
 
 
 def floats(fields, decimal="."):
@@ -20,3 +20,8 @@ def test_plain_numbers_are_read_at_once():
 @pytest.mark.parametrize("field", ["", "NA", "nan", "1_0", "1-2", "é", "0" * 33])
 def test_what_is_no_plain_number_is_left_to_the_slow_path(field):
     assert floats([field]) is None
+
+
+def test_lines_count_from_one():
+    assert list(split(["a,b", "", "1,2"], ",", quoted=False)) == [Row(1, ["a", "b"]), Row(3, ["1", "2"])]
+    assert list(split(["a,b"], ",", quoted=True)) == [Row(1, ["a", "b"])]
