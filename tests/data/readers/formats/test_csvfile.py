@@ -279,3 +279,14 @@ def test_the_fields_of_a_complaint_stay_in_one_line():
     assert "(0, 1) could be the header or a row" in complaint('"\n0"\t1')
     with pytest.raises(DataError, match="the table has t, a b"):
         table('t,"a\nb"\n1,2\n').require("nothing")
+
+
+@pytest.mark.parametrize("line", ["t;heat", "t heat", "t|heat"])
+def test_a_column_that_another_line_names_is_told_where_whatever_delimits_it(line):
+    assert "line 3 has it: give --skip-rows 2" in complaint(
+        f"a,b\n0,1\n{line}\n2,3\n", columns=("heat",), delimiter=","
+    )
+
+
+def test_a_column_of_two_words_that_another_line_names_is_told_where():
+    assert "line 3 has it: give --skip-rows 2" in complaint("a,b\n0,1\nt,heat in\n2,3\n", columns=("heat in",))
