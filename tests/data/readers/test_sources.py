@@ -90,6 +90,15 @@ def test_words_of_a_file_whose_bytes_may_be_a_mixture_are_read_as_those_of_the_l
     assert read_source(tmp_path, Asking(columns=("v", "wind"))).categories == {"wind": ("Nord", "Süd", "Ã¤")}
 
 
+def test_words_of_a_file_that_two_delimiters_split_are_read_as_those_of_the_largest(tmp_path):
+    (tmp_path / "a.csv").write_text("v;wind,gust\n1;x,3\n4;y,6\n")
+    (tmp_path / "b.csv").write_text("v;wind,gust\n" + "1;x\n2;y\n" * 9)
+    with pytest.raises(DataError, match="commas and semicolons both split every line"):
+        read_source(tmp_path / "a.csv", Asking(columns=("v",)))
+    found = read_source(tmp_path, Asking(columns=("v", "wind,gust")))
+    assert found.categories == {"wind,gust": ("x", "x,3", "y", "y,6")}
+
+
 def test_the_decimal_sign_of_one_file_holds_for_those_behind_it_where_the_largest_has_none(tmp_path):
     (tmp_path / "a.csv").write_text("v;w\n1,5;7\n2,25;8\n")
     (tmp_path / "b.csv").write_text("v;w\n" + "3;7\n4;8\n" * 9)
