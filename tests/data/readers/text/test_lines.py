@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgelstm.data.readers.text.lines import Row, even, split
+from edgelstm.data.readers.text.lines import Listed, Row, even, split
 
 
 def floats(fields, decimal="."):
@@ -25,3 +25,11 @@ def test_what_is_no_plain_number_is_left_to_the_slow_path(field):
 def test_lines_count_from_one():
     assert list(split(["a,b", "", "1,2"], ",", quoted=False)) == [Row(1, ["a", "b"]), Row(3, ["1", "2"])]
     assert list(split(["a,b"], ",", quoted=True)) == [Row(1, ["a", "b"])]
+
+
+@pytest.mark.parametrize("last", ["", "x"])
+def test_a_column_is_blank_where_every_field_is_on_both_paths(last):
+    text = f"a; ;\nb;;{last}\n"
+    slow = Listed.of(split(text.splitlines(), ";", quoted=True), 3)
+    for rows in (slow, even(text, ";", 3, 1)):
+        assert [rows.is_blank(position) for position in range(3)] == [False, True, not last]
