@@ -93,3 +93,11 @@ def test_only_an_int8_file_that_is_to_be_exact_runs_its_rows_apart():
         assert predictor.stream(3)._rooms[0].apart == (precision == "int8")
     assert room.kept_windows(load_timed("carried").contract) == ("time_s",)
     assert room.kept_windows(load_timed("window").contract) == ("x", "time_s")
+
+
+def test_a_state_is_judged_by_the_first_number_of_each_answer():
+    answers = np.zeros((2, 3), np.float32)
+    answers[:, 1:] = np.nan
+    assert state.all_rows_finite(answers)
+    answers[1, 0] = np.inf
+    assert not state.all_rows_finite(answers)
