@@ -57,6 +57,15 @@ def test_a_moment_lies_within_a_hundred_billion_seconds_of_1970(timed, sign):
                 refuse(beyond)
 
 
+@pytest.mark.parametrize("year", ["5141", "-1201"])
+def test_one_year_that_is_too_far_is_refused_wherever_it_stands_among_others(timed, year):
+    """The cast of such a year to seconds may wrap around to a time of today."""
+    near, far = np.datetime64("2020-01-01", "Y"), np.datetime64(year, "Y")
+    for several in ([near, far], [far, near]):
+        with pytest.raises(InputError, match=rf"^time_s: expected times within 3,000 years of 1970, got {year}"):
+            as_times(np.array(several), (2,), timed.contract)
+
+
 @pytest.mark.parametrize(("seen", "fits"), [(0, True), (2**62, True), (2**62 + 1, False), (-1, False)])
 def test_a_snapshot_has_seen_from_none_to_two_to_the_62_samples(timed, seen, fits):
     one = timed.stream()
