@@ -156,6 +156,19 @@ def test_a_long_value_is_cut_short_in_the_message():
     assert len(str(caught.value)) < 120
 
 
+def test_a_value_of_forty_characters_is_shown_whole_and_a_longer_one_to_the_37th():
+    for value, shown in (("x" * 38, f'"{"x" * 38}"'), ("x" * 39, f'"{"x" * 36}...')):
+        with pytest.raises(StrictJsonError) as caught:
+            read({**GOOD, "whole": value})
+        assert str(caught.value) == f"here.whole: expected a whole number, got {shown}"
+
+
+def test_a_value_beyond_ascii_is_escaped_in_the_message():
+    """So that nothing in a file can move a terminal's cursor, or turn its text around."""
+    with pytest.raises(StrictJsonError, match=r'^here\.whole: expected a whole number, got "\\u202eM\\u00fcll"$'):
+        read({**GOOD, "whole": "\u202eMüll"})
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_not_finite_is_not_written(value):
     with pytest.raises(StrictJsonError, match="finite"):

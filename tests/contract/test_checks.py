@@ -195,6 +195,10 @@ ALONE = [
         "an output that is a class or has a cap cannot have an origin",
     ),
     (
+        {"outputs": (ONE_OUTPUT, ONE_OUTPUT._replace(name="other", cap=0.5, origin=1.0))},
+        "an output that is a class or has a cap cannot have an origin",
+    ),
+    (
         {"task": "label", "horizon": 1, "answer": "class", "outputs": EXAMPLE.outputs},
         "an output that is a class or has a cap cannot have",
     ),

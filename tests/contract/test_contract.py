@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from edgelstm.contract import (
     FORMAT_VERSION,
+    QUANTILE_LEVELS,
     Channel,
     Contract,
     Metrics,
@@ -191,3 +192,7 @@ def test_a_contract_with_a_number_that_is_not_finite_is_not_written():
     broken = replace(EXAMPLE, reading=None, sample_period_s=float("inf"))
     with pytest.raises(ContractError, match="finite"):
         broken.to_json()
+
+
+def test_the_quantiles_of_training_are_its_deciles():
+    assert [round(10 * level, 9) for level in QUANTILE_LEVELS] == list(range(11))

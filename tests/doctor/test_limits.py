@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgelstm.doctor import Outcome, judge_facts
+from edgelstm.doctor import Outcome, child, judge_facts
 from edgelstm.doctor.facts import Facts
 from edgelstm.doctor.findings import FAIL, OK, WARN
 
@@ -76,3 +76,7 @@ def test_1_21_0_and_no_other_version_dies_on_each_old_core(cores):
 def test_a_limit_is_where_it_is_said_to_be(what, facts, level):
     found = judged(**facts)
     assert (found[what].level if what in found else None) == level
+
+
+def test_a_child_has_a_minute_to_import_onnxruntime_and_two_for_a_file():
+    assert (child.IMPORT_S, child.FILE_S) == (60.0, 120.0)

@@ -90,6 +90,15 @@ def test_of_a_network_that_answers_with_a_change_the_smaller_spread_counts(run, 
     np.testing.assert_allclose(limits[0] - limits[1], 0.05 * np.array(spread), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("largest", "spread"), [(1.0, 1.0), (8.0, 4.0)])
+def test_probabilities_spread_by_one_and_larger_scores_of_a_foreign_network_as_they_do(tmp_path, largest, spread):
+    """Half of the answers are 0 and half of them the largest: they deviate by half of it."""
+    tiny = write_tiny(tmp_path / "run", "classify", "class", lengths=True)
+    y = np.zeros((4, *tiny.golden_y.shape[1:]), np.float32)
+    y[::2] = largest
+    np.testing.assert_allclose(exporting._spread(replace(of_unknown_training(tiny), golden_y=y)), spread)
+
+
 @pytest.mark.parametrize(
     ("drop", "written"),
     [(0.01, True), (0.0100001, False), (-0.01, True), (-5.0, True), (float("nan"), False), (None, True), (0.0, True)],

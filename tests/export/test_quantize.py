@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from edgelstm.contract import Quantization
+from edgelstm.errors import ExportError
 from edgelstm.export.graph import build_graph
 from edgelstm.export.quantize import convert_graph
 from edgelstm.network import FINAL, Activation, Linear, Lstm, Network, Standardize, Take
@@ -86,3 +87,15 @@ def test_the_given_model_is_left_as_it_was():
     before = model.SerializeToString(deterministic=True)
     convert_graph(model, "int8")
     assert model.SerializeToString(deterministic=True) == before
+
+
+@pytest.mark.parametrize("computed", ["W", "R", "B"])
+def test_an_lstm_with_one_tensor_that_is_computed_has_nothing_to_convert(computed):
+    network = make_network(1, 4)
+    model = build_graph(network.plan.network, weights_of(network), make_contract(network, 5))
+    (lstm,) = [node for node in model.graph.node if node.op_type == "LSTM"]
+    place = "XWRB".index(computed)
+    kept, lstm.input[place] = lstm.input[place], "computed"
+    model.graph.node.insert(0, helper.make_node("Identity", [kept], ["computed"]))
+    with pytest.raises(ExportError, match="int8: expected a network with an LSTM whose weights are constant, got none"):
+        convert_graph(model, "int8")

@@ -253,6 +253,12 @@ def test_scrypt_is_set_as_libsodium_sets_it():
     assert keys._scrypt_parameters(2**19, 2**24) == (2**14, 8, 1)
 
 
+def test_work_that_memory_does_not_hold_is_done_by_more_passes_over_it():
+    """N r p is a quarter of the operations that are asked for, as far as powers of two come."""
+    n, r, p = keys._scrypt_parameters(2**25, 2**24)
+    assert (128 * n * r, 4 * n * r * p) == (2**24, 2**25)
+
+
 def test_a_public_key_may_be_its_file_or_its_text(key, tmp_path):
     path = tmp_path / "key.pub"
     path.write_bytes(signing.write_public_key(key.public))

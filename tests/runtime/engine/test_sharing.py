@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from edgelstm.errors import SharingError
+from edgelstm.runtime.engine.sharing import _obstacle
 from tests.conftest import ROOT
 
 
@@ -201,3 +203,19 @@ def test_after_a_fork_the_childs_use_is_right_or_refused(carried_files, threads,
     command = [sys.executable, "-W", "ignore", "-c", FORK, str(carried_files.fp32), str(threads), what]
     process = subprocess.run(command, env=environment, timeout=60, capture_output=True, text=True)
     assert (process.returncode, process.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("provider", "threads", "entered", "reason"),
+    [
+        ("CPUExecutionProvider", 1, False, ""),
+        ("CUDAExecutionProvider", 1, False, "CUDAExecutionProvider does not work after a fork"),
+        ("CPUExecutionProvider", 2, False, "the threads of the session stayed in its parent"),
+        ("CPUExecutionProvider", 1, True, "while another thread was inside the session"),
+    ],
+)
+def test_a_fork_is_survived_by_a_session_of_one_thread_on_the_cpu_alone(provider, threads, entered, reason):
+    options = SimpleNamespace(intra_op_num_threads=threads)
+    session = SimpleNamespace(get_providers=lambda: [provider], get_session_options=lambda: options)
+    assert _obstacle(session, entered).endswith(reason)
+    assert bool(_obstacle(session, entered)) == bool(reason)

@@ -52,6 +52,14 @@ def test_the_vectors_that_get_damaged_below_are_good():
     assert Golden.from_json(json.dumps(good())).file.shape == (2, 3, 2)
 
 
+@pytest.mark.parametrize("sign", ["!", "\n", " ", "-"])
+def test_a_sign_that_base64_lacks_is_refused_though_the_rest_is_whole(sign):
+    value = good()
+    value["x"]["base64"] = value["x"]["base64"][:4] + sign + value["x"]["base64"][4:]
+    with pytest.raises(ModelFileError, match="golden vectors are damaged"):
+        Golden.from_json(json.dumps(value))
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("x", "AAAA"), ("x", "!!!!"), ("network", "AAA"), ("file", ""), ("file", "AAAAAA==" * 12), ("x", "\u00e4" * 4)],

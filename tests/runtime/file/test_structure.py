@@ -237,6 +237,15 @@ def test_typed_data_is_counted_as_it_is_written(model, made):
         refused(model, "but data for")
 
 
+@pytest.mark.parametrize("data", [b"\x01\x80", b"\x80\x81", b"\x01\x02\xff\x80"])
+def test_typed_data_whose_last_number_is_cut_off(content, data):
+    """Counting that number as a whole one would have the tensor fit its shape."""
+    ends = sum(byte < 0x80 for byte in data)
+    tensor = b"\x08" + bytes([ends + 1]) + b"\x10\x07" + b"\x3a" + bytes([len(data)]) + data + b"\x42\x01t"
+    with pytest.raises(ModelFileError, match=rf"but data for {ends}\.5$"):
+        check_structure(spliced(content, initializer=tensor))
+
+
 def test_data_in_the_field_of_another_type(model):
     model.graph.initializer.append(TensorProto(name="t", data_type=TensorProto.INT64, dims=[1], int32_data=[1]))
     refused(model, "data of type 7 in int32_data")
@@ -300,7 +309,7 @@ def test_an_attribute_beyond_what_any_shape_needs(model, value):
     refused(model, "is beyond 2147483647")
 
 
-@pytest.mark.parametrize("value", [-1, -4, 9])
+@pytest.mark.parametrize("value", [-1, -4, 9, [0, 9], [-1, 8]])
 def test_batch_dims_that_no_tensor_has(model, value):
     model.graph.node.append(helper.make_node("GatherND", ["x", "y"], ["s"], batch_dims=value))
     refused(model, "must be from 0 to 8")

@@ -57,6 +57,15 @@ def test_a_moment_lies_within_a_hundred_billion_seconds_of_1970(timed, sign):
                 refuse(beyond)
 
 
+@pytest.mark.parametrize("year", ["5141", "-1201"])
+def test_one_year_that_is_too_far_is_refused_wherever_it_stands_among_others(timed, year):
+    """The cast of such a year to seconds may wrap around to a time of today."""
+    near, far = np.datetime64("2020-01-01", "Y"), np.datetime64(year, "Y")
+    for several in ([near, far], [far, near]):
+        with pytest.raises(InputError, match=rf"^time_s: expected times within 3,000 years of 1970, got {year}"):
+            as_times(np.array(several), (2,), timed.contract)
+
+
 @pytest.mark.parametrize(("seen", "fits"), [(0, True), (2**62, True), (2**62 + 1, False), (-1, False)])
 def test_a_snapshot_has_seen_from_none_to_two_to_the_62_samples(timed, seen, fits):
     one = timed.stream()
@@ -93,3 +102,11 @@ def test_only_an_int8_file_that_is_to_be_exact_runs_its_rows_apart():
         assert predictor.stream(3)._rooms[0].apart == (precision == "int8")
     assert room.kept_windows(load_timed("carried").contract) == ("time_s",)
     assert room.kept_windows(load_timed("window").contract) == ("x", "time_s")
+
+
+def test_a_state_is_judged_by_the_first_number_of_each_answer():
+    answers = np.zeros((2, 3), np.float32)
+    answers[:, 1:] = np.nan
+    assert state.all_rows_finite(answers)
+    answers[1, 0] = np.inf
+    assert not state.all_rows_finite(answers)

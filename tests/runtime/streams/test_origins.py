@@ -92,6 +92,17 @@ def test_a_guard_judges_physical_values_and_counts_as_without_origins(pair):
     assert wide[0].drift() == wide[1].drift()
 
 
+def test_a_guard_answers_float32_if_only_inputs_have_an_origin(pair, path):
+    plain, far = pair
+    file = read_model_file(path)
+    mixed = Predictor(file._replace(contract=replace(file.contract, inputs=far.contract.inputs)))
+    guarded, expected = GuardedStream(mixed), GuardedStream(plain)
+    for row in samples(30):
+        answer = guarded.step(row + IN)
+        assert answer.dtype == np.float32
+        np.testing.assert_array_equal(answer, expected.step(row))
+
+
 def test_drift_is_measured_from_the_origin(pair):
     plain, far = pair
     x = samples(200)
