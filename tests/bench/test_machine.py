@@ -88,6 +88,11 @@ def test_where_no_sensor_is_the_processor_s_the_hottest_counts_and_one_that_is_o
     assert machine.read_temperature_c(found) == 45.0
 
 
+@pytest.mark.parametrize("degrees", [(40000, 60000), (60000, 40000)])
+def test_of_several_sensors_of_one_name_the_hottest_counts(tmp_path, degrees):
+    assert machine.read_temperature_c(zones(tmp_path, *(("x86_pkg_temp", each) for each in degrees))) == 60.0
+
+
 def test_governor_and_clock_are_those_of_all_cores(tmp_path):
     core = "sys__devices__system__cpu__cpu{}__cpufreq__scaling_{}"
     files = {core.format(i, "governor"): name for i, name in enumerate(("ondemand\n", "performance\n", "ondemand\n"))}

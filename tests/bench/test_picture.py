@@ -33,6 +33,8 @@ def test_the_lines_are_the_figures(monkeypatch):
     assert [text.get_text() for text in step.get_legend().get_texts()] == ["before", "now"]
     assert [text.get_text() for text in window.texts] == ["100", "110", "120", "130", "140"]  # of the new line alone
     assert [text.get_text() for text in streams.texts] == ["100,000", "1,000,000"]
+    for axes in drawn[0].axes:  # room for the texts around the lines
+        assert axes.margins() == (0.15, 0.2)
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

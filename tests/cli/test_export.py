@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 
 from edgelstm import load
-from edgelstm.cli.export import show_export
+from edgelstm.bench.judgement import Judged, Judgement
+from edgelstm.bench.machine import Machine
+from edgelstm.bench.timer import Latency
+from edgelstm.cli.export import judgement_words, show_export
 from edgelstm.run import pack_weights, read_run, write_run
 from edgelstm.runtime import read_model_file
 from tests.cli.test_bad_input import assert_one_line_and_exit_2
+from tests.tiny_runs import contract_of
 
 judging = importlib.import_module("edgelstm.bench.judge")
 
@@ -233,6 +237,19 @@ def test_a_refused_precision_is_not_told_to_try_itself(refused, instead, window_
     )
     show_export(SimpleNamespace(run=run, files=(fp32,), judgement=None, refused=lost))
     assert f"or try --quantize {instead}\n" in capsys.readouterr().out
+
+
+def test_each_figure_of_a_judgement_stands_in_its_column_in_its_unit():
+    machine = Machine("a processor", 4, "arm", "Linux", "3.11", {})
+    step, window = Latency(20, 1.5, 2.0, 2.5, 3.0, 3.5), Latency(20, 1500.0, 2000.0, 2500.0, 3000.0, 3500.0)
+    one = Judged("a.onnx", "fp32", 12345, 2.25, step, window, 1.0, 1.0, 0.5, 0.0, 1e-3, 2e-4, 3e-5)
+    found = Judgement((one,), "carried", 4000, 3, "rmse", 0.01, "a.onnx", ("ship a.onnx",), machine)
+    head, row, note, _, sentence = judgement_words(found, contract_of("label", "number", "carried")).split("\n")
+    figures = "12,345 2.25 ms 1.5 us 2.5 us 1.5 ms 2.5 ms 0.5 1.0e-03 2.0e-04 3.0e-05"
+    assert row.split() == ["a.onnx", *figures.split()]
+    assert head.split("  ")[0] == "file"
+    assert "carried over 4,000 steps, starting from zero for each of 3 series on a processor." in note
+    assert sentence == "ship a.onnx"
 
 
 def test_a_run_without_a_test_part_is_exported_and_nobody_claims_to_know_what_int8_costs(

@@ -22,6 +22,7 @@ from edgelstm.data.readers.formats import FORMATS
 from edgelstm.errors import RecipeError
 from edgelstm.options import Option, TableOptions, asked_as
 from edgelstm.recipe.sections import option_of
+from tests.cli.test_bad_input import assert_one_line_and_exit_2
 
 KEYS = {(section, key): field for section, key, field in keys_of_a_recipe()}
 WITHOUT_A_FLAG = {
@@ -307,3 +308,18 @@ def test_training_is_listed_though_its_options_are_not_there_yet(cli_here):
     for name, about in app._OF_A_RECIPE.items():
         assert re.search(rf"^  {name} +{about[:30]}", listed, re.MULTILINE)
         assert about in " ".join(cli_here(name, "--help").stdout.split())
+
+
+LEAST = [
+    ("compare", "--seconds", "0.0099", "0.01"),
+    ("bench", "--seconds", "0.0099", "0.01"),
+    ("bench", "--steps", "0", "1"),
+    ("bench", "--streams", "0", "1"),
+    ("evaluate", "--season", "1", "2"),
+]
+
+
+@pytest.mark.parametrize(("command", "option", "below", "least"), LEAST)
+def test_an_option_of_a_size_has_a_least_one(command, option, below, least, cli_here):
+    assert_one_line_and_exit_2(cli_here(command, "none.onnx", option, below), f"greater than or equal to {least}")
+    assert_one_line_and_exit_2(cli_here(command, "none.onnx", option, least), "none.onnx: file not found")

@@ -99,6 +99,16 @@ REFUSED = {
     "lengths that nobody takes": ((X, CLASSES, LENGTHS), False, "expected x and y, got 3 arrays"),
     "no lengths": ((X, CLASSES), True, "expected x, y and lengths"),
     "a length of nothing": ((X, CLASSES, LENGTHS * 0), True, r"lengths \[40\], whole numbers from 1 to 6"),
+    "a length of nothing among others": (
+        (X, CLASSES, np.arange(ROWS) % 7),
+        True,
+        r"lengths \[40\], whole numbers from 1 to 6",
+    ),
+    "a length of more than the window": (
+        (X, CLASSES, 1 + np.arange(ROWS) % 7),
+        True,
+        r"lengths \[40\], whole numbers from 1 to 6",
+    ),
     "lengths that are no whole numbers": (
         (X, CLASSES, LENGTHS / 2),
         True,

@@ -108,3 +108,8 @@ def test_a_row_alone_is_within_a_ten_thousandth_of_itself_among_others(monkeypat
         answer=answer,
     )
     held(fits, call._with_answer, found, 5, np.random.default_rng(0))
+
+
+def test_a_module_answers_once_for_a_window_unless_told_otherwise():
+    once = call.Subject(lambda x: x.mean(1), features=2, categories=0, lengths=False, answer_sizes=(2,))
+    np.testing.assert_array_equal(once.answer(np.ones((4, 3, 2), np.float32), None), np.ones((4, 2)))

@@ -47,6 +47,20 @@ def test_ticks_of_numbers_are_short_and_told_apart(low, high, texts):
     assert tuple(tick.text for tick in number_ticks(low, high, 5)) == texts
 
 
+@pytest.mark.parametrize(("off", "seen"), [(0.5e-9, True), (2e-9, False)])
+def test_an_end_that_is_a_rounding_away_from_a_tick_has_it(off, seen):
+    """A tick lies at each whole number; those at the ends are missed by so much of a step."""
+    texts = [tick.text for tick in number_ticks(1 + off, 5 - off, 4)]
+    assert texts == (["1", "2", "3", "4", "5"] if seen else ["2", "3", "4"])
+    powers = [tick.text for tick in log_ticks(off, 2 - off)]
+    assert powers == (["1", "2", "5", "10", "20", "50", "100"] if seen else ["2", "5", "10", "20", "50"])
+
+
+@pytest.mark.parametrize(("off", "second"), [(0.5e-9, "1"), (2e-9, "2")])
+def test_a_range_that_is_a_rounding_too_long_keeps_its_steps(off, second):
+    assert number_ticks(0.0, 5 * (1 + off), 5)[1].text == second
+
+
 @given(SECONDS, st.integers(1, 10**10))
 def test_ticks_of_time_grow_and_are_few(low, length):
     ticks = time_ticks(low, low + length)
@@ -112,3 +126,12 @@ def test_what_is_counted_has_no_halves():
 
 def test_a_scale_of_powers_over_less_than_a_decade_has_round_numbers():
     assert [tick.text for tick in log_ticks(np.log10(0.208), np.log10(0.683))] == ["0.3", "0.4", "0.5", "0.6"]
+
+
+@pytest.mark.parametrize(
+    ("time", "texts"),
+    [(True, ["1970-01-01", "12:00", "01-02 00:00"]), (False, ["0", "20000", "40000", "60000", "80000"])],
+)
+def test_seconds_have_the_labels_of_a_calendar_when_they_are_times(time, texts):
+    chart = draw("", [Curve("", "truth", np.array([0, 86_400]), np.ones(2))], time=time)
+    assert [tick.text for tick in chart.x_ticks] == texts

@@ -166,6 +166,11 @@ HOSTILE = {
     "targets among inputs that are not there": ("forecast", lambda t, a: a.update(target_inputs=[2])),
     "starts without targets": ("forecast", lambda t, a: t.update(y_starts=t["y_starts"][1:])),
     "no window": ("forecast", lambda t, a: t.update(x_starts=t["x_starts"][:0], y_starts=t["y_starts"][:0])),
+    "a window that gives a row to two steps": ("forecast", lambda t, a: a.update(y_stride=0)),
+    "more rows of targets than of the same rows": (
+        "forecast",
+        lambda t, a: (a.update(same_rows=True), t.update(y_rows=np.concatenate([t["y_rows"], t["y_rows"]]))),
+    ),
     "another number of targets": ("forecast", lambda t, a: t.update(y_rows=t["y_rows"][:, :1])),
 }
 

@@ -262,6 +262,14 @@ def test_what_is_usual_where_there_is_no_validation(tmp_path):
     assert (training.schedule, training.average, training.time_limit) == ("constant", 0.0, None)
 
 
+def test_a_run_that_is_trained_further_keeps_what_it_learned(tmp_path):
+    asked = recipe(table(tmp_path), window__steps=12, network__run="imported", network__hidden_size=8)
+    found = settle(asked, with_windows(TASKS["forecast"].read(asked), 1_499))
+    training = found.training
+    assert (training.epochs, training.batch_size, training.learning_rate) == (20, 32, 1e-3)
+    assert (training.schedule, training.average, found.network.dropout) == ("cosine", 0.0, 0.0)
+
+
 @pytest.mark.parametrize(("hidden", "threads"), [(255, 1), (256, None)])
 def test_one_thread_is_enough_for_a_small_network(tmp_path, hidden, threads):
     """Below 2 ** 25 multiplications of a batch of 128 at a step: 128 * 4 * H * (1 + H)."""

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from edgelstm import reference
 from edgelstm.export.graph import build_graph
-from edgelstm.train.networks.network import disturbed
+from edgelstm.network import Linear, Lstm, Network, Take
+from edgelstm.train.networks.network import Frame, LstmNetwork, disturbed
+from edgelstm.train.networks.plan import Plan
 from tests import oracles
 from tests.export.drawn import load_graph
 from tests.train.shapes import (
@@ -126,6 +128,13 @@ def test_scaled_targets_are_where_the_scaled_answer_is(name):
         levels = network.plan.levels
         truth = network(x.double(), valid, times)[..., ::levels]  # the first level of each target
         np.testing.assert_allclose(network.scale_targets(truth, frame), z[..., ::levels], atol=1e-12)
+
+
+def test_a_plan_that_names_no_levels_has_a_target_for_each_output():
+    network = Network((Lstm("lstm", 2, 3), Take("last"), Linear("head", 3, 2)))
+    scaled = LstmNetwork(Plan(network, horizon=1, outputs=2), {})
+    y = torch.tensor([[[1.0, -2.0]]])
+    assert scaled.scale_targets(y, Frame(torch.tensor([2.0, 4.0]), torch.tensor([1.0, 2.0]))).tolist() == [[[0, -1]]]
 
 
 @pytest.mark.parametrize("instance", [False, True])
