@@ -130,9 +130,14 @@ def test_scaled_targets_are_where_the_scaled_answer_is(name):
         np.testing.assert_allclose(network.scale_targets(truth, frame), z[..., ::levels], atol=1e-12)
 
 
-def test_a_plan_that_names_no_levels_has_a_target_for_each_output():
-    network = Network((Lstm("lstm", 2, 3), Take("last"), Linear("head", 3, 2)))
-    scaled = LstmNetwork(Plan(network, horizon=1, outputs=2), {})
+def test_a_plan_of_sizes_alone_answers_numbers_once_and_disturbs_nothing():
+    layers = (Lstm("lstm", 2, 3, 2), Take("last"), Linear("head", 3, 2))
+    scaled = LstmNetwork(Plan(Network(layers), horizon=1, outputs=2), {}).train()
+    x = torch.from_numpy(samples(3, 5, 2)).float()
+    z = scaled.run(x).z
+    assert z.shape == (3, 1, 2)
+    assert torch.equal(z, scaled(x))  # no classes
+    assert torch.equal(z, scaled(x))  # no dropout, no noise
     y = torch.tensor([[[1.0, -2.0]]])
     assert scaled.scale_targets(y, Frame(torch.tensor([2.0, 4.0]), torch.tensor([1.0, 2.0]))).tolist() == [[[0, -1]]]
 
