@@ -18,7 +18,7 @@ from edgelstm.data.seasons import Season, find_season
 from edgelstm.data.sequences import Sequences
 from edgelstm.data.series import Series
 from edgelstm.data.windows import Rows, Windows, from_arrays
-from edgelstm.errors import InputError
+from edgelstm.errors import InputError, counted
 from edgelstm.recipe.recipe import Recipe
 from edgelstm.train.arrays import finite, named
 from edgelstm.train.defaults import overlaps, window_steps
@@ -97,7 +97,7 @@ def _chosen(recipe: Recipe, season: Season, steps: int) -> tuple[str, ...]:
     told = [] if season.samples is None or not season.words else [f"season {season.samples} ({season.words})"]
     if recipe.window.steps is None:
         seasons = steps // season.samples if season.samples and steps % season.samples == 0 else 0
-        told.append(f"window {steps}" + (f" ({seasons} season{'s' if seasons > 1 else ''})" if seasons else ""))
+        told.append(f"window {steps}" + (f" ({counted(seasons, 'season')})" if seasons else ""))
     return (f"chosen: {', '.join(told)}",) if told else ()
 
 

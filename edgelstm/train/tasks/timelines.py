@@ -13,8 +13,7 @@ from edgelstm.data.parts import NAMES, Cut, Fleet, SeriesPart, fraction_borders,
 from edgelstm.data.readers.asking import Found
 from edgelstm.data.readers.sources import digest_of, read_source
 from edgelstm.data.series import Series, Stretch
-from edgelstm.data.windows import Windows
-from edgelstm.errors import DataError
+from edgelstm.errors import DataError, counted
 from edgelstm.recipe.asking import asking_of
 from edgelstm.recipe.recipe import Recipe
 from edgelstm.rhythm import samples_between
@@ -109,18 +108,14 @@ def part_lines(lines: Timelines, parts: Sequence[SeriesPart | Fleet]) -> tuple[s
 
 def _part_line(part: SeriesPart | Fleet) -> str:
     if isinstance(part, SeriesPart):
-        return f"{part.name}: rows {part.start + 1} to {part.end}, {_windows(part.windows)}"
+        return f"{part.name}: rows {part.start + 1} to {part.end}, {counted(len(part.windows), 'window')}"
     rows = sum(one.end - one.start for one in part.stretches)
-    line = f"{part.name}: {len(part.stretches)} series, {rows:,} rows, {_windows(part.windows)}"
+    line = f"{part.name}: {len(part.stretches)} series, {rows:,} rows, {counted(len(part.windows), 'window')}"
     if part.short:
         line += f"; {part.short} series skipped, too short for a window"
     if part.broken:
         line += f"; {part.broken} series skipped, every window contains a gap"
     return line
-
-
-def _windows(windows: Windows) -> str:
-    return f"{len(windows):,} window{'s' if len(windows) != 1 else ''}"
 
 
 def _with_origins(lines: list[Timeline], found: Found, names: tuple[str, ...]) -> Timelines:
